@@ -1,0 +1,52 @@
+"""GPT-Trader: one strategy file from sweep to broker. Everything a user needs is importable from here, and loaded when named."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gpt_trader.version import __version__
+
+if TYPE_CHECKING:
+    from gpt_trader import indicators as ta
+    from gpt_trader.adapters.loader import load_bars
+    from gpt_trader.allocation import Allocation
+    from gpt_trader.backtesting import backtest
+    from gpt_trader.bars import Bars
+    from gpt_trader.costs import Costs, FillModel
+    from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
+    from gpt_trader.instruments import Instrument
+    from gpt_trader.orders import OrderRequest
+    from gpt_trader.result import Result
+    from gpt_trader.risk import RiskLimits
+    from gpt_trader.strategy import Features, Held, OrderStrategy, Row, Strategy, Weights, param, per_symbol
+
+_HOMES = {
+    "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
+    "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "load_bars": "adapters.loader", "OrderRequest": "orders",
+    **dict.fromkeys(("AtrStop", "BreakEven", "ScaleOut", "StopLoss", "TakeProfit", "TimeStop", "TrailingStop"), "exits"),
+    **dict.fromkeys(
+        ("Features", "Held", "OrderStrategy", "Row", "Strategy", "Weights", "param", "per_symbol"), "strategy"
+    ),
+}  # fmt: skip
+
+__all__ = [
+    "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "OrderRequest",
+    "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "TakeProfit", "TimeStop", "TrailingStop",
+    "Weights", "__version__", "backtest", "load_bars", "param", "per_symbol", "ta",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ta":
+        value: Any = import_module("gpt_trader.indicators")
+    elif name in _HOMES:
+        value = getattr(import_module(f"gpt_trader.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'gpt_trader' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

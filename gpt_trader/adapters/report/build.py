@@ -1,0 +1,327 @@
+"""Builds the report of a run: gathers figures, tables and charts of a result and fills the page with them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from gpt_trader.adapters.report import figures, tables, texts
+from gpt_trader.errors import BadParameter
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Environment
+
+    from gpt_trader.bars import Bars
+
+PAGE_ROWS = 25
+TRADE_ROWS = 2_000
+POSITION_ROWS = 50
+WARNING_ROWS = 50
+SCRIPTS = ("axis.js", "chart.js", "report.js")
+
+
+class ReportableResult(Protocol):
+    """What the report reads of a result; `gpt_trader.result.Result` has it, and a stored run may have it without bars."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+    @property
+    def symbols(self) -> Sequence[str]: ...
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+    @property
+    def manifest(self) -> Mapping[str, Any]: ...
+    @property
+    def fingerprint(self) -> Any: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
+    @property
+    def bars(self) -> Bars | None: ...
+    @property
+    def orders(self) -> pd.DataFrame: ...
+    @property
+    def fills(self) -> pd.DataFrame: ...
+    @property
+    def positions(self) -> pd.DataFrame: ...
+    @property
+    def closed_trades(self) -> pd.DataFrame: ...
+    @property
+    def equity(self) -> pd.DataFrame: ...
+    @property
+    def decisions(self) -> pd.DataFrame: ...
+
+
+def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path:
+    """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
+
+    Raises BadParameter when the path is a folder or cannot be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise BadParameter(f"report: {target} is a folder; give the name of a file such as {target / 'report.html'}")
+    page = render(result).encode("utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as part:
+            part.write(page)
+        os.chmod(part.name, 0o644)
+        os.replace(part.name, target)
+    except OSError as error:
+        raise BadParameter(f"report: cannot write {target}: {error.strerror}; choose another place") from error
+    return target
+
+
+def render(result: ReportableResult) -> str:
+    """The report of `result` as one HTML page that asks for nothing outside itself. The same result gives the same text."""
+    environment = _environment()
+    return environment.get_template("template.html.j2").render(**_assets(), **_content(result))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("gpt_trader.adapters.report", package_path="")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["cash"] = texts.cash
+    return environment
+
+
+@lru_cache(maxsize=1)
+def _assets() -> Mapping[str, Any]:
+    """Style and scripts as trusted markup, and the hashes by which the page's policy lets these scripts run, and no other."""
+    from markupsafe import Markup
+
+    folder = resources.files("gpt_trader.adapters.report")
+
+    def read(name: str) -> str:
+        return folder.joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+    library = read("vendor/uPlot.iife.min.js")
+    script = '(() => {\n"use strict";\n' + "\n".join(read(name) for name in SCRIPTS) + "})();\n"
+    return {
+        "style": Markup(read("vendor/uPlot.min.css") + "\n" + read("report.css")),
+        "library": Markup(library),
+        "script": Markup(script),
+        "script_hashes": Markup(" ".join(f"'{_hash(text)}'" for text in (library, script))),
+    }
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+class _Run(NamedTuple):
+    """What several parts of the report need."""
+
+    result: ReportableResult
+    clock: figures.Clock
+    capital: float
+    years: float
+    lines: figures.Lines
+
+
+def _content(result: ReportableResult) -> dict[str, Any]:
+    """Everything the template shows."""
+    equity = result.equity
+    time = equity.index.to_numpy("datetime64[ns]")
+    clock = figures.Clock(time, bool((time != time.astype("datetime64[D]")).any()))
+    capital = float(result.manifest.get("capital", equity["equity"].iloc[0]))
+    years = float((time[-1] - time[0]) / np.timedelta64(1, "D")) / 365.25
+    lines = figures.account_lines(equity, capital)
+    run = _Run(result, clock, capital, years, lines)
+    charts = _charts(run)
+    return {
+        **_header(run),
+        **_headline(run),
+        **_account_tables(run),
+        **_trade_tables(run),
+        "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
+        "price_notes": charts["notes"],
+        "thinned": charts["thinned"],
+        "has_bar_histogram": charts["payload"]["bar_returns"] is not None,
+        "has_trip_histogram": charts["payload"]["trip_returns"] is not None,
+        "bar_note": charts["bar_note"],
+        "trip_note": charts["trip_note"],
+        "payload": _json(charts["payload"]),
+    }
+
+
+def _header(run: _Run) -> dict[str, Any]:
+    result, manifest = run.result, run.result.manifest
+    names = [str(name) for name in result.symbols]
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    fingerprint = _fingerprint(result.fingerprint)
+    return {
+        "strategy": result.strategy,
+        "parameters": [(name, texts.setting(value)) for name, value in result.parameters.items()],
+        "symbols": names,
+        "symbols_short": ", ".join(names[:8]) + more,
+        "first": texts.moment(run.clock.time[0], run.clock.intraday),
+        "last": texts.moment(run.clock.time[-1], run.clock.intraday),
+        "bars_count": texts.number(run.clock.time.size, 0),
+        "timeframe": result.bars.timeframe if result.bars is not None else str(manifest.get("timeframe", "")),
+        "capital": texts.cash(run.capital),
+        "run_id": result.run_id,
+        "fingerprint": fingerprint,
+        "fingerprint_short": fingerprint[:12],
+        "version": str(manifest.get("version", "")),
+        "warnings": list(result.warnings)[:WARNING_ROWS],
+        "warnings_count": len(result.warnings),
+        "rules": texts.RULES_OF_FILLING,
+        "settings": tables.settings_table(manifest),
+        "month_names": tables.MONTHS,
+    }
+
+
+def _fingerprint(value: Any) -> str:
+    """One text for the data: the fingerprint itself, or the SHA-256 over those of the symbols."""
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            return str(next(iter(value.values())))
+        return hashlib.sha256(json.dumps(dict(value), sort_keys=True).encode()).hexdigest()
+    return str(value)
+
+
+def _headline(run: _Run) -> dict[str, Any]:
+    values, closed = run.result.metrics, run.result.closed_trades
+    first, last = (texts.moment(run.clock.time[row], run.clock.intraday) for row in (0, -1))
+
+    def shown(figure: texts.Figure) -> dict[str, str]:
+        value = float(values.get(figure.key, math.nan))
+        toned = figure.key in ("total_return", "cagr", "expectancy") and math.isfinite(value) and value != 0
+        other = float(values.get(figure.benchmark, math.nan)) if figure.benchmark else math.nan
+        return {
+            "key": figure.key,
+            "label": figure.label,
+            "value": texts.write(value, figure.kind),
+            "benchmark": texts.write(other, figure.kind) if math.isfinite(other) else "",
+            "hint": figure.hint,
+            "tone": ("gain" if value > 0 else "loss") if toned else "",
+        }
+
+    best = float(closed["pnl"].max()) if len(closed) else 0.0
+    return {
+        "summary": texts.summary(values, run.capital, first, last),
+        "cautions": texts.cautions(values, run.capital, run.years, float(closed["gross_pnl"].sum()), best),
+        "headline": [shown(figure) for figure in texts.HEADLINE],
+        "details": [(title, [shown(figure) for figure in rows]) for title, rows in texts.DETAILS],
+        "has_net": run.lines.net is not None,
+        "has_benchmark": run.lines.benchmark is not None,
+        "deepest": texts.percent(abs(float(values.get("max_drawdown", math.nan)))),
+    }
+
+
+def _account_tables(run: _Run) -> dict[str, Any]:
+    result, lines = run.result, run.lines
+    fills, orders = result.fills, result.orders
+    traded = float((fills["quantity"] * fills["price"]).sum())
+    count = len(fills)
+    return {
+        "months": tables.monthly_table(run.clock.time, lines.equity, lines.benchmark, run.capital),
+        "rolling_window": f"{lines.window} {'days' if run.clock.intraday and lines.rolling_rows.size < run.clock.time.size else 'bars'}",
+        "episodes": tables.drawdown_table(lines.equity, run.capital, run.clock),
+        "cost_rows": tables.cost_table(result.metrics, run.capital, run.years, traded),
+        "fill_note": f"{texts.number(count, 0)} fills of {texts.number(len(orders), 0)} orders, {texts.cash(traded)} traded in all. "
+        "Borrow fees and dividends are booked to the cash and are part of the equity.",
+        "counts": [
+            ("Decisions by verdict", tables.decision_table(result.decisions), "Verdict"),
+            ("Orders by what became of them", tables.order_table(orders), "Status"),
+        ],
+    }
+
+
+def _trade_tables(run: _Run) -> dict[str, Any]:
+    result, closed = run.result, run.result.closed_trades
+    final = result.positions[result.positions["time"].to_numpy("datetime64[ns]") == run.clock.time[-1]]
+    open_pnl = dict(zip(final["symbol"].tolist(), final["open_pnl"].tolist(), strict=True))
+    rows = tables.symbol_table(result.symbols, closed, result.fills, open_pnl)
+    traded = len(set(result.fills["symbol"].tolist()))
+    held = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
+    shown = min(len(closed), TRADE_ROWS)
+    note = f"the last {shown:,} of {len(closed):,}; all are in the table closed_trades" if shown < len(closed) else f"all {shown:,}"
+    return {
+        "exits": tables.exit_table(closed),
+        "symbol_rows": rows,
+        "symbol_scale": max([abs(row.total) for row in rows], default=1.0) or 1.0,
+        "symbol_note": f"the {len(rows)} best and worst of {traded}" if len(rows) < traded else "profit after costs, best first",
+        "trade_count": len(closed),
+        "trade_note": note,
+        "trade_heads": tables.TRADE_HEADS,
+        "trade_rows": tables.trade_rows(closed, PAGE_ROWS, run.clock.intraday),
+        "position_note": f"the {POSITION_ROWS} largest of {len(held)}" if len(held) > POSITION_ROWS else "",
+        "position_rows": tables.position_rows(held.head(POSITION_ROWS)),
+    }
+
+
+def _charts(run: _Run) -> dict[str, Any]:
+    """The JSON the page's scripts draw, and what to say about it."""
+    result, lines, clock = run.result, run.lines, run.clock
+    closed, bars = result.closed_trades, result.bars
+    prices = figures.PriceCharts([], 0, 1, False)
+    notes = ["Prices were not kept with this run, so its trades cannot be drawn."] if bars is None else []
+    if bars is not None:
+        prices = figures.price_charts(bars, result.fills, closed, clock)
+        notes = _price_notes(prices, bars)
+    account = figures.line_chart(lines, clock)
+    moves = lines.returns[lines.returns != 0]
+    flat = lines.returns.size - moves.size
+    against = None if lines.benchmark_returns is None else lines.benchmark_returns[lines.benchmark_returns != 0]
+    trips = closed["return_"].to_numpy(np.float64)
+    size, drawn = clock.time.size, len(account["x"])
+    payload = {
+        "intraday": clock.intraday,
+        "capital": run.capital,
+        "bars": size,
+        "account": account,
+        "rolling": figures.rolling_chart(lines, clock),
+        "prices": prices.charts,
+        "bar_returns": figures.histogram_chart(figures.histogram(moves), against),
+        "trip_returns": figures.histogram_chart(figures.histogram(trips, 30)),
+        "page": PAGE_ROWS,
+        "trades": figures.trade_columns(closed, clock, TRADE_ROWS) if len(closed) else None,
+    }
+    payload["clock"] = clock.knots()
+    thinned = f"The lines draw {drawn:,} of {size:,} bars: the lowest and the highest of each stretch, so no peak is lost."
+    return {
+        "payload": payload,
+        "notes": notes,
+        "thinned": thinned + " Every figure is computed from all bars." if drawn < size else "",
+        "bar_note": f"{flat:,} bars without a change are left out" if flat else "returns of single bars",
+        "trip_note": "return on what the entries cost, after costs",
+    }
+
+
+def _price_notes(prices: figures.PriceCharts, bars: Bars) -> list[str]:
+    notes = []
+    if prices.left_out:
+        notes.append(f"Charts are drawn for the {len(prices.charts)} most traded of {bars.N} symbols.")
+    if prices.bars_per_candle > 1:
+        notes.append(f"Each candle joins {prices.bars_per_candle:,} bars of {bars.timeframe}; fills stand at their own price.")
+    if prices.splits:
+        notes.append("Prices and quantities in the chart stand on the share basis of the last bar; the tables show what was traded.")
+    return notes
+
+
+def _json(value: Any) -> Any:
+    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
+    from markupsafe import Markup
+
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

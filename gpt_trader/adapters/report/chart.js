@@ -1,0 +1,119 @@
+/* One chart: uPlot with the report's axes, linked zoom and cursor, keys and touches. */
+// ---- one chart ---------------------------------------------------------------------------------------------------
+const linked = new Set();
+const span = { low: 0, high: 1, min: 0, max: 1 };
+const font = () => `${phone.matches ? 11 : 12}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
+const axisCash = (v) => (Math.abs(v) >= 1e6 ? grouped[Math.abs(v) >= 1e8 ? 0 : 2](v / 1e6) + "M" : grouped[Math.abs(v) < 10 ? 2 : 0](v));
+const axisPercent = (v, step) => grouped[step < 0.0095 ? (step < 0.00095 ? 2 : 1) : 0](v * 100) + "%";
+
+/** Options: columns (arrays beside x), series, y formatter, range(min, max), say(row) -> [[label, text]], draw(u), log. */
+function chart(name, x, options) {
+  const el = $("chart-" + name), readout = $("readout-" + name);
+  if (!el) return null;
+  const time = options.time !== false;
+  const height = () => Math.round(el.dataset.height * (phone.matches ? 0.8 : 1));
+  const show = (row) => {
+    if (!readout) return;
+    readout.replaceChildren(...options.say(row).filter(Boolean).map(([label, text], i) => {
+      const part = document.createElement("span"), strong = document.createElement("b");
+      strong.textContent = text;
+      part.append(...(label ? [label + " "] : []), strong);
+      return part;
+    }));
+  };
+  const axis = { stroke: () => colour("muted"), font: font(), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false } };
+  const u = new uPlot({
+    width: el.clientWidth, height: height(), padding: [8, time ? 8 : 20, 0, 0], legend: { show: false },
+    scales: {
+      x: { time: false, range: options.xRange || ((_, min, max) => [min, max]) },
+      y: { distr: options.log ? 3 : 1, range: (_, min, max) => (min === null ? [options.log ? 1 : 0, options.log ? 10 : 1] : (options.range || padded)(min, max)) },
+    },
+    axes: [
+      time ? { ...axis, size: 26, gap: 4, splits: (self, _, min, max) => ticks(self, min, max), values: (self, at) => at.map((v) => self.ticks.get(v) || "") }
+        : { ...axis, size: 26, gap: 4, splits: (self, _, min, max) => rounds(min, max, phone.matches ? 4 : 7), values: (_, at) => at.map((v) => axisPercent(v, at.length > 1 ? at[1] - at[0] : 1)) },
+      { ...axis, size: phone.matches ? 52 : 62, gap: 4, filter: (_, at) => at,
+        splits: (self, _, min, max) => rounds(min, max, Math.max(3, self.height / 46), options.log),
+        values: (_, at) => at.map((v) => options.y(v, at.length > 1 ? at[1] - at[0] : 1)) },
+    ],
+    series: [{}, ...options.series.map((one) => ({ width: 1.5, points: { show: false }, ...one }))],
+    bands: options.bands,
+    cursor: {
+      y: false, points: { size: 6, width: 0, fill: (self, i) => options.series[i - 1].dot || colour("strategy") },
+      drag: { x: time, y: false, dist: 6, setScale: time },
+      bind: { dblclick: () => () => { if (time) zoom(span.low, span.high); return null; } },
+      sync: time ? { key: "time", scales: ["x", null], filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } } : undefined,
+    },
+    hooks: {
+      ready: [(self) => { if (time) { self.linked = true; self.setScale("x", { min: span.min, max: span.max }); } show(null); }],
+      setCursor: [(self) => show(self.cursor.left >= 0 ? self.cursor.idx : null)],
+      setScale: [(self, key) => {
+        const { min, max } = self.scales.x;
+        if (key === "x" && self.linked && (min !== span.min || max !== span.max)) zoom(min, max);
+      }],
+      draw: options.draw ? [(self) => { const c = self.ctx, b = self.bbox; c.save(); c.beginPath(); c.rect(b.left, b.top, b.width, b.height); c.clip(); options.draw(self, c); c.restore(); }] : [],
+    },
+  }, [x, ...options.columns], el);
+  u.resize = () => u.setSize({ width: el.clientWidth, height: height() });
+  u.box = el;
+  linked.add(u);
+  handle(u, el, readout, time);
+  return u;
+}
+const padded = (min, max) => { const room = (max - min) * 0.06 || Math.abs(max) * 0.02 || 1; return [min - room, max + room]; };
+const withZero = (min, max) => padded(Math.min(min, 0), Math.max(max, 0));
+
+/** Shows [min, max] of the time axis in every linked chart. */
+function zoom(min, max) {
+  const least = (span.high - span.low) / 2000, middle = (min + max) / 2;
+  if (max - min < least) { min = middle - least / 2; max = middle + least / 2; }
+  span.min = Math.max(span.low, min);
+  span.max = Math.min(span.high, max);
+  if (!(span.max > span.min)) { span.min = span.low; span.max = span.high; }
+  for (const u of linked) if (u.linked) u.setScale("x", { min: span.min, max: span.max });
+  noteSpan();
+}
+
+/** Keys and fingers. uPlot itself knows the mouse only. */
+function handle(u, el, readout, time) {
+  if (el.dataset.handled) { el.plot = u; touches(u, time); return; }
+  el.dataset.handled = "yes";
+  el.plot = u;
+  el.addEventListener("keydown", (event) => {
+    const plot = el.plot, xs = plot.data[0], { min, max } = plot.scales.x, width = max - min;
+    const at = plot.cursor.left >= 0 && plot.cursor.idx !== null ? plot.cursor.idx : plot.valToIdx(max);
+    const go = (i) => plot.setCursor({ left: plot.valToPos(xs[Math.max(0, Math.min(xs.length - 1, i))], "x"), top: plot.over.clientHeight / 2 }, true, true);
+    const jump = event.shiftKey ? 20 : 1, keys = { ArrowLeft: () => go(at - jump), ArrowRight: () => go(at + jump), Home: () => go(plot.valToIdx(min)), End: () => go(plot.valToIdx(max)) };
+    if (time) Object.assign(keys, {
+      "+": () => zoom(xs[at] - width / 4, xs[at] + width / 4), "=": () => zoom(xs[at] - width / 4, xs[at] + width / 4),
+      "-": () => zoom(min - width / 2, max + width / 2), 0: () => zoom(span.low, span.high),
+    });
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (readout) readout.setAttribute("aria-live", "polite");
+    keys[event.key]();
+  });
+  touches(u, time);
+}
+function touches(u, time) {
+  const fingers = new Map();
+  let start = null;
+  const left = (event) => event.clientX - u.over.getBoundingClientRect().left;
+  u.over.style.touchAction = "pan-y";
+  u.over.addEventListener("pointerdown", (event) => {
+    if (event.pointerType !== "touch") return;
+    fingers.set(event.pointerId, left(event));
+    if (fingers.size === 2 && time) start = [...fingers.values()].map((px) => u.posToVal(px, "x"));
+  });
+  u.over.addEventListener("pointermove", (event) => {
+    if (!fingers.has(event.pointerId)) return;
+    fingers.set(event.pointerId, left(event));
+    if (fingers.size === 1) u.setCursor({ left: left(event), top: 10 }, true, true);
+    if (fingers.size === 2 && start) {
+      const [a, b] = fingers.values();
+      if (Math.abs(b - a) < 20) return;
+      const scale = (start[1] - start[0]) / (b - a), min = start[0] - a * scale;
+      if (scale > 0) zoom(min, min + u.over.clientWidth * scale);
+    }
+  });
+  for (const type of ["pointerup", "pointercancel"]) u.over.addEventListener(type, (event) => { fingers.delete(event.pointerId); start = null; });
+}

@@ -1,0 +1,348 @@
+"""The report's tables: months, drawdown episodes, costs, symbols, exits, decisions, orders and settings, ready to print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader import metrics
+from gpt_trader.adapters.report import texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
+LEVELS = 5  # shades of the heat map on either side of zero
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+EPISODES = 10
+SYMBOL_ROWS = 50
+
+
+class Cell(NamedTuple):
+    """One cell of the heat map: its text and its shade, -LEVELS (worst) to LEVELS (best)."""
+
+    text: str
+    level: int
+
+
+class Year(NamedTuple):
+    """One row of the monthly table; `benchmark` is empty when there is none."""
+
+    year: int
+    months: list[Cell]
+    total: Cell
+    benchmark: str
+
+
+class Months(NamedTuple):
+    """The monthly table and what is worth saying about it."""
+
+    years: list[Year]
+    note: str
+
+
+def monthly_table(time: Times, equity: Floats, benchmark: Floats | None, capital: float) -> Months:
+    """Returns of calendar months and years (UTC), newest year first; the first month counts from the capital."""
+    found = metrics.monthly_returns(time, equity, capital)
+    values = {(int(y), int(m)): float(v) for y, m, v in zip(found.year, found.month, found.value, strict=True)}
+    shown = np.array(list(values.values()))
+    scale = max(0.01, float(np.nanquantile(np.abs(shown), 0.95))) if np.isfinite(shown).any() else 0.01
+    totals = _yearly(found)
+    held = {} if benchmark is None else _yearly(metrics.monthly_returns(time, benchmark, capital))
+    years = [
+        Year(
+            year,
+            [_cell(values.get((year, month)), scale) for month in range(1, 13)],
+            _cell(total, 3 * scale),
+            _cell(held[year], scale).text if year in held else "",
+        )
+        for year, total in sorted(totals.items(), reverse=True)
+    ]
+    finite = shown[np.isfinite(shown)]
+    note = ""
+    if finite.size:
+        note = (
+            f"{int((finite > 0).sum())} of {finite.size} months with a gain; best {texts.percent(float(finite.max()), signed=True)}, "
+            f"worst {texts.percent(float(finite.min()), signed=True)}."
+        )
+    return Months(years, note)
+
+
+def _yearly(found: Any) -> dict[int, float]:
+    """Returns of calendar years: their months compounded."""
+    years = np.asarray(found.year)
+    return {int(year): float(np.prod(1.0 + found.value[years == year]) - 1.0) for year in np.unique(years)}
+
+
+def _cell(value: float | None, scale: float) -> Cell:
+    if value is None or not math.isfinite(value):
+        return Cell("", 0)
+    level = min(LEVELS, math.ceil(abs(value) / scale * LEVELS - 1e-9))
+    return Cell(texts.percent(value).replace("\u202f%", ""), level if value > 0 else -level)
+
+
+class Episode(NamedTuple):
+    """One drawdown: from its peak over its trough to the bar that reached the peak again (or the end)."""
+
+    depth: str
+    peak: str
+    trough: str
+    recovery: str
+    fall: str
+    length: str
+    peak_x: int
+    end_x: int
+
+
+def drawdown_table(equity: Floats, capital: float, clock: Any) -> list[Episode]:
+    """The `EPISODES` deepest drawdowns, deepest first."""
+    found = sorted(metrics.drawdowns(equity, capital), key=lambda item: item.depth)[:EPISODES]
+    last = clock.time.size - 1
+    rows = []
+    for item in found:
+        peak, end = max(item.peak, 0), item.recovery if item.recovery >= 0 else last
+        days = [str(clock.time[row]) for row in (peak, item.trough, end)]
+        x = clock.x(np.array([peak, end]))
+        rows.append(
+            Episode(
+                texts.percent(item.depth, signed=True),
+                texts.moment(days[0], clock.intraday),
+                texts.moment(days[1], clock.intraday),
+                texts.moment(days[2], clock.intraday) if item.recovery >= 0 else "not yet",
+                _days(clock.time[peak], clock.time[item.trough]),
+                _days(clock.time[peak], clock.time[end]),
+                x[0],
+                x[1],
+            )
+        )
+    return rows
+
+
+def _days(first: np.datetime64, last: np.datetime64) -> str:
+    days = float((last - first) / np.timedelta64(1, "D"))
+    return texts.number(days, 0 if days >= 3 else 1)
+
+
+class CostRow(NamedTuple):
+    """One kind of cost and what it amounts to."""
+
+    name: str
+    total: str
+    share: str
+    hint: str
+
+
+def cost_table(values: Mapping[str, float], capital: float, years: float, traded: float) -> list[CostRow]:
+    """Commission, spread and slippage, and their sum: in cash and as basis points of all that was traded."""
+
+    def row(name: str, key: str, hint: str) -> CostRow:
+        total = float(values.get(key, math.nan))
+        share = f"{texts.number(total / traded * 1e4, 2)} bp" if traded > 0 else texts.MISSING
+        return CostRow(name, texts.cash(total), share, hint)
+
+    total = float(values.get("costs", math.nan))
+    drag = texts.percent(total / capital / years, 2) if years > 0 and capital > 0 else texts.MISSING
+    return [
+        row("Commission", "commission", "what the broker takes"),
+        row("Spread and slippage", "slippage", "crossing the spread and moving the price"),
+        row("Together", "costs", f"{drag} of the starting capital a year"),
+    ]
+
+
+class SymbolRow(NamedTuple):
+    """What one symbol did: counts and cash."""
+
+    symbol: str
+    trips: int
+    wins: str
+    closed: float
+    open: float
+    costs: str
+    traded: str
+
+    @property
+    def total(self) -> float:
+        """Closed and open profit."""
+        return self.closed + self.open
+
+
+def symbol_table(symbols: Sequence[str], closed: pd.DataFrame, fills: pd.DataFrame, open_pnl: Mapping[str, float]) -> list[SymbolRow]:
+    """One row per symbol that traded, the best profit first, at most `SYMBOL_ROWS` (half from either end)."""
+    pnl = closed.groupby("symbol")["pnl"].agg(["size", "sum"])
+    won = closed[closed["pnl"] > 0].groupby("symbol").size()
+    paid = (fills["commission"] + fills["slippage"]).groupby(fills["symbol"]).sum()
+    traded = (fills["quantity"] * fills["price"]).groupby(fills["symbol"]).sum()
+    active = set(pnl.index) | set(paid.index) | set(open_pnl)
+    rows = []
+    for name in (symbol for symbol in symbols if symbol in active):
+        trips = int(pnl["size"].get(name, 0))
+        rows.append(
+            SymbolRow(
+                name,
+                trips,
+                texts.percent(float(won.get(name, 0)) / trips, 0) if trips else texts.MISSING,
+                float(pnl["sum"].get(name, 0.0)),
+                float(open_pnl.get(name, 0.0)),
+                texts.cash(float(paid.get(name, 0.0))),
+                texts.cash(float(traded.get(name, 0.0))),
+            )
+        )
+    rows.sort(key=lambda row: -row.total)
+    half = SYMBOL_ROWS // 2
+    return rows if len(rows) <= SYMBOL_ROWS else rows[:half] + rows[-half:]
+
+
+class GroupRow(NamedTuple):
+    """Round trips that have something in common."""
+
+    name: str
+    count: int
+    wins: str
+    mean: str
+    pnl: float
+
+
+def exit_table(closed: pd.DataFrame) -> list[GroupRow]:
+    """Round trips by side and by what closed them, the most frequent first."""
+    if not len(closed):
+        return []
+    label = closed["side"].astype(str) + ", closed by " + closed["exit_reason"].astype(str).replace("", "signal")
+    rows = [
+        GroupRow(
+            str(name),
+            len(part),
+            texts.percent(float((part["pnl"] > 0).mean()), 0),
+            texts.percent(float(part["return_"].mean()), 2, signed=True),
+            float(part["pnl"].sum()),
+        )
+        for name, part in closed.groupby(label.to_numpy(), sort=True)
+    ]
+    return sorted(rows, key=lambda row: -row.count)[:20]
+
+
+class Count(NamedTuple):
+    """How often something happened."""
+
+    name: str
+    detail: str
+    count: int
+
+
+def decision_table(decisions: pd.DataFrame) -> list[Count]:
+    """Decisions by verdict and the rule that scaled or refused them."""
+    rules = decisions["rule"].fillna("").astype(str).where(decisions["verdict"].astype(str) != "approved", "")
+    return _counts(decisions["verdict"].astype(str), rules)
+
+
+def order_table(orders: pd.DataFrame) -> list[Count]:
+    """Orders by what became of them and why."""
+    reasons = orders["reason"].fillna("").astype(str).where(orders["status"].astype(str) != "filled", "")
+    return _counts(orders["status"].astype(str), reasons)
+
+
+def _counts(names: pd.Series[str], details: pd.Series[str]) -> list[Count]:
+    found = names.groupby([names.to_numpy(), details.to_numpy()]).size()
+    rows = [Count(str(key[0]), str(key[1]), int(count)) for key, count in found.items()]  # type: ignore[index]
+    return sorted(rows, key=lambda row: (-row.count, row.name, row.detail))[:30]
+
+
+class Group(NamedTuple):
+    """One block of settings in the assumptions section."""
+
+    title: str
+    rows: list[tuple[str, str]]
+
+
+def settings_table(manifest: Mapping[str, Any]) -> list[Group]:
+    """Every setting of the manifest: nested blocks become groups, single values the group "run"."""
+    single: list[tuple[str, str]] = []
+    groups = []
+    for key, value in manifest.items():
+        if isinstance(value, Mapping) and value:
+            rows = [(_label(key, name), _setting(f"{key}.{name}", item)) for name, item in value.items()]
+            groups.append(Group(key.replace("_", " "), rows))
+        else:
+            single.append((key.replace("_", " "), texts.setting(value)))
+    order = {"costs": 0, "fills": 1, "allocation": 2, "risk": 3, "parameters": 4}
+    groups.sort(key=lambda group: (order.get(group.title, 9), group.title))
+    return [*groups, Group("run", single)] if single else groups
+
+
+def _setting(name: str, value: Any) -> str:
+    if name in texts.SHARES and isinstance(value, float | int) and not isinstance(value, bool):
+        return texts.percent(float(value), 2).replace(".00", "")
+    return texts.setting(value)
+
+
+def _label(group: str, name: str) -> str:
+    return texts.ASSUMPTION_LABELS.get(f"{group}.{name}", name.replace("_", " "))
+
+
+class Head(NamedTuple):
+    """One column of the trade table: the table's column, its title, and whether it is a number (or a time: aligned left)."""
+
+    key: str
+    title: str
+    number: bool
+
+
+TRADE_HEADS = (
+    Head("symbol", "Symbol", False),
+    Head("side", "Side", False),
+    Head("entry_time", "Entry", False),
+    Head("exit_time", "Exit", False),
+    Head("bars", "Bars", True),
+    Head("quantity", "Quantity", True),
+    Head("entry_price", "In at", True),
+    Head("exit_price", "Out at", True),
+    Head("pnl", "Profit", True),
+    Head("return_", "Return", True),
+    Head("costs", "Costs", True),
+    Head("mae", "Worst", True),
+    Head("mfe", "Best", True),
+    Head("exit_reason", "Closed by", False),
+)
+
+
+def trade_rows(closed: pd.DataFrame, most: int, intraday: bool) -> list[list[str]]:
+    """The last `most` closed trades, newest first, as text in the order of TRADE_HEADS; the page's script fills in the rest."""
+    writers = {
+        "quantity": texts.quantity, "entry_price": texts.price, "exit_price": texts.price, "pnl": texts.cash,
+        "costs": texts.cash, "bars": lambda v: texts.number(v, 0), "return_": lambda v: texts.percent(v, 2, signed=True),
+        "mae": texts.percent, "mfe": texts.percent,
+        "entry_time": lambda v: texts.moment(v, intraday), "exit_time": lambda v: texts.moment(v, intraday),
+    }  # fmt: skip
+    last = closed.tail(most).iloc[::-1]
+    return [[writers.get(head.key, str)(row[head.key]) for head in TRADE_HEADS] for row in last.to_dict("records")]
+
+
+class PositionRow(NamedTuple):
+    """One position that is open at the last bar."""
+
+    symbol: str
+    quantity: str
+    price: str
+    value: str
+    weight: str
+    open_pnl: float
+
+
+def position_rows(final: pd.DataFrame) -> list[PositionRow]:
+    """The given rows of the positions table as text."""
+    return [
+        PositionRow(
+            str(row["symbol"]),
+            texts.quantity(row["quantity"]),
+            texts.price(row["price"]),
+            texts.cash(row["value"]),
+            texts.percent(row["weight"]),
+            float(row["open_pnl"]),
+        )
+        for row in final.to_dict("records")
+    ]

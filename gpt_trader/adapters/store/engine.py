@@ -1,0 +1,94 @@
+"""SQLAlchemy engines for the store, and the errors of both databases as StoreError."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from gpt_trader.adapters.store import sqlite
+from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.adapters.store.location import EXPECTED, Location
+from gpt_trader.errors import UserError
+
+CONNECT_TIMEOUT_SECONDS = 10
+_POSTGRES_CAUSES = {
+    "55P03": "another process is writing to it; try again when that has finished",
+    "25006": "the database is read-only; use a primary server or another user",
+    "42501": "this user lacks the permission; grant it or use another user",
+    "53100": "the server's disk is full; free space and try again, nothing was changed",
+    "53300": "the server has no free connection; try again later",
+}
+
+
+def open_engine(location: Location, busy_timeout: float) -> Engine:
+    """An engine for the store; `busy_timeout` is how long, in seconds, to wait for another writer.
+
+    Writing transactions on SQLite are BEGIN IMMEDIATE, so that none fails half way for want of the lock.
+    """
+    if location.path is not None:
+        engine = create_engine(
+            f"sqlite:///{location.path}",
+            creator=lambda: sqlite.connect(location, busy_timeout),
+            poolclass=NullPool,
+        )
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    options = f"-c timezone=UTC -c lock_timeout={int(busy_timeout * 1000)}"
+    try:
+        return create_engine(
+            location.url,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
+        )
+    except (ArgumentError, ValueError):
+        raise UserError(f"store URL {location.shown} cannot be read: {EXPECTED}") from None
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine for transactions that only read: one consistent view and no write lock."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(gpt_trader_reading=True)
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("gpt_trader_reading", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def store_errors(location: Location) -> Iterator[None]:
+    """Turn the database's errors into StoreError with the cause and what to do."""
+    try:
+        yield
+    except DBAPIError as problem:
+        raise StoreError(f"store {location.shown}: {_cause(problem.orig or problem, location)}") from problem
+    except SQLAlchemyError as problem:
+        raise StoreError(f"store {location.shown}: {problem}") from problem
+    except _driver_error(location) as problem:
+        raise StoreError(f"store {location.shown}: {_cause(problem, location)}") from problem
+
+
+def _driver_error(location: Location) -> type[Exception]:
+    """The error of the driver itself, which rows written past SQLAlchemy raise."""
+    if location.path is not None:
+        return sqlite3.Error
+    from psycopg import Error
+
+    return Error
+
+
+def _cause(problem: BaseException, location: Location) -> str:
+    """One sentence for what the database said."""
+    if location.path is not None:
+        return sqlite.cause(problem)
+    first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+    state = getattr(problem, "sqlstate", None)
+    if state is None:
+        return f"the server cannot be reached; check that it runs, and its host, port, user and password ({first})"
+    return f"{_POSTGRES_CAUSES[state]} ({first})" if state in _POSTGRES_CAUSES else first

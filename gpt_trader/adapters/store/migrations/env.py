@@ -1,0 +1,16 @@
+"""Alembic's entry: runs the revisions inside the one transaction that `migrate.py` has opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from gpt_trader.adapters.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    transaction_per_migration=False,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,89 @@
+"""The tables of the store; the newest revision under `migrations/` makes exactly these.
+
+Only SQLAlchemy's Core is used: its ORM doubles the import time and nothing here needs it. Rows of a run are keyed by
+the run's number and their place in the result's table, so one run lies together on disk and goes with its run. Times
+are naive UTC. Models and predictions get their tables with the issue that makes models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Double, ForeignKey, Integer, MetaData, Named, Table, Text
+from sqlalchemy import TypedColumns as Typed
+from sqlalchemy.types import TypeEngine
+
+from gpt_trader.adapters.run_tables import TABLES, Kind
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+RUN_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only in INTEGER
+
+
+class RunColumns(Typed):
+    """One run: what was asked, of which data and code, when it was made and how often it was seen."""
+
+    run: Named[int] = Column(RUN_NUMBER, primary_key=True)
+    run_id: Named[str] = Column(Text, unique=True)
+    kind: Named[str] = Column(Text)
+    strategy: Named[str] = Column(Text, index=True)
+    parameters: Named[dict[str, Any]] = Column(JSON, nullable=False)
+    symbols: Named[list[str]] = Column(JSON, nullable=False)
+    start: Named[datetime] = Column(DateTime)
+    end: Named[datetime] = Column(DateTime)
+    fingerprint: Named[Any] = Column(JSON, nullable=False)
+    code_version: Named[str] = Column(Text)
+    created_at: Named[datetime] = Column(DateTime)
+    status: Named[str] = Column(Text)
+    manifest: Named[dict[str, Any]] = Column(JSON, nullable=False)
+    warnings: Named[list[str]] = Column(JSON, nullable=False)
+    folder: Named[str | None] = Column(Text)
+    seen: Named[int] = Column(BigInteger, server_default="1")
+    last_seen: Named[datetime | None] = Column(DateTime)
+
+
+class MetricColumns(Typed):
+    """One statistic of a run; an undefined one is NULL."""
+
+    run: Named[int] = Column(RUN_NUMBER, ForeignKey("runs.run", ondelete="CASCADE"), primary_key=True)
+    name: Named[str] = Column(Text, primary_key=True)
+    value: Named[float | None] = Column(Double)
+
+
+class RunTableColumns(Typed):
+    """How many rows a table of a run has and where they are: "store", or "file" for its Parquet file alone."""
+
+    run: Named[int] = Column(RUN_NUMBER, ForeignKey("runs.run", ondelete="CASCADE"), primary_key=True)
+    name: Named[str] = Column(Text, primary_key=True)
+    rows: Named[int] = Column(BigInteger)
+    place: Named[str] = Column(Text)
+    sha256: Named[str | None] = Column(Text)
+
+
+runs = Table("runs", metadata, RunColumns)
+metrics = Table("metrics", metadata, MetricColumns, sqlite_with_rowid=False)
+run_tables = Table("run_tables", metadata, RunTableColumns, sqlite_with_rowid=False)
+
+
+def _result_table(name: str) -> Table:
+    """The table for one of the result's tables, its columns after the key."""
+    types: dict[Kind, type[TypeEngine[Any]]] = {
+        "time": DateTime, "text": Text, "integer": BigInteger, "number": Double,
+    }  # fmt: skip
+    return Table(
+        name,
+        metadata,
+        Column("run", RUN_NUMBER, ForeignKey("runs.run", ondelete="CASCADE"), primary_key=True),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        *(Column(column, types[kind]) for column, kind in TABLES[name].items()),
+        sqlite_with_rowid=False,
+    )
+
+
+RESULT_TABLES = {name: _result_table(name) for name in TABLES}

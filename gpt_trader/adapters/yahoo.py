@@ -1,0 +1,418 @@
+"""Bars from Yahoo Finance through the unmodified yfinance client."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpt_trader.adapters.http_policy import (
+    INTRADAY_MINUTES,
+    Actions,
+    Budget,
+    Floats,
+    OutOfTimeError,
+    RetryPolicy,
+    Times,
+    Unrepeatable,
+    ask,
+    checked_span,
+    group_bars,
+    period_start,
+    retry_after,
+    within,
+)
+from gpt_trader.errors import BadRange, GptTraderError, RateLimited, SourceUnavailable, SymbolNotFound
+from gpt_trader.sources import SERIES_COLUMNS, BarRequest, Series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAY = np.timedelta64(1, "D")
+FIRST_DAY = np.datetime64("1927-12-01")
+"""Yahoo's oldest series, the S&P 500 index, begins on 1927-12-30."""
+LOOK_BACK = 10 * DAY
+"""Daily answers start this much earlier, so that an action on a day without a bar finds its bar."""
+INTRADAY_SPAN = {"1m": 7 * DAY, "5m": 59 * DAY, "15m": 59 * DAY, "30m": 59 * DAY, "1h": 729 * DAY}
+"""How far back a request without a start goes; Yahoo keeps no more (1m: 30 days, 7 to a request)."""
+CHART = "/v8/finance/chart/"
+PRICES = ("Open", "High", "Low", "Close")
+
+# yfinance is one object per process, with one session and module-wide settings: one fetch at a time.
+_YFINANCE = threading.RLock()
+
+Span = tuple[np.datetime64 | None, np.datetime64 | None]
+
+
+class _NoBarsError(Exception):
+    """Yahoo knows the symbol and has no bars in the span."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chart:
+    """One answer: `frame` with time (naive UTC), session (its date), OHLCV and adjusted close.
+
+    Rows without prices are in `gaps` (G,) instead; `unfinished` is the session still open, left out.
+    """
+
+    frame: pd.DataFrame
+    actions: Actions
+    gaps: Times
+    unfinished: np.datetime64 | None = None
+    capital_gains: bool = False
+
+
+class YahooSource:
+    """The BarSource of Yahoo Finance, for any symbol Yahoo names (BRK.B and BRK-B are the same).
+
+    Yahoo's prices are adjusted for splits, not for dividends. "split" hands them on as sent, "all" scales
+    them by Yahoo's adjusted close. "raw" undoes the splits: price * later splits, volume / later splits,
+    dividends likewise, and puts the split events in; that needs every split up to now, so a daily raw request
+    always reads on to today whatever its end. Undone prices are rounded to the 7 digits that Yahoo's 32-bit
+    numbers carry. Bars of 1w and 1mo are built from daily ones (Yahoo's own mix share bases) and labelled by
+    the period's first day; 30m is built from 15m. A bar still being traded is left out, rows without prices
+    are too, and `Series.notes` says so. A known symbol without bars in the span: an empty frame and a note.
+
+    Besides the BarSource errors it raises BadParameter for an unknown timeframe or adjustment and BadRange
+    for a reversed span or one further back than Yahoo keeps that timeframe. `cache_folder` is where yfinance
+    keeps cookies and time zones (the first used in a process counts); fetches of one process take turns.
+    """
+
+    name = "yahoo"
+
+    def __init__(self, cache_folder: Path | None = None, policy: RetryPolicy | None = None) -> None:
+        self.policy = policy or RetryPolicy()
+        self._cache_folder = cache_folder
+        self._session: Any = None
+
+    def fetch(self, request: BarRequest) -> Series:
+        """The bars of `request`; see the class for what they are and what is raised."""
+        start, end = checked_span(request)
+        if start is not None and start > self.policy.now() + LOOK_BACK:
+            raise BadRange(f"start {request.start} lies in the future; give a date that has been traded")
+        with _YFINANCE, _quiet_yfinance() as yfinance:
+            if self._session is None:
+                yfinance.set_tz_cache_location(str(self._folder()))
+                self._session = _polite_session(self.policy)
+            yfinance.data.YfData.cache_get.cache_clear()  # it would repeat old answers
+            self._session.begin(yahoo_symbol(request.symbol))
+            reader = _Reader(yfinance, self._session, self.policy)
+            if request.timeframe in INTRADAY_MINUTES:
+                return self._intraday(request, reader, (start, end))
+            return self._daily(request, reader, (start, end))
+
+    def _folder(self) -> Path:
+        if self._cache_folder is not None:
+            return self._cache_folder
+        import platformdirs
+
+        return Path(platformdirs.user_cache_dir("gpt-trader")) / "yahoo"
+
+    def _daily(self, request: BarRequest, reader: _Reader, span: Span) -> Series:
+        start, end = span
+        today = self.policy.now().astype("datetime64[D]")
+        first = FIRST_DAY if start is None else start.astype("datetime64[D]") - LOOK_BACK
+        last = today
+        if request.adjustment != "raw" and end is not None:
+            beyond = {"1w": 6, "1mo": 30}.get(request.timeframe, 0)
+            last = min(today, end.astype("datetime64[D]") + beyond * DAY)
+        chart = reader.daily(first, last)
+        frame = _adjusted(chart, chart, request.adjustment)
+        open_period = chart.unfinished
+        if request.timeframe != "1d" and not frame.empty:
+            session = chart.frame["session"].to_numpy("datetime64[D]")
+            frame = group_bars(frame, period_start(session, request.timeframe))
+            open_period = _open_period(session, today, request.timeframe)
+            if open_period is not None:
+                frame = frame[frame["time"] < open_period]
+        return _series(request, within(frame, *span), chart, open_period, span)
+
+    def _intraday(self, request: BarRequest, reader: _Reader, span: Span) -> Series:
+        start, end = span
+        now = self.policy.now().astype("datetime64[ns]")
+        first = now - INTRADAY_SPAN[request.timeframe] if start is None else start
+        days = reader.daily(first.astype("datetime64[D]") - LOOK_BACK, now.astype("datetime64[D]"))
+        chart = reader.intraday(request.timeframe, first, now if end is None else min(end, now))
+        frame = _adjusted(chart, days, request.adjustment)
+        width = np.timedelta64(INTRADAY_MINUTES[request.timeframe], "m")
+        if request.timeframe == "30m":
+            times = frame["time"].to_numpy("datetime64[ns]")
+            frame = group_bars(frame, times - (times - times.astype("datetime64[D]")) % width)
+        whole = within(frame, None, now - width)
+        unfinished = None if len(whole) == len(frame) else frame["time"].to_numpy("datetime64[ns]")[-1]
+        return _series(request, within(whole, *span), chart, unfinished, span)
+
+
+class _Reader:
+    """One ticker's answers as `_Chart`s, with yfinance's errors turned into ours."""
+
+    def __init__(self, yfinance: Any, session: Any, policy: RetryPolicy) -> None:
+        self._yfinance, self._session, self._policy = yfinance, session, policy
+        self._ticker = yfinance.Ticker(session.symbol, session=session)
+
+    def daily(self, first: np.datetime64, last: np.datetime64) -> _Chart:
+        """Daily bars and actions of the sessions `first` to `last`, both inclusive, without one still open."""
+        table = self._history(interval="1d", start=str(first), end=str(last + DAY))
+        if table is None:
+            return _chart(None, True)
+        chart = _chart(table, True, self._session.events)
+        regular = (self._ticker.get_history_metadata().get("currentTradingPeriod") or {}).get("regular")
+        if not regular or chart.frame.empty:
+            return chart
+        trading = regular["start"].tz_localize(None).to_datetime64().astype("datetime64[D]")
+        closes = regular["end"].tz_convert("UTC").tz_localize(None).to_datetime64()
+        if chart.frame["session"].to_numpy("datetime64[D]")[-1] != trading or self._policy.now() >= closes:
+            return chart
+        return _Chart(chart.frame.iloc[:-1], chart.actions, chart.gaps, trading, chart.capital_gains)
+
+    def intraday(self, timeframe: str, first: np.datetime64, last: np.datetime64) -> _Chart:
+        """Bars that start from `first` to `last`, without actions; 15m where 30m is asked for."""
+        import pandas as pd
+
+        interval = {"30m": "15m"}.get(timeframe, timeframe)
+        after = last + np.timedelta64(1, "s")
+        step = INTRADAY_SPAN["1m"] if timeframe == "1m" else after - first + DAY
+        tables = []
+        for begin in np.arange(first, after, step):
+            until = min(begin + step, after)
+            table = self._history(interval=interval, start=_moment(begin), end=_moment(until))
+            if table is not None:
+                tables.append(table)
+        if not tables:
+            return _chart(None, False)
+        table = pd.concat(tables)
+        return _chart(table[~table.index.duplicated()], False)
+
+    def _history(self, **options: Any) -> pd.DataFrame | None:
+        """yfinance's table with null rows kept, or None when Yahoo has no bars in the span."""
+        symbol = self._session.symbol
+        try:
+            table: pd.DataFrame = self._ticker.history(
+                auto_adjust=False, actions=True, keepna=True, timeout=self._policy.timeout, **options
+            )
+        except GptTraderError:
+            raise
+        except _NoBarsError:
+            return None
+        except OutOfTimeError as error:
+            raise SourceUnavailable(f"Yahoo, {symbol}: {error}; try again later") from None
+        except self._yfinance.exceptions.YFRateLimitError:
+            raise RateLimited(f"Yahoo asks for fewer requests ({symbol}); try again later") from None
+        except Exception as error:  # whatever else yfinance lets escape, down to a bare KeyError
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise SourceUnavailable(f"Yahoo's answer for {symbol} could not be read: {what}") from error
+        return table if len(table) else None
+
+
+def yahoo_symbol(symbol: str) -> str:
+    """Yahoo's spelling: upper case, a share class after a dash; any other suffix is an exchange (VOD.L)."""
+    name = symbol.strip().upper()
+    return f"{name[:-2]}-{name[-1]}" if name[-2:] in (".A", ".B", ".C") and len(name) > 2 else name
+
+
+def _polite_session(policy: RetryPolicy) -> Any:
+    """A curl_cffi session that bounds every request and judges every chart before yfinance sees it."""
+    from curl_cffi import requests as curl
+
+    class PoliteSession(curl.Session):  # type: ignore[type-arg]
+        def begin(self, symbol: str) -> None:
+            self.symbol, self.budget, self.refused = symbol, Budget(policy), False
+            self.events: dict[str, Any] = {}
+
+        def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
+            send = super().request
+
+            def once() -> Any:
+                options["timeout"] = self.budget.timeout()
+                return send(method, url, *args, **options)
+
+            def judged() -> Any:
+                try:
+                    answer = once()
+                except curl.exceptions.CertificateVerifyError as error:
+                    raise Unrepeatable(f"Yahoo's certificate does not verify: {_reason(error)}") from None
+                except curl.exceptions.RequestException as error:
+                    raise SourceUnavailable(
+                        f"Yahoo did not answer ({self.symbol}): {_reason(error)}"
+                    ) from None
+                if answer.status_code in (401, 403) and not self.refused:
+                    self.refused = True  # yfinance renews its cookie and crumb, then asks once more
+                    return answer
+                self.events = _judge(answer, self.symbol, "period1" in options["params"], policy)
+                self.refused = False
+                return answer
+
+            return ask(judged, self.budget) if CHART in url else once()
+
+    return PoliteSession(impersonate="chrome")
+
+
+def _reason(error: Exception) -> str:
+    """What libcurl says, without the advice around it."""
+    return str(error.args[0]).partition("curl: ")[2].partition(". See ")[0] or type(error).__name__
+
+
+def _judge(answer: Any, symbol: str, spanned: bool, policy: RetryPolicy) -> dict[str, Any]:
+    """The events of a good chart answer; else raises what the answer means."""
+    status = answer.status_code
+    if status == 429:
+        wait = retry_after(answer.headers, policy.wall_clock)
+        hint = "later" if wait is None else f"in {wait:.0f} seconds"
+        raise RateLimited(f"Yahoo asks for fewer requests (HTTP 429, {symbol}); try again {hint}", wait)
+    if status in (401, 403):
+        raise Unrepeatable(f"Yahoo refuses to serve {symbol} (HTTP {status}); try again later or elsewhere")
+    try:
+        chart = json.loads(answer.content)["chart"]
+        error, result = chart.get("error") or {}, (chart.get("result") or [{}])[0]
+        reason, events = str(error.get("description", "")), dict(result.get("events") or {})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        kind = answer.headers.get("content-type", "no type")
+        raise SourceUnavailable(f"Yahoo's answer for {symbol} is no chart (HTTP {status}, {kind})") from None
+    if status >= 500:
+        raise SourceUnavailable(f"Yahoo failed for {symbol} (HTTP {status}: {reason or 'no reason given'})")
+    if "doesn't exist" in reason or (spanned and result and not error and not result.get("timestamp")):
+        raise _NoBarsError
+    if "must be within" in reason or "granularity" in reason:
+        raise BadRange(f"Yahoo, {symbol}: {reason} Ask for a later start or a longer timeframe.")
+    if status == 404 or error.get("code") == "Not Found":
+        raise SymbolNotFound(
+            f"Yahoo knows no symbol {symbol!r} ({reason or 'not found'}); check its spelling"
+        )
+    if error or not result:
+        raise SourceUnavailable(f"Yahoo refused {symbol} (HTTP {status}: {reason or 'an empty answer'})")
+    return events
+
+
+@contextmanager
+def _quiet_yfinance() -> Iterator[Any]:
+    """yfinance with its log silenced and its errors raised; both are put back afterwards."""
+    # pandas warns about yfinance's own code; the filter names yfinance's modules only, and stays.
+    warnings.filterwarnings("ignore", module=r"yfinance(\.|$)")
+    import yfinance
+
+    log, debug = logging.getLogger("yfinance"), yfinance.config.debug
+    before = log.disabled, debug.hide_exceptions
+    log.disabled, debug.hide_exceptions = True, False
+    try:
+        yield yfinance
+    finally:
+        log.disabled, debug.hide_exceptions = before
+
+
+def _chart(table: pd.DataFrame | None, daily: bool, events: dict[str, Any] | None = None) -> _Chart:
+    """A `_Chart` of yfinance's table (None: of nothing) and of Yahoo's own events.
+
+    The events are not taken from the table: yfinance puts one on a day without a row onto the row BEFORE it.
+    """
+    import pandas as pd
+
+    if table is None:
+        table = pd.DataFrame({name: [] for name in (*PRICES, "Adj Close", "Volume")}, dtype=float)
+        table.index = pd.DatetimeIndex([], tz="UTC")
+    local = pd.DatetimeIndex(table.index)
+    session = local.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+    stamps = session if daily else local.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]")
+    numbers: dict[str, Any] = {
+        name: table[name].to_numpy(np.float64) for name in (*PRICES, "Adj Close", "Volume")
+    }
+    priced = np.isfinite([numbers[name] for name in PRICES]).all(axis=0)
+    times: dict[str, Any] = {
+        "time": stamps.astype("datetime64[ns]"),
+        "session": session.astype("datetime64[s]"),
+    }
+    frame = pd.DataFrame({name: values[priced] for name, values in (times | numbers).items()})
+    events = events or {}
+    gaps = times["time"][~priced]
+    return _Chart(frame, _actions(events, local.tz), gaps, capital_gains=bool(events.get("capitalGains")))
+
+
+def _actions(events: dict[str, Any], zone: Any) -> Actions:
+    """Yahoo's `events`, whose keys are epoch seconds at the session's open, on the exchange's dates."""
+    import pandas as pd
+
+    rows = [(item["date"], item["numerator"] / item["denominator"], 0.0) for item in _items(events, "splits")]
+    rows += [(item["date"], 1.0, item["amount"]) for item in _items(events, "dividends")]
+    rows.sort()
+    moments = pd.to_datetime([row[0] for row in rows], unit="s", utc=True).tz_convert(zone).tz_localize(None)
+    return Actions(
+        moments.to_numpy("datetime64[ns]").astype("datetime64[D]"),
+        np.array([row[1] for row in rows], np.float64),
+        np.array([row[2] for row in rows], np.float64),
+    )
+
+
+def _items(events: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return list((events.get(kind) or {}).values())
+
+
+def _adjusted(chart: _Chart, days: _Chart, adjustment: str) -> pd.DataFrame:
+    """The frame of a Series: the bars of `chart` on the share basis asked for, with the actions of `days`."""
+    import pandas as pd
+
+    frame = chart.frame
+    session = frame["session"].to_numpy("datetime64[D]")
+    split, dividend, later = days.actions.placed(session)
+    values = {name.lower(): frame[name].to_numpy(np.float64) for name in (*PRICES, "Volume")}
+    if adjustment == "raw":
+        volume = values["volume"]
+        values = {name: _seven_digits(prices * later) for name, prices in values.items()}
+        values["volume"] = np.where(later == 1.0, volume, np.round(volume / later))
+        dividend = dividend * later
+    if adjustment == "all":
+        row = np.searchsorted(days.frame["session"].to_numpy("datetime64[D]"), session)
+        ratio = np.append((days.frame["Adj Close"] / days.frame["Close"]).to_numpy(np.float64), 1.0)
+        values.update({name.lower(): values[name.lower()] * ratio[row] for name in PRICES})
+        dividend = np.zeros(session.size)
+    values |= {"split": split if adjustment == "raw" else np.ones(session.size), "dividend": dividend}
+    return pd.DataFrame({"time": frame["time"], **values}, columns=list(SERIES_COLUMNS))
+
+
+def _seven_digits(values: Floats) -> Floats:
+    """`values` rounded to seven significant digits."""
+    scale = 10.0 ** (6 - np.floor(np.log10(np.where(values > 0, values, 1.0))))
+    return np.asarray(np.round(values * scale) / scale)
+
+
+def _open_period(session: Times, today: np.datetime64, timeframe: str) -> np.datetime64 | None:
+    """The week or month that is still running after the last session, None when that session ended it."""
+    weekdays_only = bool(np.is_busday(session).all())
+    following = np.busday_offset(session[-1:], 1, roll="forward") if weekdays_only else session[-1:] + 1
+    days = np.concatenate([session[-1:], following, [today]])
+    last, coming, current = period_start(days, timeframe)
+    return last if last == coming == current else None
+
+
+def _moment(time: np.datetime64) -> Any:
+    import pandas as pd
+
+    return pd.Timestamp(time.astype("datetime64[s]")).tz_localize("UTC")
+
+
+def _series(
+    request: BarRequest, frame: pd.DataFrame, chart: _Chart, unfinished: np.datetime64 | None, span: Span
+) -> Series:
+    start, end = span
+    notes = []
+    inside = np.ones(chart.gaps.size, bool)
+    inside &= True if start is None else chart.gaps >= start
+    inside &= True if end is None else chart.gaps <= end
+    if inside.any():
+        days = np.unique(chart.gaps[inside].astype("datetime64[D]"))
+        more = f" and {days.size - 5} more days" if days.size > 5 else ""
+        listed = ", ".join(str(day) for day in days[:5])
+        notes.append(f"{int(inside.sum())} rows without prices left out: {listed}{more}")
+    if unfinished is not None and (end is None or unfinished <= end):
+        notes.append(f"the bar of {str(unfinished)[:16]} left out: it is still being traded")
+    if chart.capital_gains:
+        notes.append("capital gain distributions of this fund are not part of its dividends")
+    if frame.empty:
+        notes.append(f"Yahoo has no {request.timeframe} bars of {request.symbol} in the span asked for")
+    return Series(request, frame, YahooSource.name, request.adjustment, notes=tuple(notes))

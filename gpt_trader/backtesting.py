@@ -1,0 +1,70 @@
+"""The backtest as a function: a strategy and bars in, a Result out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from gpt_trader.allocation import Allocation
+from gpt_trader.bars import Bars
+from gpt_trader.costs import Costs, FillModel
+from gpt_trader.engine.session import Outcome, simulate
+from gpt_trader.engine.setup import Settings, build_market, empty_book, rules_record
+from gpt_trader.errors import BadParameter
+from gpt_trader.exits import Exit
+from gpt_trader.instruments import Instrument
+from gpt_trader.result import Result
+from gpt_trader.risk import RiskLimits
+from gpt_trader.strategy import Strategy
+
+
+def backtest(
+    strategy: Strategy,
+    bars: Bars,
+    *,
+    capital: float = 100_000.0,
+    costs: Costs | None = None,
+    allocation: Allocation | None = None,
+    risk: RiskLimits | None = None,
+    fills: FillModel | None = None,
+    exits: Iterable[Exit] = (),
+    instruments: Mapping[str, Instrument] | Iterable[Instrument] = (),
+    benchmark: bool = True,
+    seed: int = 0,
+    mode: str | None = None,
+) -> Result:
+    """Run `strategy` over `bars` under the rules of docs/assumptions.md.
+
+    `capital` in the currency of the prices; `exits` replace declared exits of the same kind and add to the others;
+    `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the engine itself draws no
+    random number). `mode` forces how `decide` is called: "array", "compiled" or "python"; None chooses, with the same result.
+
+    Raises BadParameter for settings out of range and StrategyError when the strategy fails.
+    """
+    if not isinstance(strategy, Strategy):
+        kind = "an instance: call the class, such as DemoMa()" if isinstance(strategy, type) else type(strategy).__name__
+        raise BadParameter(f"backtest needs a Strategy, got {kind}")
+    given = instruments.values() if isinstance(instruments, Mapping) else instruments
+    settings = Settings(
+        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits),
+        tuple(item for item in given if item.symbol in bars.symbols),
+    )  # fmt: skip
+    outcome = simulate(strategy, bars, settings, mode)
+    held = buy_and_hold(bars, settings) if benchmark else None
+    return Result(strategy, bars, settings, seed, outcome, held)
+
+
+def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
+    """1/N of the capital in every symbol from its first bar on, under the run's costs and gross cap, no other rule."""
+    from gpt_trader.engine.session import run_array
+    from gpt_trader.strategies.buy_and_hold import BuyAndHold
+
+    plain = replace(settings, risk=None, exits=(), allocation=Allocation(
+        gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
+    ))  # fmt: skip
+    market = build_market(bars, plain, (), None)
+    book = empty_book(bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, 64 + 24 * (bars.N + 1))
+    targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
+    return Outcome(run_array(BuyAndHold(), market, book, targets), market, "array")

@@ -1,0 +1,271 @@
+"""The panel of market data that everything else reads: T bars of N symbols with corporate actions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.errors import BadData, BadParameter, BadRange, UnknownName
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
+FIELDS = ("open", "high", "low", "close", "volume", "split", "dividend")
+OPEN, HIGH, LOW, CLOSE, VOLUME, SPLIT, DIVIDEND = range(len(FIELDS))
+TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo")
+TimeLike = str | np.datetime64 | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bars:
+    """T bars of N symbols.
+
+    `symbols` has N names; `time` is (T,) naive UTC datetime64[ns], strictly increasing: the session date for daily and
+    longer bars, the START of the bar for intraday ones. `panel` is (7, T, N) float64 in the order of FIELDS: prices in
+    the instrument's currency, volume in shares, `split` new shares per old (effective before the bar's open), `dividend`
+    cash per share on the ex-date. A missing or halted bar is NaN in the four prices, volume 0, split 1, dividend 0.
+
+    `adjustment` says what the prices are: "raw" (as traded; splits are events in the panel), "split" or "all".
+    `delisted` names, per symbol, the ISO date of its last session when it is known to have left the market, else None.
+    The arrays are read-only. `bars.close` and its like are (T, N) views, the same object at every access.
+
+    Raises BadData when shapes disagree, times do not increase, or a price, split or dividend breaks its rule.
+    """
+
+    symbols: tuple[str, ...]
+    time: Times
+    panel: Floats
+    timeframe: str = "1d"
+    adjustment: str = "raw"
+    sources: tuple[str, ...] = ()
+    delisted: tuple[str | None, ...] = ()
+    open: Floats = field(init=False, repr=False)
+    high: Floats = field(init=False, repr=False)
+    low: Floats = field(init=False, repr=False)
+    close: Floats = field(init=False, repr=False)
+    volume: Floats = field(init=False, repr=False)
+    split: Floats = field(init=False, repr=False)
+    dividend: Floats = field(init=False, repr=False)
+    _derived: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        time = np.ascontiguousarray(self.time, dtype="datetime64[ns]")
+        panel = np.ascontiguousarray(self.panel, dtype=np.float64)
+        _check_shapes(self.symbols, time, panel, self.timeframe, self.adjustment)
+        _check_values(self.symbols, time, panel)
+        time, panel = _frozen(time), _frozen(panel)
+        put = object.__setattr__
+        put(self, "symbols", tuple(self.symbols))
+        put(self, "time", time)
+        put(self, "panel", panel)
+        put(self, "sources", tuple(self.sources) or ("memory",) * len(self.symbols))
+        put(self, "delisted", tuple(self.delisted) or (None,) * len(self.symbols))
+        for index, name in enumerate(FIELDS):
+            put(self, name, panel[index])
+
+    # -- shape ------------------------------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> int:  # noqa: N802 - the field's own letter
+        """Number of bars."""
+        return int(self.panel.shape[1])
+
+    @property
+    def N(self) -> int:  # noqa: N802
+        """Number of symbols."""
+        return int(self.panel.shape[2])
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(T, N): True where the symbol has a bar."""
+        return self._once("present", lambda: _frozen(~np.isnan(self.close)))
+
+    @property
+    def last_session(self) -> NDArray[np.int64]:
+        """(N,): row of the last bar before a known delisting, T for a symbol that is not known to leave."""
+        return self._once("last_session", self._last_session)
+
+    def _last_session(self) -> NDArray[np.int64]:
+        rows = np.full(self.N, self.T, np.int64)
+        for n, date in enumerate(self.delisted):
+            if date is not None:
+                rows[n] = np.searchsorted(self.time, np.datetime64(date, "ns") + np.timedelta64(1, "D")) - 1
+        return rows
+
+    def continuous(self) -> Bars:
+        """The same bars without split jumps, on the share basis of each symbol's FIRST bar: what a strategy sees.
+
+        Prices x and volume / the product of all splits up to that bar. The basis is the first bar, not the last, so
+        that a value at t never moves when later bars arrive. Bars without split events return themselves.
+        """
+        if not bool((self.split != 1.0).any()):
+            return self
+        return self._once("continuous", self._continuous)
+
+    @property
+    def split_factor(self) -> Floats:
+        """(T, N): the product of all splits up to and including bar t."""
+        return self._once("split_factor", lambda: _frozen(np.cumprod(self.split, axis=0)))
+
+    def _continuous(self) -> Bars:
+        panel = self.panel.copy()
+        panel[OPEN : CLOSE + 1] *= self.split_factor
+        panel[VOLUME] /= self.split_factor
+        panel[DIVIDEND] *= self.split_factor
+        panel[SPLIT] = 1.0
+        return Bars(self.symbols, self.time, panel, self.timeframe, "split", self.sources, self.delisted)
+
+    def _once(self, key: str, make: Any) -> Any:
+        if key not in self._derived:
+            self._derived[key] = make()
+        return self._derived[key]
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.symbols[:5]) + (", …" if self.N > 5 else "")
+        span = f"{str(self.time[0])[:16]} to {str(self.time[-1])[:16]}"
+        return f"Bars({self.T} x {self.N} {self.timeframe} {self.adjustment}: {names}; {span})"
+
+    # -- choosing ---------------------------------------------------------------------------------------------------
+
+    def select(self, symbols: Sequence[str] | None = None, start: TimeLike = None, end: TimeLike = None) -> Bars:
+        """The bars of `symbols` from `start` to `end`, both inclusive; a date as `end` includes its whole day.
+
+        Raises UnknownName for a symbol that is not there and BadRange for an empty or reversed span.
+        """
+        first, last = parse_time(start), parse_time(end, end_of_day=True)
+        if first is not None and last is not None and first > last:
+            raise BadRange(f"start {start} lies after end {end}; give the earlier date as start")
+        lo = 0 if first is None else int(np.searchsorted(self.time, first, side="left"))
+        hi = self.T if last is None else int(np.searchsorted(self.time, last, side="right"))
+        if lo >= hi:
+            raise BadRange(f"no bars between {start} and {end}; the data runs from {self.time[0]} to {self.time[-1]}")
+        names = list(self.symbols) if symbols is None else list(symbols)
+        for name in names:
+            if name not in self.symbols:
+                raise UnknownName("symbol", name, self.symbols)
+        index = [self.symbols.index(name) for name in names]
+        return Bars(
+            tuple(names),
+            self.time[lo:hi],
+            self.panel[:, lo:hi][:, :, index],
+            self.timeframe,
+            self.adjustment,
+            tuple(self.sources[i] for i in index),
+            tuple(self.delisted[i] for i in index),
+        )
+
+    def fingerprint(self) -> dict[str, str]:
+        """SHA-256 (hex) per symbol over its times and seven fields; rows where the symbol has no bar do not count."""
+        return {name: self._fingerprint_of(n) for n, name in enumerate(self.symbols)}
+
+    def _fingerprint_of(self, n: int) -> str:
+        rows = self.present[:, n]
+        digest = hashlib.sha256(f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode())
+        digest.update(self.time[rows].astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.panel[:, rows, n], dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    # -- tables -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_frame(
+        cls,
+        data: pd.DataFrame | Mapping[str, pd.DataFrame],
+        timeframe: str = "1d",
+        adjustment: str = "raw",
+        delisted: Mapping[str, str] | None = None,
+    ) -> Bars:
+        """Bars from a long frame (symbol, date or time, open, high, low, close, volume, optional dividend and split)
+        or from a dict of frames by symbol. Times with a zone are turned into naive UTC; rows need not be sorted.
+
+        Raises BadData naming the missing column, or the row and rule of a defect.
+        """
+        from gpt_trader.frames import bars_from_frames, split_long_frame
+
+        frames = dict(data) if isinstance(data, Mapping) else split_long_frame(data)
+        return bars_from_frames(frames, timeframe, adjustment, delisted or {})
+
+    def to_frame(self) -> pd.DataFrame:
+        """Long frame: symbol, time and the seven fields, one row per present bar, sorted by symbol and time."""
+        from gpt_trader.frames import long_frame
+
+        return long_frame(self)
+
+
+def parse_time(value: TimeLike, *, end_of_day: bool = False) -> np.datetime64 | None:
+    """A date or time as datetime64[ns]; None stays None; with `end_of_day` a bare date means its last nanosecond.
+
+    Raises BadRange when the text is no ISO date.
+    """
+    if value is None:
+        return None
+    try:
+        stamp = np.datetime64(value)
+    except ValueError:
+        raise BadRange(f"{value!r} is no date; write it as 2020-12-31 or 2020-12-31T15:30") from None
+    if np.isnat(stamp):
+        raise BadRange(f"{value!r} is no date; write it as 2020-12-31")
+    unit = np.datetime_data(stamp.dtype)[0]
+    if end_of_day and unit in ("Y", "M", "W", "D"):
+        return (stamp + 1).astype("datetime64[D]").astype("datetime64[ns]") - np.timedelta64(1, "ns")
+    return stamp.astype("datetime64[ns]")
+
+
+def _frozen(array: Any) -> Any:
+    if array.flags.writeable and array.base is not None:
+        array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+def _check_shapes(symbols: Sequence[str], time: Times, panel: Floats, timeframe: str, adjustment: str) -> None:
+    if timeframe not in TIMEFRAMES:
+        raise BadParameter(f"unknown timeframe {timeframe!r}; use one of {', '.join(TIMEFRAMES)}")
+    if adjustment not in ("raw", "split", "all"):
+        raise BadParameter(f"unknown adjustment {adjustment!r}; use raw, split or all")
+    if panel.shape != (len(FIELDS), time.shape[0], len(symbols)):
+        expected = (len(FIELDS), time.shape[0], len(symbols))
+        raise BadData(f"the panel has shape {panel.shape}, expected {expected} (fields, bars, symbols)")
+    if len(set(symbols)) != len(symbols):
+        twice = sorted({name for name in symbols if list(symbols).count(name) > 1})
+        raise BadData(f"symbols given twice: {', '.join(twice)}")
+    if not symbols or not time.shape[0]:
+        raise BadData("no bars: at least one symbol with one bar is needed")
+    if time.shape[0] > 1 and not bool((np.diff(time.astype(np.int64)) > 0).all()):
+        row = int(np.argmin(np.diff(time.astype(np.int64)) > 0)) + 1
+        raise BadData(f"row {row} ({time[row]}): times must strictly increase")
+
+
+def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
+    """What the engine relies on: whole bars, positive finite prices, splits > 0, finite dividends, volume >= 0."""
+    prices = panel[OPEN : CLOSE + 1]
+    missing = np.isnan(prices)
+    if not missing.any() and bool((prices > 0).all()) and bool((prices < np.inf).all()):
+        partial = np.zeros(prices.shape[1:], bool)
+        bad_price = partial
+    else:
+        partial = missing.any(axis=0) & ~missing.all(axis=0)
+        with np.errstate(invalid="ignore"):
+            bad_price = ((prices <= 0) | np.isinf(prices)).any(axis=0)
+    rules = (
+        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
+        ("a price is not positive and finite", bad_price),
+        ("high is below low", panel[HIGH] < panel[LOW]),
+        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
+        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
+        ("dividend must be finite", ~np.isfinite(panel[DIVIDEND])),
+    )
+    for rule, broken in rules:
+        if broken.any():
+            t, n = (int(i) for i in np.argwhere(broken)[0])
+            more = int(broken.sum()) - 1
+            also = f" (and {more} more)" if more else ""
+            raise BadData(f"{symbols[n]} row {t} ({time[t]}): {rule}{also}; `gpt-trader data repair` shows and mends it")

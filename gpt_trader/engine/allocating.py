@@ -1,0 +1,282 @@
+"""Steps 5 and 6 of a bar: from target weights through filters, seats and caps to market orders."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.bars import CLOSE
+from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.ledger import NO_ORDER, end_order, log_decision, new_order, to_lot
+from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
+from gpt_trader.engine.marking import same_month, same_week
+from gpt_trader.engine.records import (
+    ATR_SIZE,
+    CANCELLED,
+    MARKET,
+    R_REPLACED,
+    R_TARGET,
+    REFUSED,
+    REGIME,
+    SCALED,
+    SCORE,
+    TARGET,
+    V_CONFIRM,
+    V_COOLDOWN,
+    V_GROSS,
+    V_HALT,
+    V_MIN_REBALANCE,
+    V_NONE,
+    V_ORDER_VOLUME,
+    V_POSITION,
+    V_REGIME,
+    V_SEATS,
+    V_SHORT,
+    V_SIZE,
+    Book,
+    Market,
+)
+
+WEIGHT_TOLERANCE = 1e-12
+KEEP, CHANGED, RENEWED = 0, 1, 2
+
+
+@kernel
+def decision_bar(m: Market, b: Book, t: int) -> bool:
+    """True when targets count in bar t: always, or on the first bar of each ISO week or month."""
+    cadence = b.rules[0].cadence
+    if cadence == 0.0 or t == 0:
+        return True
+    if cadence == 1.0:
+        return not same_week(m, t, t - 1)
+    return not same_month(m, t, t - 1)
+
+
+@kernel
+def _sign(x: float) -> int:
+    return 1 if x > 0.0 else (-1 if x < 0.0 else 0)
+
+
+@kernel
+def nothing_new(m: Market, b: Book, target: np.ndarray, t: int) -> bool:
+    """True when every symbol's target is what it was and what was made of it stands: the whole step may be skipped."""
+    account = b.account[0]
+    if account.dirty != 0 or b.rules[0].rebalance_bar > 0.0 or b.rules[0].cadence > 0.0:
+        return False
+    for n in range(b.symbols.shape[0]):
+        s = b.symbols[n]
+        w = target[n]
+        if np.isnan(w):
+            if not np.isnan(s.prev):
+                return False
+        elif w != s.prev or w != s.asked:
+            return False
+    return True
+
+
+@kernel
+def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
+    """Steps 5 and 6 for bar t: `target` is (N,) weights (or units); NaN leaves a symbol as it is."""
+    if nothing_new(m, b, target, t):
+        for n in range(b.symbols.shape[0]):
+            if not np.isnan(target[n]):
+                b.symbols[n].streak += 1
+        return
+    account = b.account[0]
+    account.dirty = 0
+    decides = decision_bar(m, b, t)
+    for n in range(b.symbols.shape[0]):
+        w = target[n] if decides and not np.isnan(m.panel[CLOSE, t, n]) else np.nan
+        b.symbols[n].change = _want(m, b, t, n, w)
+        b.symbols[n].want = w
+    _take_seats(m, b, t)
+    _scale_to_gross(b, t)
+    apply_risk_limits(m, b, t)
+    for n in range(b.symbols.shape[0]):
+        _act(m, b, t, n, b.symbols[n].change, b.symbols[n].want)
+
+
+@kernel
+def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
+    """Step 5.1 to 5.4 for one symbol: updates base; returns KEEP, CHANGED or RENEWED (a number after a NaN)."""
+    s = b.symbols[n]
+    prev = s.prev
+    s.prev = w
+    if np.isnan(w):
+        s.streak = 0
+        s.asked = np.nan
+        if s.qty == 0.0 and s.target_order == NO_ORDER:
+            s.base = 0.0
+        return KEEP
+    r = b.rules[0]
+    fresh = np.isnan(prev) or _sign(prev) != _sign(w)
+    s.streak = 1 if fresh else s.streak + 1
+    if s.lock != 0:
+        if fresh or r.reentry_immediate > 0.0 or _sign(w) != s.lock:
+            s.lock = 0
+        else:
+            return KEEP
+    if w != 0.0 and _sign(w) != _sign(s.base):
+        rule, value, limit = _entry_rule(m, b, t, n, w)
+        if rule != V_NONE:
+            if s.base != 0.0:
+                s.base = 0.0
+            b.symbols[n].accepted = s.base
+            s.asked = np.nan
+            if fresh or rule == V_CONFIRM:
+                log_decision(b, t, n, w, REFUSED, rule, value, limit)
+            return CHANGED
+        if r.sizing > 0.0 and r.units == 0.0:
+            w = _risk_weight(m, b, t, n, w)
+        s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
+    elif w == 0.0:
+        s.base = 0.0
+    elif r.sizing == 0.0:
+        s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
+    s.asked = s.prev
+    return RENEWED if np.isnan(prev) and r.sizing == 0.0 else CHANGED
+
+
+@kernel
+def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, float, float]:
+    """The first filter that refuses an entry, with its value and limit; V_NONE when none does."""
+    s = b.symbols[n]
+    r = b.rules[0]
+    if b.account[0].halt != 0:
+        return V_HALT, float(b.account[0].halt), 0.0
+    if w < 0.0 and r.allow_short == 0.0:
+        return V_SHORT, w, 0.0
+    if s.streak < r.confirm:
+        return V_CONFIRM, float(s.streak), r.confirm
+    if s.last_exit >= 0 and t - s.last_exit < r.cooldown:
+        return V_COOLDOWN, float(t - s.last_exit), r.cooldown
+    if w > 0.0 and r.regime_on > 0.0 and m.flags[t] & REGIME == 0:
+        return V_REGIME, 0.0, 1.0
+    return V_NONE, 0.0, 0.0
+
+
+@kernel
+def _risk_weight(m: Market, b: Book, t: int, n: int, w: float) -> float:
+    """Weight of floor(equity x risk / (k x ATR)) shares with the sign of w; zero for a worthless price or ATR."""
+    r = b.rules[0]
+    close = m.panel[CLOSE, t, n]
+    distance = r.atr_k * m.signals[ATR_SIZE, t, n]
+    equity = b.account[0].equity
+    if not (distance > 0.0 and close > 0.0 and equity > 0.0):
+        log_decision(b, t, n, w, REFUSED, V_SIZE, distance, 0.0)
+        return 0.0
+    return _sign(w) * to_lot(equity * r.risk / distance, m.info[n].lot) * close / equity
+
+
+@kernel
+def _cut_position(b: Book, t: int, n: int, w: float) -> float:
+    most = b.rules[0].position
+    if abs(w) <= most:
+        return w
+    if b.symbols[n].base != np.sign(w) * most:
+        b.symbols[n].accepted = np.sign(w) * most
+        log_decision(b, t, n, w, SCALED, V_POSITION, abs(w), most)
+    return np.sign(w) * most
+
+
+@kernel
+def _has_seat(b: Book, n: int) -> bool:
+    s = b.symbols[n]
+    return s.qty != 0.0 or s.target_order != NO_ORDER
+
+
+@kernel
+def _take_seats(m: Market, b: Book, t: int) -> None:
+    """Step 5.5: holders keep their seats, entrants take the free ones by score; the rest are refused for this bar."""
+    free = int(b.rules[0].max_positions)
+    entrants = 0
+    for n in range(b.symbols.shape[0]):
+        b.symbols[n].accepted = b.symbols[n].base
+        if b.symbols[n].base != 0.0:
+            if _has_seat(b, n):
+                free -= 1
+            else:
+                entrants += 1
+    free = max(free, 0)
+    while entrants > free:
+        worst = -1
+        for n in range(b.symbols.shape[0]):
+            s = b.symbols[n]
+            if s.base != 0.0 and not _has_seat(b, n) and (worst < 0 or _score(m, b, t, n) <= _score(m, b, t, worst)):
+                worst = n
+        s = b.symbols[worst]
+        target = s.base
+        s.base = 0.0
+        b.symbols[worst].accepted = 0.0
+        s.asked = np.nan
+        log_decision(b, t, worst, target, REFUSED, V_SEATS, float(entrants), float(free))
+        entrants -= 1
+
+
+@kernel
+def _score(m: Market, b: Book, t: int, n: int) -> float:
+    if b.rules[0].score_on > 0.0:
+        score = m.signals[SCORE, t, n]
+        return score if not np.isnan(score) else -np.inf
+    return abs(b.symbols[n].base)
+
+
+@kernel
+def _scale_to_gross(b: Book, t: int) -> None:
+    """Step 5.6: all wanted weights by one factor, so that their absolute sum is at most the gross cap."""
+    if b.rules[0].units > 0.0:
+        return
+    total = 0.0
+    for n in range(b.symbols.shape[0]):
+        total += abs(b.symbols[n].accepted)
+    cap = b.rules[0].gross
+    if total <= cap:
+        return
+    for n in range(b.symbols.shape[0]):
+        if b.symbols[n].accepted != 0.0:
+            b.symbols[n].accepted *= cap / total
+            if abs(b.symbols[n].accepted - b.symbols[n].acted) > WEIGHT_TOLERANCE:
+                log_decision(b, t, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
+
+
+@kernel
+def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
+    """Step 6 for one symbol: replace its working target order by one for the accepted weight, if that is due."""
+    s = b.symbols[n]
+    r = b.rules[0]
+    accepted = b.symbols[n].accepted
+    number = not np.isnan(w) and change != KEEP
+    due = abs(accepted - s.acted) > WEIGHT_TOLERANCE or (change == RENEWED and accepted != 0.0)
+    due = due or (number and (r.rebalance_bar > 0.0 or r.cadence > 0.0) and accepted != 0.0 and r.sizing == 0.0)
+    if not due or s.exiting != 0 or np.isnan(m.panel[CLOSE, t, n]):
+        if due:
+            b.account[0].dirty = 1
+        return
+    close = m.panel[CLOSE, t, n]
+    equity = b.account[0].equity
+    quantity = accepted if r.units > 0.0 else accepted * equity / close
+    quantity = to_lot(quantity, m.info[n].lot)
+    delta = quantity - s.qty
+    if quantity != 0.0 and s.qty * quantity > 0.0 and abs(delta) * close < r.min_rebalance * equity:
+        if abs(accepted - s.acted) > WEIGHT_TOLERANCE:
+            b.account[0].dirty = 1
+            if change != KEEP:
+                log_decision(b, t, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance)
+        return
+    if s.target_order != NO_ORDER:
+        s.acted = accepted
+        end_order(b, s.target_order, CANCELLED, R_REPLACED)
+        s.base = _restored_base(b, n, accepted)
+    s.acted = accepted
+    allowed = order_volume_limit(m, b, t, n, delta)
+    if allowed != delta:
+        log_decision(b, t, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
+        delta = allowed
+    if delta != 0.0:
+        decision = log_decision(b, t, n, w, 0, V_NONE, equity, close)
+        s.target_order = new_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)
+
+
+@kernel
+def _restored_base(b: Book, n: int, accepted: float) -> float:
+    """Ending a replaced order on a flat symbol forgets its base; put back what this bar wants."""
+    return accepted if b.symbols[n].base == 0.0 else b.symbols[n].base

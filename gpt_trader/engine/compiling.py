@@ -1,0 +1,166 @@
+"""Turns a strategy's bar-by-bar `decide` into machine code fused with the engine's steps.
+
+A driver function is generated per strategy: it loops over the bars, runs the engine's steps and calls the user's
+`decide` on named tuples of the same shape as in plain Python. When numba cannot compile the rule, `None` comes back
+and the run goes on in Python with the same results.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.loop import before_decision, room_in_logs
+from gpt_trader.engine.records import BAD_TARGET, DONE, LOG_FULL, Book, Market
+from gpt_trader.engine.submitting import submit
+from gpt_trader.orders import OrderRequest
+from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, uses_held
+
+Driver = Callable[..., tuple[int, int]]
+PLAIN = (bool, int, float, str)
+
+
+def submit_all(m: Market, b: Book, t: int, factor: Any, answer: Any) -> None:
+    """Submit one request, a tuple or list of them, or nothing (compiled by type; see the overload below)."""
+    raise TypeError("submit_all only exists in compiled code")
+
+
+@overload(submit_all)
+def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
+    if isinstance(answer, numba.types.NoneType):
+        return lambda m, b, t, factor, answer: None
+    if getattr(answer, "instance_class", None) is OrderRequest:
+        return lambda m, b, t, factor, answer: submit(m, b, t, factor, answer)
+
+    def many(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> None:
+        for request in answer:
+            submit(m, b, t, factor, request)
+
+    return many
+
+
+@numba.njit(cache=True, error_model="numpy")
+def fill_held(b: Any, t: int, factor: Any, weight: Any, quantity: Any, entry: Any, peak: Any, age: Any) -> None:
+    """The strategy's view of its positions at the close of bar t, on the continuous basis."""
+    equity = b.account[0].equity
+    for n in range(b.symbols.shape[0]):
+        s = b.symbols[n]
+        scale = factor[t, n] if factor.shape[0] > 1 else 1.0
+        weight[n] = s.qty * s.mark / equity if equity > 0.0 else 0.0
+        quantity[n] = s.qty
+        entry[n] = s.entry * scale if s.qty != 0.0 else np.nan
+        peak[n] = s.peak * scale if s.qty != 0.0 else np.nan
+        age[n] = s.age
+
+
+def parameter_tuple(strategy: Strategy) -> Any:
+    """The strategy's plain parameters as a named tuple: what `self` is inside compiled code."""
+    values = {f.name: getattr(strategy, f.name) for f in dataclasses.fields(strategy)}
+    plain = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
+    return namedtuple("Parameters", plain)(**plain)  # type: ignore[misc]
+
+
+def jitted(function: Callable[..., Any], seen: dict[str, Any] | None = None) -> Any:
+    """A compiled copy of a plain function whose plain helper functions are compiled as well."""
+    if not isinstance(function, FunctionType):
+        return function
+    seen = {} if seen is None else seen
+    scope = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        value = scope.get(name)
+        if isinstance(value, FunctionType) and value is not function:
+            key = f"{value.__module__}.{value.__qualname__}"
+            if key not in seen:
+                seen[key] = None
+                seen[key] = jitted(value, seen)
+            scope[name] = seen[key] or value
+    copy = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return numba.njit(error_model="numpy")(copy)
+
+
+def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> str:
+    """Python text of the driver; `columns` are the row's arrays by name."""
+    scalar, held = is_per_symbol(strategy), uses_held(strategy)
+    names = list(columns)
+    arguments = ", ".join(f"c{i}" for i in range(len(names)))
+    place = "[t, n]" if scalar else "[t]"
+    cells = ", ".join(
+        f"c{i}" + ("[t, 0]" if scalar and columns[name].shape[1] == 1 and symbols > 1 else place) for i, name in enumerate(names)
+    )
+    if not held:
+        view = ""
+    elif scalar:
+        view = ", Held(weight[n], quantity[n], entry[n], peak[n], age[n], b.account[0].equity, b.account[0].cash)"
+    else:
+        view = ", Held(weight, quantity, entry, peak, age, b.account[0].equity, b.account[0].cash)"
+    call = f"decide(self, Row({cells}){view})"
+    lines = [
+        f"def drive(m, b, start, stop, self, factor, weight, quantity, entry, peak, age, target, {arguments}):",
+        "    for t in range(start, stop):",
+        "        if not room_in_logs(b):",
+        "            return t, LOG_FULL",
+        "        before_decision(m, b, t)",
+        *(["        fill_held(b, t, factor, weight, quantity, entry, peak, age)"] if held else []),
+    ]
+    body = "answer = " + call
+    if isinstance(strategy, OrderStrategy):
+        if scalar:
+            lines += [f"        for n in range({symbols}):", f"            {body}"]
+            lines += ["            submit_all(m, b, t, factor, answer)"]
+        else:
+            lines += [f"        {body}", "        submit_all(m, b, t, factor, answer)"]
+    else:
+        if scalar:
+            lines += [f"        for n in range({symbols}):", f"            target[n] = {call}"]
+        else:
+            lines += [f"        target[:] = {call}"]
+        lines += [
+            f"        for n in range({symbols}):",
+            "            if np.isinf(target[n]):",
+            "                return t, BAD_TARGET",
+            "        allocate(m, b, target, t)",
+        ]
+    return "\n".join([*lines, "    return stop, DONE"])
+
+
+_DRIVERS: dict[Any, Driver | None] = {}
+
+
+def compile_driver(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> tuple[Driver, Any] | None:
+    """(driver, parameters) for this strategy and these columns, or None when numba cannot compile its rule."""
+    parameters = parameter_tuple(strategy)
+    shapes = tuple((name, array.dtype.str, array.shape[1] == 1) for name, array in columns.items())
+    kinds = tuple((name, type(value)) for name, value in parameters._asdict().items())
+    key = (type(strategy), type(strategy).decide, shapes, kinds, symbols)
+    if key not in _DRIVERS:
+        row = namedtuple("Row", list(columns))  # type: ignore[misc]
+        scope = {
+            "np": np, "decide": jitted(type(strategy).decide), "Row": row, "Held": Held, "room_in_logs": room_in_logs,
+            "before_decision": before_decision, "fill_held": fill_held, "allocate": allocate, "submit_all": submit_all,
+            "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET,
+        }  # fmt: skip
+        exec(compile(driver_source(strategy, columns, symbols), f"<driver of {type(strategy).__name__}>", "exec"), scope)
+        _DRIVERS[key] = numba.njit(error_model="numpy")(scope["drive"])
+        _PARAMETER_TYPES[key] = type(parameters)
+    driver = _DRIVERS[key]
+    return None if driver is None else (driver, _PARAMETER_TYPES[key](*parameters))
+
+
+_PARAMETER_TYPES: dict[Any, Any] = {}
+
+
+def refuse_driver(strategy: Strategy, driver: Driver) -> None:
+    """Remember that this driver did not compile, so that the next run goes straight to Python."""
+    for key, known in _DRIVERS.items():
+        if known is driver:
+            _DRIVERS[key] = None

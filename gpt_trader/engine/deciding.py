@@ -1,0 +1,97 @@
+"""Calls a strategy: its features, and its decision for all bars at once or for one bar, with every answer checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.errors import GptTraderError, StrategyError
+from gpt_trader.strategy import MARKET_FIELDS, Held, Row, Strategy, strategy_name
+
+Floats = NDArray[np.float64]
+RESERVED = frozenset((*MARKET_FIELDS, "symbols"))
+
+
+def compute_features(strategy: Strategy, bars: Bars) -> dict[str, NDArray[Any]]:
+    """The strategy's features on the continuous basis, each (T, N) or (T, 1).
+
+    Raises StrategyError when `features` raises, returns no mapping, or an array of another length.
+    """
+    name = strategy_name(type(strategy))
+    try:
+        found = strategy.features(bars)
+    except GptTraderError:
+        raise
+    except Exception as error:
+        raise StrategyError(f"{name}.features raised {type(error).__name__}: {error}") from error
+    if not isinstance(found, Mapping):
+        raise StrategyError(f"{name}.features returned {type(found).__name__}; return a dict of arrays")
+    return {key: _checked_feature(name, key, value, bars) for key, value in found.items()}
+
+
+def _checked_feature(name: str, key: str, value: Any, bars: Bars) -> NDArray[Any]:
+    if key in RESERVED:
+        raise StrategyError(f"{name}.features: {key!r} is a market field; choose another name")
+    array = np.asarray(value)
+    if array.shape == (bars.T, bars.N) or array.shape == (bars.T, 1):
+        return array
+    if array.shape == (bars.T,):
+        return array.reshape(bars.T, 1)
+    raise StrategyError(
+        f"{name}.features: {key!r} has shape {array.shape}; expected ({bars.T}, {bars.N}) (bars, symbols) or ({bars.T},)"
+    )
+
+
+def row_values(bars: Bars, features: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Market fields (continuous basis) and features by name, all (T, N) or (T, 1)."""
+    return {
+        "open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "volume": bars.volume, **features,
+    }  # fmt: skip
+
+
+def decide_all(strategy: Strategy, bars: Bars, features: Mapping[str, NDArray[Any]]) -> Floats:
+    """One call of a stateless `decide` for all bars: target weights (T, N). Raises StrategyError."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        answer = _call(strategy, "decide", strategy.decide, Row(row_values(bars, features)))
+    return checked_targets(strategy, answer, (bars.T, bars.N))
+
+
+def decide_bar(strategy: Strategy, row: Row, held: Held | None, symbols: int) -> Floats:
+    """One call of `decide` for one bar: target weights (N,). Raises StrategyError."""
+    answer = _call(strategy, "decide", strategy.decide, row) if held is None else _call(
+        strategy, "decide", strategy.decide, row, held
+    )  # fmt: skip
+    return checked_targets(strategy, answer, (symbols,))
+
+
+def _call(strategy: Strategy, what: str, function: Any, *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except GptTraderError:
+        raise
+    except Exception as error:
+        name = strategy_name(type(strategy))
+        raise StrategyError(f"{name}.{what} raised {type(error).__name__}: {error}") from error
+
+
+def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> Floats:
+    """`answer` as a float64 C array of `shape`. Raises StrategyError for another shape or type, or an infinite weight."""
+    name = strategy_name(type(strategy))
+    try:
+        array = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise StrategyError(f"{name}.decide returned {type(answer).__name__}; return weights, an array of numbers") from None
+    if array.shape != shape:
+        try:
+            array = np.broadcast_to(array, shape)
+        except ValueError:
+            raise StrategyError(f"{name}.decide returned shape {array.shape}; expected {shape}") from None
+    array = np.ascontiguousarray(array)
+    if np.isinf(array).any():
+        where = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
+        raise StrategyError(f"{name}.decide returned an infinite weight at {where}; return a finite weight or NaN")
+    return array

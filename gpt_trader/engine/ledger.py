@@ -1,0 +1,360 @@
+"""What a fill does to cash, positions, round trips and orders: the only place where quantities change hands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.bars import VOLUME
+from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.records import (
+    CANCELLED,
+    EXIT,
+    FILLED,
+    LIMIT,
+    MARKET,
+    PARTIAL,
+    R_EXITED,
+    R_MAX_POSITIONS,
+    R_NO_CASH,
+    R_OCO,
+    RESTING,
+    STOP_LIMIT,
+    Book,
+    Market,
+)
+
+SMALL = 1e-9
+NO_ORDER = -1
+
+
+@kernel
+def to_lot(quantity: float, lot: float) -> float:
+    """`quantity` truncated towards zero to a multiple of `lot` (lot 0: unchanged), forgiving 1e-9 of a lot."""
+    if lot == 0.0:
+        return quantity
+    return np.sign(quantity) * np.floor(abs(quantity) / lot + SMALL) * lot
+
+
+@kernel
+def is_aggressive(kind: int) -> bool:
+    """Market and stop fills pay spread and slippage; limits do not."""
+    return kind != LIMIT and kind != STOP_LIMIT
+
+
+@kernel
+def remove_working(b: Book, order: int) -> None:
+    """Take an order out of the list of live ones, keeping the order of ids."""
+    account = b.account[0]
+    found = False
+    for k in range(account.working):
+        if found:
+            b.working[k - 1] = b.working[k]
+        elif b.working[k] == order:
+            found = True
+    if found:
+        account.working -= 1
+        if b.orders[order].kind == MARKET or b.orders[order].triggered:
+            account.markets -= 1
+
+
+@kernel
+def end_order(b: Book, order: int, status: int, reason: int) -> None:
+    """Close an order. A target order that never filled while the position is flat forgets its target."""
+    o = b.orders[order]
+    remove_working(b, order)
+    o.status = status
+    o.end_reason = reason
+    s = b.symbols[o.symbol]
+    if s.target_order == order:
+        s.target_order = NO_ORDER
+        if s.qty == 0.0 and o.filled == 0.0 and status == CANCELLED:
+            s.base = 0.0
+            s.acted = 0.0
+            b.account[0].dirty = 1
+    if o.purpose == EXIT:
+        s.exiting = 0
+
+
+@kernel
+def new_order(
+    b: Book, t: int, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int
+) -> int:
+    """Append an order (signed quantity) to the log and to the live ones; its id is its row."""
+    account = b.account[0]
+    order = account.orders
+    o = b.orders[order]
+    o.quantity = quantity
+    o.filled = 0.0
+    o.limit = np.nan
+    o.stop = np.nan
+    o.trail = np.nan
+    o.trail_ref = np.nan
+    o.take_profit = np.nan
+    o.stop_loss = np.nan
+    o.charge = 0.0
+    o.charged = 0.0
+    o.symbol = n
+    o.decided = t
+    o.born = t
+    o.parent = NO_ORDER
+    o.sibling = NO_ORDER
+    o.decision = decision
+    o.kind = kind
+    o.status = RESTING
+    o.reason = reason
+    o.end_reason = reason
+    o.purpose = purpose
+    o.triggered = 0
+    o.day = 0
+    o.inside = 0
+    account.orders += 1
+    b.working[account.working] = order
+    account.working += 1
+    if kind == MARKET:
+        account.markets += 1
+    return order
+
+
+@kernel
+def log_decision(b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> int:
+    """Append one row to the decision log; returns its id."""
+    account = b.account[0]
+    row = b.decisions[account.decisions]
+    row.bar = t
+    row.symbol = n
+    row.target = target
+    row.accepted = b.symbols[n].accepted
+    row.verdict = verdict
+    row.rule = rule
+    row.value = value
+    row.limit = limit
+    account.decisions += 1
+    return account.decisions - 1
+
+
+@kernel
+def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
+    """Cancel every live order of symbol n except `keep`."""
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        if b.orders[order].symbol == n and order != keep:
+            end_order(b, order, CANCELLED, reason)
+        else:
+            k += 1
+
+
+@kernel
+def _affordable(m: Market, b: Book, n: int, price: float, rate: float, reduce: float, fixed: float) -> float:
+    """The largest increasing quantity the account can pay at `price`, this symbol marked at `price`."""
+    account = b.account[0]
+    s = b.symbols[n]
+    r = b.rules[0]
+    equity = account.equity + s.qty * (price - s.mark)
+    gross = account.gross - abs(s.qty) * s.mark + (abs(s.qty) - reduce) * price
+    free = r.leverage * equity - gross - fixed - reduce * (price * rate + r.per_share)
+    quantity = free / (price * (1.0 + rate) + r.per_share)
+    return max(0.0, to_lot(quantity, m.info[n].lot))
+
+
+@kernel
+def volume_room(m: Market, b: Book, t: int, n: int) -> float:
+    """How many shares may still trade in this bar (infinite without a cap or without volume data)."""
+    cap = b.rules[0].volume_cap
+    if cap <= 0.0 or m.info[n].has_volume == 0:
+        return np.inf
+    s = b.symbols[n]
+    used = s.used if s.used_bar == t else 0.0
+    room = np.floor(cap * m.panel[VOLUME, t, n] + SMALL) if m.info[n].lot != 0.0 else cap * m.panel[VOLUME, t, n]
+    return max(0.0, to_lot(room - used, m.info[n].lot))
+
+
+@kernel
+def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
+    """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
+
+    `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, seats and buying power as in
+    docs/assumptions.md step 1; ends the order when it is done or may not go on.
+    """
+    o = b.orders[order]
+    n = o.symbol
+    s = b.symbols[n]
+    r = b.rules[0]
+    wanted = o.quantity - o.filled
+    side = 1.0 if wanted > 0.0 else -1.0
+    size = min(abs(wanted), volume_room(m, b, t, n))
+    if size <= 0.0:
+        return 0.0
+    reduce = min(size, abs(s.qty)) if s.qty * side < 0.0 else 0.0
+    increase = size - reduce
+    share = size / m.panel[VOLUME, t, n] if m.info[n].has_volume != 0 and m.panel[VOLUME, t, n] > 0.0 else 0.0
+    slip = 0.0
+    if is_aggressive(o.kind):
+        slip = (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
+    stop_reason = -1
+    if increase > 0.0:
+        if s.qty == 0.0 and b.account[0].positions >= r.max_positions:
+            increase = 0.0
+            stop_reason = R_MAX_POSITIONS
+        else:
+            fixed = max(0.0, r.minimum - o.charged)
+            most = _affordable(m, b, n, price, r.bps * 1e-4 + slip, reduce, fixed)
+            if most < increase:
+                increase = most
+                stop_reason = R_NO_CASH
+    size = reduce + increase
+    if size > 0.0:
+        if is_aggressive(o.kind):
+            share = size / m.panel[VOLUME, t, n] if m.info[n].has_volume != 0 and m.panel[VOLUME, t, n] > 0.0 else 0.0
+            slip = (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
+        s.used = size + (s.used if s.used_bar == t else 0.0)
+        s.used_bar = t
+        _book_fill(b, t, order, side * size, price, size * price * slip, inside)
+    if abs(o.quantity - o.filled) <= SMALL:
+        _finish(b, order)
+    elif stop_reason >= 0:
+        end_order(b, order, CANCELLED, stop_reason)
+    return side * size
+
+
+@kernel
+def _finish(b: Book, order: int) -> None:
+    """A completely filled order leaves the live ones and takes its other leg with it."""
+    o = b.orders[order]
+    end_order(b, order, FILLED, o.reason)
+    if o.sibling != NO_ORDER and b.orders[o.sibling].status <= PARTIAL:
+        end_order(b, o.sibling, CANCELLED, R_OCO)
+
+
+@kernel
+def _book_fill(b: Book, t: int, order: int, quantity: float, price: float, slippage: float, inside: bool) -> None:
+    """Write one fill: commission with the order's minimum, cash, marks, the round trip, the log."""
+    account = b.account[0]
+    o = b.orders[order]
+    s = b.symbols[o.symbol]
+    r = b.rules[0]
+    size = abs(quantity)
+    o.charge += size * price * r.bps * 1e-4 + size * r.per_share
+    commission = max(o.charge, r.minimum) - o.charged
+    o.charged += commission
+    o.filled += quantity
+    o.status = PARTIAL
+    costs = commission + slippage
+    account.cash -= quantity * price + costs
+    account.equity += s.qty * (price - s.mark) - costs
+    account.gross += abs(s.qty + quantity) * price - abs(s.qty) * s.mark
+    account.commission += commission
+    account.slippage += slippage
+    account.traded += size * price
+    s.mark = price
+    f = b.fills[account.fills]
+    f.quantity = quantity
+    f.price = price
+    f.commission = commission
+    f.slippage = slippage
+    f.order = order
+    f.symbol = o.symbol
+    f.bar = t
+    f.reason = o.reason
+    account.fills += 1
+    change_position(b, t, o.symbol, quantity, price, costs, inside, o.reason)
+
+
+@kernel
+def change_position(
+    b: Book, t: int, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
+) -> None:
+    """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
+    s = b.symbols[n]
+    if s.qty != 0.0 and s.qty * quantity < 0.0:
+        closing = min(abs(quantity), abs(s.qty))
+        share = costs * closing / abs(quantity)
+        s.out_qty += closing
+        s.out_cash += closing * price
+        s.costs += share
+        left = abs(s.qty) - closing
+        if left <= SMALL * max(1.0, s.max_qty):
+            _close_trade(b, t, n, reason)
+        else:
+            s.qty = np.sign(s.qty) * left
+        quantity += np.sign(-quantity) * closing
+        costs -= share
+        if abs(quantity) <= SMALL * max(1.0, closing):
+            return
+    if s.qty == 0.0:
+        s.entry = price
+        s.peak = price
+        s.atr_stop = np.nan
+        s.age = 0
+        s.opened = t
+        s.inside = 1 if inside else 0
+        s.steps = 0
+        s.max_qty = 0.0
+        s.in_qty = 0.0
+        s.in_cash = 0.0
+        s.out_qty = 0.0
+        s.out_cash = 0.0
+        s.costs = 0.0
+        s.income = 0.0
+        s.qty = quantity
+        b.account[0].positions += 1
+    else:
+        s.entry = (s.entry * s.qty + price * quantity) / (s.qty + quantity)
+        s.qty += quantity
+    s.in_qty += abs(quantity)
+    s.in_cash += abs(quantity) * price
+    s.costs += costs
+    s.max_qty = max(s.max_qty, abs(s.qty))
+
+
+@kernel
+def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
+    """Log the finished round trip of symbol n and set its position to flat."""
+    account = b.account[0]
+    s = b.symbols[n]
+    side = 1.0 if s.qty > 0.0 else -1.0
+    row = b.trades[account.trades]
+    row.symbol = n
+    row.quantity = side * s.max_qty
+    row.entry_bar = s.opened
+    row.exit_bar = t
+    row.bars = t - s.opened
+    row.entry_price = s.in_cash / s.in_qty
+    row.exit_price = s.out_cash / s.out_qty
+    row.gross_pnl = side * (s.out_cash - s.in_cash)
+    row.costs = s.costs
+    row.income = s.income
+    row.pnl = row.gross_pnl - s.costs + s.income
+    row.return_ = row.pnl / s.in_cash
+    row.reason = reason
+    account.trades += 1
+    account.positions -= 1
+    account.bars_in += t - s.opened
+    s.qty = 0.0
+    s.entry = np.nan
+    s.peak = np.nan
+    s.atr_stop = np.nan
+    s.age = 0
+    s.inside = 0
+    s.last_exit = t
+    account.dirty = 1
+
+
+@kernel
+def after_exit(b: Book, n: int, side: float) -> None:
+    """A declared exit closed the position of symbol n: cancel its orders, forget its target, lock its side."""
+    s = b.symbols[n]
+    cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)
+    forget_target(b, n, side)
+
+
+@kernel
+def forget_target(b: Book, n: int, side: float) -> None:
+    """Base and acted weight back to zero; the side is locked until the strategy gives a new signal."""
+    s = b.symbols[n]
+    s.base = 0.0
+    s.acted = 0.0
+    s.asked = np.nan
+    s.lock = 1 if side > 0.0 else -1
+    s.target_order = NO_ORDER
+    b.account[0].dirty = 1

@@ -1,0 +1,158 @@
+"""Step 5.7 of a bar: the account-wide risk limits; they may only refuse or shrink what the allocator accepted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.bars import CLOSE, SPLIT, VOLUME
+from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.ledger import log_decision, to_lot
+from gpt_trader.engine.records import (
+    REFUSED,
+    SCALED,
+    V_RISK_CASH,
+    V_RISK_CORRELATION,
+    V_RISK_GROSS,
+    V_RISK_NET,
+    V_RISK_POSITION,
+    V_RISK_SECTOR,
+    Book,
+    Market,
+)
+
+TOLERANCE = 1e-12
+
+
+@kernel
+def apply_risk_limits(m: Market, b: Book, t: int) -> None:
+    """Position, correlation, sector, gross, net and cash, in this order; reductions always pass."""
+    r = b.rules[0]
+    if r.risk_on <= 0.0 or r.units > 0.0:
+        return
+    for n in range(b.symbols.shape[0]):
+        if abs(b.symbols[n].accepted) > r.risk_position + TOLERANCE:
+            wanted = b.symbols[n].accepted
+            b.symbols[n].accepted = np.sign(wanted) * r.risk_position
+            _note(b, t, n, wanted, SCALED, V_RISK_POSITION, abs(wanted), r.risk_position)
+        if b.symbols[n].accepted != 0.0 and b.symbols[n].qty == 0.0 and b.symbols[n].acted == 0.0:
+            _check_correlation(m, b, t, n)
+    _scale_sectors(m, b, t)
+    _scale_all(b, t, r.risk_gross, V_RISK_GROSS)
+    _scale_net(b, t, r.risk_net)
+    _scale_all(b, t, max(0.0, r.leverage - r.risk_cash), V_RISK_CASH)
+
+
+@kernel
+def _note(b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> None:
+    """Log a verdict once, when it changes what was acted on."""
+    if abs(b.symbols[n].accepted - b.symbols[n].acted) > TOLERANCE or verdict == REFUSED:
+        log_decision(b, t, n, target, verdict, rule, value, limit)
+
+
+@kernel
+def _scale_all(b: Book, t: int, cap: float, rule: int) -> None:
+    total = 0.0
+    for n in range(b.symbols.shape[0]):
+        total += abs(b.symbols[n].accepted)
+    if total <= cap + TOLERANCE:
+        return
+    for n in range(b.symbols.shape[0]):
+        if b.symbols[n].accepted != 0.0:
+            wanted = b.symbols[n].accepted
+            b.symbols[n].accepted = wanted * cap / total
+            _note(b, t, n, wanted, SCALED, rule, total, cap)
+
+
+@kernel
+def _scale_net(b: Book, t: int, cap: float) -> None:
+    """Shrink the heavier side until |longs - shorts| is within the cap."""
+    longs = 0.0
+    shorts = 0.0
+    for n in range(b.symbols.shape[0]):
+        longs += max(0.0, b.symbols[n].accepted)
+        shorts += max(0.0, -b.symbols[n].accepted)
+    if abs(longs - shorts) <= cap + TOLERANCE:
+        return
+    side = 1.0 if longs > shorts else -1.0
+    heavy = max(longs, shorts)
+    factor = (min(longs, shorts) + cap) / heavy
+    for n in range(b.symbols.shape[0]):
+        if b.symbols[n].accepted * side > 0.0:
+            wanted = b.symbols[n].accepted
+            b.symbols[n].accepted = wanted * factor
+            _note(b, t, n, wanted, SCALED, V_RISK_NET, abs(longs - shorts), cap)
+
+
+@kernel
+def _scale_sectors(m: Market, b: Book, t: int) -> None:
+    """Every known sector (code 0 up) at most at its cap of gross exposure."""
+    cap = b.rules[0].sector_cap
+    for n in range(b.symbols.shape[0]):
+        code = m.info[n].sector
+        if code < 0:
+            continue
+        first = True
+        total = 0.0
+        for k in range(b.symbols.shape[0]):
+            if m.info[k].sector == code:
+                first = first and k >= n
+                total += abs(b.symbols[k].accepted)
+        if not first or total <= cap + TOLERANCE:
+            continue
+        for k in range(b.symbols.shape[0]):
+            if m.info[k].sector == code and b.symbols[k].accepted != 0.0:
+                wanted = b.symbols[k].accepted
+                b.symbols[k].accepted = wanted * cap / total
+                _note(b, t, k, wanted, SCALED, V_RISK_SECTOR, total, cap)
+
+
+@kernel
+def correlation(m: Market, t: int, n: int, k: int, bars: int) -> float:
+    """Pearson correlation of the simple close returns of symbols n and k over the last `bars` bars (splits removed);
+    NaN with fewer than 20 common returns."""
+    count = 0
+    sx = sy = sxx = syy = sxy = 0.0
+    for u in range(max(1, t - bars + 1), t + 1):
+        x = m.panel[CLOSE, u, n] * m.panel[SPLIT, u, n] / m.panel[CLOSE, u - 1, n] - 1.0
+        y = m.panel[CLOSE, u, k] * m.panel[SPLIT, u, k] / m.panel[CLOSE, u - 1, k] - 1.0
+        if np.isnan(x) or np.isnan(y):
+            continue
+        count += 1
+        sx += x
+        sy += y
+        sxx += x * x
+        syy += y * y
+        sxy += x * y
+    if count < 20:
+        return np.nan
+    spread = (sxx - sx * sx / count) * (syy - sy * sy / count)
+    return (sxy - sx * sy / count) / np.sqrt(spread) if spread > 0.0 else np.nan
+
+
+@kernel
+def _check_correlation(m: Market, b: Book, t: int, n: int) -> None:
+    """Refuse an entrant whose returns move with those of a holding on the same side above the limit."""
+    r = b.rules[0]
+    for k in range(b.symbols.shape[0]):
+        s = b.symbols[k]
+        if k == n or s.qty * b.symbols[n].accepted <= 0.0:
+            continue
+        value = correlation(m, t, n, k, int(r.correlation_bars))
+        if value > r.correlation:
+            wanted = b.symbols[n].accepted
+            b.symbols[n].accepted = 0.0
+            b.symbols[n].base = 0.0
+            b.symbols[n].asked = np.nan
+            log_decision(b, t, n, wanted, REFUSED, V_RISK_CORRELATION, value, r.correlation)
+            return
+
+
+@kernel
+def order_volume_limit(m: Market, b: Book, t: int, n: int, delta: float) -> float:
+    """An order that opens or increases is at most a share of the decision bar's volume."""
+    share = b.rules[0].order_volume
+    s = b.symbols[n]
+    if b.rules[0].risk_on <= 0.0 or m.info[n].has_volume == 0 or s.qty * delta < 0.0:
+        return delta
+    most = to_lot(share * m.panel[VOLUME, t, n], m.info[n].lot)
+    return np.sign(delta) * min(abs(delta), most)

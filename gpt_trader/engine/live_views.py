@@ -1,0 +1,160 @@
+"""What an order strategy sees in plain Python: a row and its holdings, looked up only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.engine.compiling import fill_held
+from gpt_trader.engine.loop import room_in_logs, run_quiet
+from gpt_trader.engine.records import LOG_FULL, Book, Market
+from gpt_trader.engine.setup import grown
+from gpt_trader.errors import UnknownName
+
+
+class _Column:
+    """A column that turns itself into a list of Python floats when it is first read."""
+
+    __slots__ = ("array", "lists", "place")
+
+    def __init__(self, array: NDArray[Any], lists: list[Any], place: int) -> None:
+        self.array, self.lists, self.place = array, lists, place
+
+    def __getitem__(self, t: int) -> Any:
+        values = self.array.ravel().tolist()
+        self.lists[self.place] = values
+        return values[t]
+
+
+class _RowBase:
+    """A row at bar `t`; subclasses made by `over` have one property per column."""
+
+    __slots__ = ("lists", "t")
+    lists: list[Any]
+    t: int
+
+    def __getattr__(self, name: str) -> Any:
+        known = [key for key, value in vars(type(self)).items() if isinstance(value, property)]
+        raise UnknownName("feature", name, known)
+
+    @classmethod
+    def _with_columns(cls, names: list[str]) -> type[Self]:
+        def reader(place: int) -> property:
+            return property(lambda self: self.lists[place][self.t])
+
+        body = {name: reader(place) for place, name in enumerate(names)}
+        return type(cls.__name__, (cls,), {"__slots__": (), **body})
+
+
+class ScalarRow(_RowBase):
+    """One symbol: every attribute is a Python number."""
+
+    __slots__ = ()
+
+    @classmethod
+    def over(cls, columns: Mapping[str, NDArray[Any]]) -> Self:
+        """A row over (T, 1) columns."""
+        row = cls._with_columns(list(columns))()
+        row.lists = []
+        row.lists.extend(_Column(array, row.lists, place) for place, array in enumerate(columns.values()))
+        row.t = 0
+        return row
+
+
+class VectorRow(_RowBase):
+    """Several symbols: every attribute is an array (N,)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def over(cls, columns: Mapping[str, NDArray[Any]]) -> Self:
+        """A row over (T, N) columns."""
+        row = cls._with_columns(list(columns))()
+        row.lists = list(columns.values())
+        row.t = 0
+        return row
+
+
+class LiveHeld:
+    """The holdings of a running order strategy, with the fields of `Held`.
+
+    `quantity` and `entry` only change when an order fills and are read from memory; the others move with every close
+    and bring the engine up to the current bar when they are read.
+    """
+
+    __slots__ = ("_entry", "_quantity", "_scalar", "book", "factor", "market", "synced", "t")
+
+    def __init__(self, market: Market, book: Book, factor: Any, scalar: bool) -> None:
+        self.market, self.book, self.factor = market, book, factor
+        self._scalar = scalar
+        self.t = 0
+        self.synced = -1
+        self._read()
+
+    def make_room(self) -> None:
+        """Grow the logs until one more bar's worth of rows fits."""
+        while not room_in_logs(self.book):
+            self.book = grown(self.book)
+
+    def sync(self, t: int) -> None:
+        """Run the engine's steps through bar t."""
+        if self.synced < t:
+            at, code = run_quiet(self.market, self.book, self.synced + 1, t + 1)
+            while code == LOG_FULL:
+                self.book = grown(self.book)
+                at, code = run_quiet(self.market, self.book, at, t + 1)
+            self.synced = t
+            self._read()
+
+    def _read(self) -> None:
+        symbols = self.book.symbols.shape[0]
+        arrays = [np.empty(symbols) for _ in range(5)]
+        fill_held(self.book, max(self.synced, 0), self.factor, *arrays)
+        self._quantity = float(arrays[1][0]) if self._scalar else arrays[1]
+        self._entry = float(arrays[2][0]) if self._scalar else arrays[2]
+
+    def _moving(self, place: int) -> Any:
+        self.sync(self.t)
+        arrays = [np.empty(self.book.symbols.shape[0]) for _ in range(5)]
+        fill_held(self.book, self.t, self.factor, *arrays)
+        return float(arrays[place][0]) if self._scalar else arrays[place]
+
+    @property
+    def quantity(self) -> Any:
+        """Shares held, negative for a short."""
+        return self._quantity
+
+    @property
+    def entry(self) -> Any:
+        """Average entry price, NaN when flat."""
+        return self._entry
+
+    @property
+    def weight(self) -> Any:
+        """Share of equity."""
+        return self._moving(0)
+
+    @property
+    def peak(self) -> Any:
+        """Best close since entry, NaN when flat."""
+        return self._moving(3)
+
+    @property
+    def age(self) -> Any:
+        """Bars since entry."""
+        return self._moving(4)
+
+    @property
+    def equity(self) -> float:
+        """Cash plus positions at the last close."""
+        self.sync(self.t)
+        return float(self.book.account[0]["equity"])
+
+    @property
+    def cash(self) -> float:
+        """Cash at the last close."""
+        self.sync(self.t)
+        return float(self.book.account[0]["cash"])

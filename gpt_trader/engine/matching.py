@@ -1,0 +1,334 @@
+"""Step 1 of a bar: which orders and declared exits fill against it, at what price, in what order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.bars import CLOSE, HIGH, LOW, OPEN
+from gpt_trader.engine.exit_levels import protective_stop, scale_step
+from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.ledger import (
+    NO_ORDER,
+    after_exit,
+    cancel_symbol_orders,
+    end_order,
+    execute,
+    forget_target,
+    new_order,
+    to_lot,
+    volume_room,
+)
+from gpt_trader.engine.records import (
+    CANCELLED,
+    EXIT,
+    EXPIRED,
+    LEG_STOP,
+    LEG_TARGET,
+    LIMIT,
+    MARKET,
+    R_DAY,
+    R_EXITED,
+    R_OCO,
+    R_SCALE_OUT,
+    R_TAKE_PROFIT,
+    R_USER,
+    STOP,
+    STOP_LIMIT,
+    TRAILING,
+    Book,
+    Market,
+)
+
+
+@kernel
+def match_open(m: Market, b: Book, t: int) -> None:
+    """Phase A: market orders at the open, reductions first, each group in order of id."""
+    for reducing in (True, False):
+        k = 0
+        while k < b.account[0].working and b.account[0].markets > 0:
+            order = b.working[k]
+            o = b.orders[order]
+            before = b.account[0].working
+            if (o.kind == MARKET or o.triggered) and o.born < t and not np.isnan(m.panel[OPEN, t, o.symbol]):
+                s = b.symbols[o.symbol]
+                if (s.qty * (o.quantity - o.filled) < 0.0) == reducing:
+                    _fill_market(m, b, t, order)
+            same = b.account[0].working == before and b.working[k] == order
+            k = k + 1 if same else _next_after(b, order)
+
+
+@kernel
+def _next_after(b: Book, order: int) -> int:
+    """Place of the first live order with a larger id."""
+    k = 0
+    while k < b.account[0].working and b.working[k] <= order:
+        k += 1
+    return k
+
+
+@kernel
+def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
+    o = b.orders[order]
+    n = o.symbol
+    s = b.symbols[n]
+    was = s.qty
+    if o.purpose == EXIT:
+        if s.qty == 0.0:
+            end_order(b, order, CANCELLED, R_EXITED)
+            return
+        o.quantity = o.filled - s.qty
+    filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
+    _legs_after_fill(b, t, order, filled, False)
+    if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
+        after_exit(b, n, was)
+        s.exiting = 0
+
+
+@kernel
+def match_inside(m: Market, b: Book, t: int) -> None:
+    """Phase B: stops, limits and targets inside the bar, symbol by symbol; then day orders expire."""
+    account = b.account[0]
+    exits_on = b.rules[0].exits_on > 0.0
+    resting = account.working - account.markets
+    for n in range(b.symbols.shape[0]):
+        if np.isnan(m.panel[OPEN, t, n]):
+            continue
+        s = b.symbols[n]
+        if resting > 0:
+            if exits_on and s.qty != 0.0 and s.exiting == 0:
+                _protect(m, b, t, n, False)
+            _resting_stops(m, b, t, n, False)
+            _resting_limits(m, b, t, n)
+            _resting_stops(m, b, t, n, True)
+            if exits_on and s.qty != 0.0 and s.exiting == 0 and s.opened == t and s.inside == 1:
+                _protect(m, b, t, n, True)
+        elif exits_on and s.qty != 0.0 and s.exiting == 0:
+            _protect(m, b, t, n, False)
+        if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == t and s.inside == 1):
+            _targets(m, b, t, n)
+    if account.working - account.markets > 0:
+        _expire_day_orders(b, t)
+
+
+@kernel
+def _protect(m: Market, b: Book, t: int, n: int, inside: bool) -> None:
+    """The declared protective stop: at the open when the bar gapped through it, else at its level."""
+    s = b.symbols[n]
+    level, reason = protective_stop(b, n)
+    long = s.qty > 0.0
+    if np.isnan(level) or (long and m.panel[LOW, t, n] > level) or (not long and m.panel[HIGH, t, n] < level):
+        return
+    if inside:
+        price = min(level, s.entry) if long else max(level, s.entry)
+    elif s.opened == t:
+        price = level
+    else:
+        price = min(m.panel[OPEN, t, n], level) if long else max(m.panel[OPEN, t, n], level)
+    _fire(m, b, t, n, -s.qty, STOP, price, reason)
+
+
+@kernel
+def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price: float, reason: int) -> None:
+    """A declared exit becomes an order and fills now; what the volume leaves of a stop goes on as a market order."""
+    s = b.symbols[n]
+    was = s.qty
+    order = new_order(b, t - 1, n, quantity, kind, EXIT, reason, NO_ORDER)
+    o = b.orders[order]
+    o.born = t
+    if kind == STOP:
+        o.stop = price
+        o.triggered = 1
+        b.account[0].markets += 1
+        cancel_symbol_orders(b, n, order, R_EXITED)
+        forget_target(b, n, was)
+        s.exiting = 1
+    else:
+        o.limit = price
+    execute(m, b, t, order, price, True)
+    if s.qty == 0.0:
+        after_exit(b, n, was)
+        s.exiting = 0
+    elif kind != STOP and o.status <= 1:
+        end_order(b, order, CANCELLED, R_DAY)
+
+
+@kernel
+def _targets(m: Market, b: Book, t: int, n: int) -> None:
+    """Scale-out steps and take profit, nearest first, as limits: at the open when it is already beyond."""
+    r = b.rules[0]
+    s = b.symbols[n]
+    while s.qty != 0.0:
+        side = 1.0 if s.qty > 0.0 else -1.0
+        gain, share, reason = np.inf, 1.0, R_TAKE_PROFIT
+        if r.take_profit > 0.0:
+            gain = r.take_profit
+        if s.steps < r.scale_steps:
+            step_gain, step_share = scale_step(b, s.steps)
+            if step_gain < gain:
+                gain, share, reason = step_gain, step_share, R_SCALE_OUT
+        level = s.entry * (1.0 + side * gain)
+        if gain == np.inf or (side > 0.0 and m.panel[HIGH, t, n] < level) or (side < 0.0 and m.panel[LOW, t, n] > level):
+            return
+        price = level
+        if s.opened != t:
+            price = max(m.panel[OPEN, t, n], level) if side > 0.0 else min(m.panel[OPEN, t, n], level)
+        quantity = abs(s.qty)
+        if reason == R_SCALE_OUT:
+            quantity = min(quantity, to_lot(share * s.max_qty, m.info[n].lot))
+            s.steps += 1
+        before = s.qty
+        if volume_room(m, b, t, n) <= 0.0:
+            return
+        if quantity > 0.0:
+            _fire(m, b, t, n, -side * quantity, LIMIT, price, reason)
+        if s.qty == before and reason == R_TAKE_PROFIT:
+            return
+
+
+@kernel
+def _resting_stops(m: Market, b: Book, t: int, n: int, born_inside: bool) -> None:
+    """Stop, stop-limit and trailing orders of symbol n: those from before, or the legs born inside this bar."""
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        before = b.account[0].working
+        mine = o.symbol == n and o.kind >= STOP and o.triggered == 0
+        if mine and (o.born == t and o.inside == 1) == born_inside and (o.born < t or o.purpose == LEG_STOP):
+            _try_stop(m, b, t, order, born_inside)
+        k = k + 1 if b.account[0].working == before and b.working[k] == order else _next_after(b, order)
+
+
+@kernel
+def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None:
+    o = b.orders[order]
+    n = o.symbol
+    buy = o.quantity > 0.0
+    if (buy and m.panel[HIGH, t, n] < o.stop) or (not buy and m.panel[LOW, t, n] > o.stop):
+        return
+    opened = m.panel[OPEN, t, n]
+    if o.kind == STOP_LIMIT:
+        o.kind = LIMIT
+        gapped = opened >= o.stop if buy else opened <= o.stop
+        beyond = opened > o.limit if buy else opened < o.limit
+        if gapped and not beyond:
+            _fill_resting(m, b, t, order, opened, True)
+        elif (buy and m.panel[LOW, t, n] <= o.limit) or (not buy and m.panel[HIGH, t, n] >= o.limit):
+            _fill_resting(m, b, t, order, o.limit, True)
+        return
+    if born_inside:
+        entry = b.symbols[n].entry
+        price = max(o.stop, entry) if buy else min(o.stop, entry)
+    elif o.born == t:
+        price = o.stop
+    else:
+        price = max(opened, o.stop) if buy else min(opened, o.stop)
+    o.triggered = 1
+    b.account[0].markets += 1
+    _fill_resting(m, b, t, order, price, True)
+
+
+@kernel
+def _resting_limits(m: Market, b: Book, t: int, n: int) -> None:
+    """Limit orders of symbol n by id; target legs wait for the bar after an entry inside a bar."""
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        before = b.account[0].working
+        if o.symbol == n and o.kind == LIMIT and (o.born < t or (o.purpose == LEG_TARGET and o.inside == 0)):
+            opened = m.panel[OPEN, t, n]
+            if o.quantity > 0.0 and m.panel[LOW, t, n] <= o.limit:
+                _fill_resting(m, b, t, order, o.limit if o.born == t else min(opened, o.limit), True)
+            elif o.quantity < 0.0 and m.panel[HIGH, t, n] >= o.limit:
+                _fill_resting(m, b, t, order, o.limit if o.born == t else max(opened, o.limit), True)
+        k = k + 1 if b.account[0].working == before and b.working[k] == order else _next_after(b, order)
+
+
+@kernel
+def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> None:
+    """Fill a resting order; a leg never trades more than the position it protects, nor beside its sibling."""
+    o = b.orders[order]
+    s = b.symbols[o.symbol]
+    if o.purpose == LEG_STOP or o.purpose == LEG_TARGET:
+        if s.qty * o.quantity >= 0.0:
+            end_order(b, order, CANCELLED, R_EXITED)
+            return
+        left = o.quantity - o.filled
+        if abs(left) > abs(s.qty):
+            o.quantity = o.filled - s.qty
+    was = s.qty
+    filled = execute(m, b, t, order, price, inside)
+    _shrink_sibling(b, order, filled)
+    _legs_after_fill(b, t, order, filled, inside)
+    if (o.purpose == LEG_STOP or o.purpose == LEG_TARGET) and was != 0.0 and s.qty == 0.0:
+        _cancel_legs(b, o.symbol)
+
+
+@kernel
+def _shrink_sibling(b: Book, order: int, filled: float) -> None:
+    """One leg filled in part: the other one protects only what is left."""
+    sibling = b.orders[order].sibling
+    if filled != 0.0 and sibling != NO_ORDER and b.orders[sibling].status <= 1:
+        other = b.orders[sibling]
+        other.quantity -= filled
+        if abs(other.quantity - other.filled) <= 1e-9:
+            end_order(b, sibling, CANCELLED, R_OCO)
+
+
+@kernel
+def _cancel_legs(b: Book, n: int) -> None:
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        if o.symbol == n and (o.purpose == LEG_STOP or o.purpose == LEG_TARGET):
+            end_order(b, order, CANCELLED, R_EXITED)
+        else:
+            k += 1
+
+
+@kernel
+def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool) -> None:
+    """Every fill of an order with a bracket brings its stop and its target to life for the quantity filled."""
+    o = b.orders[order]
+    if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
+        return
+    stop = NO_ORDER
+    if not np.isnan(o.stop_loss):
+        stop = new_order(b, t, o.symbol, -filled, STOP, LEG_STOP, R_USER, o.decision)
+        b.orders[stop].stop = o.stop_loss
+        b.orders[stop].parent = order
+        b.orders[stop].inside = 1 if inside else 0
+    if not np.isnan(o.take_profit):
+        target = new_order(b, t, o.symbol, -filled, LIMIT, LEG_TARGET, R_USER, o.decision)
+        b.orders[target].limit = o.take_profit
+        b.orders[target].parent = order
+        b.orders[target].inside = 1 if inside else 0
+        if stop != NO_ORDER:
+            b.orders[target].sibling = stop
+            b.orders[stop].sibling = target
+
+
+@kernel
+def _expire_day_orders(b: Book, t: int) -> None:
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        if o.day == 1 and o.decided < t and o.kind != MARKET:
+            end_order(b, order, EXPIRED, R_DAY)
+        else:
+            k += 1
+
+
+@kernel
+def trail_orders(m: Market, b: Book, t: int) -> None:
+    """After the close: trailing stop orders follow the best close since they were placed, never back."""
+    for k in range(b.account[0].working):
+        o = b.orders[b.working[k]]
+        if o.kind == TRAILING and o.triggered == 0:
+            close = m.panel[CLOSE, t, o.symbol]
+            if not np.isnan(close):
+                o.trail_ref = min(o.trail_ref, close) if o.quantity > 0.0 else max(o.trail_ref, close)
+                o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)

@@ -1,0 +1,130 @@
+"""The engine's memory: record types of account, symbols, orders and logs, and the codes stored in them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# order kinds
+MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
+KINDS = ("market", "limit", "stop", "stop_limit", "trailing")
+# order statuses
+RESTING, PARTIAL, FILLED, CANCELLED, EXPIRED, REJECTED = range(6)
+STATUSES = ("resting", "partial", "filled", "cancelled", "expired", "rejected")
+# what an order is for
+TARGET, EXIT, USER, LEG_STOP, LEG_TARGET = range(5)
+# why an order exists, ended, or a position was closed
+(R_TARGET, R_STOP_LOSS, R_TRAILING, R_BREAK_EVEN, R_ATR_STOP, R_TAKE_PROFIT, R_SCALE_OUT, R_TIME_STOP, R_DELISTED, R_FLATTEN,
+ R_USER, R_REPLACED, R_NO_CASH, R_MAX_POSITIONS, R_EXITED, R_HALT, R_OCO, R_DAY, R_ORDER_RULE) = range(19)  # fmt: skip
+REASONS = (
+    "target", "stop loss", "trailing stop", "break even", "atr stop", "take profit", "scale out", "time stop", "delisted",
+    "flatten", "order", "replaced", "no buying power", "max positions", "position closed", "halt", "other leg filled",
+    "day over", "order rule",
+)  # fmt: skip
+# verdicts and the rules that caused them
+APPROVED, SCALED, REFUSED = range(3)
+VERDICTS = ("approved", "scaled", "refused")
+(V_NONE, V_LOCKED, V_CONFIRM, V_COOLDOWN, V_REGIME, V_HALT, V_SHORT, V_SIZE, V_POSITION, V_SEATS, V_GROSS, V_RISK_POSITION,
+ V_RISK_GROSS, V_RISK_NET, V_RISK_CASH, V_RISK_SECTOR, V_RISK_CORRELATION, V_RISK_POSITIONS, V_ORDER_VOLUME,
+ V_MIN_REBALANCE) = range(20)  # fmt: skip
+RULES = (
+    "", "locked after an exit", "confirm", "cooldown", "regime", "halt", "no shorts", "risk sizing", "position", "max positions",
+    "gross", "risk position", "risk gross", "risk net", "risk cash", "risk sector", "risk correlation", "risk positions",
+    "order volume", "min rebalance",
+)  # fmt: skip
+# monitors that stopped entries (bits)
+HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED = 1, 2, 4, 8
+# why the loop gave the control back
+DONE, LOG_FULL, BAD_TARGET = range(3)
+
+ACCOUNT = np.dtype([
+    ("cash", "f8"), ("equity", "f8"), ("gross", "f8"), ("capital", "f8"), ("peak_equity", "f8"), ("day_base", "f8"),
+    ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("income", "f8"),
+    ("traded", "f8"), ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
+    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("bars_in", "i8"), ("decided", "i8"),
+])  # fmt: skip
+
+SYMBOL = np.dtype([
+    ("qty", "f8"), ("entry", "f8"), ("mark", "f8"), ("peak", "f8"), ("atr_stop", "f8"), ("base", "f8"), ("acted", "f8"),
+    ("prev", "f8"), ("asked", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
+    ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("age", "i8"), ("opened", "i8"), ("inside", "i8"), ("used_bar", "i8"),
+    ("lock", "i8"), ("streak", "i8"), ("last_exit", "i8"), ("steps", "i8"), ("exiting", "i8"), ("target_order", "i8"), ("change", "i8"),
+    ("want", "f8"), ("accepted", "f8"),
+])  # fmt: skip
+
+ORDER = np.dtype([
+    ("quantity", "f8"), ("filled", "f8"), ("limit", "f8"), ("stop", "f8"), ("trail", "f8"), ("trail_ref", "f8"), ("charge", "f8"),
+    ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided", "i8"), ("parent", "i8"),
+    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"),
+    ("purpose", "i1"), ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
+], align=True)  # fmt: skip
+
+FILL = np.dtype([
+    ("quantity", "f8"), ("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("order", "i8"), ("symbol", "i8"), ("bar", "i8"),
+    ("reason", "i8"),
+])  # fmt: skip
+
+TRADE = np.dtype([
+    ("quantity", "f8"), ("entry_price", "f8"), ("exit_price", "f8"), ("gross_pnl", "f8"), ("costs", "f8"), ("income", "f8"),
+    ("pnl", "f8"), ("return_", "f8"), ("symbol", "i8"), ("entry_bar", "i8"), ("exit_bar", "i8"), ("bars", "i8"), ("reason", "i8"),
+])  # fmt: skip
+
+DECISION = np.dtype([
+    ("target", "f8"), ("accepted", "f8"), ("value", "f8"), ("limit", "f8"), ("symbol", "i8"), ("bar", "i8"), ("verdict", "i8"),
+    ("rule", "i8"),
+])  # fmt: skip
+
+RULE_FIELDS = (
+    "bps", "per_share", "minimum", "spread_bps", "slippage_bps", "impact", "borrow", "volume_cap",
+    "gross", "max_positions", "position", "leverage", "sizing", "risk", "atr_k", "min_rebalance", "cadence", "rebalance_bar",
+    "reentry_immediate", "confirm", "cooldown", "regime_on", "allow_short", "units",
+    "exits_on", "stop_loss", "trailing", "trailing_after", "break_even", "stop_atr_k", "take_profit", "time_stop", "scale_steps",
+    "gain1", "share1", "gain2", "share2", "gain3", "share3", "gain4", "share4",
+    "risk_on", "risk_position", "risk_gross", "risk_net", "risk_cash", "daily_loss", "weekly_loss", "monthly_loss", "drawdown",
+    "flatten", "order_volume", "sector_cap", "correlation", "correlation_bars", "score_on",
+)  # fmt: skip
+RULE = np.dtype([(name, "f8") for name in RULE_FIELDS])
+
+INFO = np.dtype([("lot", "f8"), ("has_volume", "i8"), ("sector", "i8"), ("last_session", "i8")])
+
+EQUITY, CASH, GROSS, NET = range(4)
+ATR_STOP, ATR_SIZE, SCORE = range(3)
+EVENT, REGIME = 1, 2
+
+Records = NDArray[Any]
+Floats = NDArray[np.float64]
+
+
+class Market(NamedTuple):
+    """What the engine reads of the world.
+
+    `panel` (7, T, N) as in Bars, raw basis; `signals` (3, T, N) by ATR_STOP, ATR_SIZE and SCORE: average true ranges for the
+    ATR stop and for risk sizing, and the rank of entrants; (3, 1, 1) when no rule uses them. `time` (T,) ns since 1970; `flags`
+    (T,) bits EVENT (some corporate action) and REGIME (new longs allowed); `info` (N,) INFO records. Few arrays on purpose:
+    every one of them is copied at every call of a kernel.
+    """
+
+    panel: Floats
+    signals: Floats
+    time: NDArray[np.int64]
+    flags: NDArray[np.int8]
+    info: Records
+
+
+class Book(NamedTuple):
+    """What the engine writes: state records, ids of live orders in order of age, the track, the logs.
+
+    `account` (1,), `symbols` (N,), `rules` (1,); `track` (4, T): equity, cash, gross and net exposure in cash at each close.
+    """
+
+    account: Records
+    symbols: Records
+    rules: Records
+    working: NDArray[np.int64]
+    track: Floats
+    orders: Records
+    fills: Records
+    trades: Records
+    decisions: Records

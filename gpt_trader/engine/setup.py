@@ -1,0 +1,237 @@
+"""Builds what a run needs: the rules record, the market arrays and an empty book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.allocation import Allocation
+from gpt_trader.bars import Bars
+from gpt_trader.costs import Costs, FillModel
+from gpt_trader.engine.records import (
+    ACCOUNT,
+    ATR_SIZE,
+    ATR_STOP,
+    DECISION,
+    FILL,
+    INFO,
+    ORDER,
+    REGIME,
+    RULE,
+    SCORE,
+    SYMBOL,
+    TRADE,
+    Book,
+    Market,
+)  # fmt: skip
+from gpt_trader.errors import BadParameter
+from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
+from gpt_trader.instruments import Instrument
+from gpt_trader.risk import RiskLimits
+
+UNUSED = np.full((1, 1), np.nan)
+NO_SIGNALS = np.full((3, 1, 1), np.nan)
+NO_LIMIT = 1e18
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything of a run that is neither strategy nor data."""
+
+    capital: float = 100_000.0
+    costs: Costs = Costs()
+    allocation: Allocation = Allocation()
+    fills: FillModel = FillModel()
+    risk: RiskLimits | None = None
+    exits: tuple[Exit, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.capital < 1e15:
+            raise BadParameter(f"capital is {self.capital}; give a positive amount of cash")
+
+
+def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score: bool) -> NDArray[Any]:
+    """The (1,) RULE record of a run."""
+    record = np.zeros(1, RULE)
+    allocation, costs = settings.allocation, settings.costs
+    values: dict[str, float] = {
+        "bps": costs.bps, "per_share": costs.per_share, "minimum": costs.minimum, "spread_bps": costs.spread_bps,
+        "slippage_bps": costs.slippage_bps, "impact": costs.impact, "borrow": costs.borrow,
+        "volume_cap": settings.fills.volume_cap or 0.0,
+        "gross": allocation.gross, "max_positions": allocation.max_positions, "position": allocation.position,
+        "leverage": allocation.leverage, "sizing": float(allocation.sizing == "risk"), "risk": allocation.risk,
+        "atr_k": allocation.atr_k, "min_rebalance": allocation.min_rebalance,
+        "cadence": float(("bar", "week", "month").index(allocation.cadence)),
+        "rebalance_bar": float(allocation.rebalance == "bar"),
+        "reentry_immediate": float(allocation.reentry == "immediate"), "confirm": allocation.confirm,
+        "cooldown": allocation.cooldown, "regime_on": float(allocation.regime is not None),
+        "allow_short": float(allocation.allow_short), "units": float(units),
+        "score_on": float(score),
+    }  # fmt: skip
+    values |= _exit_values(exits)
+    if settings.risk is not None:
+        values |= _risk_values(settings.risk)
+        if settings.risk.positions is not None:
+            values["max_positions"] = min(allocation.max_positions, settings.risk.positions)
+    for name, value in values.items():
+        record[0][name] = value
+    return record
+
+
+def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
+    values: dict[str, float] = {"exits_on": float(bool(exits))}
+    kinds = [type(item) for item in exits]
+    if len(set(kinds)) != len(kinds):
+        raise BadParameter(f"the same kind of exit was declared twice: {', '.join(kind.__name__ for kind in kinds)}")
+    for item in exits:
+        match item:
+            case StopLoss(fraction):
+                values["stop_loss"] = fraction
+            case TrailingStop(fraction, after):
+                values |= {"trailing": fraction, "trailing_after": after}
+            case BreakEven(after):
+                values["break_even"] = after
+            case AtrStop(k, _):
+                values["stop_atr_k"] = k
+            case TakeProfit(fraction):
+                values["take_profit"] = fraction
+            case TimeStop(bars):
+                values["time_stop"] = bars
+            case ScaleOut(steps):
+                values["scale_steps"] = len(steps)
+                for number, (gain, share) in enumerate(steps, 1):
+                    values |= {f"gain{number}": gain, f"share{number}": share}
+    return values
+
+
+def _risk_values(risk: RiskLimits) -> dict[str, float]:
+    def or_none(value: float | None) -> float:
+        return NO_LIMIT if value is None else float(value)
+
+    return {
+        "risk_on": 1.0, "risk_position": or_none(risk.position), "risk_gross": or_none(risk.gross), "risk_net": or_none(risk.net),
+        "risk_cash": -NO_LIMIT if risk.cash is None else risk.cash, "daily_loss": or_none(risk.daily_loss),
+        "weekly_loss": or_none(risk.weekly_loss), "monthly_loss": or_none(risk.monthly_loss), "drawdown": or_none(risk.drawdown),
+        "flatten": float(risk.on_drawdown == "flatten"), "order_volume": or_none(risk.order_volume),
+        "sector_cap": or_none(risk.sector), "correlation": or_none(risk.correlation), "correlation_bars": risk.correlation_bars,
+    }  # fmt: skip
+
+
+def build_market(bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None) -> Market:
+    """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
+    known = {item.symbol: item for item in settings.instruments}
+    instruments = [known.get(name, Instrument(name)) for name in bars.symbols]
+    sectors = sorted({item.sector for item in instruments if item.sector is not None})
+    info = np.zeros(bars.N, INFO)
+    info["lot"] = [item.lot for item in instruments]
+    info["sector"] = [sectors.index(item.sector) if item.sector is not None else -1 for item in instruments]
+    info["last_session"] = bars.last_session
+    info["has_volume"], events, time = market_constants(bars)
+    flags = events + REGIME * _regime(bars, settings.allocation)
+    return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
+
+
+def _signals(
+    bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """(3, T, N) average true ranges and ranks, or (3, 1, 1) when nothing asks for them."""
+    stop = next((item.n for item in exits if isinstance(item, AtrStop)), None)
+    size = settings.allocation.atr if settings.allocation.sizing == "risk" else None
+    if stop is None and size is None and score is None:
+        return NO_SIGNALS
+    signals = np.full((3, bars.T, bars.N), np.nan)
+    if stop is not None:
+        signals[ATR_STOP] = _raw_atr(bars, stop)
+    if size is not None:
+        signals[ATR_SIZE] = _raw_atr(bars, size)
+    if score is not None:
+        signals[SCORE] = score
+    return signals
+
+
+def market_constants(bars: Bars) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64]]:
+    """(N,) whether a symbol has volume data, (T,) whether a corporate action happens, (T,) time in ns; made once per bars."""
+    return bars._once("market_constants", lambda: _market_constants(bars))  # type: ignore[no-any-return]
+
+
+def _market_constants(bars: Bars) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64]]:
+    has_volume = (bars.volume > 0).any(axis=0).astype(np.int8)
+    events = ((bars.split != 1.0) | (bars.dividend != 0.0)).any(axis=1)
+    left = bars.last_session + 1
+    events[left[left < bars.T]] = True
+    return has_volume, events.astype(np.int8), bars.time.astype(np.int64)
+
+
+def _raw_atr(bars: Bars, n: int) -> NDArray[np.float64]:
+    """Wilder's average true range (T, N), made on the continuous basis and given back on the raw one."""
+    from gpt_trader.indicators import atr
+
+    smooth = bars.continuous()
+    average: NDArray[np.float64] = atr(smooth.high, smooth.low, smooth.close, n)
+    return average if smooth is bars else average / bars.split_factor
+
+
+def _regime(bars: Bars, allocation: Allocation) -> NDArray[np.int8] | np.int8:
+    """(T,) 1 where the regime symbol closes at or above its mean; 0 before the mean is defined."""
+    if allocation.regime is None:
+        return np.int8(1)
+    from gpt_trader.errors import UnknownName
+    from gpt_trader.indicators import sma
+
+    if allocation.regime not in bars.symbols:
+        raise UnknownName("regime symbol (it must be among the symbols of the run)", allocation.regime, bars.symbols)
+    close = np.ascontiguousarray(bars.continuous().close[:, bars.symbols.index(allocation.regime)])
+    mean = sma(close, allocation.regime_window)
+    with np.errstate(invalid="ignore"):
+        return (close >= mean).astype(np.int8)
+
+
+def empty_book(bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int) -> Book:
+    """A book for T bars and N symbols with room for `orders` orders before the logs have to grow."""
+    book = Book(
+        np.zeros(1, ACCOUNT), np.zeros(symbols, SYMBOL), rules, np.empty(orders, np.int64),
+        np.empty((4, bars_count)), np.empty(orders, ORDER), np.empty(orders, FILL),
+        np.empty(orders, TRADE), np.empty(orders, DECISION),
+    )  # fmt: skip
+    reset_book(book, capital)
+    return book
+
+
+def reset_book(book: Book, capital: float) -> None:
+    """Back to the first bar: all cash, no positions, empty logs."""
+    account, symbols = book.account, book.symbols
+    account[:] = np.zeros((), ACCOUNT)
+    symbols[:] = np.zeros((), SYMBOL)
+    for name in ("cash", "equity", "capital", "peak_equity", "last_equity"):
+        account[name] = capital
+    account["dirty"] = 1
+    for name in ("prev", "asked", "entry", "peak", "atr_stop", "mark"):
+        symbols[name] = np.nan
+    symbols["mark"] = 0.0
+    for name in ("target_order", "used_bar", "last_exit", "opened"):
+        symbols[name] = -1
+
+
+def grown(book: Book) -> Book:
+    """The same book with logs twice as long."""
+
+    def longer(log: NDArray[Any]) -> NDArray[Any]:
+        more = np.empty(2 * log.shape[0], log.dtype)
+        more[: log.shape[0]] = log
+        return more
+
+    return book._replace(
+        working=longer(book.working), orders=longer(book.orders), fills=longer(book.fills), trades=longer(book.trades),
+        decisions=longer(book.decisions),
+    )  # fmt: skip
+
+
+def instruments_for(bars: Bars, given: Mapping[str, Instrument] | tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+    """The instruments of a run as a tuple; unknown symbols are whole-share instruments without a sector."""
+    items = given.values() if isinstance(given, Mapping) else given
+    return tuple(item for item in items if item.symbol in bars.symbols)

@@ -1,0 +1,514 @@
+"""The statistics of a finished run as compiled kernels: the one place where each formula stands.
+
+`summary` is what the engine calls once per run; `gpt_trader.metrics` calls the parts by name. Every metric is a
+field of `Curve`, `Activity` or `Trades`, whose docstrings define it; `METRIC_NAMES` is their concatenation and the
+order of `summary`'s output. All values are float64, ratios are per year, returns and drawdowns are fractions,
+and what is undefined is NaN.
+
+Rules that hold for every kernel here:
+
+- A bar's return is simple: equity over the previous bar's equity, minus one; bar 0 is measured against the capital.
+- An account whose equity reaches zero or less is ruined. The bar of the ruin still has its return (-100 % or worse:
+  a margin account can owe money); no later bar has one, whatever the account does afterwards.
+- An equity curve with a NaN or an infinity has no statistics: every field of `Curve` but `final_equity` is NaN.
+- A spread no wider than the rounding of a return (`ROUNDING`) is no spread: ratios over it are NaN, not 1e15.
+- Sums run in a fixed order and without fast-math, so the same run gives the same bits on every machine.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import float64, njit, types, void
+from numpy.typing import NDArray
+
+from gpt_trader.engine.jit import kernel
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+ROUNDING = 1e-14
+NANOSECONDS_PER_DAY = 86_400_000_000_000
+DAYS_PER_YEAR = 365.25
+
+
+class Moments(NamedTuple):
+    """Sample moments of returns, per bar.
+
+    mean; deviation: sample standard deviation (n - 1), NaN below two returns; downside: root of the mean, over ALL
+    returns, of the squared shortfall below the target (Sortino and Price 1994, "Performance Measurement in a
+    Downside Risk Framework", J. of Investing 3(3), p. 61); skew = m3 / m2^1.5 and kurtosis = m4 / m2^2 with the
+    population moments m_k (divisor n), so kurtosis is raw (Pearson): 3 for a normal distribution, not 0.
+    """
+
+    mean: float
+    deviation: float
+    downside: float
+    skew: float
+    kurtosis: float
+
+
+class Powers(NamedTuple):
+    """Sums over returns: their number, the first four powers of their distance from a shift, and the squared
+    shortfalls below a target."""
+
+    number: int
+    first: float
+    second: float
+    third: float
+    fourth: float
+    shortfall: float
+
+
+class Deepest(NamedTuple):
+    """The deepest drawdown: depth (<= 0), the bars of its peak (-1 = the capital before bar 0; of equal highs the
+    last), trough and recovery (first bar back at the peak, -1 = never), and the number of all drawdowns."""
+
+    depth: float
+    peak: int
+    trough: int
+    recovery: int
+    episodes: int
+
+
+class Curve(NamedTuple):
+    """What the equity curve says.
+
+    - total_return: final equity / capital - 1.
+    - cagr: (final equity / capital)^(1 / years) - 1, years = days between the first and the last bar's time / 365.25;
+      -1 when the final equity is zero or less; NaN for one bar.
+    - volatility: sample standard deviation of the bars' returns x sqrt(periods per year).
+    - sharpe: (mean return - risk-free return per bar) / standard deviation x sqrt(periods per year). Sharpe 1994, "The
+      Sharpe Ratio", J. of Portfolio Management 21(1); the annual rate f is (1 + f)^(1 / periods per year) - 1 a bar.
+    - sortino: mean return / downside deviation against 0 x sqrt(periods per year). Sortino and Price 1994.
+    - calmar: cagr / |max_drawdown|, both over the whole run. Young 1991, "Calmar Ratio: A Smoother Tool", Futures 20
+      (who took the last 36 months).
+    - max_drawdown: lowest equity / highest equity before it - 1, the capital counting as the first high; below -1 when
+      the account owes money.
+    - max_drawdown_bars, max_drawdown_days: bars and calendar days of that deepest drawdown from its peak to the first
+      bar back at the peak, or to the last bar when it never came back; days count from bar 0 when the peak is the
+      capital.
+    - skew, kurtosis: see `Moments` (kurtosis raw: 3 = normal).
+    - final_equity: the account at the last bar's close.
+    - periods_per_year: bars per year, as used above.
+    """
+
+    total_return: float
+    cagr: float
+    volatility: float
+    sharpe: float
+    sortino: float
+    calmar: float
+    max_drawdown: float
+    max_drawdown_bars: float
+    max_drawdown_days: float
+    skew: float
+    kurtosis: float
+    final_equity: float
+    periods_per_year: float
+
+
+class Activity(NamedTuple):
+    """How the capital was used.
+
+    - exposure: share of bars with a position at the close (gross exposure not 0).
+    - mean_gross: mean over all bars of gross exposure (sum of |position value| / equity). Both are NaN when the gross
+      exposure of a bar is.
+    - turnover: one-way, per year: half the value of all fills (buys + sells) / mean equity / years; 1 = the account
+      was replaced once a year. (SEC Form N-1A item 13 takes the lesser of buys and sells instead of half their sum.)
+    - costs = commission + slippage, in cash; open_pnl: profit of positions still open, in cash.
+    """
+
+    exposure: float
+    mean_gross: float
+    turnover: float
+    costs: float
+    commission: float
+    slippage: float
+    open_pnl: float
+
+
+class Trades(NamedTuple):
+    """What the round trips (closed trades) earned, after their own costs.
+
+    - round_trips: their number. win_rate: share with pnl > 0 (a pnl of exactly 0 is no win).
+    - profit_factor: sum of winning pnl / |sum of losing pnl|; NaN without a losing trade.
+    - expectancy: mean pnl in cash. best_trade, worst_trade: highest and lowest return on the trade's cost basis.
+    - average_trade_bars: mean number of bars held.
+    NaN without trades, and where an input of the metric is NaN or infinite.
+    """
+
+    round_trips: float
+    win_rate: float
+    profit_factor: float
+    expectancy: float
+    best_trade: float
+    worst_trade: float
+    average_trade_bars: float
+
+
+METRIC_NAMES: tuple[str, ...] = Curve._fields + Activity._fields + Trades._fields
+
+
+@kernel
+def total_absolute(values: Floats) -> float:
+    """Sum of absolute values in four interleaved lanes, which wait for each other four times less."""
+    lane0 = lane1 = lane2 = lane3 = 0.0
+    whole = values.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        lane0 += abs(values[i])
+        lane1 += abs(values[i + 1])
+        lane2 += abs(values[i + 2])
+        lane3 += abs(values[i + 3])
+    for i in range(whole, values.shape[0]):
+        lane0 += abs(values[i])
+    return (lane0 + lane1) + (lane2 + lane3)
+
+
+@kernel
+def simple_returns(equity: Floats, capital: float, out: Floats) -> None:
+    """`out[t] = equity[t] / equity[t - 1] - 1`, bar 0 against `capital`; knows nothing of ruin."""
+    if equity.shape[0] > 0:
+        out[0] = equity[0] / capital - 1.0
+    for t in range(1, equity.shape[0]):
+        out[t] = equity[t] / equity[t - 1] - 1.0
+
+
+@kernel
+def bars_until_ruin(equity: Floats, capital: float) -> int:
+    """Number of bars that have a return: all, or up to and with the first bar whose equity is zero or less."""
+    if not capital > 0.0:
+        return 0
+    for t in range(equity.shape[0]):
+        if equity[t] <= 0.0:
+            return t + 1
+    return int(equity.shape[0])
+
+
+@kernel
+def with_return(sums: Powers, value: float, shift: float, target: float) -> Powers:
+    """The power sums with one more return."""
+    distance = value - shift
+    square = distance * distance
+    short = min(value - target, 0.0)
+    return Powers(
+        sums.number + 1,
+        sums.first + distance,
+        sums.second + square,
+        sums.third + square * distance,
+        sums.fourth + square * square,
+        sums.shortfall + short * short,
+    )
+
+
+@kernel
+def moments_from(sums: Powers, shift: float) -> Moments:
+    """`Moments` from power sums about `shift`."""
+    if sums.number == 0:
+        return Moments(np.nan, np.nan, np.nan, np.nan, np.nan)
+    count = float(sums.number)
+    offset, square = sums.first / count, sums.second / count
+    cube, fourth = sums.third / count, sums.fourth / count
+    mean = shift + offset
+    variance = max(square - offset * offset, 0.0)
+    deviation = np.sqrt(variance * count / (count - 1.0)) if count > 1.0 else np.nan
+    skew = kurtosis = np.nan
+    if has_spread(deviation, mean):
+        third_central = cube - 3.0 * offset * square + 2.0 * offset**3
+        fourth_central = fourth - 4.0 * offset * cube + 6.0 * offset**2 * square - 3.0 * offset**4
+        skew = third_central / (variance * np.sqrt(variance))
+        kurtosis = fourth_central / (variance * variance)
+    return Moments(mean, deviation, np.sqrt(sums.shortfall / count), skew, kurtosis)
+
+
+@kernel
+def moments(returns: Floats, target: float) -> Moments:
+    """`Moments` of returns (n,), the powers taken about their mean (a second pass)."""
+    shift = 0.0
+    for value in returns:
+        shift += value / returns.shape[0]
+    sums = Powers(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for value in returns:
+        sums = with_return(sums, value, shift, target)
+    return moments_from(sums, shift)
+
+
+@kernel
+def has_spread(deviation: float, mean: float) -> bool:
+    """Whether a deviation of returns is more than rounding (False for NaN)."""
+    return bool(deviation > ROUNDING * (1.0 + abs(mean)))
+
+
+@kernel
+def yearly_ratio(excess: float, deviation: float, mean: float, periods_per_year: float) -> float:
+    """Excess return per unit of deviation, both per bar, brought to a year; NaN where there is no deviation."""
+    if not has_spread(deviation, mean):
+        return np.nan
+    return float(excess / deviation * np.sqrt(periods_per_year))
+
+
+@kernel
+def rate_per_bar(rate: float, periods_per_year: float) -> float:
+    """The return per bar that compounds to the annual `rate`."""
+    if rate == 0.0:
+        return 0.0
+    return float((1.0 + rate) ** (1.0 / periods_per_year) - 1.0)
+
+
+@kernel
+def calendar_years(time: Integers) -> float:
+    """Years of 365.25 days between the first and the last time (nanoseconds); 0 for fewer than two bars."""
+    if time.shape[0] < 2:
+        return 0.0
+    return float((time[-1] - time[0]) / NANOSECONDS_PER_DAY / DAYS_PER_YEAR)
+
+
+@kernel
+def annual_growth(capital: float, final_equity: float, years: float) -> float:
+    """The constant annual growth between two values (CAGR), see `Curve`; NaN too when it exceeds float64."""
+    if not (capital > 0.0 and years > 0.0 and np.isfinite(final_equity)):
+        return np.nan
+    if final_equity <= 0.0:
+        return -1.0
+    growth = (final_equity / capital) ** (1.0 / years) - 1.0
+    return float(growth) if np.isfinite(growth) else np.nan
+
+
+@kernel
+def with_drawdown(
+    known: Deepest, rows: Integers | None, depth: float, peak: int, trough: int, recovery: int
+) -> Deepest:
+    """The deepest of those known and one more drawdown, which also becomes a row of `rows` unless that is None."""
+    if rows is not None:
+        rows[known.episodes, 0] = peak
+        rows[known.episodes, 1] = trough
+        rows[known.episodes, 2] = recovery
+    if depth < known.depth:
+        return Deepest(depth, peak, trough, recovery, known.episodes + 1)
+    return Deepest(known.depth, known.peak, known.trough, known.recovery, known.episodes + 1)
+
+
+@kernel
+def scan_curve(equity: Floats, capital: float, rows: Integers | None) -> tuple[Moments, Deepest, float]:
+    """One pass over an equity curve: the moments of its returns, its drawdowns and the sum of its values.
+
+    `rows[i] = peak, trough, recovery` of the i-th drawdown, where `rows` is None or (T // 2 + 1, 3), room for all
+    there can be; a drawdown runs from the last bar at a high to the first bar at or above it. The powers of the
+    returns are taken about the geometric mean return: known before the pass, and about half a variance from the
+    arithmetic mean, so that moving them there cancels nothing (Chan, Golub and LeVeque 1983, "Algorithms for
+    Computing the Sample Variance", The American Statistician 37(3), on shifted data).
+    """
+    sums = Powers(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    deepest = Deepest(0.0, -1, -1, -1, 0)
+    shift = added = 0.0
+    bars = equity.shape[0]
+    if bars > 0 and equity[-1] > 0.0:
+        shift = (equity[-1] / capital) ** (1.0 / bars) - 1.0
+    previous = peak = low = capital
+    peak_at = low_at = -1
+    solvent = capital > 0.0
+    for t in range(bars):
+        value = equity[t]
+        added += value
+        if solvent:
+            sums = with_return(sums, value / previous - 1.0, shift, 0.0)
+            solvent = value > 0.0
+        previous = value
+        if value >= peak:
+            if low < peak:
+                deepest = with_drawdown(deepest, rows, low / peak - 1.0, peak_at, low_at, t)
+            peak = low = value
+            peak_at = t
+        elif value < low:
+            low = value
+            low_at = t
+    if low < peak:
+        deepest = with_drawdown(deepest, rows, low / peak - 1.0, peak_at, low_at, -1)
+    return moments_from(sums, shift), deepest, added
+
+
+@kernel
+def drawdown_path(equity: Floats, capital: float, out: Floats) -> None:
+    """`out[t]`: equity over its highest value so far (the capital included), minus one; NaN where equity is NaN."""
+    peak = capital
+    for t in range(equity.shape[0]):
+        if equity[t] > peak:
+            peak = equity[t]
+        out[t] = equity[t] / peak - 1.0 if peak > 0.0 else np.nan
+
+
+@kernel
+def curve_statistics(
+    equity: Floats, time: Integers, capital: float, periods_per_year: float, risk_free: float
+) -> tuple[Curve, float]:
+    """`Curve` of an equity curve (T,), its times (T,) in nanoseconds and the capital before bar 0; and mean equity."""
+    bars = equity.shape[0]
+    final = equity[-1] if bars > 0 else np.nan
+    nan = np.nan
+    unknown = Curve(nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, final, periods_per_year)
+    if bars == 0 or not (capital > 0.0 and np.isfinite(capital)):
+        return unknown, nan
+    shape, deepest, added = scan_curve(equity, capital, None)
+    if not np.isfinite(added):
+        return unknown, nan
+    excess = shape.mean - rate_per_bar(risk_free, periods_per_year)
+    cagr = annual_growth(capital, final, calendar_years(time))
+    end = deepest.recovery if deepest.recovery >= 0 else bars - 1
+    fell = deepest.depth < 0.0
+    curve = Curve(
+        final / capital - 1.0,
+        cagr,
+        shape.deviation * np.sqrt(periods_per_year),
+        yearly_ratio(excess, shape.deviation, shape.mean, periods_per_year),
+        yearly_ratio(shape.mean, shape.downside, shape.mean, periods_per_year),
+        cagr / -deepest.depth if deepest.depth < -ROUNDING else nan,
+        deepest.depth,
+        float(end - deepest.peak) if fell else 0.0,
+        (time[end] - time[max(deepest.peak, 0)]) / NANOSECONDS_PER_DAY if fell else 0.0,
+        shape.skew,
+        shape.kurtosis,
+        final,
+        periods_per_year,
+    )
+    return curve, added / bars
+
+
+@kernel
+def exposure_statistics(gross: Floats) -> tuple[float, float]:
+    """Exposure and mean gross exposure, see `Activity`."""
+    bars = gross.shape[0]
+    held = 0
+    for value in gross:
+        held += value != 0.0
+    added = total_absolute(gross)
+    if bars == 0 or not np.isfinite(added):
+        return np.nan, np.nan
+    return held / bars, added / bars
+
+
+@kernel
+def yearly_turnover(traded_notional: float, mean_equity: float, years: float) -> float:
+    """One-way turnover per year, see `Activity`; NaN when the mean equity or the time is not positive."""
+    if not (mean_equity > 0.0 and years > 0.0):
+        return np.nan
+    return float(0.5 * traded_notional / mean_equity / years)
+
+
+@kernel
+def trade_statistics(pnl: Floats, return_: Floats, bars: Integers) -> Trades:
+    """`Trades` of the closed trades: cash profit, return on cost basis and bars held, (K,) each, any strides."""
+    count = pnl.shape[0]
+    if count == 0:
+        return Trades(0.0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+    wins = held = 0
+    won = lost = 0.0
+    best, worst, checked = -np.inf, np.inf, 0.0
+    for i in range(count):
+        if pnl[i] > 0.0:
+            wins += 1
+            won += pnl[i]
+        else:
+            lost -= pnl[i]
+        best = max(best, return_[i])
+        worst = min(worst, return_[i])
+        checked += return_[i]
+        held += bars[i]
+    win_rate, profit_factor, expectancy = np.nan, np.nan, np.nan
+    if np.isfinite(won - lost):
+        win_rate = wins / count
+        profit_factor = won / lost if lost > 0.0 else np.nan
+        expectancy = (won - lost) / count
+    if not np.isfinite(checked):
+        best = worst = np.nan
+    return Trades(float(count), win_rate, profit_factor, expectancy, best, worst, held / count)
+
+
+@kernel
+def rolling_statistics(
+    returns: Floats,
+    window: int,
+    periods_per_year: float,
+    risk_free: float,
+    volatility: Floats,
+    sharpe: Floats,
+) -> None:
+    """Volatility and Sharpe of the last `window` returns at each bar, NaN before there are so many or where one is NaN.
+
+    Each window is computed on its own, so a value depends on its window alone, to the last bit.
+    """
+    per_bar = rate_per_bar(risk_free, periods_per_year)
+    volatility[: window - 1] = np.nan
+    sharpe[: window - 1] = np.nan
+    for t in range(window - 1, returns.shape[0]):
+        shape = moments(returns[t - window + 1 : t + 1], 0.0)
+        volatility[t] = shape.deviation * np.sqrt(periods_per_year)
+        sharpe[t] = yearly_ratio(shape.mean - per_bar, shape.deviation, shape.mean, periods_per_year)
+
+
+@kernel
+def count_sessions(time: Integers, counts: Integers) -> tuple[int, int]:
+    """Bars of each UTC calendar day into `counts` (T long); returns the number of days and of Saturdays among them."""
+    days = saturdays = 0
+    current = np.int64(0)
+    for moment in time:
+        day = moment // NANOSECONDS_PER_DAY
+        if days == 0 or day != current:
+            current = day
+            counts[days] = 0
+            days += 1
+            saturdays += (day + 4) % 7 == 6  # 1970-01-01 was a Thursday; 0 = Sunday
+        counts[days - 1] += 1
+    return days, saturdays
+
+
+_CURVE = types.Array(types.float64, 1, "C", readonly=True)
+_TIMES = types.Array(types.int64, 1, "C", readonly=True)
+_FIELD = types.Array(types.float64, 1, "A", readonly=True, aligned=False)
+_COUNT = types.Array(types.int64, 1, "A", readonly=True, aligned=False)
+
+
+@njit(
+    void(
+        _CURVE, _CURVE, _TIMES, float64, float64, float64, _FIELD, _FIELD, _COUNT,
+        float64, float64, float64, float64, types.Array(types.float64, 1, "C"),
+    ),
+    cache=True,
+    error_model="numpy",
+)  # fmt: skip
+def summary(
+    equity: Floats,
+    gross: Floats,
+    time: Integers,
+    capital: float,
+    periods_per_year: float,
+    risk_free: float,
+    trade_pnl: Floats,
+    trade_return: Floats,
+    trade_bars: Integers,
+    traded_notional: float,
+    commission: float,
+    slippage: float,
+    open_pnl: float,
+    out: Floats,
+) -> None:
+    """All statistics of one run into `out`, in the order of `METRIC_NAMES`.
+
+    Args: `equity` (T,) account value at each close; `gross` (T,) gross exposure as share of equity; `time` (T,) int64
+    nanoseconds (`Bars.time.view(np.int64)`); `capital` the capital before bar 0; `risk_free` an annual rate;
+    `trade_*` (K,) of the closed trades, where fields of a structured array's slice, such as `log["pnl"][:k]`, are
+    taken as they are, strided and without a copy; `traded_notional` sum of |quantity x price| over all fills.
+    One compiled signature serves read-only and writable, strided and contiguous inputs.
+    """
+    curve, mean_equity = curve_statistics(equity, time, capital, periods_per_year, risk_free)
+    exposure, mean_gross = exposure_statistics(gross)
+    turnover = yearly_turnover(traded_notional, mean_equity, calendar_years(time))
+    costs = commission + slippage
+    activity = Activity(exposure, mean_gross, turnover, costs, commission, slippage, open_pnl)
+    trades = trade_statistics(trade_pnl, trade_return, trade_bars)
+    for i in range(len(curve)):
+        out[i] = curve[i]
+    for i in range(len(activity)):
+        out[len(curve) + i] = activity[i]
+    for i in range(len(trades)):
+        out[len(curve) + len(activity) + i] = trades[i]

@@ -1,0 +1,145 @@
+"""Orders that a strategy places itself: from a request to a live order, and when the next bar can matter to one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.bars import CLOSE, HIGH, LOW
+from gpt_trader.engine.exit_levels import protective_stop
+from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.ledger import end_order, new_order
+from gpt_trader.engine.records import (
+    CANCELLED,
+    EVENT,
+    LIMIT,
+    MARKET,
+    R_ORDER_RULE,
+    R_REPLACED,
+    R_USER,
+    REJECTED,
+    STOP,
+    STOP_LIMIT,
+    TRAILING,
+    USER,
+    Book,
+    Market,
+)
+from gpt_trader.orders import CANCEL, NOTHING, OrderRequest
+
+
+@kernel
+def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest) -> None:
+    """Place one request decided at the close of bar t; its prices are on the continuous basis, `factor` (T, N) or (1, 1).
+
+    A request without a finite non-zero quantity, or whose kind lacks its positive price, is logged as rejected.
+    """
+    if request.kind == NOTHING:
+        return
+    n = request.symbol
+    if n < 0 or n >= b.symbols.shape[0]:
+        n = 0
+        kind = -9
+    else:
+        kind = request.kind
+    if kind == CANCEL:
+        cancel_entries(b, n)
+        return
+    scale = factor[t, n] if factor.shape[0] > 1 else 1.0
+    order = new_order(b, t, n, request.quantity, max(kind, MARKET), USER, R_USER, -1)
+    o = b.orders[order]
+    o.limit = request.limit / scale
+    o.stop = request.stop / scale
+    o.trail = request.trail
+    o.take_profit = request.take_profit / scale
+    o.stop_loss = request.stop_loss / scale
+    o.day = request.day
+    if kind == TRAILING:
+        o.trail_ref = m.panel[CLOSE, t, n]
+        o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
+    if not valid_request(b, order, kind):
+        end_order(b, order, REJECTED, R_ORDER_RULE)
+
+
+@kernel
+def valid_request(b: Book, order: int, kind: int) -> bool:
+    """Finite non-zero quantity and every price that the kind needs, positive; no entries while trading is halted."""
+    o = b.orders[order]
+    if kind < MARKET or kind > TRAILING or not abs(o.quantity) < 1e18 or o.quantity == 0.0:
+        return False
+    if (kind == LIMIT or kind == STOP_LIMIT) and not (0.0 < o.limit < 1e18):
+        return False
+    if kind >= STOP and not (0.0 < o.stop < 1e18):
+        return False
+    if kind == TRAILING and not (0.0 < o.trail < 1.0):
+        return False
+    return not (b.account[0].halt != 0 and b.symbols[o.symbol].qty * o.quantity >= 0.0)
+
+
+@kernel
+def cancel_entries(b: Book, n: int) -> None:
+    """Cancel the live orders of symbol n that are no bracket legs."""
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        if o.symbol == n and o.purpose == USER:
+            end_order(b, order, CANCELLED, R_REPLACED)
+        else:
+            k += 1
+
+
+@kernel
+def next_busy(m: Market, b: Book, t: int, most: int) -> int:
+    """The first bar after t, at most `most` ahead, in which something may fill, expire or pay: no earlier bar can.
+
+    Conservative: an answer that is too early costs time, never truth.
+    """
+    r = b.rules[0]
+    account = b.account[0]
+    stop = min(t + most, m.panel.shape[1])
+    moving = r.trailing > 0.0 or r.break_even > 0.0 or r.stop_atr_k > 0.0 or r.time_stop > 0.0 or r.scale_steps > 0.0
+    if account.markets > 0 or r.risk_on > 0.0 or (account.positions > 0 and (moving or r.leverage > 1.0)):
+        return t + 1
+    for k in range(account.working):
+        o = b.orders[b.working[k]]
+        if o.kind == TRAILING or o.day == 1:
+            return t + 1
+    busy = stop
+    for n in range(b.symbols.shape[0]):
+        if b.symbols[n].qty < 0.0:
+            return t + 1
+        below, above = _trigger_band(b, n)
+        for u in range(t + 1, busy):
+            if m.flags[u] & EVENT != 0 or m.panel[LOW, u, n] <= below or m.panel[HIGH, u, n] >= above:
+                busy = u
+                break
+    return busy
+
+
+@kernel
+def _trigger_band(b: Book, n: int) -> tuple[float, float]:
+    """Lows at or below the first, or highs at or above the second, may trigger an order or exit of symbol n."""
+    below = -np.inf
+    above = np.inf
+    s = b.symbols[n]
+    if s.qty > 0.0:
+        level, _ = protective_stop(b, n)
+        if not np.isnan(level):
+            below = level
+        if b.rules[0].take_profit > 0.0:
+            above = s.entry * (1.0 + b.rules[0].take_profit)
+    for k in range(b.account[0].working):
+        o = b.orders[b.working[k]]
+        if o.symbol != n:
+            continue
+        buy = o.quantity > 0.0
+        if o.kind == LIMIT:
+            if buy:
+                below = max(below, o.limit)
+            else:
+                above = min(above, o.limit)
+        elif buy:
+            above = min(above, o.stop)
+        else:
+            below = max(below, o.stop)
+    return below, above

@@ -1,0 +1,74 @@
+"""The errors a user can meet: what was wrong, what was expected, what to do; never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GptTraderError(Exception):
+    """Base of every error this package raises on purpose; `exit_code` is what a command returns for it."""
+
+    exit_code = 1
+
+
+class UserError(GptTraderError):
+    """The request was wrong: a name, a range, a parameter or a file (exit code 2)."""
+
+    exit_code = 2
+
+
+class UnknownName(UserError):
+    """A name that is not in a list; the message gives the list and the nearest match.
+
+    `kind` is the noun for the message ("strategy", "symbol"); `name` what was typed; `known` what exists.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(sorted(known))
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        folded = {known.casefold(): known for known in self.known}
+        near = get_close_matches(self.name.casefold(), folded, n=1, cutoff=0.5)
+        hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
+        shown = ", ".join(self.known[:40]) + (" …" if len(self.known) > 40 else "")
+        return f"unknown {self.kind} {self.name!r}.{hint} Known: {shown or 'none'}."
+
+
+class BadParameter(UserError):
+    """A parameter of a strategy, rule or option is outside what it accepts."""
+
+
+class BadRange(UserError):
+    """A date range that is reversed, empty or outside the data."""
+
+
+class BadData(UserError):
+    """Market data that breaks a rule; the message names the row and the rule."""
+
+
+class StrategyError(GptTraderError):
+    """A strategy raised, or returned the wrong shape or an infinite weight (exit code 1)."""
+
+
+class SourceError(GptTraderError):
+    """A data source could not deliver (exit code 1)."""
+
+
+class SymbolNotFound(SourceError):
+    """The source answered and does not know the symbol."""
+
+
+class SourceUnavailable(SourceError):
+    """The source did not answer usefully: network, time-out, 5xx, damaged answer."""
+
+
+class RateLimited(SourceUnavailable):
+    """The source asks for fewer requests; `retry_after` is in seconds, None when it did not say."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)

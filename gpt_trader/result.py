@@ -1,0 +1,255 @@
+"""What a backtest gives back: metrics, tables and the manifest, each made when it is first asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, fields, is_dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.records import CASH, EQUITY, GROSS, NET, SCALED
+from gpt_trader.engine.session import Outcome, all_exits
+from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.statistics import METRIC_NAMES, summary
+from gpt_trader.strategy import Strategy, strategy_name
+from gpt_trader.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BENCHMARK_METRICS = ("total_return", "cagr", "volatility", "sharpe", "max_drawdown")
+
+
+class Result:
+    """One finished run. Tables are pandas DataFrames with the columns listed in docs/results.md; `metrics` is a dict."""
+
+    def __init__(
+        self, strategy: Strategy, bars: Bars, settings: Settings, seed: int, outcome: Outcome, benchmark: Outcome | None
+    ) -> None:
+        self.bars = bars
+        self.settings = settings
+        self.seed = seed
+        self.outcome = outcome
+        self.strategy = strategy_name(type(strategy))
+        self.parameters: dict[str, Any] = {f.name: getattr(strategy, f.name) for f in fields(strategy)}
+        self.symbols = bars.symbols
+        self._instance = strategy
+        self._benchmark = benchmark
+
+    def __repr__(self) -> str:
+        m = self.metrics
+        return (
+            f"Result({self.strategy} on {', '.join(self.symbols[:3])}{'…' if len(self.symbols) > 3 else ''}, "
+            f"{self.start} to {self.end}: return {m['total_return']:.2%}, Sharpe {m['sharpe']:.2f}, "
+            f"max drawdown {m['max_drawdown']:.2%}, {m['round_trips']:.0f} round trips)"
+        )
+
+    # -- identity ---------------------------------------------------------------------------------------------------
+
+    @property
+    def start(self) -> str:
+        """Time of the first bar, ISO."""
+        return _iso(self.bars.time[0])
+
+    @property
+    def end(self) -> str:
+        """Time of the last bar, ISO."""
+        return _iso(self.bars.time[-1])
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """All that determines the run: strategy and its code, settings, data fingerprint, version, seed."""
+        return {
+            "strategy": self.strategy,
+            "strategy_code": code_hash(type(self._instance)),
+            "parameters": self.parameters,
+            "exits": [_named(item) for item in all_exits(self._instance, self.settings)],
+            "symbols": list(self.symbols),
+            "start": self.start,
+            "end": self.end,
+            "timeframe": self.bars.timeframe,
+            "adjustment": self.bars.adjustment,
+            "sources": list(self.bars.sources),
+            "capital": self.settings.capital,
+            "costs": asdict(self.settings.costs),
+            "fills": asdict(self.settings.fills),
+            "allocation": asdict(self.settings.allocation),
+            "risk": asdict(self.settings.risk) if self.settings.risk else None,
+            "instruments": [asdict(item) for item in self.settings.instruments],
+            "data": self.bars.fingerprint(),
+            "seed": self.seed,
+            "version": __version__,
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the data of all symbols, in order."""
+        digest = hashlib.sha256()
+        for name, value in self.bars.fingerprint().items():
+            digest.update(f"{name}:{value}\n".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def run_id(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the manifest: the same run has the same id."""
+        text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    # -- numbers ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """The statistics by name (docs/results.md); undefined ones are NaN."""
+        values = run_statistics(self.bars, self.settings, self.outcome)
+        for name in BENCHMARK_METRICS:
+            values[f"benchmark_{name}"] = float("nan")
+        if self._benchmark is not None:
+            compared = run_statistics(self.bars, self.settings, self._benchmark)
+            for name in BENCHMARK_METRICS:
+                values[f"benchmark_{name}"] = compared[name]
+        return values
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader of the numbers should know."""
+        from gpt_trader.run_warnings import run_warnings
+
+        return run_warnings(self)
+
+    @property
+    def track(self) -> NDArray[np.float64]:
+        """(4, T): equity, cash, gross and net exposure in cash at each close."""
+        return self.outcome.book.track
+
+    def log(self, name: str) -> NDArray[Any]:
+        """The engine's own records of orders, fills, trades or decisions, as written."""
+        book = self.outcome.book
+        rows: NDArray[Any] = getattr(book, name)
+        return rows[: int(book.account[0][name])]
+
+    # -- tables -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def equity(self) -> pd.DataFrame:
+        """Per bar: equity, cash, gross, net (shares of equity), drawdown, benchmark equity."""
+        import pandas as pd
+
+        equity = self.track[EQUITY]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gross, net = self.track[GROSS] / equity, self.track[NET] / equity
+            peak = np.maximum.accumulate(np.maximum(equity, self.settings.capital))
+            drawdown = equity / peak - 1.0
+        held = np.full(equity.size, np.nan) if self._benchmark is None else self._benchmark.book.track[EQUITY]
+        columns = {
+            "equity": equity, "cash": self.track[CASH], "gross": gross, "net": net, "drawdown": drawdown, "benchmark": held,
+        }  # fmt: skip
+        return pd.DataFrame(columns, index=pd.DatetimeIndex(self.bars.time, name="time"))
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """Every order that existed, in order of its id."""
+        from gpt_trader import result_tables
+
+        return result_tables.orders(self)
+
+    @cached_property
+    def fills(self) -> pd.DataFrame:
+        """Every execution."""
+        from gpt_trader import result_tables
+
+        return result_tables.fills(self)
+
+    @cached_property
+    def closed_trades(self) -> pd.DataFrame:
+        """Every round trip from flat to flat, with its own costs."""
+        from gpt_trader import result_tables
+
+        return result_tables.closed_trades(self)
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """One row per bar and symbol held at its close."""
+        from gpt_trader import result_tables
+
+        return result_tables.positions(self)
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """Every target that led to an order, or was scaled or refused, with rule, value and limit."""
+        from gpt_trader import result_tables
+
+        return result_tables.decisions(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the self-contained HTML report and return its path."""
+        from importlib import import_module
+
+        written: Path = import_module("gpt_trader.adapters.report").write_report(self, Path(path))
+        return written
+
+    @property
+    def scaled_count(self) -> int:
+        """How many decisions were scaled down."""
+        return int((self.log("decisions")["verdict"] == SCALED).sum())
+
+
+def run_statistics(bars: Bars, settings: Settings, outcome: Outcome) -> dict[str, float]:
+    """METRIC_NAMES of a run, plus `borrow`, `dividends` and `periods_per_year`."""
+    from gpt_trader.metrics import periods_per_year
+
+    book = outcome.book
+    account = book.account[0]
+    trades = book.trades[: int(account["trades"])]
+    equity = book.track[EQUITY]
+    per_year = float(bars._once("periods_per_year", lambda: periods_per_year(bars.time, bars.timeframe)))
+    out = np.empty(len(METRIC_NAMES))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gross = book.track[GROSS] / equity
+    summary(
+        equity, gross, bars.time.view(np.int64), settings.capital, per_year, 0.0, trades["pnl"], trades["return_"], trades["bars"],
+        float(account["traded"]), float(account["commission"]), float(account["slippage"] + account["borrow"]),
+        open_profit(book), out,
+    )  # fmt: skip
+    values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))
+    values["slippage"] -= float(account["borrow"])
+    values["borrow"] = float(account["borrow"])
+    values["periods_per_year"] = per_year
+    return values
+
+
+def open_profit(book: Any) -> float:
+    """What the open positions have earned so far after their costs, in cash."""
+    s = book.symbols[book.symbols["qty"] != 0.0]
+    side = np.sign(s["qty"])
+    return float((s["qty"] * s["mark"] - side * (s["in_cash"] - s["out_cash"]) - s["costs"] + s["income"]).sum())
+
+
+def code_hash(strategy: type[Strategy]) -> str:
+    """SHA-256 (hex) of the strategy's own compiled methods: names, constants and byte code, not line numbers."""
+    digest = hashlib.sha256()
+    for name in sorted(vars(strategy)):
+        code = getattr(vars(strategy)[name], "__code__", None)
+        if code is not None:
+            digest.update(name.encode() + _code_bytes(code))
+    return digest.hexdigest()
+
+
+def _code_bytes(code: Any) -> bytes:
+    parts = [code.co_code, repr(code.co_names).encode()]
+    parts += [_code_bytes(item) if hasattr(item, "co_code") else repr(item).encode() for item in code.co_consts]
+    return b"|".join(parts)
+
+
+def _named(item: Any) -> dict[str, Any]:
+    return {"kind": type(item).__name__, **(asdict(item) if is_dataclass(item) and not isinstance(item, type) else {})}
+
+
+def _iso(moment: np.datetime64) -> str:
+    text = str(moment.astype("datetime64[s]"))
+    return text[:10] if text.endswith("T00:00:00") else text

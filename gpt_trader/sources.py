@@ -1,0 +1,54 @@
+"""The data port: what a source of bars is asked for and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SERIES_COLUMNS = ("time", "open", "high", "low", "close", "volume", "split", "dividend")
+ADJUSTMENTS = ("raw", "split", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class BarRequest:
+    """One symbol over one span: `start` and `end` are inclusive naive UTC, None for as far as the source goes."""
+
+    symbol: str
+    timeframe: str = "1d"
+    start: np.datetime64 | None = None
+    end: np.datetime64 | None = None
+    adjustment: str = "raw"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One symbol's bars as a source delivered them.
+
+    `frame` has SERIES_COLUMNS: `time` datetime64[ns] naive UTC (daily: session date; intraday: bar start),
+    sorted and unique; prices in the instrument's currency; `volume` in shares; `split` new shares per old before
+    the open; `dividend` cash per share on the ex-date. `adjustment` is what the prices really are, which may
+    differ from what was asked: raw, split or all. `stale` marks an answer from the cache while the provider was down.
+    """
+
+    request: BarRequest
+    frame: pd.DataFrame
+    source: str
+    adjustment: str
+    stale: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class BarSource(Protocol):
+    """Where bars come from; every adapter passes `tests/contract/test_bar_source.py`."""
+
+    name: str
+
+    def fetch(self, request: BarRequest) -> Series:
+        """The bars of `request`. Raises SymbolNotFound, RateLimited, SourceUnavailable or BadData."""
+        ...

@@ -1,0 +1,80 @@
+"""The shipped strategies, one file each, and how a strategy is found by name or by path."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+
+from gpt_trader.errors import BadData, StrategyError, UnknownName
+from gpt_trader.strategy import OrderStrategy, Strategy, strategy_name
+
+SHIPPED = {
+    "buy_and_hold": "hold every symbol from its first bar: the benchmark",
+    "demo_ma": "long while the fast average of the close is above the slow one",
+    "trend_breakout": "buy a new high of the last n bars, leave on a low or an ATR trailing stop",
+    "mean_reversion": "buy when RSI is low, leave when it has recovered",
+    "momentum": "each month hold the strongest of the universe",
+    "volatility": "scale exposure to a volatility target, out when volatility is high",
+    "bollinger": "buy below the lower band, leave at the middle",
+}
+
+
+def available() -> dict[str, str]:
+    """Name and one line of every shipped strategy."""
+    return dict(SHIPPED)
+
+
+def load_strategy(name: str) -> type[Strategy]:
+    """The class of a shipped strategy, or of `path/to/file.py` or `path/to/file.py:Class`.
+
+    Raises UnknownName for a name or class that does not exist, BadData for a missing file and StrategyError for a file
+    that does not import.
+    """
+    path, _, wanted = name.partition(":") if ".py" in name else (name, "", "")
+    if not path.endswith(".py"):
+        if name not in SHIPPED:
+            raise UnknownName("strategy", name, SHIPPED)
+        return _only_strategy(importlib.import_module(f"gpt_trader.strategies.{name}"), "", name)
+    return _only_strategy(_load_file(Path(path)), wanted, path)
+
+
+def _load_file(path: Path) -> object:
+    if not path.is_file():
+        raise BadData(f"strategy file {path} does not exist")
+    path = path.resolve()
+    name = f"strategy_{path.stem}_{abs(hash(str(path))):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadData(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise StrategyError(f"{path} line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        raise StrategyError(f"{path} does not import: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _only_strategy(module: object, wanted: str, where: str) -> type[Strategy]:
+    own = getattr(module, "__name__", "")
+    found = {
+        name: item
+        for name, item in vars(module).items()
+        if inspect.isclass(item) and issubclass(item, Strategy) and item not in (Strategy, OrderStrategy) and item.__module__ == own
+    }
+    if wanted:
+        if wanted not in found:
+            raise UnknownName(f"strategy class in {where}", wanted, found)
+        return found[wanted]
+    if len(found) != 1:
+        listed = ", ".join(sorted(found)) or "none"
+        raise StrategyError(f"{where} holds {len(found)} strategies ({listed}); name one as {where}:Class")
+    return next(iter(found.values()))
+
+
+__all__ = ["SHIPPED", "available", "load_strategy", "strategy_name"]

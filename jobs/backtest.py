@@ -1,0 +1,174 @@
+"""`gpt-trader backtest`: one strategy on one set of bars, its numbers on screen, its tables in files and in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpt_trader.errors import BadParameter, UserError
+from jobs.console import Output
+from jobs.data_options import DataOptions
+from jobs.grouping import grouped
+from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
+from jobs.settings import SettingsOptions, StoreOptions
+from jobs.strategy_choice import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
+from jobs.values import number
+
+if TYPE_CHECKING:
+    from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.result import Result
+
+app = typer.Typer(add_completion=False)
+PANEL = "Run"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Capital, seed and what becomes of the result."""
+
+    capital: Annotated[
+        float | None,
+        typer.Option(
+            "--capital", parser=number, metavar="CASH", help="Cash at the start. (default 100,000)", rich_help_panel=PANEL
+        ),
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of anything random. (default 0)", rich_help_panel=PANEL)
+    ] = None
+    benchmark: Annotated[
+        bool | None,
+        typer.Option("--benchmark/--no-benchmark", help="Run buy and hold beside it. (default yes)", rich_help_panel=PANEL),
+    ] = None
+    fractional: Annotated[
+        bool, typer.Option("--fractional", help="Trade fractions of shares.", rich_help_panel=PANEL)
+    ] = False
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report.", rich_help_panel=PANEL)
+    ] = None
+    runs_dir: Annotated[
+        Path | None,
+        typer.Option("--runs-dir", metavar="FOLDER", help="Folder of the runs' tables. (default runs)", rich_help_panel=PANEL),
+    ] = None
+    save: Annotated[
+        bool, typer.Option("--save/--no-save", help="Keep the tables and a row in the store.", rich_help_panel=PANEL)
+    ] = True
+
+
+@app.command(help="Backtest a strategy: what it earned, what it cost, against buy and hold.")
+@grouped
+def backtest(
+    output: Output,
+    choice: StrategyOptions,
+    data: DataOptions,
+    run: RunOptions,
+    costs: CostOptions,
+    allocation: AllocationOptions,
+    exits: ExitOptions,
+    risk: RiskOptions,
+    store: StoreOptions,
+    settings: SettingsOptions,
+    strategy: Annotated[str | None, typer.Argument(metavar="[STRATEGY]", help=STRATEGY_HELP)] = None,
+    named: Annotated[
+        str | None, typer.Option("--strategy", metavar="STRATEGY", help="The same, as an option. (default demo_ma)")
+    ] = None,
+) -> None:
+    """Run one backtest; everything that can be refused is refused before any data is read."""
+    if strategy and named and strategy != named:
+        raise BadParameter(f"two strategies are given, {strategy!r} and --strategy {named!r}; give one")
+    made = choice.make(strategy or named or DEFAULT_STRATEGY)
+    configuration = settings.load()
+    rules = {
+        "costs": costs.costs(configuration.costs),
+        "fills": costs.fills(configuration.fills),
+        "allocation": allocation.allocation(configuration.allocation),
+        "exits": exits.exits(),
+        "risk": risk.limits(configuration.risk),
+        "capital": configuration.backtest.capital if run.capital is None else run.capital,
+        "seed": configuration.backtest.seed if run.seed is None else run.seed,
+        "benchmark": configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
+    }
+    check_report_path(run.report)
+    loaded = data.load(configuration)
+    for note in loaded.notes:
+        output.note(note)
+
+    from gpt_trader import backtest as run_backtest
+
+    result = run_backtest(made, loaded.bars, instruments=loaded.instruments(fractional=run.fractional), **rules)
+    folder = save(result, configuration, store, run.runs_dir) if run.save else None
+    if run.report is not None:
+        write_report(result, run.report)
+    output.emit(as_object(result))
+    if output.tables:
+        show(result, output)
+        if folder is not None:
+            output.line(f"tables   {folder}")
+        if run.report is not None:
+            output.line(f"report   {run.report}")
+
+
+def save(result: Result, configuration: Configuration, store: StoreOptions, runs_dir: Path | None) -> Path:
+    """Write the run's files, then its row in the store; the folder of the files."""
+    from datetime import UTC, datetime
+
+    from gpt_trader.adapters.run_files import write_run
+
+    folder = write_run(result, runs_dir or configuration.runs_dir)
+    with store.open(configuration) as opened:
+        opened.save(result, folder, created_at=datetime.now(UTC))
+    return folder.path
+
+
+def check_report_path(path: Path | None) -> None:
+    """Raises UserError when the report could not be written there, before the work is done."""
+    if path is not None and (path.is_dir() or path.suffix.lower() not in (".html", ".htm")):
+        raise UserError(f"--report {path} is no HTML file; name one such as report.html")
+
+
+def write_report(result: Result, path: Path) -> None:
+    """The HTML report of a run. Raises UserError when the file cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        result.report(path)
+    except OSError as problem:
+        raise UserError(f"--report {path} cannot be written: {problem.strerror}") from problem
+
+
+def as_object(result: Result) -> dict[str, Any]:
+    """The JSON object of a run."""
+    return {
+        "run_id": result.run_id,
+        "strategy": result.strategy,
+        "parameters": result.parameters,
+        "symbols": result.symbols,
+        "start": result.start,
+        "end": result.end,
+        "metrics": result.metrics,
+        "fingerprint": result.fingerprint,
+        "warnings": result.warnings,
+    }
+
+
+def show(result: Result, output: Output) -> None:
+    """The summary of a run for a person."""
+    from jobs.tables import parameters_line, sparkline, summary
+
+    names = ", ".join(result.symbols[:6]) + (f" and {len(result.symbols) - 6} more" if len(result.symbols) > 6 else "")
+    bars = result.bars
+    span = f"{str(result.start)[:10]} to {str(result.end)[:10]}"
+    output.line(f"{result.strategy} ({parameters_line(result.parameters)})")
+    output.line(f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n")
+    output.show(summary(result.metrics))
+    output.line(f"\nequity   {sparkline(list(result.columns('equity')['equity']))}")
+    for warning in result.warnings:
+        output.line(f"note     {warning}")
+    output.line(f"run      {result.run_id}")
+
+
+if __name__ == "__main__":
+    from jobs.cli import run_module
+
+    run_module("jobs.backtest", app)

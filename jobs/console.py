@@ -1,0 +1,109 @@
+"""What a command says and how: tables and notes for people, one JSON object for programs, one message for a mistake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+OUTPUT_PANEL = "Output"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How a command reports: `--json`, `--quiet` and `--debug`, which every command has."""
+
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object instead of tables.", rich_help_panel=OUTPUT_PANEL),
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=OUTPUT_PANEL)
+    ] = False
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT_PANEL)
+    ] = False
+
+    @property
+    def tables(self) -> bool:
+        """Whether tables and notes for a person are wanted."""
+        return not (self.as_json or self.quiet)
+
+    def show(self, *items: Any) -> None:
+        """Print rich renderables or text to standard output, unless JSON or silence was asked for."""
+        if self.tables:
+            console = terminal()
+            for item in items:
+                console.print(item, highlight=False)
+
+    def line(self, text: str) -> None:
+        """Print one line as it stands (paths are never wrapped), unless JSON or silence was asked for."""
+        if self.tables:
+            print(text)
+
+    def note(self, text: str) -> None:
+        """Print a warning to standard error, unless silence was asked for; it never mixes with the JSON."""
+        if not self.quiet:
+            print(f"note: {text}", file=sys.stderr)
+
+    def emit(self, value: Mapping[str, Any]) -> None:
+        """Print `value` as one JSON object when JSON was asked for; NaN becomes null."""
+        if self.as_json and not self.quiet:
+            print(json.dumps(as_json(value), indent=2, ensure_ascii=False))
+
+    @contextmanager
+    def progress(self, what: str, total: int | None = None) -> Iterator[Any]:
+        """A progress bar on a terminal, for work longer than a second; yields a function to call with steps done."""
+        if not self.tables or not sys.stderr.isatty():
+            yield lambda _steps=1: None
+            return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
+        counted = [MofNCompleteColumn()] if total else []
+        with Progress(
+            *columns, *counted, TimeElapsedColumn(), console=terminal(stderr=True), transient=True
+        ) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda steps=1: bar.advance(task, steps)
+
+
+def as_json(value: Any) -> Any:
+    """`value` as JSON's own types, by the same rules as the files of a run."""
+    from gpt_trader.adapters.canonical import canonical_json
+
+    return json.loads(canonical_json(value))
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """A console for the stream as it is now; not a terminal: plain text, wide enough never to fold a table."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    plain = not stream.isatty()
+    return Console(
+        file=stream, width=120 if plain else None, no_color=plain, emoji=False, legacy_windows=False
+    )
+
+
+def report_error(message: str, hint: str | None = None) -> None:
+    """One message on standard error, in red on a terminal, and what to do next."""
+    start, end = ("\x1b[1;31m", "\x1b[0m") if sys.stderr.isatty() else ("", "")
+    print(f"{start}error:{end} {message}", file=sys.stderr)
+    if hint:
+        print(hint, file=sys.stderr)

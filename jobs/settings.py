@@ -1,0 +1,57 @@
+"""Which configuration a command uses, and the store and runs folder it names; flags win over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.adapters.store import RunStore
+
+PANEL = "Settings"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsOptions:
+    """`--config`, which every command that reads settings has."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Configuration file. (default gpt-trader.toml where there is one)",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+
+    def load(self) -> Configuration:
+        """The configuration of this call: file, then environment. Raises UserError for a wrong one."""
+        from gpt_trader.adapters.configuration import load
+
+        return load(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """`--store`: where runs are kept."""
+
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="Store of runs: sqlite:///FILE or postgresql://… (default .gpt-trader/store.sqlite)",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+
+    def open(self, configuration: Configuration) -> RunStore:
+        """The store that the flag, else the configuration, names; opening makes or upgrades its schema when used."""
+        from gpt_trader.adapters.store import RunStore
+
+        return RunStore(self.store or configuration.store.url)

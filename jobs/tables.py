@@ -1,0 +1,136 @@
+"""How results look in a terminal: the summary of one run, lists and comparisons of many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+NOTHING = "–"
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+PERFORMANCE = (
+    ("Total return", "total_return", "percent"),
+    ("CAGR", "cagr", "percent"),
+    ("Volatility a year", "volatility", "share"),
+    ("Sharpe", "sharpe", "ratio"),
+    ("Sortino", "sortino", "ratio"),
+    ("Calmar", "calmar", "ratio"),
+    ("Max drawdown", "max_drawdown", "percent"),
+    ("… its length, days", "max_drawdown_days", "count"),
+    ("Final equity", "final_equity", "money"),
+)
+TRADING = (
+    ("Round trips", "round_trips", "count"),
+    ("Win rate", "win_rate", "share"),
+    ("Profit factor", "profit_factor", "ratio"),
+    ("Expectancy", "expectancy", "signed_money"),
+    ("Average bars held", "average_trade_bars", "number"),
+    ("Exposure", "exposure", "share"),
+    ("Turnover a year", "turnover", "times"),
+    ("Costs", "costs", "money"),
+    ("Open P&L", "open_pnl", "signed_money"),
+)
+
+
+def text_of(value: float | None, kind: str) -> str:
+    """A number as people read it; a dash for one that is not defined."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    shown = {
+        "percent": f"{value * 100:+,.2f} %",
+        "share": f"{value * 100:,.2f} %",
+        "ratio": f"{value:,.2f}",
+        "number": f"{value:,.1f}",
+        "count": f"{value:,.0f}",
+        "times": f"{value:,.2f} x",
+        "money": f"{value:,.2f}",
+        "signed_money": f"{value:+,.2f}",
+    }[kind]
+    return shown.replace("-", "−")
+
+
+def _colour(value: float | None, kind: str) -> str:
+    if value is None or math.isnan(value) or value == 0 or kind not in ("percent", "signed_money"):
+        return ""
+    return "green" if value > 0 else "red"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """`values` as a line of blocks, the lowest to the highest; at most `width` characters wide."""
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 2:
+        return ""
+    step = max(1.0, len(finite) / width)
+    picked = [finite[min(int(i * step), len(finite) - 1)] for i in range(min(width, len(finite)))]
+    picked[-1] = finite[-1]
+    low, span = min(picked), max(picked) - min(picked) or 1.0
+    return "".join(BLOCKS[min(int((value - low) / span * len(BLOCKS)), len(BLOCKS) - 1)] for value in picked)
+
+
+def summary(metrics: Mapping[str, float], *, benchmark: bool = True) -> RenderableType:
+    """The table of one run: performance against buy and hold on the left, trading on the right."""
+    from rich.table import Table
+
+    left = _plain_table("Performance", "Strategy", *(["Buy and hold"] if benchmark else []))
+    for label, key, kind in PERFORMANCE:
+        cells = [_cell(metrics.get(key), kind)]
+        if benchmark:
+            cells.append(_cell(metrics.get(f"benchmark_{key}"), kind))
+        left.add_row(label, *cells)
+    right = _plain_table("Trading", "")
+    for label, key, kind in TRADING:
+        right.add_row(label, _cell(metrics.get(key), kind))
+    grid = Table.grid(padding=(0, 4))
+    grid.add_row(left, right)
+    return grid
+
+
+def _plain_table(title: str, *columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column(title, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _cell(value: float | None, kind: str) -> Any:
+    from rich.text import Text
+
+    return Text(text_of(value, kind), style=_colour(value, kind))
+
+
+def listing(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
+    """A plain table of texts; the columns named in `right` hold numbers."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return table
+
+
+def comparison(names: Sequence[str], runs: Sequence[Mapping[str, float]]) -> Table:
+    """Several runs side by side, one metric a row; the metric's difference to the first run is plain to see."""
+    table = listing(["Metric", *names], [], right=names)
+    for label, key, kind in (*PERFORMANCE, *TRADING):
+        table.add_row(label, *(_cell(metrics.get(key), kind) for metrics in runs))
+    return table
+
+
+def parameters_line(parameters: Mapping[str, Any]) -> str:
+    """`fast 10 · slow 50`, or a word when there are none."""
+    return " · ".join(f"{name} {value}" for name, value in parameters.items()) or "no parameters"

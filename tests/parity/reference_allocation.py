@@ -1,0 +1,157 @@
+"""Steps 5 and 6 of the reference: targets become wanted weights, wanted weights become market orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan, nan
+
+from tests.parity.reference_account import Account
+from tests.parity.reference_matching import BarRow
+from tests.parity.reference_types import TINY, Kind, Order, Position, Row, sign, to_lot
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What steps 5 and 6 know about bar t besides the account; `atr` on the shares as traded."""
+
+    t: int
+    row: BarRow
+    targets: Row
+    atr: Row
+    score: Row
+    regime: bool
+    halted: bool
+    decides: bool  # the cadence lets targets count at this bar
+    units: bool
+
+
+def allocate(account: Account, now: Now) -> None:
+    """Steps 5 and 6 for all symbols."""
+    targets = [
+        target if now.row[n] is not None and now.decides and not account.positions[n].gone else nan
+        for n, target in enumerate(now.targets)
+    ]
+    before = [position.previous for position in account.positions]
+    for position, target in zip(account.positions, targets, strict=True):
+        _want(account, now, position, target)
+    if not now.units:
+        _seats(account, now)
+    accepted = _gross(account, now)
+    equity = account.equity()
+    for position, target, previous in zip(account.positions, targets, before, strict=True):
+        if now.row[position.symbol] is None or position.gone:
+            continue
+        if _acts(account, now, position, target, previous, accepted[position.symbol]):
+            _order(account, now, position, accepted[position.symbol], equity)
+
+
+def _want(account: Account, now: Now, p: Position, target: float) -> None:
+    """Items 1 to 4: the new `base` of one symbol."""
+    new_signal = not isnan(target) and (isnan(p.previous) or sign(p.previous) != sign(target))
+    p.previous = target
+    if isnan(target):
+        p.row, p.row_sign = 0, 0
+        if p.quantity == 0.0 and account.target_order(p.symbol) is None:
+            p.base = 0.0
+        return
+    p.row = p.row + 1 if sign(target) == p.row_sign and p.row > 0 else 1
+    p.row_sign = sign(target)
+    if p.locked and (new_signal or account.allocation.reentry == "immediate"):
+        p.locked = False
+    if p.locked or target == 0.0:
+        p.base = 0.0
+        return
+    entry = sign(target) != sign(p.base)
+    if entry and not _may_enter(account, now, p, target):
+        p.base = 0.0
+        return
+    _size(account, now, p, target, entry)
+
+
+def _may_enter(account: Account, now: Now, p: Position, target: float) -> bool:
+    """Item 3."""
+    allocation = account.allocation
+    return (
+        p.row >= allocation.confirm
+        and now.t - p.exit_bar >= allocation.cooldown
+        and (target < 0.0 or now.regime)
+        and not now.halted
+        and (target > 0.0 or allocation.allow_short)
+    )
+
+
+def _size(account: Account, now: Now, p: Position, target: float, entry: bool) -> None:
+    """Item 4."""
+    allocation = account.allocation
+    if now.units:
+        p.base = target
+    elif allocation.sizing == "weight":
+        p.base = max(-allocation.position, min(allocation.position, target))
+    elif entry:
+        bar, atr = now.row[p.symbol], now.atr[p.symbol]
+        assert bar is not None
+        p.base = 0.0
+        if atr > 0.0 and bar.close > 0.0:
+            equity = account.equity()
+            quantity = to_lot(equity * allocation.risk / (allocation.atr_k * atr), p.lot)
+            p.base = sign(target) * quantity * bar.close / equity
+
+
+def _seats(account: Account, now: Now) -> None:
+    """Item 5."""
+    seated, entrants = 0, []
+    for p in account.positions:
+        if p.base == 0.0:
+            continue
+        order = account.target_order(p.symbol)
+        opens = order is not None and sign(order.remaining) == sign(p.base)
+        if p.quantity != 0.0 or opens:
+            seated += 1
+        else:
+            entrants.append(p)
+
+    def rank(p: Position) -> tuple[float, int]:
+        score = now.score[p.symbol] if now.score else abs(p.base)
+        return (float("inf") if isnan(score) else -score, p.symbol)
+
+    entrants.sort(key=rank)
+    for p in entrants[max(0, account.allocation.max_positions - seated) :]:
+        p.base = 0.0
+
+
+def _gross(account: Account, now: Now) -> Row:
+    """Item 6: the accepted weights."""
+    total = sum(abs(p.base) for p in account.positions)
+    scale = 1.0
+    if not now.units and total > account.allocation.gross:
+        scale = account.allocation.gross / total
+    return [p.base * scale for p in account.positions]
+
+
+def _acts(account: Account, now: Now, p: Position, target: float, previous: float, accepted: float) -> bool:
+    """Step 6, first sentence."""
+    allocation = account.allocation
+    if abs(accepted - p.acted) > TINY:
+        return True
+    if isnan(target):
+        return False
+    renewed = isnan(previous) and allocation.sizing != "risk"
+    return renewed or allocation.rebalance == "bar" or allocation.cadence != "bar"
+
+
+def _order(account: Account, now: Now, p: Position, accepted: float, equity: float) -> None:
+    """Step 6, the rest."""
+    bar = now.row[p.symbol]
+    assert bar is not None
+    working = account.target_order(p.symbol)
+    if working is not None:
+        account.cancel(working, "replaced")
+    wanted = to_lot(accepted if now.units else accepted * equity / bar.close, p.lot)
+    delta = wanted - p.quantity
+    changes = wanted != 0.0 and p.quantity != 0.0 and sign(wanted) == p.side
+    if changes and abs(delta) * bar.close < account.allocation.min_rebalance * equity:
+        return
+    p.acted = accepted
+    if abs(delta) > p.lot * 1e-9:
+        order = account.add(Order(0, p.symbol, now.t, delta, Kind.MARKET, "target", "target"))
+        order.not_before = now.t + 1

@@ -1,0 +1,285 @@
+"""The plain records of the naive reference simulator: its options, orders, positions and result rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from math import floor, inf, nan
+
+TINY = 1e-12  # tolerance of a comparison of weights (docs/assumptions.md, notation)
+LOT_TOLERANCE = 1e-9  # in lots: 99.9999999999 lots are 100 lots
+
+Row = list[float]
+Matrix = list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Rates of docs/assumptions.md, "Defaults"."""
+
+    bps: float = 5.0
+    per_share: float = 0.0
+    minimum: float = 0.0
+    spread_bps: float = 2.0
+    slippage_bps: float = 0.0
+    impact: float = 0.1
+    borrow: float = 0.005
+
+
+FREE = Costs(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """How target weights become positions; `regime` is given to the simulator as a list of booleans instead."""
+
+    gross: float = 0.6
+    max_positions: int = 10
+    position: float = 1.0
+    leverage: float = 1.0
+    sizing: str = "weight"
+    risk: float = 0.005
+    atr_k: float = 2.0
+    atr: int = 14
+    min_rebalance: float = 0.0
+    cadence: str = "bar"
+    rebalance: str = "signal"
+    reentry: str = "signal"
+    confirm: int = 1
+    cooldown: int = 0
+    allow_short: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FillModel:
+    """Largest share of a bar's volume that one symbol trades in it."""
+
+    volume_cap: float | None = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoss:
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingStop:
+    x: float
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtrStop:
+    k: float
+    n: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class TakeProfit:
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleOut:
+    steps: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStop:
+    n: int
+
+
+Exit = StopLoss | TrailingStop | BreakEven | AtrStop | TakeProfit | ScaleOut | TimeStop
+
+
+@dataclass(frozen=True, slots=True)
+class Monitors:
+    """Loss limits of step 3, as positive fractions; `on_drawdown` is "halt" or "flatten"."""
+
+    daily_loss: float = inf
+    weekly_loss: float = inf
+    monthly_loss: float = inf
+    drawdown: float = inf
+    on_drawdown: str = "halt"
+
+
+class Kind(Enum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING = "trailing"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One order that an order strategy wants, on the first bar's share basis.
+
+    `quantity` signed; `trail` a fraction; legs are prices (nan = none). `cancel` cancels the symbol's orders instead,
+    bracket legs excepted.
+    """
+
+    symbol: int
+    quantity: float
+    kind: Kind = Kind.MARKET
+    limit: float = nan
+    stop: float = nan
+    trail: float = nan
+    day: bool = False
+    take_profit: float = nan
+    stop_loss: float = nan
+    cancel: bool = False
+
+
+@dataclass(slots=True)
+class Order:
+    """A working order; `remaining` is signed; `origin` is target, time_stop, exit, ask, leg or flatten."""
+
+    id: int
+    symbol: int
+    created: int
+    remaining: float
+    kind: Kind
+    origin: str
+    reason: str
+    limit: float = nan
+    stop: float = nan
+    trail: float = nan
+    extreme: float = nan
+    day: bool = False
+    take_profit: float = nan
+    stop_loss: float = nan
+    not_before: int = 0  # first bar in which the order may fill
+    triggered: int = -1  # bar in which a stop-limit became a limit order
+    status: str = "resting"
+    note: str = ""  # why it was cancelled
+    quantity: float = 0.0
+    filled: float = 0.0
+    linear: float = 0.0  # commission of the fills so far, before the minimum
+    charged: float = 0.0  # commission charged so far
+    legs: list[Order] = field(default_factory=list)
+    sibling: Order | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.status == "resting"
+
+
+@dataclass(slots=True)
+class Trip:
+    """One round trip in the making; money sums, all positive except `extras` (dividends and cash in lieu)."""
+
+    side: int
+    opened: int
+    purchases: float = 0.0
+    sales: float = 0.0
+    costs: float = 0.0
+    extras: float = 0.0
+    entered_value: float = 0.0
+    entered: float = 0.0
+    left_value: float = 0.0
+    left: float = 0.0
+
+
+@dataclass(slots=True)
+class Position:
+    """Everything the simulator remembers about one symbol."""
+
+    symbol: int
+    lot: float
+    has_volume: bool
+    quantity: float = 0.0
+    entry: float = nan
+    peak: float = nan
+    age: int = 0
+    mark: float = nan
+    opened: int = -1
+    inside: bool = False  # opened by a limit or stop order inside bar `opened`
+    atr_stop: float = nan
+    largest: float = 0.0
+    sold: list[float] = field(default_factory=list)
+    traded: float = 0.0
+    gone: bool = False
+    base: float = 0.0
+    acted: float = 0.0
+    previous: float = nan
+    row: int = 0
+    row_sign: int = 0
+    locked: bool = False
+    exit_bar: int = -(10**9)
+    trip: Trip | None = None
+
+    @property
+    def side(self) -> int:
+        return sign(self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    order_id: int
+    t: int
+    symbol: int
+    side: str
+    quantity: float
+    price: float
+    commission: float
+    slippage: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTrade:
+    symbol: int
+    side: str
+    entry_t: int
+    exit_t: int
+    entry_price: float
+    exit_price: float
+    bars: int
+    costs: float
+    pnl: float
+    return_: float
+    exit_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a deciding strategy sees of one symbol, prices and quantity on the first bar's share basis."""
+
+    quantity: float
+    weight: float
+    entry: float
+    peak: float
+    age: int
+
+
+@dataclass(slots=True)
+class ReferenceRun:
+    """Result rows; `equity`, `cash`, `gross` and `quantities` have one entry per bar."""
+
+    equity: list[float] = field(default_factory=list)
+    cash: list[float] = field(default_factory=list)
+    gross: list[float] = field(default_factory=list)
+    quantities: list[list[float]] = field(default_factory=list)
+    open_pnl: list[float] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    closed_trades: list[ClosedTrade] = field(default_factory=list)
+
+
+def sign(value: float) -> int:
+    """-1, 0 or 1; a NaN has sign 0."""
+    return 1 if value > 0 else -1 if value < 0 else 0
+
+
+def to_lot(quantity: float, lot: float) -> float:
+    """`quantity` truncated towards zero to a multiple of `lot`; lot 0 leaves it as it is."""
+    if lot == 0.0:
+        return quantity
+    lots = floor(abs(quantity) / lot + LOT_TOLERANCE)
+    return sign(quantity) * lots * lot
