@@ -79,23 +79,17 @@ class Memo:
     def recall(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """`function(*args, **kwargs)`, from memory where it is known. Errors are not remembered."""
         parts: list[object] = [function]
-        for value in args:
+        arguments = args
+        if kwargs:
+            parts.append(tuple(kwargs))
+            arguments = (*args, *kwargs.values())
+        for value in arguments:
             if type(value) is np.ndarray:
                 if value.flags.writeable:
                     self.bypassed += 1
                     return function(*args, **kwargs)
                 parts.append(id(value))
             else:  # the type keeps 20, 20.0 and True apart, which are equal and hash alike
-                parts.append(type(value))
-                parts.append(value)
-        for name, value in kwargs.items():
-            parts.append(name)
-            if type(value) is np.ndarray:
-                if value.flags.writeable:
-                    self.bypassed += 1
-                    return function(*args, **kwargs)
-                parts.append(id(value))
-            else:
                 parts.append(type(value))
                 parts.append(value)
         key = tuple(parts)
@@ -110,7 +104,7 @@ class Memo:
             return cast(R, entry.result)
         self.misses += 1
         result = function(*args, **kwargs)
-        self._keep(key, _Entry(result, (*args, *kwargs.values()), _freeze(result)))
+        self._keep(key, _Entry(result, arguments, _freeze(result)))
         return result
 
     def _keep(self, key: tuple[object, ...], entry: _Entry) -> None:
@@ -130,7 +124,10 @@ def memo(limit: int = DEFAULT_LIMIT) -> Memo:
 
 
 def memoised(function: Callable[P, R]) -> Callable[P, R]:
-    """Let the active memo, if any, remember the results of a pure function of arrays and plain values."""
+    """Let the active memo, if any, remember a pure function of arrays and plain values.
+
+    The function returns an array or a tuple of arrays, which become read-only when they are remembered.
+    """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

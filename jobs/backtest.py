@@ -1,4 +1,4 @@
-"""`gpt-trader backtest`: one strategy on one set of bars, its numbers on screen, its tables in files and in the store."""
+"""`gpt-trader backtest`: one strategy on one set of bars; numbers on screen, tables in files, a row in the store."""
 
 from __future__ import annotations
 
@@ -19,42 +19,50 @@ from jobs.values import number
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.allocation import Allocation
+    from gpt_trader.costs import Costs, FillModel
+    from gpt_trader.exits import Exit
     from gpt_trader.result import Result
+    from gpt_trader.risk import RiskLimits
 
 app = typer.Typer(add_completion=False)
 PANEL = "Run"
 
 
+def _run(*flags: str, text: str, **more: Any) -> Any:
+    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+
+
+# fmt: off
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """Capital, seed and what becomes of the result."""
 
     capital: Annotated[
-        float | None,
-        typer.Option(
-            "--capital", parser=number, metavar="CASH", help="Cash at the start. (default 100,000)", rich_help_panel=PANEL
-        ),
+        float | None, _run("--capital", text="Cash at the start. (default 100,000)", parser=number, metavar="CASH")
     ] = None
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed of anything random. (default 0)", rich_help_panel=PANEL)
-    ] = None
+    seed: Annotated[int | None, _run("--seed", text="Seed of synthetic bars and of the run. (default 0)", min=0)] = None
     benchmark: Annotated[
-        bool | None,
-        typer.Option("--benchmark/--no-benchmark", help="Run buy and hold beside it. (default yes)", rich_help_panel=PANEL),
+        bool | None, _run("--benchmark/--no-benchmark", text="Run buy and hold beside it. (default yes)")
     ] = None
-    fractional: Annotated[
-        bool, typer.Option("--fractional", help="Trade fractions of shares.", rich_help_panel=PANEL)
-    ] = False
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report.", rich_help_panel=PANEL)
-    ] = None
+    fractional: Annotated[bool, _run("--fractional", text="Trade fractions of shares.")] = False
+    report: Annotated[Path | None, _run("--report", text="Write an HTML report.", metavar="FILE")] = None
     runs_dir: Annotated[
-        Path | None,
-        typer.Option("--runs-dir", metavar="FOLDER", help="Folder of the runs' tables. (default runs)", rich_help_panel=PANEL),
+        Path | None, _run("--runs-dir", text="Folder of the tables of runs. (default runs)", metavar="FOLDER")
     ] = None
-    save: Annotated[
-        bool, typer.Option("--save/--no-save", help="Keep the tables and a row in the store.", rich_help_panel=PANEL)
-    ] = True
+    save: Annotated[bool, _run("--save/--no-save", text="Keep the tables and a row in the store. (default yes)")] = True
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a run, built and checked before any data is read."""
+
+    costs: Costs
+    fills: FillModel
+    allocation: Allocation
+    exits: tuple[Exit, ...]
+    risk: RiskLimits | None
 
 
 @app.command(help="Backtest a strategy: what it earned, what it cost, against buy and hold.")
@@ -80,27 +88,38 @@ def backtest(
         raise BadParameter(f"two strategies are given, {strategy!r} and --strategy {named!r}; give one")
     made = choice.make(strategy or named or DEFAULT_STRATEGY)
     configuration = settings.load()
-    rules = {
-        "costs": costs.costs(configuration.costs),
-        "fills": costs.fills(configuration.fills),
-        "allocation": allocation.allocation(configuration.allocation),
-        "exits": exits.exits(),
-        "risk": risk.limits(configuration.risk),
-        "capital": configuration.backtest.capital if run.capital is None else run.capital,
-        "seed": configuration.backtest.seed if run.seed is None else run.seed,
-        "benchmark": configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
-    }
+    seed = configuration.backtest.seed if run.seed is None else run.seed
+    rules = Rules(
+        costs.costs(configuration.costs),
+        costs.fills(configuration.fills),
+        allocation.allocation(configuration.allocation),
+        exits.exits(),
+        risk.limits(configuration.risk),
+    )
     check_report_path(run.report)
-    loaded = data.load(configuration)
-    for note in loaded.notes:
+    loaded = data.load(configuration, seed)
+    for note in (*data.skipped_lines(), *loaded.warnings):
         output.note(note)
 
+    from gpt_trader import Instrument
     from gpt_trader import backtest as run_backtest
 
-    result = run_backtest(made, loaded.bars, instruments=loaded.instruments(fractional=run.fractional), **rules)
+    result = run_backtest(
+        made,
+        loaded.bars,
+        capital=configuration.backtest.capital if run.capital is None else run.capital,
+        costs=rules.costs,
+        fills=rules.fills,
+        allocation=rules.allocation,
+        exits=rules.exits,
+        risk=rules.risk,
+        instruments=[Instrument(name, lot=0.0) for name in loaded.bars.symbols] if run.fractional else (),
+        benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
+        seed=seed,
+    )
     folder = save(result, configuration, store, run.runs_dir) if run.save else None
     if run.report is not None:
-        write_report(result, run.report)
+        result.report(run.report)
     output.emit(as_object(result))
     if output.tables:
         show(result, output)
@@ -124,17 +143,10 @@ def save(result: Result, configuration: Configuration, store: StoreOptions, runs
 
 def check_report_path(path: Path | None) -> None:
     """Raises UserError when the report could not be written there, before the work is done."""
-    if path is not None and (path.is_dir() or path.suffix.lower() not in (".html", ".htm")):
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--report {path} is no HTML file; name one such as report.html")
-
-
-def write_report(result: Result, path: Path) -> None:
-    """The HTML report of a run. Raises UserError when the file cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        result.report(path)
-    except OSError as problem:
-        raise UserError(f"--report {path} cannot be written: {problem.strerror}") from problem
+    if path is not None and path.is_dir():
+        raise UserError(f"--report {path} is a folder; name a file in it, such as {path / 'report.html'}")
 
 
 def as_object(result: Result) -> dict[str, Any]:
@@ -162,7 +174,7 @@ def show(result: Result, output: Output) -> None:
     output.line(f"{result.strategy} ({parameters_line(result.parameters)})")
     output.line(f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n")
     output.show(summary(result.metrics))
-    output.line(f"\nequity   {sparkline(list(result.columns('equity')['equity']))}")
+    output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
     for warning in result.warnings:
         output.line(f"note     {warning}")
     output.line(f"run      {result.run_id}")

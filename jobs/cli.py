@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError
 from jobs.console import report_error
 
@@ -76,9 +77,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        print(f"gpt-trader {version('gpt-trader')}")
+        print(f"gpt-trader {__version__}")
         raise typer.Exit
 
 

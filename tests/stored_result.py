@@ -94,11 +94,11 @@ def make_result(
         start=time[0],
         end=time[-1],
         metrics={
-            "total_return": float(value[-1] / value[0] - 1), "sharpe": 1.25, "cagr": 0.1 + seed / 100,
+            "total_return": float(value[-1] / value[0] - 1), "sharpe": 1.25, "cagr": round(0.1 + seed / 100, 2),
             "max_drawdown": float(equity["drawdown"].min()), "final_equity": float(value[-1]),
             "round_trips": float(trades), "profit_factor": float("inf"), "expectancy": float("nan"),
         },
-        manifest={"code_version": "0.1.0", "seed": seed, "costs": {"bps": 5.0}, "timeframe": "1d"},
+        manifest={"version": "0.1.0", "seed": seed, "costs": {"bps": 5.0}, "timeframe": "1d", "capital": 100_000.0},
         fingerprint={"AAPL": "ab" * 32, "MSFT": "cd" * 32},
         warnings=("only 60 bars: statistics are rough", "Grüße – “quoted”, a;b 'c'"),
         orders=orders, fills=fills, positions=positions, closed_trades=closed, equity=equity, decisions=decisions,
@@ -118,7 +118,7 @@ def _closed_trades(random: np.random.Generator, time: np.ndarray, trades: int) -
         {
             "trade_id": np.arange(trades), "symbol": np.resize(np.array(SYMBOLS, object), trades), "side": "long",
             "quantity": np.full(trades, 10.0), "entry_time": time[entry], "entry_price": price,
-            "exit_time": time[leave], "exit_price": price + pnl / 10, "bars": leave - entry, "gross_pnl": pnl + 1.0,
+            "exit_time": time[leave], "exit_price": price + pnl / 10, "bars": leave - entry, "gross_pnl": pnl + 1.0, "income": 0.0,
             "costs": np.full(trades, 1.0), "pnl": pnl, "return_": pnl / (price * 10), "mae": -0.01, "mfe": 0.02,
             "exit_reason": np.where(pnl > 0, "signal", "stop"),
         }
@@ -140,6 +140,7 @@ def _orders(closed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFr
             "decision_id": number, "symbol": symbol, "time": time, "side": side, "quantity": quantity,
             "kind": np.where(number % 2, "stop", "market"), "limit": np.nan, "stop": np.where(number % 2, price, np.nan),
             "status": "filled", "filled": quantity, "reason": np.where(number % 2, None, "signal"),
+            "end_reason": "",
         }
     )  # fmt: skip
     fills = pd.DataFrame(

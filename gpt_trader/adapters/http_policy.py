@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,11 @@ Answer = TypeVar("Answer")
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
+Span = tuple[np.datetime64 | None, np.datetime64 | None]
+
+DAY = np.timedelta64(1, "D")
+LOOK_BACK = 10 * DAY
+"""Daily answers start this much earlier, so that an action on a day without a bar finds its bar."""
 INTRADAY_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 
 
@@ -135,6 +140,105 @@ def retry_after(headers: Mapping[str, str | None], wall_clock: Callable[[], floa
     return None
 
 
+def polite_curl_session(
+    policy: RetryPolicy, judged: Callable[[str], bool], judge: Callable[[Any, Mapping[str, Any]], None]
+) -> Any:
+    """A curl_cffi session, as Chrome, that keeps to `policy`; call its `begin(subject)` before each fetch.
+
+    Every request is bounded by the budget. Those whose url is `judged` are repeated while they fail or
+    `judge(answer, params)` raises SourceUnavailable; what it raises reaches the caller through the client.
+    """
+    from curl_cffi import requests as curl
+
+    class PoliteSession(curl.Session):  # type: ignore[type-arg]
+        def begin(self, subject: str) -> None:
+            self.subject, self.budget = subject, Budget(policy)
+
+        def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
+            send = super().request
+
+            def once() -> Any:
+                options["timeout"] = self.budget.timeout()
+                return send(method, url, *args, **options)
+
+            def until_good() -> Any:
+                try:
+                    answer = once()
+                except curl.exceptions.CertificateVerifyError as error:
+                    raise Unrepeatable(f"{self.subject}: certificate not valid: {_reason(error)}") from None
+                except curl.exceptions.RequestException as error:
+                    raise SourceUnavailable(f"{self.subject}: no answer: {_reason(error)}") from None
+                judge(answer, options.get("params") or {})
+                return answer
+
+            return ask(until_good, self.budget) if judged(url) else once()
+
+    return PoliteSession(impersonate="chrome")
+
+
+def polite_requests_adapter(policy: RetryPolicy, subject: str, judge: Callable[[Any], None]) -> Any:
+    """A transport adapter for a `requests` session that keeps to `policy`; mount it on "https://".
+
+    Each GET is bounded as a whole, body included, and repeated while it fails or `judge(response)` raises
+    SourceUnavailable. Every other method is sent once: an order must not go out twice.
+    """
+    import io
+
+    import requests
+    import urllib3
+
+    class PoliteAdapter(requests.adapters.HTTPAdapter):
+        def send(self, request: Any, *args: Any, **options: Any) -> Any:
+            transport = super().send
+            budget = Budget(policy if request.method == "GET" else replace(policy, attempts=1))
+
+            def until_good() -> Any:
+                limit = budget.timeout()
+                ends = policy.clock() + limit
+                try:
+                    response = transport(request, *args, **{**options, "timeout": limit, "stream": True})
+                    response.raw = io.BytesIO(_whole_body(response.raw, lambda: policy.clock() > ends))
+                except requests.exceptions.SSLError as error:
+                    raise Unrepeatable(f"{subject}: certificate not valid: {_cause(error)}") from None
+                except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                    raise SourceUnavailable(f"{subject}: no answer: {_cause(error)}") from None
+                judge(response)
+                return response
+
+            return ask(until_good, budget)
+
+    return PoliteAdapter()
+
+
+def _whole_body(raw: Any, late: Callable[[], bool]) -> bytes:
+    """The decoded body of a urllib3 response; raises TimeoutError when it is not there before it is `late`."""
+    parts: list[bytes] = []
+    while part := raw.read1(65_536, decode_content=True):
+        parts.append(part)
+        if late():
+            raw.close()
+            raise TimeoutError(f"the answer came too slowly ({sum(map(len, parts))} bytes in time)")
+    raw.release_conn()
+    return b"".join(parts)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of a nested requests or urllib3 error, on one line."""
+    inner = error
+    while isinstance(getattr(inner, "reason", None), BaseException) or (
+        inner.args and isinstance(inner.args[0], BaseException)
+    ):
+        nested = getattr(inner, "reason", None)
+        inner = nested if isinstance(nested, BaseException) else inner.args[0]
+    text = str(inner) or type(inner).__name__
+    return text.partition(">: ")[2] or text
+
+
+def _reason(error: Exception) -> str:
+    """What libcurl says, without the advice around it."""
+    return str(error.args[0]).partition("curl: ")[2].partition(". See ")[0] or type(error).__name__
+
+
 # -- from rows and corporate actions to a Series -------------------------------------------------------------
 
 
@@ -165,10 +269,11 @@ class Actions:
         return split, dividend, from_row_on[1:]
 
 
-def checked_span(request: BarRequest) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+def checked_span(request: BarRequest, now: np.datetime64) -> Span:
     """Start and end of the request as datetime64[ns]; daily and longer bars end with the end's whole day.
 
-    Raises BadParameter for an unknown timeframe or adjustment and BadRange when start lies after end.
+    Raises BadParameter for an unknown timeframe or adjustment, BadRange when start lies after end or more than
+    LOOK_BACK after `now` (a cache may well ask from tomorrow on).
     """
     for kind, value, known in (
         ("timeframe", request.timeframe, TIMEFRAMES),
@@ -181,6 +286,8 @@ def checked_span(request: BarRequest) -> tuple[np.datetime64 | None, np.datetime
         end = parse_time(end.astype("datetime64[D]"), end_of_day=True)
     if start is not None and end is not None and start > end:
         raise BadRange(f"start {request.start} lies after end {request.end}; give the earlier date as start")
+    if start is not None and start > now + LOOK_BACK:
+        raise BadRange(f"start {request.start} lies in the future; give a date that has been traded")
     return start, end
 
 
@@ -193,6 +300,21 @@ def period_start(session: Times, timeframe: str) -> Times:
     if timeframe == "1mo":
         days = days.astype("datetime64[M]").astype("datetime64[D]")
     return days
+
+
+def running_period(session: Times, today: np.datetime64, timeframe: str) -> np.datetime64 | None:
+    """The week or month that goes on after the last of the sessions `session` (T,), None when that ended it."""
+    weekdays_only = bool(np.is_busday(session).all())
+    following = np.busday_offset(session[-1:], 1, roll="forward") if weekdays_only else session[-1:] + 1
+    days = np.concatenate([session[-1:], following, [today]])
+    last, coming, current = period_start(days, timeframe)
+    return last if last == coming == current else None
+
+
+def unfinished_note(time: np.datetime64) -> str:
+    """What a Series says of the bar it leaves out because its time is not over."""
+    day = time.astype("datetime64[D]")
+    return f"the bar of {day if day == time else str(time)[:16]} left out: it is still being traded"
 
 
 def group_bars(frame: pd.DataFrame, label: Times) -> pd.DataFrame:

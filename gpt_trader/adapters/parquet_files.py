@@ -23,7 +23,7 @@ class ParquetFiles(TableFiles):
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(path)
+            table = pq.ParquetFile(path).read()
         except (pa.ArrowException, OSError) as error:
             reason = str(error).strip().splitlines()[0]
             raise BadData(f"{path.name}: not a readable Parquet file: {reason}") from None

@@ -22,7 +22,7 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     "orders": {
         "order_id": "integer", "parent_id": "integer", "decision_id": "integer", "symbol": "text", "time": "time",
         "side": "text", "quantity": "number", "kind": "text", "limit": "number", "stop": "number", "status": "text",
-        "filled": "number", "reason": "text",
+        "filled": "number", "reason": "text", "end_reason": "text",
     },
     "fills": {
         "fill_id": "integer", "order_id": "integer", "symbol": "text", "time": "time", "side": "text",
@@ -35,7 +35,7 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     "closed_trades": {
         "trade_id": "integer", "symbol": "text", "side": "text", "quantity": "number", "entry_time": "time",
         "entry_price": "number", "exit_time": "time", "exit_price": "number", "bars": "integer",
-        "gross_pnl": "number", "costs": "number", "pnl": "number", "return_": "number", "mae": "number",
+        "gross_pnl": "number", "income": "number", "costs": "number", "pnl": "number", "return_": "number", "mae": "number",
         "mfe": "number", "exit_reason": "text",
     },
     "equity": {

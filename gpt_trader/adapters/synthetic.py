@@ -84,7 +84,9 @@ class SyntheticSource:
         start, end = checked_span(request)
         symbol = request.symbol
         if not VALID_SYMBOL.fullmatch(symbol) or (self.known is not None and symbol not in self.known):
-            raise SymbolNotFound(f"{symbol}: the synthetic source has no such symbol; use letters, digits and .-=^/")
+            raise SymbolNotFound(
+                f"{symbol}: the synthetic source has no such symbol; use letters, digits and .-=^/"
+            )
         calendar = load_calendar(self.calendar_name, self.first, self.last)
         daily = _daily_bars(f"{self.seed}:{symbol}", self.model, calendar)
         if MINUTES[request.timeframe] >= 1440:

@@ -17,6 +17,7 @@ from gpt_trader.adapters.tables import (
     canonical,
     checked_span,
     coarser,
+    empty_table,
     infer_timeframe,
     within,
 )
@@ -50,6 +51,8 @@ class AsFound:
 
     def deliver(self, checked: pd.DataFrame) -> Series:
         """The series asked for, made of `checked`: these rows in order, after the rules of quality were applied."""
+        if len(checked) == 0:
+            return Series(self.request, empty_table(), self.source, self.request.adjustment, notes=self.notes)
         table, adjustment = adjusted(canonical(checked), self.adjustment, self.request.adjustment)
         table = coarser(table, self.timeframe, self.request, self._days(table))
         table = within(table, *checked_span(self.request))

@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.http_policy import checked_span, group_bars, period_start, within
-from gpt_trader.bars import TIMEFRAMES
-from gpt_trader.errors import BadData, BadParameter
-from gpt_trader.sources import SERIES_COLUMNS, BarRequest
+from gpt_trader.adapters.http_policy import group_bars, period_start, within
+from gpt_trader.bars import TIMEFRAMES, parse_time
+from gpt_trader.errors import BadData, BadParameter, BadRange
+from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, BarRequest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["adjusted", "canonical", "checked_span", "coarser", "empty_table", "group_bars", "infer_timeframe", "within"]
+__all__ = [
+    "adjusted",
+    "canonical",
+    "checked_span",
+    "coarser",
+    "empty_table",
+    "group_bars",
+    "infer_timeframe",
+    "period_start",
+    "within",
+]
 
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "1d": 1440, "1w": 10080, "1mo": 43200}
 _PRICES = ["open", "high", "low", "close"]
@@ -27,6 +37,25 @@ def empty_table() -> pd.DataFrame:
 
     times = np.array([], "datetime64[ns]")
     return pd.DataFrame({"time": times} | {name: np.array([], np.float64) for name in SERIES_COLUMNS[1:]})
+
+
+def checked_span(request: BarRequest) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+    """Start and end of the request as datetime64[ns]; daily and longer bars end with the end's whole day.
+
+    Raises BadParameter for an unknown timeframe or adjustment and BadRange when start lies after end.
+    """
+    for kind, value, known in (
+        ("timeframe", request.timeframe, TIMEFRAMES),
+        ("adjustment", request.adjustment, ADJUSTMENTS),
+    ):
+        if value not in known:
+            raise BadParameter(f"unknown {kind} {value!r}; use one of {', '.join(known)}")
+    start, end = parse_time(request.start), parse_time(request.end, end_of_day=True)
+    if end is not None and MINUTES[request.timeframe] >= 1440:
+        end = parse_time(end.astype("datetime64[D]"), end_of_day=True)
+    if start is not None and end is not None and start > end:
+        raise BadRange(f"start {request.start} lies after end {request.end}; give the earlier date as start")
+    return start, end
 
 
 def canonical(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,28 +6,32 @@ import json
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gpt_trader.adapters.http_policy import (
+    DAY,
     INTRADAY_MINUTES,
+    LOOK_BACK,
     Actions,
-    Budget,
     Floats,
     OutOfTimeError,
     RetryPolicy,
+    Span,
     Times,
     Unrepeatable,
-    ask,
     checked_span,
     group_bars,
     period_start,
+    polite_curl_session,
     retry_after,
+    running_period,
+    unfinished_note,
     within,
 )
 from gpt_trader.errors import BadRange, GptTraderError, RateLimited, SourceUnavailable, SymbolNotFound
@@ -36,11 +40,8 @@ from gpt_trader.sources import SERIES_COLUMNS, BarRequest, Series
 if TYPE_CHECKING:
     import pandas as pd
 
-DAY = np.timedelta64(1, "D")
 FIRST_DAY = np.datetime64("1927-12-01")
 """Yahoo's oldest series, the S&P 500 index, begins on 1927-12-30."""
-LOOK_BACK = 10 * DAY
-"""Daily answers start this much earlier, so that an action on a day without a bar finds its bar."""
 INTRADAY_SPAN = {"1m": 7 * DAY, "5m": 59 * DAY, "15m": 59 * DAY, "30m": 59 * DAY, "1h": 729 * DAY}
 """How far back a request without a start goes; Yahoo keeps no more (1m: 30 days, 7 to a request)."""
 CHART = "/v8/finance/chart/"
@@ -48,8 +49,6 @@ PRICES = ("Open", "High", "Low", "Close")
 
 # yfinance is one object per process, with one session and module-wide settings: one fetch at a time.
 _YFINANCE = threading.RLock()
-
-Span = tuple[np.datetime64 | None, np.datetime64 | None]
 
 
 class _NoBarsError(Exception):
@@ -91,23 +90,23 @@ class YahooSource:
     def __init__(self, cache_folder: Path | None = None, policy: RetryPolicy | None = None) -> None:
         self.policy = policy or RetryPolicy()
         self._cache_folder = cache_folder
+        self._judge = _Judge(self.policy)
         self._session: Any = None
 
     def fetch(self, request: BarRequest) -> Series:
         """The bars of `request`; see the class for what they are and what is raised."""
-        start, end = checked_span(request)
-        if start is not None and start > self.policy.now() + LOOK_BACK:
-            raise BadRange(f"start {request.start} lies in the future; give a date that has been traded")
+        span = checked_span(request, self.policy.now())
         with _YFINANCE, _quiet_yfinance() as yfinance:
             if self._session is None:
                 yfinance.set_tz_cache_location(str(self._folder()))
-                self._session = _polite_session(self.policy)
+                self._session = polite_curl_session(self.policy, lambda url: CHART in url, self._judge)
             yfinance.data.YfData.cache_get.cache_clear()  # it would repeat old answers
-            self._session.begin(yahoo_symbol(request.symbol))
-            reader = _Reader(yfinance, self._session, self.policy)
+            self._judge.begin(yahoo_symbol(request.symbol))
+            self._session.begin(f"Yahoo, {self._judge.symbol}")
+            reader = _Reader(yfinance, self._session, self._judge, self.policy)
             if request.timeframe in INTRADAY_MINUTES:
-                return self._intraday(request, reader, (start, end))
-            return self._daily(request, reader, (start, end))
+                return self._intraday(request, reader, span)
+            return self._daily(request, reader, span)
 
     def _folder(self) -> Path:
         if self._cache_folder is not None:
@@ -130,7 +129,7 @@ class YahooSource:
         if request.timeframe != "1d" and not frame.empty:
             session = chart.frame["session"].to_numpy("datetime64[D]")
             frame = group_bars(frame, period_start(session, request.timeframe))
-            open_period = _open_period(session, today, request.timeframe)
+            open_period = running_period(session, today, request.timeframe)
             if open_period is not None:
                 frame = frame[frame["time"] < open_period]
         return _series(request, within(frame, *span), chart, open_period, span)
@@ -139,14 +138,15 @@ class YahooSource:
         start, end = span
         now = self.policy.now().astype("datetime64[ns]")
         first = now - INTRADAY_SPAN[request.timeframe] if start is None else start
-        days = reader.daily(first.astype("datetime64[D]") - LOOK_BACK, now.astype("datetime64[D]"))
-        chart = reader.intraday(request.timeframe, first, now if end is None else min(end, now))
-        frame = _adjusted(chart, days, request.adjustment)
         width = np.timedelta64(INTRADAY_MINUTES[request.timeframe], "m")
+        days = reader.daily(first.astype("datetime64[D]") - LOOK_BACK, now.astype("datetime64[D]"))
+        chart = reader.intraday(request.timeframe, first, now if end is None else min(end + width, now))
+        frame = _adjusted(chart, days, request.adjustment)
+        times = frame["time"].to_numpy("datetime64[ns]")
         if request.timeframe == "30m":
-            times = frame["time"].to_numpy("datetime64[ns]")
             frame = group_bars(frame, times - (times - times.astype("datetime64[D]")) % width)
-        whole = within(frame, None, now - width)
+        _, closes = reader.session()
+        whole = within(frame, None, now if closes is not None and closes <= now else now - width)
         unfinished = None if len(whole) == len(frame) else frame["time"].to_numpy("datetime64[ns]")[-1]
         return _series(request, within(whole, *span), chart, unfinished, span)
 
@@ -154,24 +154,34 @@ class YahooSource:
 class _Reader:
     """One ticker's answers as `_Chart`s, with yfinance's errors turned into ours."""
 
-    def __init__(self, yfinance: Any, session: Any, policy: RetryPolicy) -> None:
-        self._yfinance, self._session, self._policy = yfinance, session, policy
-        self._ticker = yfinance.Ticker(session.symbol, session=session)
+    def __init__(self, yfinance: Any, session: Any, judge: _Judge, policy: RetryPolicy) -> None:
+        self._yfinance, self._judge, self._policy = yfinance, judge, policy
+        self._ticker = yfinance.Ticker(judge.symbol, session=session)
+        self._answered = False
 
     def daily(self, first: np.datetime64, last: np.datetime64) -> _Chart:
         """Daily bars and actions of the sessions `first` to `last`, both inclusive, without one still open."""
         table = self._history(interval="1d", start=str(first), end=str(last + DAY))
         if table is None:
             return _chart(None, True)
-        chart = _chart(table, True, self._session.events)
+        chart = _chart(table, True, self._judge.events)
+        trading, closes = self.session()
+        frame = chart.frame
+        if frame.empty or closes is None or self._policy.now() >= closes:
+            return chart
+        if frame["session"].to_numpy("datetime64[D]")[-1] != trading:
+            return chart
+        return replace(chart, frame=frame.iloc[:-1], unfinished=trading)
+
+    def session(self) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+        """Date and close (UTC) of the current or last session, as the last answer gave them."""
+        if not self._answered:
+            return None, None  # yfinance would send a request of its own
         regular = (self._ticker.get_history_metadata().get("currentTradingPeriod") or {}).get("regular")
-        if not regular or chart.frame.empty:
-            return chart
-        trading = regular["start"].tz_localize(None).to_datetime64().astype("datetime64[D]")
-        closes = regular["end"].tz_convert("UTC").tz_localize(None).to_datetime64()
-        if chart.frame["session"].to_numpy("datetime64[D]")[-1] != trading or self._policy.now() >= closes:
-            return chart
-        return _Chart(chart.frame.iloc[:-1], chart.actions, chart.gaps, trading, chart.capital_gains)
+        if not regular:
+            return None, None
+        date = regular["start"].tz_localize(None).to_datetime64().astype("datetime64[D]")
+        return date, regular["end"].tz_convert("UTC").tz_localize(None).to_datetime64()
 
     def intraday(self, timeframe: str, first: np.datetime64, last: np.datetime64) -> _Chart:
         """Bars that start from `first` to `last`, without actions; 15m where 30m is asked for."""
@@ -193,7 +203,7 @@ class _Reader:
 
     def _history(self, **options: Any) -> pd.DataFrame | None:
         """yfinance's table with null rows kept, or None when Yahoo has no bars in the span."""
-        symbol = self._session.symbol
+        symbol = self._judge.symbol
         try:
             table: pd.DataFrame = self._ticker.history(
                 auto_adjust=False, actions=True, keepna=True, timeout=self._policy.timeout, **options
@@ -209,6 +219,7 @@ class _Reader:
         except Exception as error:  # whatever else yfinance lets escape, down to a bare KeyError
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise SourceUnavailable(f"Yahoo's answer for {symbol} could not be read: {what}") from error
+        self._answered = True
         return table if len(table) else None
 
 
@@ -218,77 +229,54 @@ def yahoo_symbol(symbol: str) -> str:
     return f"{name[:-2]}-{name[-1]}" if name[-2:] in (".A", ".B", ".C") and len(name) > 2 else name
 
 
-def _polite_session(policy: RetryPolicy) -> Any:
-    """A curl_cffi session that bounds every request and judges every chart before yfinance sees it."""
-    from curl_cffi import requests as curl
+class _Judge:
+    """Says what each chart answer means, and keeps Yahoo's own events of the last good one."""
 
-    class PoliteSession(curl.Session):  # type: ignore[type-arg]
-        def begin(self, symbol: str) -> None:
-            self.symbol, self.budget, self.refused = symbol, Budget(policy), False
-            self.events: dict[str, Any] = {}
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self.begin("")
 
-        def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
-            send = super().request
+    def begin(self, symbol: str) -> None:
+        """From now on the answers are about `symbol`."""
+        self.symbol, self._refused = symbol, False
+        self.events: dict[str, Any] = {}
 
-            def once() -> Any:
-                options["timeout"] = self.budget.timeout()
-                return send(method, url, *args, **options)
+    def __call__(self, answer: Any, params: Mapping[str, Any]) -> None:
+        """Raises what an answer means that is no chart."""
+        if answer.status_code in (401, 403) and not self._refused:
+            self._refused = True  # yfinance renews its cookie and crumb, then asks once more
+            return
+        self.events = self._events_of(answer, "period1" in params)
+        self._refused = False
 
-            def judged() -> Any:
-                try:
-                    answer = once()
-                except curl.exceptions.CertificateVerifyError as error:
-                    raise Unrepeatable(f"Yahoo's certificate does not verify: {_reason(error)}") from None
-                except curl.exceptions.RequestException as error:
-                    raise SourceUnavailable(
-                        f"Yahoo did not answer ({self.symbol}): {_reason(error)}"
-                    ) from None
-                if answer.status_code in (401, 403) and not self.refused:
-                    self.refused = True  # yfinance renews its cookie and crumb, then asks once more
-                    return answer
-                self.events = _judge(answer, self.symbol, "period1" in options["params"], policy)
-                self.refused = False
-                return answer
-
-            return ask(judged, self.budget) if CHART in url else once()
-
-    return PoliteSession(impersonate="chrome")
-
-
-def _reason(error: Exception) -> str:
-    """What libcurl says, without the advice around it."""
-    return str(error.args[0]).partition("curl: ")[2].partition(". See ")[0] or type(error).__name__
-
-
-def _judge(answer: Any, symbol: str, spanned: bool, policy: RetryPolicy) -> dict[str, Any]:
-    """The events of a good chart answer; else raises what the answer means."""
-    status = answer.status_code
-    if status == 429:
-        wait = retry_after(answer.headers, policy.wall_clock)
-        hint = "later" if wait is None else f"in {wait:.0f} seconds"
-        raise RateLimited(f"Yahoo asks for fewer requests (HTTP 429, {symbol}); try again {hint}", wait)
-    if status in (401, 403):
-        raise Unrepeatable(f"Yahoo refuses to serve {symbol} (HTTP {status}); try again later or elsewhere")
-    try:
-        chart = json.loads(answer.content)["chart"]
-        error, result = chart.get("error") or {}, (chart.get("result") or [{}])[0]
-        reason, events = str(error.get("description", "")), dict(result.get("events") or {})
-    except (ValueError, TypeError, KeyError, AttributeError):
-        kind = answer.headers.get("content-type", "no type")
-        raise SourceUnavailable(f"Yahoo's answer for {symbol} is no chart (HTTP {status}, {kind})") from None
-    if status >= 500:
-        raise SourceUnavailable(f"Yahoo failed for {symbol} (HTTP {status}: {reason or 'no reason given'})")
-    if "doesn't exist" in reason or (spanned and result and not error and not result.get("timestamp")):
-        raise _NoBarsError
-    if "must be within" in reason or "granularity" in reason:
-        raise BadRange(f"Yahoo, {symbol}: {reason} Ask for a later start or a longer timeframe.")
-    if status == 404 or error.get("code") == "Not Found":
-        raise SymbolNotFound(
-            f"Yahoo knows no symbol {symbol!r} ({reason or 'not found'}); check its spelling"
-        )
-    if error or not result:
-        raise SourceUnavailable(f"Yahoo refused {symbol} (HTTP {status}: {reason or 'an empty answer'})")
-    return events
+    def _events_of(self, answer: Any, spanned: bool) -> dict[str, Any]:
+        status, symbol = answer.status_code, self.symbol
+        if status == 429:
+            wait = retry_after(answer.headers, self._policy.wall_clock)
+            hint = "later" if wait is None else f"in {wait:.0f} seconds"
+            raise RateLimited(f"Yahoo asks for fewer requests (HTTP 429, {symbol}); try again {hint}", wait)
+        if status in (401, 403):
+            raise Unrepeatable(f"Yahoo refuses to serve {symbol} (HTTP {status}); try again later")
+        try:
+            chart = json.loads(answer.content)["chart"]
+            error, result = chart.get("error") or {}, (chart.get("result") or [{}])[0]
+            reason, events = str(error.get("description", "")), dict(result.get("events") or {})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            kind = answer.headers.get("content-type", "no type")
+            raise SourceUnavailable(
+                f"Yahoo's answer for {symbol} is no chart (HTTP {status}, {kind})"
+            ) from None
+        if status >= 500:
+            raise SourceUnavailable(f"Yahoo failed for {symbol} (HTTP {status}: {reason or 'no reason'})")
+        if "doesn't exist" in reason or (spanned and result and not error and not result.get("timestamp")):
+            raise _NoBarsError
+        if "must be within" in reason or "granularity" in reason:
+            raise BadRange(f"Yahoo, {symbol}: {reason} Ask for a later start or a longer timeframe.")
+        if status == 404 or error.get("code") == "Not Found":
+            raise SymbolNotFound(f"Yahoo knows no symbol {symbol!r} ({reason}); check its spelling")
+        if error or not result:
+            raise SourceUnavailable(f"Yahoo refused {symbol} (HTTP {status}: {reason or 'an empty answer'})")
+        return events
 
 
 @contextmanager
@@ -381,15 +369,6 @@ def _seven_digits(values: Floats) -> Floats:
     return np.asarray(np.round(values * scale) / scale)
 
 
-def _open_period(session: Times, today: np.datetime64, timeframe: str) -> np.datetime64 | None:
-    """The week or month that is still running after the last session, None when that session ended it."""
-    weekdays_only = bool(np.is_busday(session).all())
-    following = np.busday_offset(session[-1:], 1, roll="forward") if weekdays_only else session[-1:] + 1
-    days = np.concatenate([session[-1:], following, [today]])
-    last, coming, current = period_start(days, timeframe)
-    return last if last == coming == current else None
-
-
 def _moment(time: np.datetime64) -> Any:
     import pandas as pd
 
@@ -410,7 +389,7 @@ def _series(
         listed = ", ".join(str(day) for day in days[:5])
         notes.append(f"{int(inside.sum())} rows without prices left out: {listed}{more}")
     if unfinished is not None and (end is None or unfinished <= end):
-        notes.append(f"the bar of {str(unfinished)[:16]} left out: it is still being traded")
+        notes.append(unfinished_note(unfinished))
     if chart.capital_gains:
         notes.append("capital gain distributions of this fund are not part of its dividends")
     if frame.empty:

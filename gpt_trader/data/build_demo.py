@@ -40,7 +40,9 @@ def with_events(prices: pd.DataFrame) -> pd.DataFrame:
             continue
         cash = (growth[row] - 1.0) * prices["Close"].iloc[row]
         if abs(cash - round(cash, 2)) > 1e-9 or not 0 < cash < 5:
-            raise SystemExit(f"{prices['Ticker'].iloc[row]} {prices['Date'].iloc[row]}: {growth[row]} is unclear")
+            raise SystemExit(
+                f"{prices['Ticker'].iloc[row]} {prices['Date'].iloc[row]}: {growth[row]} is unclear"
+            )
         dividend[row] = round(cash, 2)
     return prices.drop(columns="Adj Close").assign(split=split, dividend=dividend)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import NO_ORDER, end_order, log_decision, new_order, to_lot
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.marking import same_month, same_week
@@ -40,7 +40,7 @@ WEIGHT_TOLERANCE = 1e-12
 KEEP, CHANGED, RENEWED = 0, 1, 2
 
 
-@kernel
+@inlined
 def decision_bar(m: Market, b: Book, t: int) -> bool:
     """True when targets count in bar t: always, or on the first bar of each ISO week or month."""
     cadence = b.rules[0].cadence
@@ -51,12 +51,12 @@ def decision_bar(m: Market, b: Book, t: int) -> bool:
     return not same_month(m, t, t - 1)
 
 
-@kernel
+@inlined
 def _sign(x: float) -> int:
     return 1 if x > 0.0 else (-1 if x < 0.0 else 0)
 
 
-@kernel
+@inlined
 def nothing_new(m: Market, b: Book, target: np.ndarray, t: int) -> bool:
     """True when every symbol's target is what it was and what was made of it stands: the whole step may be skipped."""
     account = b.account[0]
@@ -178,13 +178,13 @@ def _cut_position(b: Book, t: int, n: int, w: float) -> float:
     return np.sign(w) * most
 
 
-@kernel
+@inlined
 def _has_seat(b: Book, n: int) -> bool:
     s = b.symbols[n]
     return s.qty != 0.0 or s.target_order != NO_ORDER
 
 
-@kernel
+@inlined
 def _take_seats(m: Market, b: Book, t: int) -> None:
     """Step 5.5: holders keep their seats, entrants take the free ones by score; the rest are refused for this bar."""
     free = int(b.rules[0].max_positions)
@@ -212,7 +212,7 @@ def _take_seats(m: Market, b: Book, t: int) -> None:
         entrants -= 1
 
 
-@kernel
+@inlined
 def _score(m: Market, b: Book, t: int, n: int) -> float:
     if b.rules[0].score_on > 0.0:
         score = m.signals[SCORE, t, n]
@@ -220,7 +220,7 @@ def _score(m: Market, b: Book, t: int, n: int) -> float:
     return abs(b.symbols[n].base)
 
 
-@kernel
+@inlined
 def _scale_to_gross(b: Book, t: int) -> None:
     """Step 5.6: all wanted weights by one factor, so that their absolute sum is at most the gross cap."""
     if b.rules[0].units > 0.0:
@@ -276,7 +276,7 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
         s.target_order = new_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)
 
 
-@kernel
+@inlined
 def _restored_base(b: Book, n: int, accepted: float) -> float:
     """Ending a replaced order on a flat symbol forgets its base; put back what this bar wants."""
     return accepted if b.symbols[n].base == 0.0 else b.symbols[n].base

@@ -36,16 +36,19 @@ def submit_all(m: Market, b: Book, t: int, factor: Any, answer: Any) -> None:
 
 @overload(submit_all)
 def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
-    if isinstance(answer, numba.types.NoneType):
-        return lambda m, b, t, factor, answer: None
-    if getattr(answer, "instance_class", None) is OrderRequest:
-        return lambda m, b, t, factor, answer: submit(m, b, t, factor, answer)
+    def nothing(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
+        return None
 
-    def many(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> None:
+    def one(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
+        submit(m, b, t, factor, answer)
+
+    def many(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
         for request in answer:
             submit(m, b, t, factor, request)
 
-    return many
+    if isinstance(answer, numba.types.NoneType):
+        return nothing
+    return one if getattr(answer, "instance_class", None) is OrderRequest else many
 
 
 @numba.njit(cache=True, error_model="numpy")

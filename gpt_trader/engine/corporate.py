@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpt_trader.bars import DIVIDEND, SPLIT
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import (
     NO_ORDER,
     cancel_symbol_orders,
@@ -17,7 +17,7 @@ from gpt_trader.engine.records import EVENT, EXIT, FILLED, MARKET, R_DELISTED, B
 DAY_NS = 86_400_000_000_000
 
 
-@kernel
+@inlined
 def corporate_actions(m: Market, b: Book, t: int) -> None:
     """Everything that happens to holdings before bar t opens, in the order borrow, delisting, split, dividend."""
     r = b.rules[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.records import R_ATR_STOP, R_BREAK_EVEN, R_STOP_LOSS, R_TRAILING, Book
 
 TOLERANCE = 1e-12
@@ -36,7 +36,7 @@ def protective_stop(b: Book, n: int) -> tuple[float, int]:
     return level, reason
 
 
-@kernel
+@inlined
 def scale_step(b: Book, step: int) -> tuple[float, float]:
     """(gain, share) of scale-out step 0 to 3."""
     r = b.rules[0]
@@ -49,7 +49,7 @@ def scale_step(b: Book, step: int) -> tuple[float, float]:
     return r.gain4, r.share4
 
 
-@kernel
+@inlined
 def tighten_atr_stop(b: Book, n: int, close: float, atr: float) -> None:
     """Set the ATR stop at the close of the entry bar; later closes may only tighten it."""
     s = b.symbols[n]

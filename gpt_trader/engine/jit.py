@@ -17,6 +17,6 @@ def kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """A small kernel that is compiled into its caller."""
-    compiled: Function = numba.njit(cache=True, error_model="numpy", inline="always")(function)
+    """A kernel on the path of every bar, or with one caller: LLVM compiles it into its caller, so no argument is copied."""
+    compiled: Function = numba.njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
     return compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import VOLUME
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,
@@ -27,7 +27,7 @@ SMALL = 1e-9
 NO_ORDER = -1
 
 
-@kernel
+@inlined
 def to_lot(quantity: float, lot: float) -> float:
     """`quantity` truncated towards zero to a multiple of `lot` (lot 0: unchanged), forgiving 1e-9 of a lot."""
     if lot == 0.0:
@@ -35,7 +35,7 @@ def to_lot(quantity: float, lot: float) -> float:
     return np.sign(quantity) * np.floor(abs(quantity) / lot + SMALL) * lot
 
 
-@kernel
+@inlined
 def is_aggressive(kind: int) -> bool:
     """Market and stop fills pay spread and slippage; limits do not."""
     return kind != LIMIT and kind != STOP_LIMIT
@@ -144,7 +144,7 @@ def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
             k += 1
 
 
-@kernel
+@inlined
 def _affordable(m: Market, b: Book, n: int, price: float, rate: float, reduce: float, fixed: float) -> float:
     """The largest increasing quantity the account can pay at `price`, this symbol marked at `price`."""
     account = b.account[0]
@@ -157,7 +157,7 @@ def _affordable(m: Market, b: Book, n: int, price: float, rate: float, reduce: f
     return max(0.0, to_lot(quantity, m.info[n].lot))
 
 
-@kernel
+@inlined
 def volume_room(m: Market, b: Book, t: int, n: int) -> float:
     """How many shares may still trade in this bar (infinite without a cap or without volume data)."""
     cap = b.rules[0].volume_cap
@@ -226,7 +226,7 @@ def _finish(b: Book, order: int) -> None:
         end_order(b, o.sibling, CANCELLED, R_OCO)
 
 
-@kernel
+@inlined
 def _book_fill(b: Book, t: int, order: int, quantity: float, price: float, slippage: float, inside: bool) -> None:
     """Write one fill: commission with the order's minimum, cash, marks, the round trip, the log."""
     account = b.account[0]

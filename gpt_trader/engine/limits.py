@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE, SPLIT, VOLUME
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import log_decision, to_lot
 from gpt_trader.engine.records import (
     REFUSED,
@@ -147,7 +147,7 @@ def _check_correlation(m: Market, b: Book, t: int, n: int) -> None:
             return
 
 
-@kernel
+@inlined
 def order_volume_limit(m: Market, b: Book, t: int, n: int, delta: float) -> float:
     """An order that opens or increases is at most a share of the decision bar's volume."""
     share = b.rules[0].order_volume

@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.corporate import corporate_actions
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
@@ -26,7 +26,7 @@ from gpt_trader.engine.records import (
 SPARE = 8
 
 
-@kernel
+@inlined
 def room_in_logs(b: Book) -> bool:
     """True when every log has room for the most that one bar can write."""
     account = b.account[0]
@@ -40,7 +40,7 @@ def room_in_logs(b: Book) -> bool:
     )
 
 
-@kernel
+@inlined
 def before_decision(m: Market, b: Book, t: int) -> None:
     """Steps 0 to 3 of bar t."""
     account = b.account[0]
@@ -55,7 +55,7 @@ def before_decision(m: Market, b: Book, t: int) -> None:
     monitor(m, b, t)
 
 
-@kernel
+@inlined
 def may_be_quiet(b: Book) -> bool:
     """True while a bar can only change marks: no live order, exit, limit, short or unfinished target, weights by signal."""
     account = b.account[0]
@@ -70,7 +70,7 @@ def may_be_quiet(b: Book) -> bool:
     return True
 
 
-@kernel
+@inlined
 def quiet_stretch(m: Market, b: Book, targets: np.ndarray, start: int, stop: int) -> int:
     """Mark the bars from `start` on in which nothing but prices changes; returns the first bar that needs every step.
 

@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.corporate import DAY_NS
 from gpt_trader.engine.exit_levels import tighten_atr_stop
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import NO_ORDER, cancel_symbol_orders, end_order, forget_target, new_order
 from gpt_trader.engine.records import (
     ATR_STOP,
@@ -31,7 +31,7 @@ from gpt_trader.engine.records import (
 )
 
 
-@kernel
+@inlined
 def mark_to_market(m: Market, b: Book, t: int) -> None:
     """Close prices become marks; open positions age, move their peaks and stops; bar t of the track is written."""
     account = b.account[0]
@@ -91,25 +91,25 @@ def civil_month(day: int) -> int:
     return year * 12 + month - 1
 
 
-@kernel
+@inlined
 def same_day(m: Market, t: int, u: int) -> bool:
     """Rows t and u lie in one UTC day."""
     return m.time[t] // DAY_NS == m.time[u] // DAY_NS
 
 
-@kernel
+@inlined
 def same_week(m: Market, t: int, u: int) -> bool:
     """Rows t and u lie in one ISO week (Monday first; day 0, 1970-01-01, was a Thursday)."""
     return (m.time[t] // DAY_NS + 3) // 7 == (m.time[u] // DAY_NS + 3) // 7
 
 
-@kernel
+@inlined
 def same_month(m: Market, t: int, u: int) -> bool:
     """Rows t and u lie in one calendar month."""
     return civil_month(m.time[t] // DAY_NS) == civil_month(m.time[u] // DAY_NS)
 
 
-@kernel
+@inlined
 def monitor(m: Market, b: Book, t: int) -> None:
     """Ruin always ends trading; with risk limits, losses and drawdown stop entries as docs/assumptions.md says."""
     account = b.account[0]

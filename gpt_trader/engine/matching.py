@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, HIGH, LOW, OPEN
 from gpt_trader.engine.exit_levels import protective_stop, scale_step
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import (
     NO_ORDER,
     after_exit,
@@ -40,7 +40,7 @@ from gpt_trader.engine.records import (
 )
 
 
-@kernel
+@inlined
 def match_open(m: Market, b: Book, t: int) -> None:
     """Phase A: market orders at the open, reductions first, each group in order of id."""
     for reducing in (True, False):
@@ -57,7 +57,7 @@ def match_open(m: Market, b: Book, t: int) -> None:
             k = k + 1 if same else _next_after(b, order)
 
 
-@kernel
+@inlined
 def _next_after(b: Book, order: int) -> int:
     """Place of the first live order with a larger id."""
     k = 0
@@ -66,7 +66,7 @@ def _next_after(b: Book, order: int) -> int:
     return k
 
 
-@kernel
+@inlined
 def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
     o = b.orders[order]
     n = o.symbol
@@ -84,7 +84,7 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
         s.exiting = 0
 
 
-@kernel
+@inlined
 def match_inside(m: Market, b: Book, t: int) -> None:
     """Phase B: stops, limits and targets inside the bar, symbol by symbol; then day orders expire."""
     account = b.account[0]
@@ -199,7 +199,7 @@ def _resting_stops(m: Market, b: Book, t: int, n: int, born_inside: bool) -> Non
         k = k + 1 if b.account[0].working == before and b.working[k] == order else _next_after(b, order)
 
 
-@kernel
+@inlined
 def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None:
     o = b.orders[order]
     n = o.symbol
@@ -310,7 +310,7 @@ def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool) -
             b.orders[stop].sibling = target
 
 
-@kernel
+@inlined
 def _expire_day_orders(b: Book, t: int) -> None:
     k = 0
     while k < b.account[0].working:
@@ -322,7 +322,7 @@ def _expire_day_orders(b: Book, t: int) -> None:
             k += 1
 
 
-@kernel
+@inlined
 def trail_orders(m: Market, b: Book, t: int) -> None:
     """After the close: trailing stop orders follow the best close since they were placed, never back."""
     for k in range(b.account[0].working):

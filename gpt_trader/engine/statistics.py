@@ -1,9 +1,8 @@
 """The statistics of a finished run as compiled kernels: the one place where each formula stands.
 
-`summary` is what the engine calls once per run; `gpt_trader.metrics` calls the parts by name. Every metric is a
-field of `Curve`, `Activity` or `Trades`, whose docstrings define it; `METRIC_NAMES` is their concatenation and the
-order of `summary`'s output. All values are float64, ratios are per year, returns and drawdowns are fractions,
-and what is undefined is NaN.
+`summary` is what a run calls once; `gpt_trader.metrics` calls the parts by name. What each metric means, and its
+source, stands in `gpt_trader.engine.measures`. All values are float64, ratios are per year, returns and drawdowns are
+fractions, and what is undefined is NaN.
 
 Rules that hold for every kernel here:
 
@@ -12,18 +11,18 @@ Rules that hold for every kernel here:
   a margin account can owe money); no later bar has one, whatever the account does afterwards.
 - An equity curve with a NaN or an infinity has no statistics: every field of `Curve` but `final_equity` is NaN.
 - A spread no wider than the rounding of a return (`ROUNDING`) is no spread: ratios over it are NaN, not 1e15.
-- Sums run in a fixed order and without fast-math, so the same run gives the same bits on every machine.
+- Sums run in one order, without fast-math, so that they do not depend on the processor's vector width.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import float64, njit, types, void
 from numpy.typing import NDArray
 
 from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.measures import METRIC_NAMES as METRIC_NAMES
+from gpt_trader.engine.measures import Activity, Curve, Deepest, Moments, Powers, Trades
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -31,124 +30,6 @@ Integers = NDArray[np.int64]
 ROUNDING = 1e-14
 NANOSECONDS_PER_DAY = 86_400_000_000_000
 DAYS_PER_YEAR = 365.25
-
-
-class Moments(NamedTuple):
-    """Sample moments of returns, per bar.
-
-    mean; deviation: sample standard deviation (n - 1), NaN below two returns; downside: root of the mean, over ALL
-    returns, of the squared shortfall below the target (Sortino and Price 1994, "Performance Measurement in a
-    Downside Risk Framework", J. of Investing 3(3), p. 61); skew = m3 / m2^1.5 and kurtosis = m4 / m2^2 with the
-    population moments m_k (divisor n), so kurtosis is raw (Pearson): 3 for a normal distribution, not 0.
-    """
-
-    mean: float
-    deviation: float
-    downside: float
-    skew: float
-    kurtosis: float
-
-
-class Powers(NamedTuple):
-    """Sums over returns: their number, the first four powers of their distance from a shift, and the squared
-    shortfalls below a target."""
-
-    number: int
-    first: float
-    second: float
-    third: float
-    fourth: float
-    shortfall: float
-
-
-class Deepest(NamedTuple):
-    """The deepest drawdown: depth (<= 0), the bars of its peak (-1 = the capital before bar 0; of equal highs the
-    last), trough and recovery (first bar back at the peak, -1 = never), and the number of all drawdowns."""
-
-    depth: float
-    peak: int
-    trough: int
-    recovery: int
-    episodes: int
-
-
-class Curve(NamedTuple):
-    """What the equity curve says.
-
-    - total_return: final equity / capital - 1.
-    - cagr: (final equity / capital)^(1 / years) - 1, years = days between the first and the last bar's time / 365.25;
-      -1 when the final equity is zero or less; NaN for one bar.
-    - volatility: sample standard deviation of the bars' returns x sqrt(periods per year).
-    - sharpe: (mean return - risk-free return per bar) / standard deviation x sqrt(periods per year). Sharpe 1994, "The
-      Sharpe Ratio", J. of Portfolio Management 21(1); the annual rate f is (1 + f)^(1 / periods per year) - 1 a bar.
-    - sortino: mean return / downside deviation against 0 x sqrt(periods per year). Sortino and Price 1994.
-    - calmar: cagr / |max_drawdown|, both over the whole run. Young 1991, "Calmar Ratio: A Smoother Tool", Futures 20
-      (who took the last 36 months).
-    - max_drawdown: lowest equity / highest equity before it - 1, the capital counting as the first high; below -1 when
-      the account owes money.
-    - max_drawdown_bars, max_drawdown_days: bars and calendar days of that deepest drawdown from its peak to the first
-      bar back at the peak, or to the last bar when it never came back; days count from bar 0 when the peak is the
-      capital.
-    - skew, kurtosis: see `Moments` (kurtosis raw: 3 = normal).
-    - final_equity: the account at the last bar's close.
-    - periods_per_year: bars per year, as used above.
-    """
-
-    total_return: float
-    cagr: float
-    volatility: float
-    sharpe: float
-    sortino: float
-    calmar: float
-    max_drawdown: float
-    max_drawdown_bars: float
-    max_drawdown_days: float
-    skew: float
-    kurtosis: float
-    final_equity: float
-    periods_per_year: float
-
-
-class Activity(NamedTuple):
-    """How the capital was used.
-
-    - exposure: share of bars with a position at the close (gross exposure not 0).
-    - mean_gross: mean over all bars of gross exposure (sum of |position value| / equity). Both are NaN when the gross
-      exposure of a bar is.
-    - turnover: one-way, per year: half the value of all fills (buys + sells) / mean equity / years; 1 = the account
-      was replaced once a year. (SEC Form N-1A item 13 takes the lesser of buys and sells instead of half their sum.)
-    - costs = commission + slippage, in cash; open_pnl: profit of positions still open, in cash.
-    """
-
-    exposure: float
-    mean_gross: float
-    turnover: float
-    costs: float
-    commission: float
-    slippage: float
-    open_pnl: float
-
-
-class Trades(NamedTuple):
-    """What the round trips (closed trades) earned, after their own costs.
-
-    - round_trips: their number. win_rate: share with pnl > 0 (a pnl of exactly 0 is no win).
-    - profit_factor: sum of winning pnl / |sum of losing pnl|; NaN without a losing trade.
-    - expectancy: mean pnl in cash. best_trade, worst_trade: highest and lowest return on the trade's cost basis.
-    - average_trade_bars: mean number of bars held.
-    NaN without trades, and where an input of the metric is NaN or infinite.
-    """
-
-    round_trips: float
-    win_rate: float
-    profit_factor: float
-    expectancy: float
-    best_trade: float
-    worst_trade: float
-    average_trade_bars: float
-
-
-METRIC_NAMES: tuple[str, ...] = Curve._fields + Activity._fields + Trades._fields
 
 
 @kernel
@@ -225,9 +106,10 @@ def moments_from(sums: Powers, shift: float) -> Moments:
 @kernel
 def moments(returns: Floats, target: float) -> Moments:
     """`Moments` of returns (n,), the powers taken about their mean (a second pass)."""
-    shift = 0.0
+    added = 0.0
     for value in returns:
-        shift += value / returns.shape[0]
+        added += value
+    shift = added / returns.shape[0]
     sums = Powers(0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for value in returns:
         sums = with_return(sums, value, shift, target)
@@ -304,7 +186,7 @@ def scan_curve(equity: Floats, capital: float, rows: Integers | None) -> tuple[M
     shift = added = 0.0
     bars = equity.shape[0]
     if bars > 0 and equity[-1] > 0.0:
-        shift = (equity[-1] / capital) ** (1.0 / bars) - 1.0
+        shift = min((equity[-1] / capital) ** (1.0 / bars) - 1.0, 1.0)
     previous = peak = low = capital
     peak_at = low_at = -1
     solvent = capital > 0.0
@@ -382,7 +264,15 @@ def exposure_statistics(gross: Floats) -> tuple[float, float]:
     for value in gross:
         held += value != 0.0
     added = total_absolute(gross)
-    if bars == 0 or not np.isfinite(added):
+    if not np.isfinite(added):
+        bars = held = 0
+        added = 0.0
+        for value in gross:
+            if np.isfinite(value):
+                bars += 1
+                held += value != 0.0
+                added += abs(value)
+    if bars == 0:
         return np.nan, np.nan
     return held / bars, added / bars
 
@@ -450,11 +340,11 @@ def rolling_statistics(
 def count_sessions(time: Integers, counts: Integers) -> tuple[int, int]:
     """Bars of each UTC calendar day into `counts` (T long); returns the number of days and of Saturdays among them."""
     days = saturdays = 0
-    current = np.int64(0)
+    midnight = np.int64(0)
     for moment in time:
-        day = moment // NANOSECONDS_PER_DAY
-        if days == 0 or day != current:
-            current = day
+        if days == 0 or moment >= midnight:
+            day = moment // NANOSECONDS_PER_DAY
+            midnight = (day + 1) * NANOSECONDS_PER_DAY
             counts[days] = 0
             days += 1
             saturdays += (day + 4) % 7 == 6  # 1970-01-01 was a Thursday; 0 = Sunday

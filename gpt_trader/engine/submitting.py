@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, HIGH, LOW
 from gpt_trader.engine.exit_levels import protective_stop
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import end_order, new_order
 from gpt_trader.engine.records import (
     CANCELLED,
@@ -60,7 +60,7 @@ def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest
         end_order(b, order, REJECTED, R_ORDER_RULE)
 
 
-@kernel
+@inlined
 def valid_request(b: Book, order: int, kind: int) -> bool:
     """Finite non-zero quantity and every price that the kind needs, positive; no entries while trading is halted."""
     o = b.orders[order]
@@ -116,7 +116,7 @@ def next_busy(m: Market, b: Book, t: int, most: int) -> int:
     return busy
 
 
-@kernel
+@inlined
 def _trigger_band(b: Book, n: int) -> tuple[float, float]:
     """Lows at or below the first, or highs at or above the second, may trigger an order or exit of symbol n."""
     below = -np.inf

@@ -9,8 +9,8 @@ and the output at a missing bar is NaN. So a window of 20 is 20 present bars, le
 start (which makes indicators of indicators work), and each symbol is treated on its own.
 
 A warm-up of w means that the first w present bars are NaN. Values without a meaning, such as a correlation
-with a constant, are NaN as well, unless the docstring names a neutral value. An infinite input makes every
-output whose window holds it NaN or infinite.
+with a constant, are NaN as well, unless the docstring names a neutral value. Inputs are finite or NaN; while an
+infinity is in the window, or in the history of a recursion, the output is undefined.
 """
 
 from __future__ import annotations

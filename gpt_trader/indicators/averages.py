@@ -43,7 +43,7 @@ def ema(values: Array, n: int) -> Array:
     values: (T,) or (T, N), any unit; the result has the same shape and unit. Warm-up n - 1 bars; the seed's
     weight falls by (n - 1) / (n + 1) a bar, to 2e-9 after 10 n bars. Raises BadParameter for n < 1, n not
     whole, a wrong shape.
-    Source: Appel (2005), Technical Analysis: Power Tools for Active Investors, ch. 6; seeding as in TA-Lib.
+    Source: Appel (2005), Technical Analysis: Power Tools for Active Investors; seeding as in TA-Lib.
     """
     n = period("ema", "n", n)
     rows = pack("ema", values=values)

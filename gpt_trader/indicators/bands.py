@@ -68,7 +68,7 @@ def bollinger(values: Array, n: int = 20, width: float = 2.0) -> Bands:
 
     values: (T,) or (T, N), any unit; results have the same shape and unit. Warm-up n - 1 bars.
     Raises BadParameter for n < 1, n not whole, width < 0 or not finite, a wrong shape.
-    Source: Bollinger (2001), Bollinger on Bollinger Bands, ch. 7, with the population deviation as he and
+    Source: Bollinger (2001), Bollinger on Bollinger Bands, with the population deviation as he and
     TA-Lib use it.
     """
     n, width = period("bollinger", "n", n), number("bollinger", "width", width)

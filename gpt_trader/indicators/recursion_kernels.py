@@ -80,7 +80,7 @@ def true_ranges(high: Array, low: Array, close: Array) -> Array:
 
 @njit([RESULTS(ROWS, ROWS, ROWS, COUNTS, WHOLE)], cache=True, error_model="numpy")
 def directional(high: Array, low: Array, ranges: Array, counts: Counts, n: int) -> Array:
-    """ADX, +DI and -DI: shape (3, N, T). `ranges` holds true ranges; an average range of zero makes the DIs zero."""
+    """ADX, +DI and -DI from `ranges`, the true ranges: shape (3, N, T). An average range of 0 makes the DIs 0."""
     symbols, length = high.shape
     result = np.full((3, symbols, length), np.nan)
     alpha = 1.0 / n

@@ -13,6 +13,7 @@ from gpt_trader.errors import BadParameter
 from gpt_trader.indicators.layout_kernels import count_missing, flip
 
 Array = NDArray[np.float64]
+LONGEST = 2**31  # periods are cut to this; no history is as long, so the result is all NaN either way
 
 
 class Rows:
@@ -48,12 +49,7 @@ class Rows:
 
     def _left(self) -> NDArray[np.bool_]:
         """The mask (N, T) of the first `counts[s]` places of each row."""
-        return np.arange(self.rows_length) < self.counts[:, None]
-
-    @property
-    def rows_length(self) -> int:
-        """T."""
-        return self._shape[0]
+        return np.arange(self._shape[0]) < self.counts[:, None]
 
     def restore(self, computed: Array) -> Array:
         """Computed rows (N, T) in the caller's shape, NaN at missing bars, read-only."""
@@ -85,17 +81,15 @@ def pack(indicator: str, **arrays: Array) -> Rows:
 
 def period(indicator: str, name: str, value: int, least: int = 1) -> int:
     """`value` as a number of bars. Raises BadParameter unless it is a whole number of at least `least`."""
-    if type(value) is int and least <= value <= 2**31:
-        return value
     try:
         whole = least - 1 if isinstance(value, bool | np.bool_) else index(value)
     except TypeError:
         whole = least - 1
-    if not least <= whole <= 2**31:
+    if whole < least:
         raise BadParameter(
             f"{indicator}: {name} must be a whole number of bars, {least} or more; got {value!r}."
         )
-    return whole
+    return min(whole, LONGEST)
 
 
 def number(indicator: str, name: str, value: float, low: float = 0.0, high: float = np.inf) -> float:

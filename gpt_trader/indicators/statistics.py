@@ -36,7 +36,7 @@ def zscore(values: Array, n: int) -> Array:
 
     values: (T,) or (T, N), any unit; the result has the same shape and no unit. Warm-up n - 1 bars. NaN where
     the deviation is 0. Raises BadParameter for n < 2, n not whole, a wrong shape. Source: Bollinger (2001),
-    ch. 8 (there as %b).
+    where the same distance, scaled to the bands, is %b.
     """
     n = period("zscore", "n", n, least=2)
     rows = pack("zscore", values=values)
@@ -69,7 +69,7 @@ def rolling_corr(values: Array, other: Array, n: int) -> Array:
     is present when both are. The result has the shape of values, -1 to 1. Warm-up n - 1 bars. NaN where
     either is constant.
     Raises BadParameter for n < 2, n not whole, shapes that do not fit.
-    Source: Pearson (1895), Notes on Regression and Inheritance, Proc. Royal Society of London 58.
+    Source: Pearson (1895), Note on Regression and Inheritance, Proc. Royal Society of London 58.
     """
     n = period("rolling_corr", "n", n, least=2)
     rows = _pair("rolling_corr", "values", values, "other", other)

@@ -85,7 +85,19 @@ def start_postgres() -> PostgresServer:
         )  # fmt: skip
         assert made.returncode == 0, f"initdb failed: {made.stdout}{made.stderr}"
         port = _free_port()
-        command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "fsync=off"]
+        command = [
+            binaries / "postgres",
+            "-D",
+            data,
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-k",
+            "",
+            "-c",
+            "fsync=off",
+        ]
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=home, stdout=output, stderr=output, **run_as)
     except BaseException:

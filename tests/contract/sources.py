@@ -37,6 +37,7 @@ class SourceCase:
     """What to ask for."""
 
 
+BEFORE_SMALL = ("2019-01-02", "2019-06-28")
 Factory = Callable[[Path], AbstractContextManager[SourceCase]]
 
 
@@ -80,9 +81,7 @@ def csv_folder(folder: Path) -> Iterator[SourceCase]:
 
     small_history().to_csv(folder / "SMALL.csv", index=False)
     small_history(4).to_csv(folder / "OTHER.csv", index=False)
-    yield SourceCase(
-        CsvFiles(folder), "SMALL", "2020-01-06", "2020-03-20", before=("2019-01-02", "2019-06-28")
-    )
+    yield SourceCase(CsvFiles(folder), "SMALL", "2020-01-06", "2020-03-20", before=BEFORE_SMALL)
 
 
 @contextmanager
@@ -91,7 +90,7 @@ def csv_long(folder: Path) -> Iterator[SourceCase]:
 
     parts = [small_history().assign(Symbol="SMALL"), small_history(4).assign(Symbol="OTHER")]
     pd.concat(parts).rename(columns={"time": "Date"}).to_csv(folder / "long.csv", index=False)
-    yield SourceCase(CsvFiles(folder / "long.csv"), "SMALL", "2020-01-06", "2020-03-20")
+    yield SourceCase(CsvFiles(folder / "long.csv"), "SMALL", "2020-01-06", "2020-03-20", before=BEFORE_SMALL)
 
 
 @contextmanager
@@ -99,9 +98,7 @@ def parquet_folder(folder: Path) -> Iterator[SourceCase]:
     from gpt_trader.adapters.parquet_files import ParquetFiles
 
     small_history().to_parquet(folder / "SMALL.parquet", index=False)
-    yield SourceCase(
-        ParquetFiles(folder), "SMALL", "2020-01-06", "2020-03-20", before=("2019-01-02", "2019-06-28")
-    )
+    yield SourceCase(ParquetFiles(folder), "SMALL", "2020-01-06", "2020-03-20", before=BEFORE_SMALL)
 
 
 @contextmanager
@@ -110,7 +107,8 @@ def parquet_long(folder: Path) -> Iterator[SourceCase]:
 
     parts = [small_history().assign(ticker="SMALL"), small_history(4).assign(ticker="OTHER")]
     pd.concat(parts).to_parquet(folder / "long.parquet", index=False)
-    yield SourceCase(ParquetFiles(folder / "long.parquet"), "SMALL", "2020-01-06", "2020-03-20")
+    source = ParquetFiles(folder / "long.parquet")
+    yield SourceCase(source, "SMALL", "2020-01-06", "2020-03-20", before=BEFORE_SMALL)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def test_a_narrow_request_is_a_part_of_the_whole_history(case: SourceCase) -> No
 
 def test_a_weekend_bound_gives_the_sessions_inside(case: SourceCase) -> None:
     times = ask(case, case.start, case.end).frame["time"]
-    weekday = times.dt.dayofweek
+    weekday = times.dt.day_of_week
     friday = next(i for i in range(5, len(times) - 1) if weekday[i] == 4 and weekday[i + 1] == 0)
     saturday = (times[friday] + pd.Timedelta(days=1)).date().isoformat()
     sunday = (times[friday] + pd.Timedelta(days=2)).date().isoformat()

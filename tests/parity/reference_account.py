@@ -61,6 +61,10 @@ class Account:
                 return order
         return None
 
+    def leaving(self, symbol: int) -> bool:
+        """True while the rest of a triggered declared stop waits for volume."""
+        return any(order.origin == "exit" for order in self.working(symbol))
+
     def cancel(self, order: Order, note: str, status: str = "cancelled") -> None:
         """End the order; a target order that leaves its symbol flat has not opened anything: base = acted = 0."""
         if not order.alive:
@@ -151,7 +155,6 @@ class Account:
             p.trip.extras += remainder * p.mark
         if p.quantity == 0.0:
             self._close_trip(t, p, "split")
-            p.base = p.acted = 0.0
 
     # -- how much fills ---------------------------------------------------------------------------------------------
 
@@ -178,13 +181,14 @@ class Account:
     ) -> float:
         """The part of `opening` shares that the account can pay, after `closing` shares went at the same price."""
         equity, gross = self.equity(), self.gross()
+        equity += p.quantity * (price - p.mark) if p.quantity else 0.0
+        gross += abs(p.quantity) * (price - p.mark) if p.quantity else 0.0
         linear, charged = order.linear, order.charged
         if closing > 0.0:
             after = linear + self._linear(closing, price)
             commission = max(after, self.costs.minimum) - charged
-            gained = p.quantity * (price - p.mark)
-            equity += gained - commission - closing * price * slip_rate
-            gross -= abs(p.quantity) * p.mark
+            equity -= commission + closing * price * slip_rate
+            gross -= closing * price
             linear, charged = after, charged + commission
         free = self.allocation.leverage * equity - gross
 

@@ -7,7 +7,7 @@ from math import isnan, nan
 
 from tests.parity.reference_account import Account
 from tests.parity.reference_matching import BarRow
-from tests.parity.reference_types import TINY, Kind, Order, Position, Row, sign, to_lot
+from tests.parity.reference_types import LOT_TOLERANCE, TINY, Kind, Order, Position, Row, sign, to_lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def allocate(account: Account, now: Now) -> None:
     accepted = _gross(account, now)
     equity = account.equity()
     for position, target, previous in zip(account.positions, targets, before, strict=True):
-        if now.row[position.symbol] is None or position.gone:
+        if now.row[position.symbol] is None or position.gone or account.leaving(position.symbol):
             continue
         if _acts(account, now, position, target, previous, accepted[position.symbol]):
             _order(account, now, position, accepted[position.symbol], equity)
@@ -94,7 +94,7 @@ def _size(account: Account, now: Now, p: Position, target: float, entry: bool) -
         if atr > 0.0 and bar.close > 0.0:
             equity = account.equity()
             quantity = to_lot(equity * allocation.risk / (allocation.atr_k * atr), p.lot)
-            p.base = sign(target) * quantity * bar.close / equity
+            p.base = sign(target) * min(allocation.position, quantity * bar.close / equity)
 
 
 def _seats(account: Account, now: Now) -> None:
@@ -135,23 +135,25 @@ def _acts(account: Account, now: Now, p: Position, target: float, previous: floa
         return True
     if isnan(target):
         return False
-    renewed = isnan(previous) and allocation.sizing != "risk"
-    return renewed or allocation.rebalance == "bar" or allocation.cadence != "bar"
+    renewed = isnan(previous) or allocation.cadence != "bar"
+    return (renewed and allocation.sizing != "risk") or allocation.rebalance == "bar"
 
 
 def _order(account: Account, now: Now, p: Position, accepted: float, equity: float) -> None:
     """Step 6, the rest."""
     bar = now.row[p.symbol]
     assert bar is not None
-    working = account.target_order(p.symbol)
-    if working is not None:
-        account.cancel(working, "replaced")
     wanted = to_lot(accepted if now.units else accepted * equity / bar.close, p.lot)
     delta = wanted - p.quantity
     changes = wanted != 0.0 and p.quantity != 0.0 and sign(wanted) == p.side
     if changes and abs(delta) * bar.close < account.allocation.min_rebalance * equity:
         return
     p.acted = accepted
-    if abs(delta) > p.lot * 1e-9:
+    working = account.target_order(p.symbol)
+    if working is not None:
+        if abs(delta - working.remaining) <= p.lot * LOT_TOLERANCE:
+            return
+        account.cancel(working, "replaced")
+    if abs(delta) > p.lot * LOT_TOLERANCE:
         order = account.add(Order(0, p.symbol, now.t, delta, Kind.MARKET, "target", "target"))
         order.not_before = now.t + 1

@@ -77,7 +77,7 @@ def fill_order(
         if sign(order.remaining) != -position.side:
             account.cancel(order, "nothing to close")
             return 0.0
-        if abs(order.remaining) > abs(position.quantity) or order.origin != "exit":
+        if abs(order.remaining) > abs(position.quantity) or order.kind is not Kind.LIMIT:
             order.remaining = -position.quantity
     filled = account.fill(t, order, price, bar.volume, slips, inside)
     if filled == 0.0:
@@ -164,7 +164,7 @@ class _Inside:
     def _protect(self, at_level: bool) -> None:
         """The declared stop; `at_level`: the position was opened inside the bar, so it never gets a better open."""
         p = self.position
-        if p.quantity == 0.0:
+        if p.quantity == 0.0 or self.account.leaving(p.symbol):
             return
         level, reason = protective_level(p, self.exits)
         price = self._stop_price(-p.side, level)
@@ -175,10 +175,10 @@ class _Inside:
         order = self.account.add(Order(0, p.symbol, self.t, -p.quantity, Kind.STOP, "exit", reason))
         order.stop = level
         fill_order(self.account, self.t, order, price, self.bar, slips=True, inside=True)
-        self._drop(order)
+        order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
 
     def _drop(self, order: Order) -> None:
-        """A declared exit is looked at anew in every bar; what did not fill is no working order."""
+        """A declared target is looked at anew in every bar; what did not fill is no working order."""
         if order.alive:
             order.status = "partial" if order.filled else "cancelled"
 
@@ -200,6 +200,7 @@ class _Inside:
                 continue
             if order.kind is not Kind.STOP_LIMIT:
                 self._fill(order, price, slips=True)
+                order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
                 continue
             order.triggered = self.t
             through = side * self.bar.open >= side * order.stop

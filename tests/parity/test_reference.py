@@ -79,6 +79,13 @@ def test_minimum_rebalance_skips_small_changes_but_not_exits() -> None:
     assert fills_of(run) == [(1, "buy", 50, 10), (3, "buy", 11, 10), (5, "sell", 61, 10)]
 
 
+def test_minimum_rebalance_lets_small_entries_and_exits_pass() -> None:
+    bars = bars_of({"A": [10] * 4})
+    allocation = Allocation(gross=1.0, min_rebalance=0.1)
+    run = simulate(bars, column(0.05, 0.05, 0, 0), capital=1_000, costs=FREE, allocation=allocation)
+    assert fills_of(run) == [(1, "buy", 5, 10), (3, "sell", 5, 10)]
+
+
 def test_a_state_target_is_not_rebalanced_unless_asked() -> None:
     bars = bars_of({"A": [10, 10, 20, 20]})
     held = simulate(bars, column(0.5, 0.5, 0.5, 0.5), capital=1_000, costs=FREE, allocation=FULL)
@@ -196,6 +203,19 @@ def test_reversal_fills_whole_and_makes_two_round_trips() -> None:
     assert [trade.pnl for trade in run.closed_trades] == near([106.8, 153.45])
     assert [trade.side for trade in run.closed_trades] == ["long", "short"]
     assert run.equity[-1] == near(1000 + 106.8 + 153.45)
+
+
+def test_a_reversal_pays_for_its_close_before_it_opens() -> None:
+    bars = bars_of({"A": [10, 10, 10, 10]})
+    costs = Costs(bps=100, per_share=0, minimum=8, spread_bps=0, slippage_bps=0, impact=0, borrow=0)
+    run = simulate(
+        bars, column(50, -200, -200, -200), capital=1_000, costs=costs, allocation=FULL, target_kind="units"
+    )
+    # Buy 50: commission max(5, 8) = 8, equity 992. Selling 250: the 50 that close cost max(5, 8) = 8: 984 is free.
+    # q more cost 10 q + max(5 + q / 10, 8) - 8 = 10.1 q - 3 <= 984, so q = 97. Commission of all 147: 14.7.
+    assert fills_of(run) == [(1, "buy", 50, 10), (2, "sell", 147, 10)]
+    assert run.fills[1].commission == near(14.7)
+    assert run.cash[-1] == near(1000 - 500 - 8 + 1470 - 14.7)
 
 
 def test_average_cost_and_return() -> None:
@@ -323,11 +343,11 @@ def test_a_refused_reversal_still_closes() -> None:
 def test_max_positions_ranks_entrants_and_keeps_seats() -> None:
     bars = bars_of({"A": [10] * 4, "B": [10] * 4, "C": [10] * 4})
     allocation = Allocation(gross=1.0, max_positions=2)
-    score = [[nan, 1.0, 0.5], [9.0, 1.0, 0.5], [9.0, 1.0, 0.5], [9.0, 1.0, 0.5]]
+    score = [[nan, 1.0, 0.5], [9.0, 1.0, 9.5], [9.0, 1.0, 0.5], [nan, 1.0, 0.5]]
     targets = [[nan, 0.3, nan], [0.3, 0.3, 0.3], [0.3, 0, 0.3], [0.3, 0, 0.3]]
     run = simulate(bars, targets, capital=1_000, costs=FREE, allocation=allocation, score=score)
-    # B has a seat at row 1, so only A enters (9 > 0.5); B gives its seat up at row 2 and C takes it.
-    assert run.quantities == [[0, 0, 0], [0, 30, 0], [30, 30, 0], [30, 0, 30]]
+    # B has a seat at row 1, so only C enters (9.5 > 9); B gives its seat up at row 2 and A takes it.
+    assert run.quantities == [[0, 0, 0], [0, 30, 0], [0, 30, 30], [30, 0, 30]]
 
 
 def test_an_opening_order_over_the_position_limit_is_cancelled() -> None:

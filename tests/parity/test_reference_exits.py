@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import nan
 
 import pytest
@@ -175,7 +176,7 @@ def test_volume_cap_is_shared_by_entry_and_exit_of_a_bar() -> None:
 # -- order strategies -------------------------------------------------------------------------------------------------
 
 
-def order_run(market: list[object], *asks: tuple[int, Ask], exits: tuple[object, ...] = ()) -> ReferenceRun:
+def order_run(market: Sequence[object], *asks: tuple[int, Ask], exits: tuple[object, ...] = ()) -> ReferenceRun:
     def decide(t: int, held: object) -> list[Ask]:
         return [ask for row, ask in asks if row == t]
 
@@ -224,11 +225,11 @@ def test_day_order_expires_after_the_first_bar() -> None:
     assert run.orders[0].status == "expired"
 
 
-def test_trailing_order_follows_the_close() -> None:
+def test_trailing_order_follows_the_best_close() -> None:
     sell = Ask(0, -10, Kind.TRAILING, trail=0.1)
-    # Decided at close 100: stop 90; close 110: stop 99; low 98.
-    run = order_run([100, 100, (100, 120, 95, 110), (110, 110, 98, 100), 100], (0, Ask(0, 10)), (1, sell))
-    assert fills_of(run) == [(1, "buy", 10, 100), (3, "sell", 10, near(99))]
+    # Decided at close 100: stop 90; close 110: stop 99, kept after a close of 105; low 98.
+    market = [100, 100, (100, 120, 95, 110), (110, 110, 104, 105), (105, 105, 98, 100), 100]
+    assert fills_of(order_run(market, (0, Ask(0, 10)), (1, sell)))[1] == (4, "sell", 10, near(99))
 
 
 def test_bracket_opened_at_the_open_may_take_stop_before_target() -> None:
@@ -253,3 +254,23 @@ def test_position_opened_inside_the_bar_is_stopped_at_the_level_itself() -> None
         [100, (98, 106, 97, 100), 100], (0, Ask(0, 10, Kind.STOP, stop=105)), exits=(StopLoss(0.05),)
     )
     assert fills_of(run) == [(1, "buy", 10, 105), (1, "sell", 10, near(99.75))]
+
+
+def test_target_leg_of_a_stop_entry_waits_for_the_next_bar() -> None:
+    # Bought at 105 inside the bar; its high 111 may have come before: the target counts from the next bar.
+    ask = Ask(0, 10, Kind.STOP, stop=105, take_profit=110)
+    run = order_run([100, (108, 111, 104, 106), (106, 110.5, 105, 107)], (0, ask))
+    assert fills_of(run) == [(1, "buy", 10, 108), (2, "sell", 10, 110)]
+
+
+def test_cancel_spares_the_bracket_legs() -> None:
+    first, second = Ask(0, 10, stop_loss=95), Ask(0, 5, Kind.LIMIT, limit=90)
+    run = order_run([100, 100, (100, 100, 89, 95)], (0, first), (0, second), (1, Ask(0, 0, cancel=True)))
+    assert fills_of(run) == [(1, "buy", 10, 100), (2, "sell", 10, 95)]
+
+
+def test_the_rest_of_a_bracket_waits_with_its_parent() -> None:
+    # The parent fills 6 and 4 (cap 10 % of 60); the stop leg grows with it and sells at most 6 a bar.
+    market = [(100, 100, 100, 100, 60)] * 3 + [(100, 100, 94, 96, 60)] * 2
+    run = order_run(market, (0, Ask(0, 10, stop_loss=95)))
+    assert fills_of(run) == [(1, "buy", 6, 100), (2, "buy", 4, 100), (3, "sell", 6, 95), (4, "sell", 4, 95)]

@@ -190,6 +190,16 @@ def test_the_deviation_of_a_large_level_is_exact_where_the_textbook_formula_fail
     np.testing.assert_allclose(ta.rolling_corr(x, -x, 4)[3:], -1.0, rtol=1e-14)
 
 
+def test_squares_that_underflow_never_make_a_variance_negative():
+    x = np.random.default_rng(0).integers(0, 4, 4000) * 1e-162
+    for n in (5, 7, 20):
+        assert (ta.rolling_std(x, n)[n - 1 :] >= 0.0).all()
+        correlation = ta.rolling_corr(
+            x, x, n
+        )  # a negative variance would warn and give NaN beside a defined product
+        assert np.nanmax(np.abs(correlation)) <= 1.0
+
+
 CONSTANT = 0.1
 EXACT = {
     "sma": lambda x: ta.sma(x, 7),

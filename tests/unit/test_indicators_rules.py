@@ -10,7 +10,7 @@ import pytest
 
 from gpt_trader import indicators as ta
 from gpt_trader.errors import BadParameter
-from tests.indicator_catalogue import CATALOGUE, NAMES, Market, random_market, same_bits
+from tests.indicator_catalogue import CATALOGUE, NAMES, random_market, same_bits
 
 
 def test_the_catalogue_of_the_tests_is_complete():
@@ -97,15 +97,16 @@ def test_the_rule_for_missing_bars_by_hand():
     assert np.array_equal(ta.momentum(x, 2), [nan] * 4 + [2.0, nan, nan, 5.0], equal_nan=True)
 
 
-def test_a_bar_is_missing_when_any_input_is():
+@pytest.mark.parametrize("which", ["high", "low", "close"])
+def test_a_bar_is_missing_when_any_input_is(which):
     market = random_market(5, 30, 1)
-    high = market.high.copy()
-    high[10] = np.nan
-    holed = Market(high, market.low, market.close, market.volume, market.session)
-    kept = market.rows(np.arange(30) != 10)
-    found = ta.atr(holed.high, holed.low, holed.close, 3)
+    prices = {"high": market.high, "low": market.low, "close": market.close}
+    holed = {name: a.copy() for name, a in prices.items()}
+    holed[which][10] = np.nan
+    found = ta.atr(**holed, n=3)
     assert np.isnan(found[10])
-    assert same_bits((np.delete(found, 10, axis=0),), (ta.atr(kept.high, kept.low, kept.close, 3),))
+    without = ta.atr(**{name: np.delete(a, 10, axis=0) for name, a in prices.items()}, n=3)
+    assert same_bits((np.delete(found, 10, axis=0),), (without,))
 
 
 def unaligned(a: np.ndarray) -> np.ndarray:
@@ -192,7 +193,7 @@ WITH_PERIOD = {
 
 @pytest.mark.parametrize("name", WITH_PERIOD)
 def test_a_period_must_be_a_positive_whole_number(name):
-    for wrong in (0, -1, 2.0, 2.5, "5", None, True, np.float64(3.0), 10**12):
+    for wrong in (0, -1, 2.0, 2.5, "5", None, True, np.float64(3.0)):
         with pytest.raises(BadParameter, match=rf"{name.split(':')[0]}: .*whole number of bars"):
             WITH_PERIOD[name](wrong)
     WITH_PERIOD[name](np.int64(13))
@@ -203,7 +204,7 @@ def test_a_period_longer_than_the_history_is_all_nan():
     for name, call in WITH_PERIOD.items():
         if name.startswith(("macd: fast", "keltner")):
             continue
-        found = call(2_000_000_000)
+        found = call(10**30)
         last = found[-1] if isinstance(found, tuple) else found
         assert np.isnan(last).all(), name
 

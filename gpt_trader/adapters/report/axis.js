@@ -37,7 +37,8 @@ const colour = (name, alpha = 1) => {
 const clock = data.clock && { x: running(data.clock.x), t: running(data.clock.t) };
 const between = (from, to, v) => {
   let low = 0, high = from.length - 1;
-  if (high < 1) return to[0];
+  if (high < 1 || v <= from[0]) return to[0];
+  if (v >= from[high]) return to[high];
   while (high - low > 1) { const mid = (low + high) >> 1; if (from[mid] <= v) low = mid; else high = mid; }
   return to[low] + ((v - from[low]) / (from[high] - from[low])) * (to[high] - to[low]);
 };

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gpt_trader.adapters.report import figures, tables, texts
+from gpt_trader.adapters.report import catalogue, figures, tables, texts
 from gpt_trader.errors import BadParameter
 
 if TYPE_CHECKING:
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 25
 TRADE_ROWS = 2_000
-POSITION_ROWS = 50
+POSITION_ROWS = 20
 WARNING_ROWS = 50
+DIVIDENDS = "Dividends are booked to the cash and are part of the equity."
+UPLOT = "1.6.32"
 SCRIPTS = ("axis.js", "chart.js", "report.js")
 
 
 class ReportableResult(Protocol):
-    """What the report reads of a result; `gpt_trader.result.Result` has it, and a stored run may have it without bars."""
+    """What the report reads of a result: `gpt_trader.result.Result`, or a stored run, which may have no bars."""
 
     @property
     def run_id(self) -> str: ...
@@ -74,21 +76,25 @@ def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path
     """
     target = Path(path)
     if target.is_dir():
-        raise BadParameter(f"report: {target} is a folder; give the name of a file such as {target / 'report.html'}")
+        raise BadParameter(
+            f"report: {target} is a folder; give the name of a file such as {target / 'report.html'}"
+        )
     page = render(result).encode("utf-8")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as part:
             part.write(page)
-        os.chmod(part.name, 0o644)
-        os.replace(part.name, target)
+        Path(part.name).chmod(0o644)
+        Path(part.name).replace(target)
     except OSError as error:
-        raise BadParameter(f"report: cannot write {target}: {error.strerror}; choose another place") from error
+        raise BadParameter(
+            f"report: cannot write {target}: {error.strerror}; choose another place"
+        ) from error
     return target
 
 
 def render(result: ReportableResult) -> str:
-    """The report of `result` as one HTML page that asks for nothing outside itself. The same result gives the same text."""
+    """The report of `result` as one page that needs nothing outside itself; the same result gives the same text."""
     environment = _environment()
     return environment.get_template("template.html.j2").render(**_assets(), **_content(result))
 
@@ -98,14 +104,16 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("gpt_trader.adapters.report", package_path="")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["cash"] = texts.cash
     return environment
 
 
 @lru_cache(maxsize=1)
 def _assets() -> Mapping[str, Any]:
-    """Style and scripts as trusted markup, and the hashes by which the page's policy lets these scripts run, and no other."""
+    """Style and scripts as trusted markup, and the hashes by which the page's policy lets only these scripts run."""
     from markupsafe import Markup
 
     folder = resources.files("gpt_trader.adapters.report")
@@ -113,9 +121,11 @@ def _assets() -> Mapping[str, Any]:
     def read(name: str) -> str:
         return folder.joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
 
-    library = read("vendor/uPlot.iife.min.js")
+    licence = read("vendor/LICENSE-uPlot.txt")
+    library = f"/*! uPlot {UPLOT}\n{licence}\n*/\n" + read("vendor/uPlot.iife.min.js")
     script = '(() => {\n"use strict";\n' + "\n".join(read(name) for name in SCRIPTS) + "})();\n"
     return {
+        "uplot": UPLOT,
         "style": Markup(read("vendor/uPlot.min.css") + "\n" + read("report.css")),
         "library": Markup(library),
         "script": Markup(script),
@@ -182,10 +192,11 @@ def _header(run: _Run) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "fingerprint_short": fingerprint[:12],
         "version": str(manifest.get("version", "")),
-        "warnings": list(result.warnings)[:WARNING_ROWS],
-        "warnings_count": len(result.warnings),
-        "rules": texts.RULES_OF_FILLING,
+        "warnings": [line[:1].upper() + line[1:] for line in result.warnings[:WARNING_ROWS]],
+        "warnings_left": max(0, len(result.warnings) - WARNING_ROWS),
+        "rules": catalogue.RULES_OF_FILLING,
         "settings": tables.settings_table(manifest),
+        "series": tables.data_table(names, manifest),
         "month_names": tables.MONTHS,
     }
 
@@ -203,7 +214,7 @@ def _headline(run: _Run) -> dict[str, Any]:
     values, closed = run.result.metrics, run.result.closed_trades
     first, last = (texts.moment(run.clock.time[row], run.clock.intraday) for row in (0, -1))
 
-    def shown(figure: texts.Figure) -> dict[str, str]:
+    def shown(figure: catalogue.Figure) -> dict[str, str]:
         value = float(values.get(figure.key, math.nan))
         toned = figure.key in ("total_return", "cagr", "expectancy") and math.isfinite(value) and value != 0
         other = float(values.get(figure.benchmark, math.nan)) if figure.benchmark else math.nan
@@ -220,8 +231,8 @@ def _headline(run: _Run) -> dict[str, Any]:
     return {
         "summary": texts.summary(values, run.capital, first, last),
         "cautions": texts.cautions(values, run.capital, run.years, float(closed["gross_pnl"].sum()), best),
-        "headline": [shown(figure) for figure in texts.HEADLINE],
-        "details": [(title, [shown(figure) for figure in rows]) for title, rows in texts.DETAILS],
+        "headline": [shown(figure) for figure in catalogue.HEADLINE],
+        "details": [(title, [shown(figure) for figure in rows]) for title, rows in catalogue.DETAILS],
         "has_net": run.lines.net is not None,
         "has_benchmark": run.lines.benchmark is not None,
         "deepest": texts.percent(abs(float(values.get("max_drawdown", math.nan)))),
@@ -232,14 +243,13 @@ def _account_tables(run: _Run) -> dict[str, Any]:
     result, lines = run.result, run.lines
     fills, orders = result.fills, result.orders
     traded = float((fills["quantity"] * fills["price"]).sum())
-    count = len(fills)
     return {
         "months": tables.monthly_table(run.clock.time, lines.equity, lines.benchmark, run.capital),
-        "rolling_window": f"{lines.window} {'days' if run.clock.intraday and lines.rolling_rows.size < run.clock.time.size else 'bars'}",
+        "rolling_window": f"{lines.window} {'days' if lines.rolling_rows.size < run.clock.time.size else 'bars'}",
         "episodes": tables.drawdown_table(lines.equity, run.capital, run.clock),
         "cost_rows": tables.cost_table(result.metrics, run.capital, run.years, traded),
-        "fill_note": f"{texts.number(count, 0)} fills of {texts.number(len(orders), 0)} orders, {texts.cash(traded)} traded in all. "
-        "Borrow fees and dividends are booked to the cash and are part of the equity.",
+        "fill_note": f"{len(fills):,} fills of {len(orders):,} orders, {texts.cash(traded)} traded in all. "
+        + DIVIDENDS,
         "counts": [
             ("Decisions by verdict", tables.decision_table(result.decisions), "Verdict"),
             ("Orders by what became of them", tables.order_table(orders), "Status"),
@@ -255,14 +265,15 @@ def _trade_tables(run: _Run) -> dict[str, Any]:
     traded = len(set(result.fills["symbol"].tolist()))
     held = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
     shown = min(len(closed), TRADE_ROWS)
-    note = f"the last {shown:,} of {len(closed):,}; all are in the table closed_trades" if shown < len(closed) else f"all {shown:,}"
+    cut = f"the last {shown:,} of {len(closed):,}; all are in the table closed_trades"
+    some = f"the {len(rows)} best and worst of {traded}"
     return {
         "exits": tables.exit_table(closed),
         "symbol_rows": rows,
         "symbol_scale": max([abs(row.total) for row in rows], default=1.0) or 1.0,
-        "symbol_note": f"the {len(rows)} best and worst of {traded}" if len(rows) < traded else "profit after costs, best first",
+        "symbol_note": some if len(rows) < traded else "profit after costs, best first",
         "trade_count": len(closed),
-        "trade_note": note,
+        "trade_note": cut if shown < len(closed) else f"all {shown:,}",
         "trade_heads": tables.TRADE_HEADS,
         "trade_rows": tables.trade_rows(closed, PAGE_ROWS, run.clock.intraday),
         "position_note": f"the {POSITION_ROWS} largest of {len(held)}" if len(held) > POSITION_ROWS else "",
@@ -281,8 +292,10 @@ def _charts(run: _Run) -> dict[str, Any]:
         notes = _price_notes(prices, bars)
     account = figures.line_chart(lines, clock)
     moves = lines.returns[lines.returns != 0]
-    flat = lines.returns.size - moves.size
-    against = None if lines.benchmark_returns is None else lines.benchmark_returns[lines.benchmark_returns != 0]
+    flat = int((lines.returns == 0).sum())
+    against = (
+        None if lines.benchmark_returns is None else lines.benchmark_returns[lines.benchmark_returns != 0]
+    )
     trips = closed["return_"].to_numpy(np.float64)
     size, drawn = clock.time.size, len(account["x"])
     payload = {
@@ -298,7 +311,7 @@ def _charts(run: _Run) -> dict[str, Any]:
         "trades": figures.trade_columns(closed, clock, TRADE_ROWS) if len(closed) else None,
     }
     payload["clock"] = clock.knots()
-    thinned = f"The lines draw {drawn:,} of {size:,} bars: the lowest and the highest of each stretch, so no peak is lost."
+    thinned = f"The lines draw {drawn:,} of {size:,} bars, the lowest and the highest of each stretch: no peak is lost."
     return {
         "payload": payload,
         "notes": notes,
@@ -313,9 +326,12 @@ def _price_notes(prices: figures.PriceCharts, bars: Bars) -> list[str]:
     if prices.left_out:
         notes.append(f"Charts are drawn for the {len(prices.charts)} most traded of {bars.N} symbols.")
     if prices.bars_per_candle > 1:
-        notes.append(f"Each candle joins {prices.bars_per_candle:,} bars of {bars.timeframe}; fills stand at their own price.")
+        joined = f"{prices.bars_per_candle:,} bars of {bars.timeframe}"
+        notes.append(f"Each candle joins {joined}; fills stand at their own price.")
     if prices.splits:
-        notes.append("Prices and quantities in the chart stand on the share basis of the last bar; the tables show what was traded.")
+        notes.append(
+            "The chart stands on the share basis of the last bar (splits removed); the tables show what was traded."
+        )
     return notes
 
 

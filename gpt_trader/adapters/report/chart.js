@@ -3,8 +3,10 @@
 const linked = new Set();
 const span = { low: 0, high: 1, min: 0, max: 1 };
 const font = () => `${phone.matches ? 11 : 12}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
-const axisCash = (v) => (Math.abs(v) >= 1e6 ? grouped[Math.abs(v) >= 1e8 ? 0 : 2](v / 1e6) + "M" : grouped[Math.abs(v) < 10 ? 2 : 0](v));
-const axisPercent = (v, step) => grouped[step < 0.0095 ? (step < 0.00095 ? 2 : 1) : 0](v * 100) + "%";
+/** Fewest digits that write `step` exactly, at most two. */
+const digitsOf = (step) => [0, 1].find((n) => Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) < 1e-6 * step * 10 ** n) ?? 2;
+const axisCash = (v, step) => (Math.abs(v) >= 1e6 && step >= 1e4 ? grouped[digitsOf(step / 1e6)](v / 1e6) + "M" : grouped[digitsOf(step)](v));
+const axisPercent = (v, step) => grouped[digitsOf(step * 100)](v * 100) + "%";
 
 /** Options: columns (arrays beside x), series, y formatter, range(min, max), say(row) -> [[label, text]], draw(u), log. */
 function chart(name, x, options) {
@@ -44,11 +46,14 @@ function chart(name, x, options) {
       sync: time ? { key: "time", scales: ["x", null], filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } } : undefined,
     },
     hooks: {
-      ready: [(self) => { if (time) { self.linked = true; self.setScale("x", { min: span.min, max: span.max }); } show(null); }],
+      // uPlot is still inside its first commit here: a scale set now would be forgotten.
+      ready: [(self) => queueMicrotask(() => { self.linked = time; if (time) self.setScale("x", { min: span.min, max: span.max }); show(null); })],
       setCursor: [(self) => show(self.cursor.left >= 0 ? self.cursor.idx : null)],
       setScale: [(self, key) => {
         const { min, max } = self.scales.x;
-        if (key === "x" && self.linked && (min !== span.min || max !== span.max)) zoom(min, max);
+        if (key !== "x" || !self.linked) return;
+        if (min !== span.min || max !== span.max) zoom(min, max);
+        else if (!(self.cursor.left >= 0)) show(null);
       }],
       draw: options.draw ? [(self) => { const c = self.ctx, b = self.bbox; c.save(); c.beginPath(); c.rect(b.left, b.top, b.width, b.height); c.clip(); options.draw(self, c); c.restore(); }] : [],
     },
@@ -60,7 +65,7 @@ function chart(name, x, options) {
   return u;
 }
 const padded = (min, max) => { const room = (max - min) * 0.06 || Math.abs(max) * 0.02 || 1; return [min - room, max + room]; };
-const withZero = (min, max) => padded(Math.min(min, 0), Math.max(max, 0));
+const withZero = (min, max) => (min === 0 && max === 0 ? [0, 1] : padded(Math.min(min, 0), Math.max(max, 0)));
 
 /** Shows [min, max] of the time axis in every linked chart. */
 function zoom(min, max) {

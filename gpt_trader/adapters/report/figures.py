@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader import metrics
+from gpt_trader.adapters.report import texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,8 @@ Integers = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
 LINE_POINTS = 4_000  # up to so many bars every bar is drawn; above, the extremes of LINE_BUCKETS equal spans
-LINE_BUCKETS = 500
-PRICE_POINTS = 20_000  # candles over all charted symbols together
+LINE_BUCKETS = 1_000
+PRICE_POINTS = 15_000  # candles over all charted symbols together
 CHART_SYMBOLS = 8
 MARKERS = 1_500  # fills, and round trips, drawn per symbol
 MISSING_RUN = 5  # a symbol without bars for longer than this leaves a gap in its line
@@ -32,8 +33,8 @@ LONGEST_WINDOW = 2_000  # returns in a rolling window
 class Clock:
     """Where a bar stands on the horizontal axis.
 
-    Daily and longer bars stand at their day since 1970; intraday bars at their number, so that nights take no room. `time`
-    is (T,) datetime64[ns].
+    Daily and longer bars stand at their day since 1970; intraday bars at their number, so that nights take no room.
+    `time` is (T,) datetime64[ns].
     """
 
     def __init__(self, time: Times, intraday: bool) -> None:
@@ -44,7 +45,8 @@ class Clock:
     def rows(self, stamps: Any) -> Integers:
         """Row of the bar that holds each time (the last that began at or before it)."""
         stamps = np.asarray(stamps, dtype="datetime64[ns]")
-        return np.clip(np.searchsorted(self.time, stamps, side="right") - 1, 0, self.time.size - 1)
+        found: Integers = np.clip(np.searchsorted(self.time, stamps, side="right") - 1, 0, self.time.size - 1)
+        return found
 
     def x(self, rows: Integers) -> list[int]:
         """Positions on the axis of these rows; they are remembered for `knots`."""
@@ -66,8 +68,8 @@ class Lines(NamedTuple):
     """Full-length (T,) series of the account; the benchmark's are None when it was switched off, `net` exposure
     when it is the gross exposure: a run without a short.
 
-    `sharpe` and `volatility` are (K,) at `rolling_rows`: every bar, or the last bar of each UTC day when intraday bars span
-    enough days, so that a window is half a year of days and not a hundred thousand minutes.
+    `sharpe` and `volatility` are (K,) at `rolling_rows`: every bar, or the last bar of each UTC day when intraday bars
+    span enough days, so that a window is half a year of days and not a hundred thousand minutes.
     """
 
     equity: Floats
@@ -87,10 +89,14 @@ class Lines(NamedTuple):
 def account_lines(equity: pd.DataFrame, capital: float) -> Lines:
     """The account's series; the rolling window is half a year, at most a quarter of the run, at least two returns."""
     time = equity.index.to_numpy("datetime64[ns]")
-    value = {name: equity[name].to_numpy(np.float64) for name in ("equity", "drawdown", "benchmark", "gross", "net")}
+    value = {
+        name: equity[name].to_numpy(np.float64)
+        for name in ("equity", "drawdown", "benchmark", "gross", "net")
+    }
     benchmark = value["benchmark"] if np.isfinite(value["benchmark"]).any() else None
     rows = _rolling_rows(time)
     periods = metrics.periods_per_year(time[rows])
+    periods = periods if periods > 0 else metrics.TRADING_DAYS
     window = int(max(2, min(round(periods / 2), rows.size // 4, LONGEST_WINDOW)))
     returns = metrics.returns(value["equity"][rows], capital)
     return Lines(
@@ -139,8 +145,9 @@ def line_chart(lines: Lines, clock: Clock) -> dict[str, Any]:
 
 
 def extreme_rows(columns: Sequence[Floats], points: int, buckets: int) -> Integers:
-    """Rows to draw: all of them up to `points`; above, the first, the last, and the lowest and highest of every column in
-    each of `buckets` equal spans, so that no peak and no trough is lost. Columns are (T,); NaN is never an extreme."""
+    """Rows to draw: all of them up to `points`; above, the first, the last, and the lowest and highest of every column
+    in each of `buckets` equal spans, so that no peak and no trough is lost. Columns are (T,); NaN is never an extreme.
+    """
     size = columns[0].size
     if size <= points:
         return np.arange(size)
@@ -157,7 +164,7 @@ def extreme_rows(columns: Sequence[Floats], points: int, buckets: int) -> Intege
 
 
 class PriceCharts(NamedTuple):
-    """Charts of the most traded symbols; `left_out` symbols have none, `bars_per_candle` is 1 when nothing was thinned."""
+    """Charts of the most traded symbols; `left_out` symbols have none, `bars_per_candle` is 1 without thinning."""
 
     charts: list[dict[str, Any]]
     left_out: int
@@ -171,10 +178,15 @@ def price_charts(bars: Bars, fills: pd.DataFrame, closed: pd.DataFrame, clock: C
     Prices stand on the share basis of the last bar: the price of an earlier bar is divided by the splits since.
     """
     counts = fills["symbol"].value_counts().to_dict()
-    order = sorted(bars.symbols, key=lambda name: (-counts.get(name, 0), bars.symbols.index(name)))[:CHART_SYMBOLS]
+    order = sorted(bars.symbols, key=lambda name: (-counts.get(name, 0), bars.symbols.index(name)))[
+        :CHART_SYMBOLS
+    ]
     step = max(1, -(-bars.T * len(order) // PRICE_POINTS))
     basis = bars.split_factor / bars.split_factor[-1]
-    charts = [_price_chart(bars, basis[:, bars.symbols.index(name)], name, fills, closed, clock, step) for name in order]
+    charts = [
+        _price_chart(bars, basis[:, bars.symbols.index(name)], name, fills, closed, clock, step)
+        for name in order
+    ]
     return PriceCharts(charts, bars.N - len(order), step, bool((basis != 1.0).any()))
 
 
@@ -193,20 +205,25 @@ def _price_chart(
     return {
         "symbol": symbol,
         "x": _differences(clock.x(rows)),
-        **{name: short(values) for name, values in zip(("open", "high", "low", "close"), candles, strict=True)},
+        **{
+            name: short(values)
+            for name, values in zip(("open", "high", "low", "close"), candles, strict=True)
+        },
         "fills": {
             "x": clock.x(fill_rows[markers]),
             "price": short(prices[markers]),
             "side": sign[markers].tolist(),
             "quantity": short(size[markers]),
-            "reason": [str(reason or "") for reason in mine["reason"].tolist()[markers]],
+            "reason": [texts.reason(why) for why in mine["reason"].tolist()[markers]],
         },
         "fill_count": len(mine),
         "trips": trips,
     }
 
 
-def _trips(closed: pd.DataFrame, fill_rows: Integers, prices: Floats, sign: Integers, clock: Clock) -> dict[str, Any]:
+def _trips(
+    closed: pd.DataFrame, fill_rows: Integers, prices: Floats, sign: Integers, clock: Clock
+) -> dict[str, Any]:
     """Entry and exit points of round trips: the first fill of the entry's bar and the last of the exit's (its price on
     the chart's share basis), or nothing for a trip that a fill cannot be found for."""
     last = closed.tail(MARKERS)
@@ -234,7 +251,7 @@ def _trips(closed: pd.DataFrame, fill_rows: Integers, prices: Floats, sign: Inte
 
 
 def _candles(prices: Floats, step: int) -> tuple[Integers, tuple[Floats, Floats, Floats, Floats]]:
-    """Rows and (open, high, low, close), each joined from `step` bars; a long run of missing bars keeps one empty candle."""
+    """Rows and (open, high, low, close), each joined from `step` bars; a long run of missing bars leaves one empty."""
     rows = np.flatnonzero(~np.isnan(prices[3]))
     if step > 1:
         starts = np.unique(np.searchsorted(rows, np.arange(0, prices.shape[1], step)))
@@ -305,7 +322,9 @@ def trade_columns(closed: pd.DataFrame, clock: Clock, most: int) -> Mapping[str,
     """The last `most` closed trades, newest first, one list per column; prices and quantities as they were traded."""
     last = closed.tail(most).iloc[::-1]
     columns: dict[str, list[Any]] = {
-        name: [str(value) for value in last[name].tolist()] for name in ("symbol", "side", "exit_reason")
+        "symbol": [str(name) for name in last["symbol"].tolist()],
+        "side": [str(side) for side in last["side"].tolist()],
+        "exit_reason": [texts.reason(why) for why in last["exit_reason"].tolist()],
     }
     for name in ("quantity", "entry_price", "exit_price", "bars", "pnl", "return_", "costs", "mae", "mfe"):
         columns[name] = short(last[name].to_numpy(np.float64))

@@ -2,11 +2,17 @@
 // ---- the account ----------------------------------------------------------------------------------------------------
 const account = data.account, xs = running(account.x);
 const has = (name) => !!account[name];
-span.low = span.min = xs[0];
-span.high = span.max = xs.length > 1 ? xs[xs.length - 1] : xs[0] + 1;
-const last = xs.length - 1;
+const last = xs.length - 1, edge = Math.max(0.5, (xs[last] - xs[0]) * 0.003);
+span.low = span.min = xs[0] - edge;
+span.high = span.max = xs[last] + edge;
 const date = (i, at = xs) => ["", moment(timeOf(at[i]))];
-const pick = (row, at = xs) => (row === null ? at.length - 1 : row);
+/** The row under the cursor, or the last one that is shown. */
+const pick = (row, at = xs) => {
+  if (row !== null) return row;
+  let i = at.length - 1;
+  while (i > 0 && at[i] > span.max) i--;
+  return i;
+};
 
 let equityChart = null;
 function drawEquity(log) {
@@ -42,7 +48,7 @@ if (data.rolling) {
 }
 
 // ---- span buttons, log switch ------------------------------------------------------------------------------------
-const first = timeOf(span.low), final = timeOf(span.high);
+const first = timeOf(xs[0]), final = timeOf(xs[last]);
 const bar = (final - first) / Math.max(1, data.bars - 1);
 const choices = [[1, "1D"], [7, "1W"], [30.4, "1M"], [91, "3M"], [182.6, "6M"], [365.25, "1Y"], [1096, "3Y"], [1826, "5Y"], [3652, "10Y"]]
   .filter(([days]) => days * DAY < 0.8 * (final - first) && days * DAY > 15 * bar).slice(phone.matches ? -3 : -5);
@@ -86,7 +92,7 @@ function drawPrices(index) {
     return found;
   };
   priceChart = chart("price", at, {
-    y: (v, step) => grouped[step < 0.01 ? 4 : step < 1 ? 2 : 0](v),
+    y: (v, step) => grouped[step < 0.01 ? 4 : digitsOf(step)](v),
     columns: [one.close, one.high, one.low],
     series: [{ stroke: (u) => (dense(u) ? colour("candle") : "transparent"), width: 1.4, dot: colour("muted") }, { stroke: "transparent", points: { show: false }, dot: "transparent" }, { stroke: "transparent", dot: "transparent" }],
     bands: [{ series: [2, 3], fill: (u) => (dense(u) ? colour("candle", 0.22) : "transparent") }],
@@ -232,13 +238,28 @@ const dark = matchMedia("(prefers-color-scheme: dark)"), printing = matchMedia("
 const repaint = () => { colours = {}; for (const u of linked) u.redraw(false, true); };
 dark.addEventListener("change", repaint);
 printing.addEventListener("change", () => { repaint(); resize(); });
+const closed = [...document.querySelectorAll("#all-figures")].filter((one) => !one.open);
+addEventListener("beforeprint", () => { for (const one of closed) one.open = true; });
+addEventListener("afterprint", () => { for (const one of closed) one.open = false; });
 $("theme").hidden = false;
 $("theme").addEventListener("click", () => {
   const now = root.dataset.theme || (dark.matches ? "dark" : "light");
   root.dataset.theme = now === "dark" ? "light" : "dark";
   repaint();
 });
-const resize = () => { for (const u of linked) if (u.box.clientWidth && u.box.clientWidth !== u.width) u.resize(); };
+const resize = () => {
+  for (const u of linked) if (u.box.clientWidth && u.box.clientWidth !== u.width) u.resize();
+  reachable();
+};
+/** A table that is wider than the screen can be scrolled with the keyboard. */
+function reachable() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    const heading = box.closest("section").querySelector("h2");
+    if (box.scrollWidth > box.clientWidth) Object.assign(box, { tabIndex: 0, role: "region", ariaLabel: `${heading.firstChild.textContent}: table` });
+    else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+  }
+}
+reachable();
 let wait = 0;
 addEventListener("resize", () => { cancelAnimationFrame(wait); wait = requestAnimationFrame(resize); });
 const links = new Map([...document.querySelectorAll(".jump a")].map((link) => [link.hash.slice(1), link]));

@@ -1,16 +1,16 @@
-"""The report's tables: months, drawdown episodes, costs, symbols, exits, decisions, orders and settings, ready to print."""
+"""The report's tables, ready to print: months, drawdowns, costs, symbols, exits, decisions, orders and settings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader import metrics
-from gpt_trader.adapters.report import texts
+from gpt_trader.adapters.report import catalogue, texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,12 @@ Times = NDArray[np.datetime64]
 LEVELS = 5  # shades of the heat map on either side of zero
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 EPISODES = 10
-SYMBOL_ROWS = 50
+SYMBOL_ROWS = 20
+SETTING_ROWS = 40
+DATA_ROWS = 500
+ELSEWHERE = frozenset(
+    {"symbols", "sources", "data", "start", "end"}
+)  # of the manifest; they have their own place
 
 
 class Cell(NamedTuple):
@@ -50,7 +55,9 @@ class Months(NamedTuple):
 def monthly_table(time: Times, equity: Floats, benchmark: Floats | None, capital: float) -> Months:
     """Returns of calendar months and years (UTC), newest year first; the first month counts from the capital."""
     found = metrics.monthly_returns(time, equity, capital)
-    values = {(int(y), int(m)): float(v) for y, m, v in zip(found.year, found.month, found.value, strict=True)}
+    values = {
+        (int(y), int(m)): float(v) for y, m, v in zip(found.year, found.month, found.value, strict=True)
+    }
     shown = np.array(list(values.values()))
     scale = max(0.01, float(np.nanquantile(np.abs(shown), 0.95))) if np.isfinite(shown).any() else 0.01
     totals = _yearly(found)
@@ -67,10 +74,8 @@ def monthly_table(time: Times, equity: Floats, benchmark: Floats | None, capital
     finite = shown[np.isfinite(shown)]
     note = ""
     if finite.size:
-        note = (
-            f"{int((finite > 0).sum())} of {finite.size} months with a gain; best {texts.percent(float(finite.max()), signed=True)}, "
-            f"worst {texts.percent(float(finite.min()), signed=True)}."
-        )
+        best, worst = (texts.percent(float(v), signed=True) for v in (finite.max(), finite.min()))
+        note = f"{int((finite > 0).sum())} of {finite.size} months with a gain; best {best}, worst {worst}."
     return Months(years, note)
 
 
@@ -102,7 +107,7 @@ class Episode(NamedTuple):
 
 def drawdown_table(equity: Floats, capital: float, clock: Any) -> list[Episode]:
     """The `EPISODES` deepest drawdowns, deepest first."""
-    found = sorted(metrics.drawdowns(equity, capital), key=lambda item: item.depth)[:EPISODES]
+    found = metrics.drawdowns(equity, capital, EPISODES)
     last = clock.time.size - 1
     rows = []
     for item in found:
@@ -139,7 +144,7 @@ class CostRow(NamedTuple):
 
 
 def cost_table(values: Mapping[str, float], capital: float, years: float, traded: float) -> list[CostRow]:
-    """Commission, spread and slippage, and their sum: in cash and as basis points of all that was traded."""
+    """Each kind of cost and their sum: in cash and as basis points of all that was traded (cash, both sides)."""
 
     def row(name: str, key: str, hint: str) -> CostRow:
         total = float(values.get(key, math.nan))
@@ -148,9 +153,11 @@ def cost_table(values: Mapping[str, float], capital: float, years: float, traded
 
     total = float(values.get("costs", math.nan))
     drag = texts.percent(total / capital / years, 2) if years > 0 and capital > 0 else texts.MISSING
+    borrow = float(values.get("borrow", 0.0))
     return [
         row("Commission", "commission", "what the broker takes"),
         row("Spread and slippage", "slippage", "crossing the spread and moving the price"),
+        *([row("Borrow fees", "borrow", "what lent shares cost")] if borrow else []),
         row("Together", "costs", f"{drag} of the starting capital a year"),
     ]
 
@@ -172,7 +179,9 @@ class SymbolRow(NamedTuple):
         return self.closed + self.open
 
 
-def symbol_table(symbols: Sequence[str], closed: pd.DataFrame, fills: pd.DataFrame, open_pnl: Mapping[str, float]) -> list[SymbolRow]:
+def symbol_table(
+    symbols: Sequence[str], closed: pd.DataFrame, fills: pd.DataFrame, open_pnl: Mapping[str, float]
+) -> list[SymbolRow]:
     """One row per symbol that traded, the best profit first, at most `SYMBOL_ROWS` (half from either end)."""
     pnl = closed.groupby("symbol")["pnl"].agg(["size", "sum"])
     won = closed[closed["pnl"] > 0].groupby("symbol").size()
@@ -202,7 +211,7 @@ class GroupRow(NamedTuple):
     """Round trips that have something in common."""
 
     name: str
-    count: int
+    trips: int
     wins: str
     mean: str
     pnl: float
@@ -212,7 +221,7 @@ def exit_table(closed: pd.DataFrame) -> list[GroupRow]:
     """Round trips by side and by what closed them, the most frequent first."""
     if not len(closed):
         return []
-    label = closed["side"].astype(str) + ", closed by " + closed["exit_reason"].astype(str).replace("", "signal")
+    label = closed["side"].astype(str) + ", closed by " + closed["exit_reason"].map(texts.reason)
     rows = [
         GroupRow(
             str(name),
@@ -223,7 +232,7 @@ def exit_table(closed: pd.DataFrame) -> list[GroupRow]:
         )
         for name, part in closed.groupby(label.to_numpy(), sort=True)
     ]
-    return sorted(rows, key=lambda row: -row.count)[:20]
+    return sorted(rows, key=lambda row: -row.trips)[:20]
 
 
 class Count(NamedTuple):
@@ -231,7 +240,7 @@ class Count(NamedTuple):
 
     name: str
     detail: str
-    count: int
+    times: int
 
 
 def decision_table(decisions: pd.DataFrame) -> list[Count]:
@@ -242,14 +251,14 @@ def decision_table(decisions: pd.DataFrame) -> list[Count]:
 
 def order_table(orders: pd.DataFrame) -> list[Count]:
     """Orders by what became of them and why."""
-    reasons = orders["reason"].fillna("").astype(str).where(orders["status"].astype(str) != "filled", "")
-    return _counts(orders["status"].astype(str), reasons)
+    why = orders["end_reason" if "end_reason" in orders else "reason"].fillna("").astype(str)
+    return _counts(orders["status"].astype(str), why.where(orders["status"].astype(str) != "filled", ""))
 
 
 def _counts(names: pd.Series[str], details: pd.Series[str]) -> list[Count]:
     found = names.groupby([names.to_numpy(), details.to_numpy()]).size()
     rows = [Count(str(key[0]), str(key[1]), int(count)) for key, count in found.items()]  # type: ignore[index]
-    return sorted(rows, key=lambda row: (-row.count, row.name, row.detail))[:30]
+    return sorted(rows, key=lambda row: (-row.times, row.name, row.detail))[:30]
 
 
 class Group(NamedTuple):
@@ -260,36 +269,81 @@ class Group(NamedTuple):
 
 
 def settings_table(manifest: Mapping[str, Any]) -> list[Group]:
-    """Every setting of the manifest: nested blocks become groups, single values the group "run"."""
+    """The settings of the manifest: blocks become groups, single values the group "run"; data have their own table."""
     single: list[tuple[str, str]] = []
     groups = []
     for key, value in manifest.items():
+        if key in ELSEWHERE:
+            continue
+        title = key.replace("_", " ")
         if isinstance(value, Mapping) and value:
             rows = [(_label(key, name), _setting(f"{key}.{name}", item)) for name, item in value.items()]
-            groups.append(Group(key.replace("_", " "), rows))
+        elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+            rows = [_item(item) for item in value]
         else:
-            single.append((key.replace("_", " "), texts.setting(value)))
-    order = {"costs": 0, "fills": 1, "allocation": 2, "risk": 3, "parameters": 4}
+            single.append((catalogue.ASSUMPTION_LABELS.get(key, title), texts.setting(value)))
+            continue
+        more = (
+            [("and more", f"{len(rows) - SETTING_ROWS:,}, see the manifest")]
+            if len(rows) > SETTING_ROWS
+            else []
+        )
+        groups.append(Group(title, rows[:SETTING_ROWS] + more))
+    order = {
+        name: i for i, name in enumerate(("costs", "fills", "allocation", "exits", "risk", "parameters"))
+    }
     groups.sort(key=lambda group: (order.get(group.title, 9), group.title))
     return [*groups, Group("run", single)] if single else groups
 
 
+def _item(item: Any) -> tuple[str, str]:
+    """One block of a list of blocks: its kind or symbol, and the rest."""
+    if not isinstance(item, Mapping):
+        return "", texts.setting(item)
+    name = next((key for key in ("kind", "symbol") if key in item), None)
+    rest = {key: value for key, value in item.items() if key != name}
+    return str(item[name]) if name else "", texts.setting(rest) if rest else ""
+
+
+class Series(NamedTuple):
+    """Where the data of one symbol came from."""
+
+    symbol: str
+    source: str
+    fingerprint: str
+
+
+def data_table(symbols: Sequence[str], manifest: Mapping[str, Any]) -> list[Series]:
+    """Source and fingerprint of the first `DATA_ROWS` symbols."""
+    sources, prints = manifest.get("sources"), manifest.get("data")
+    known = (
+        list(sources)
+        if isinstance(sources, list | tuple) and len(sources) == len(symbols)
+        else [""] * len(symbols)
+    )
+    hashes = prints if isinstance(prints, Mapping) else {}
+    return [
+        Series(name, str(known[i]), str(hashes.get(name, ""))) for i, name in enumerate(symbols[:DATA_ROWS])
+    ]
+
+
 def _setting(name: str, value: Any) -> str:
-    if name in texts.SHARES and isinstance(value, float | int) and not isinstance(value, bool):
+    if name in catalogue.SHARES and isinstance(value, float | int) and not isinstance(value, bool):
         return texts.percent(float(value), 2).replace(".00", "")
     return texts.setting(value)
 
 
 def _label(group: str, name: str) -> str:
-    return texts.ASSUMPTION_LABELS.get(f"{group}.{name}", name.replace("_", " "))
+    return catalogue.ASSUMPTION_LABELS.get(f"{group}.{name}", name.replace("_", " "))
 
 
 class Head(NamedTuple):
-    """One column of the trade table: the table's column, its title, and whether it is a number (or a time: aligned left)."""
+    """One column of the trade table: its key, its title, whether it is a number, and a hint where needed."""
 
     key: str
     title: str
     number: bool
+    hint: str = ""
 
 
 TRADE_HEADS = (
@@ -302,24 +356,30 @@ TRADE_HEADS = (
     Head("entry_price", "In at", True),
     Head("exit_price", "Out at", True),
     Head("pnl", "Profit", True),
-    Head("return_", "Return", True),
+    Head("return_", "Return", True, "profit after costs / what the entries cost"),
     Head("costs", "Costs", True),
-    Head("mae", "Worst", True),
-    Head("mfe", "Best", True),
+    Head("mae", "Worst", True, "worst price inside the trade against its entry"),
+    Head("mfe", "Best", True, "best price inside the trade against its entry"),
     Head("exit_reason", "Closed by", False),
 )
 
 
 def trade_rows(closed: pd.DataFrame, most: int, intraday: bool) -> list[list[str]]:
-    """The last `most` closed trades, newest first, as text in the order of TRADE_HEADS; the page's script fills in the rest."""
-    writers = {
-        "quantity": texts.quantity, "entry_price": texts.price, "exit_price": texts.price, "pnl": texts.cash,
-        "costs": texts.cash, "bars": lambda v: texts.number(v, 0), "return_": lambda v: texts.percent(v, 2, signed=True),
-        "mae": texts.percent, "mfe": texts.percent,
-        "entry_time": lambda v: texts.moment(v, intraday), "exit_time": lambda v: texts.moment(v, intraday),
-    }  # fmt: skip
+    """The last `most` closed trades, newest first, as text in the order of TRADE_HEADS: what shows without a script."""
+    writers: dict[str, Callable[[Any], str]] = {
+        **dict.fromkeys(("entry_time", "exit_time"), lambda value: texts.moment(value, intraday)),
+        **dict.fromkeys(("entry_price", "exit_price"), texts.price),
+        **dict.fromkeys(("pnl", "costs"), texts.cash),
+        **dict.fromkeys(("mae", "mfe"), texts.percent),
+        "quantity": texts.quantity,
+        "bars": lambda value: texts.number(value, 0),
+        "return_": lambda value: texts.percent(value, 2, signed=True),
+        "exit_reason": texts.reason,
+    }
     last = closed.tail(most).iloc[::-1]
-    return [[writers.get(head.key, str)(row[head.key]) for head in TRADE_HEADS] for row in last.to_dict("records")]
+    return [
+        [writers.get(head.key, str)(row[head.key]) for head in TRADE_HEADS] for row in last.to_dict("records")
+    ]
 
 
 class PositionRow(NamedTuple):

@@ -53,7 +53,7 @@ def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: one consistent view and no write lock."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(gpt_trader_reading=True)
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
@@ -15,7 +15,7 @@ EXPECTED = "expected sqlite:///FOLDER/FILE or postgresql://USER@HOST:PORT/DATABA
 class Location:
     """A store's place: `path` is the file of an SQLite store and None for PostgreSQL; `shown` never has a password."""
 
-    url: str
+    url: str = field(repr=False)
     shown: str
     path: Path | None
     read_only: bool = False

@@ -111,11 +111,11 @@ def find_faults(connection: Connection) -> Iterator[str]:
         for table, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
             yield f"table {table} has rows without their row in {parent}"
     ids = {number: run_id for number, run_id in connection.execute(select(runs.c.run, runs.c.run_id))}
-    folders = dict(connection.execute(select(runs.c.run, runs.c.folder)).tuples().all())
+    folders = {run: folder for run, folder in connection.execute(select(runs.c.run, runs.c.folder))}
     places = {(row.run, row.name): row for row in connection.execute(select(run_tables))}
     for name, table in RESULT_TABLES.items():
         grouped = select(table.c.run, func.count()).group_by(table.c.run)
-        counts: dict[int, int] = dict(connection.execute(grouped).tuples().all())
+        counts = {run: count for run, count in connection.execute(grouped)}
         for run, run_id in ids.items():
             place = places.get((run, name))
             if place is None:

@@ -148,7 +148,7 @@ class RunStore:
         from gpt_trader.adapters.store.recompute import within
 
         frame = self.table(prefix, "equity")
-        return frame[within(frame["time"], start, end)].set_index("time")
+        return frame.loc[within(frame["time"], start, end)].set_index("time")
 
     def compare(self, prefixes: Sequence[str]) -> pd.DataFrame:
         """Runs side by side: one row a run, indexed by run_id; strategy, start, end and every metric as columns."""

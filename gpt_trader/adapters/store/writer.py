@@ -129,7 +129,7 @@ def _insert_run(rows: Rows, result: StorableResult, folder: RunFolder | None, sa
         "start": _time_of(result.start),
         "end": _time_of(result.end),
         "fingerprint": _json(result.fingerprint),
-        "code_version": str(result.manifest.get("code_version", "")),
+        "code_version": str(result.manifest.get("version", "")),
         "created_at": _moment(saving.created_at),
         "status": saving.status,
         "manifest": _json(result.manifest),

@@ -20,7 +20,7 @@ _RESULT_TABLES: dict[str, list[tuple[str, Any]]] = {
     "orders": [
         ("order_id", _WHOLE), ("parent_id", _WHOLE), ("decision_id", _WHOLE), ("symbol", _TEXT), ("time", _TIME),
         ("side", _TEXT), ("quantity", _NUMBER), ("kind", _TEXT), ("limit", _NUMBER), ("stop", _NUMBER),
-        ("status", _TEXT), ("filled", _NUMBER), ("reason", _TEXT),
+        ("status", _TEXT), ("filled", _NUMBER), ("reason", _TEXT), ("end_reason", _TEXT),
     ],
     "fills": [
         ("fill_id", _WHOLE), ("order_id", _WHOLE), ("symbol", _TEXT), ("time", _TIME), ("side", _TEXT),
@@ -33,7 +33,7 @@ _RESULT_TABLES: dict[str, list[tuple[str, Any]]] = {
     "closed_trades": [
         ("trade_id", _WHOLE), ("symbol", _TEXT), ("side", _TEXT), ("quantity", _NUMBER), ("entry_time", _TIME),
         ("entry_price", _NUMBER), ("exit_time", _TIME), ("exit_price", _NUMBER), ("bars", _WHOLE),
-        ("gross_pnl", _NUMBER), ("costs", _NUMBER), ("pnl", _NUMBER), ("return_", _NUMBER), ("mae", _NUMBER),
+        ("gross_pnl", _NUMBER), ("income", _NUMBER), ("costs", _NUMBER), ("pnl", _NUMBER), ("return_", _NUMBER), ("mae", _NUMBER),
         ("mfe", _NUMBER), ("exit_reason", _TEXT),
     ],
     "equity": [

@@ -1,0 +1,139 @@
+"""Which bars a command works on: symbols or a universe file, a source, a span; loaded as one panel with its notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpt_trader.errors import BadParameter, UserError
+
+if TYPE_CHECKING:
+    from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.adapters.loader import Loaded
+    from gpt_trader.sources import BarSource
+
+PANEL = "Data"
+DEFAULT_SYMBOLS = ("AAPL",)
+FILE_KINDS = {".csv": "csv", ".gz": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+FRAMES = "1m 5m 15m 30m 1h 1d 1w 1mo. (default 1d)"
+SYMBOLS_HELP = "Symbols, separated by commas. (default AAPL of the demo, all of a file)"
+SOURCE_HELP = "demo csv parquet yahoo alpaca synthetic; several, by comma, stand in for each other. (default demo)"
+
+
+def _data(*flags: str, text: str, metavar: str) -> Any:
+    return typer.Option(*flags, help=text, metavar=metavar, rich_help_panel=PANEL)
+
+
+# fmt: off
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """The bars as they were asked for."""
+
+    symbols: Annotated[list[str] | None, _data("--symbols", "--symbol", "-s", text=SYMBOLS_HELP, metavar="A,B")] = None
+    universe: Annotated[
+        Path | None, _data("--universe", text="CSV with a column symbol or ticker.", metavar="FILE")
+    ] = None
+    source: Annotated[str | None, _data("--source", text=SOURCE_HELP, metavar="SOURCE")] = None
+    path: Annotated[
+        Path | None, _data("--path", text="csv or parquet file, or folder of one a symbol.", metavar="PATH")
+    ] = None
+    timeframe: Annotated[str, _data("--timeframe", text=FRAMES, metavar="TIMEFRAME")] = "1d"
+    start: Annotated[str | None, _data("--start", text="First day, 2005-01-01, or time, …T09:30.", metavar="DATE")] = None
+    end: Annotated[str | None, _data("--end", text="Last day, all of it, or time.", metavar="DATE")] = None
+    adjustment: Annotated[
+        str, _data("--adjustment", text="raw, with splits as events; split; or all. (default raw)", metavar="BASIS")
+    ] = "raw"
+    quality: Annotated[
+        str | None, _data("--quality", text="strict refuses defects, repair mends them. (default strict)", metavar="MODE")
+    ] = None
+    calendar: Annotated[
+        str | None, _data("--calendar", text="Exchange whose sessions the bars must keep, as XNYS.", metavar="NAME")
+    ] = None
+    timezone: Annotated[
+        str | None, _data("--timezone", text="Zone of file times without an offset. (default UTC)", metavar="ZONE")
+    ] = None
+    # fmt: on
+
+    def load(self, configuration: Configuration, seed: int = 0) -> Loaded:
+        """The bars as one panel, with what was noticed on the way.
+
+        Raises UnknownName, SymbolNotFound, BadRange, BadData, BadParameter or SourceUnavailable, each with what to do.
+        """
+        from gpt_trader.adapters.loader import load
+        from gpt_trader.quality import MODES
+
+        quality = self.quality or configuration.data.quality
+        if quality not in MODES:
+            raise BadParameter(f"--quality {quality!r} is none of {', '.join(MODES)}")
+        source = self.open(configuration, seed)
+        return load(
+            self.names(source),
+            source=source,
+            start=self.start,
+            end=self.end,
+            timeframe=self.timeframe,
+            adjustment=self.adjustment,
+            quality=quality,
+            skip_missing=self.universe is not None,
+            calendar=self.calendar,
+        )
+
+    def open(self, configuration: Configuration, seed: int = 0) -> BarSource:
+        """The source that the flags, else the configuration, name; with the cache before it where it opens sockets."""
+        from gpt_trader.adapters.source_registry import SourceOptions, open_source
+
+        options = SourceOptions(self.path, seed, self.timezone, calendar=self.calendar)
+        return open_source(self._source(configuration), options, configuration.data.cache_dir)
+
+    def names(self, source: BarSource) -> tuple[str, ...]:
+        """The symbols asked for: the flag's, the universe's, else AAPL of the demo or every symbol of a file.
+
+        Raises UserError when two lists are given, or none where one is needed; BadParameter for an empty one.
+        """
+        if self.symbols and self.universe:
+            raise UserError("--symbols and --universe are both given; give one of them")
+        if self.universe is not None:
+            from gpt_trader.adapters.universe import read_universe
+
+            return read_universe(self.universe).symbols
+        if self.symbols:
+            names = [name.strip() for part in self.symbols for name in part.split(",")]
+            if not any(names):
+                raise BadParameter("--symbols is empty; name at least one, such as --symbols AAPL")
+            return tuple(dict.fromkeys(name for name in names if name))
+        if source.name == "demo":
+            return DEFAULT_SYMBOLS
+        listed: tuple[str, ...] = source.symbols() if source.name in ("csv", "parquet") else ()  # type: ignore[attr-defined]
+        if not listed:
+            raise UserError(f"the source {source.name!r} needs names: --symbols A,B or --universe FILE")
+        return listed
+
+    def skipped_lines(self) -> tuple[str, ...]:
+        """A note for each line of the universe file that gave no symbol."""
+        if self.universe is None:
+            return ()
+        from gpt_trader.adapters.universe import read_universe
+
+        lines = read_universe(self.universe).skipped
+        return tuple(f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in lines)
+
+    def _source(self, configuration: Configuration) -> str:
+        if self.source is not None:
+            return self.source
+        if self.path is not None:
+            return _kind_of(self.path)
+        return ",".join((configuration.data.source, *configuration.data.failover))
+
+
+def _kind_of(path: Path) -> str:
+    """The source that reads a file or folder, by its endings. Raises UserError."""
+    if not path.exists():
+        raise UserError(f"--path {path} does not exist; give a csv or parquet file, or a folder of them")
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    kinds = [FILE_KINDS[file.suffix.lower()] for file in files if file.suffix.lower() in FILE_KINDS]
+    if not kinds:
+        raise UserError(f"--path {path} is neither csv nor parquet; known endings: {', '.join(FILE_KINDS)}")
+    return kinds[0]

@@ -1,0 +1,162 @@
+"""`gpt-trader report`: the numbers of a stored run, or of a span of it, computed anew from its rows, and its HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpt_trader.errors import UserError
+from jobs.console import Output
+from jobs.grouping import grouped
+from jobs.runs import RunId, newest
+from jobs.settings import SettingsOptions, StoreOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gpt_trader.adapters.store import RunRecord, RunStore
+
+app = typer.Typer(add_completion=False)
+
+TOLERANCE = 1e-9
+
+
+@app.command(help="Numbers of a stored run computed anew from its rows, for all of it or a span; and its HTML report.")
+@grouped
+def report(
+    store: StoreOptions,
+    settings: SettingsOptions,
+    output: Output,
+    run: RunId = "last",
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day of the span.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day of the span, all of it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the run's HTML report there (all of the run).")
+    ] = None,
+) -> None:
+    """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--out {out} is no HTML file; name one such as report.html")
+    with store.open(settings.load()) as runs:
+        record = runs.run(newest(runs, run))
+        metrics = runs.recompute(record.run_id, start, end)
+        whole = start is None and end is None
+        differing = _differing(record.metrics, metrics) if whole else []
+        if out is not None:
+            from gpt_trader.adapters.report import write_report
+
+            write_report(StoredRun(runs, record), out)
+    output.emit(
+        {"run_id": record.run_id, "from": start, "to": end, "metrics": metrics, "report": out, "differing": differing}
+    )
+    if output.tables:
+        from jobs.tables import parameters_line, summary
+
+        output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
+        output.line(f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}, computed from the stored rows\n")
+        output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
+        if out is not None:
+            output.line(f"\nreport   {out}")
+    if differing:
+        output.note(f"these are not the numbers the run was saved with: {', '.join(differing)}")
+        raise typer.Exit(1)
+
+
+def _differing(saved: Mapping[str, float], computed: Mapping[str, float]) -> list[str]:
+    """Names of the metrics that both have and that are not the same number."""
+    from math import isclose, isnan
+
+    def same(left: float, right: float) -> bool:
+        return (isnan(left) and isnan(right)) or isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+    return sorted(name for name in computed if name in saved and not same(saved[name], computed[name]))
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A stored run with what the HTML report reads of a result; its prices were not kept, so it has no bars."""
+
+    store: RunStore
+    record: RunRecord
+    bars: None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.record.run_id
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name."""
+        return self.record.strategy
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The strategy's parameters."""
+        return self.record.parameters
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The symbols of the run."""
+        return self.record.symbols
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The statistics as they were saved."""
+        return self.record.metrics
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What went into the run."""
+        return self.record.manifest
+
+    @property
+    def fingerprint(self) -> Any:
+        """The hash of the data."""
+        return self.record.fingerprint
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What its reader should know."""
+        return self.record.warnings
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """The stored orders."""
+        return self.store.table(self.run_id, "orders")
+
+    @cached_property
+    def fills(self) -> pd.DataFrame:
+        """The stored fills."""
+        return self.store.table(self.run_id, "fills")
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """The stored positions."""
+        return self.store.table(self.run_id, "positions")
+
+    @cached_property
+    def closed_trades(self) -> pd.DataFrame:
+        """The stored round trips."""
+        return self.store.table(self.run_id, "closed_trades")
+
+    @cached_property
+    def equity(self) -> pd.DataFrame:
+        """The stored equity, indexed by time."""
+        return self.store.equity(self.run_id)
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """The stored decisions."""
+        return self.store.table(self.run_id, "decisions")
+
+
+if __name__ == "__main__":
+    from jobs.cli import run_module
+
+    run_module("jobs.report", app)
