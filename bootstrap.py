@@ -27,7 +27,9 @@ def main() -> int:
     parser.add_argument("--no-warm", action="store_true", help="leave the kernels uncompiled")
     options = parser.parse_args()
     if sys.version_info < NEEDED:
-        return _fail(f"Python {NEEDED[0]}.{NEEDED[1]} or newer is needed, this is {sys.version.split()[0]}")
+        return _fail(
+            f"Python {NEEDED[0]}.{NEEDED[1]} or newer is needed, not {sys.version.split()[0]}; run it with a newer one"
+        )
     folder = (ROOT / options.venv).resolve()
     try:
         done = _read_stamp(folder)
@@ -40,10 +42,13 @@ def main() -> int:
         kernels = _key(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "gpt_trader").rglob("*.py")))
         if not options.no_warm and done.get("kernels") != kernels:
             _say("compiling the kernels (once)")
-            _run([str(python), "-m", "jobs.doctor", "--warm"])
+            _run([str(python), "-m", "jobs.warm"])
             _write_stamp(folder, {**done, "kernels": kernels})
     except subprocess.CalledProcessError as error:
-        return _fail(f"this step failed (exit {error.returncode}): {' '.join(map(str, error.cmd))}")
+        step = " ".join(map(str, error.cmd))
+        return _fail(
+            f"this step failed (exit {error.returncode}): {step}\nIf it fails again, remove {folder} and retry."
+        )
     except OSError as error:
         return _fail(str(error))
     _say(f"ready: {folder.name}/bin/gpt-trader")

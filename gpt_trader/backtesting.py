@@ -59,7 +59,6 @@ def backtest(
 def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
     """1/N of the capital in every symbol from its first bar on, under the run's costs and gross cap, no other rule."""
     from gpt_trader.engine.session import run_array
-    from gpt_trader.strategies.buy_and_hold import BuyAndHold
 
     plain = replace(settings, risk=None, exits=(), allocation=Allocation(
         gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
@@ -67,4 +66,4 @@ def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
     market = build_market(bars, plain, (), None)
     book = empty_book(bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, 64 + 24 * (bars.N + 1))
     targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
-    return Outcome(run_array(BuyAndHold(), market, book, targets), market, "array")
+    return Outcome(run_array(market, book, targets), market, "array")

@@ -239,8 +239,9 @@ def _check_shapes(symbols: Sequence[str], time: Times, panel: Floats, timeframe:
         raise BadData(f"symbols given twice: {', '.join(twice)}")
     if not symbols or not time.shape[0]:
         raise BadData("no bars: at least one symbol with one bar is needed")
-    if time.shape[0] > 1 and not bool((np.diff(time.astype(np.int64)) > 0).all()):
-        row = int(np.argmin(np.diff(time.astype(np.int64)) > 0)) + 1
+    rising = time[1:] > time[:-1]
+    if not bool(rising.all()):
+        row = int(np.argmin(rising)) + 1
         raise BadData(f"row {row} ({time[row]}): times must strictly increase")
 
 

@@ -243,10 +243,10 @@ def periods_per_year(time: ArrayLike, timeframe: str | None = None) -> float:
     """Bars in a year of the market that `time` (T,) was recorded on; pass your own number where you know better.
 
     = bars per day x days per year. Bars per day: 1 for "1d", otherwise the median number of bars on a calendar day
-    (UTC), the first and the last day aside. Days per year: 365 when Saturdays are traded (at least half of them);
-    else, given a year of data, whichever of 252 (exchanges), 260 (all weekdays: currencies) and 313 (with Sunday
-    sessions) is nearest to what the data hold; else 252. "1w" is 52 and "1mo" 12. Without `timeframe` the median
-    distance of the bars decides. NaN for intraday bars when there are none.
+    (UTC), the first and the last day aside. Days per year: 365 when Saturdays and Sundays are traded, each with at
+    least half of a day's share of the bars; else, given a year of data, whichever of 252 (exchanges), 260 (all
+    weekdays: currencies) and 313 (with Sunday sessions) is nearest to what the data hold; else 252. "1w" is 52 and
+    "1mo" 12. Without `timeframe` the median distance of the bars decides. NaN for intraday bars when there are none.
 
     Raises UnknownName for a timeframe that is none.
     """
@@ -263,10 +263,10 @@ def periods_per_year(time: ArrayLike, timeframe: str | None = None) -> float:
     if moments.size == 0:
         return TRADING_DAYS if timeframe == "1d" else float("nan")
     counts = np.empty(moments.size, np.int64)
-    days, saturdays = statistics.count_sessions(moments, counts)
+    days, saturday, sunday = statistics.count_sessions(moments, counts)
     inner = counts[1 : days - 1] if days > 2 else counts[:days]
     a_day = 1.0 if timeframe == "1d" else float(np.median(inner))
-    if saturdays * 14 >= days:
+    if min(saturday, sunday) * 14 >= moments.size:
         return a_day * 365.0
     years = statistics.calendar_years(moments)
     if years < 1.0:

@@ -153,7 +153,13 @@ def is_per_symbol(strategy: Strategy) -> bool:
 
 def uses_held(strategy: Strategy) -> bool:
     """True when `decide` takes `held` and must therefore run bar by bar."""
-    return len(inspect.signature(type(strategy).decide).parameters) > 2
+    decide = type(strategy).decide
+    if decide not in _USES_HELD:
+        _USES_HELD[decide] = len(inspect.signature(decide).parameters) > 2
+    return _USES_HELD[decide]
+
+
+_USES_HELD: dict[Any, bool] = {}
 
 
 _PARAMETERS: dict[type, dict[str, Parameter]] = {}

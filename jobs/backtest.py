@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,7 +81,8 @@ def backtest(
     settings: SettingsOptions,
     strategy: Annotated[str | None, typer.Argument(metavar="[STRATEGY]", help=STRATEGY_HELP)] = None,
     named: Annotated[
-        str | None, typer.Option("--strategy", metavar="STRATEGY", help="The same, as an option. (default demo_ma)")
+        str | None,
+        typer.Option("--strategy", metavar="STRATEGY", help="The same, as an option. (default demo_ma)"),
     ] = None,
 ) -> None:
     """Run one backtest; everything that can be refused is refused before any data is read."""
@@ -98,8 +100,6 @@ def backtest(
     )
     check_report_path(run.report)
     loaded = data.load(configuration, seed)
-    for note in (*data.skipped_lines(), *loaded.warnings):
-        output.note(note)
 
     from gpt_trader import Instrument
     from gpt_trader import backtest as run_backtest
@@ -120,9 +120,10 @@ def backtest(
     folder = save(result, configuration, store, run.runs_dir) if run.save else None
     if run.report is not None:
         result.report(run.report)
-    output.emit(as_object(result))
+    notes = (*data.skipped_lines(), *loaded.warnings, *result.warnings)
+    output.emit(as_object(result, notes))
     if output.tables:
-        show(result, output)
+        show(result, notes, output)
         if folder is not None:
             output.line(f"tables   {folder}")
         if run.report is not None:
@@ -149,8 +150,8 @@ def check_report_path(path: Path | None) -> None:
         raise UserError(f"--report {path} is a folder; name a file in it, such as {path / 'report.html'}")
 
 
-def as_object(result: Result) -> dict[str, Any]:
-    """The JSON object of a run."""
+def as_object(result: Result, notes: Sequence[str]) -> dict[str, Any]:
+    """The JSON object of a run; `notes` are those on its data and on its trading."""
     return {
         "run_id": result.run_id,
         "strategy": result.strategy,
@@ -160,23 +161,27 @@ def as_object(result: Result) -> dict[str, Any]:
         "end": result.end,
         "metrics": result.metrics,
         "fingerprint": result.fingerprint,
-        "warnings": result.warnings,
+        "warnings": notes,
     }
 
 
-def show(result: Result, output: Output) -> None:
+def show(result: Result, notes: Sequence[str], output: Output) -> None:
     """The summary of a run for a person."""
     from jobs.tables import parameters_line, sparkline, summary
 
-    names = ", ".join(result.symbols[:6]) + (f" and {len(result.symbols) - 6} more" if len(result.symbols) > 6 else "")
+    names = ", ".join(result.symbols[:6]) + (
+        f" and {len(result.symbols) - 6} more" if len(result.symbols) > 6 else ""
+    )
     bars = result.bars
     span = f"{str(result.start)[:10]} to {str(result.end)[:10]}"
     output.line(f"{result.strategy} ({parameters_line(result.parameters)})")
-    output.line(f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n")
+    output.line(
+        f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n"
+    )
     output.show(summary(result.metrics))
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
-    for warning in result.warnings:
-        output.line(f"note     {warning}")
+    for note in notes:
+        output.line(f"note     {note}")
     output.line(f"run      {result.run_id}")
 
 

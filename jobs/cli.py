@@ -143,7 +143,12 @@ def _usage_error(error: Any, name: str) -> int:
 
 def _unknown_option(name: str, command: Any) -> str:
     """An option that is not there, with the nearest of those that are."""
-    known = [flag for item in command.params for flag in (*item.opts, *item.secondary_opts) if flag.startswith("--")]
+    known = [
+        flag
+        for item in command.params
+        for flag in (*item.opts, *item.secondary_opts)
+        if flag.startswith("--")
+    ]
     near = get_close_matches(name, [*known, "--help"], n=1, cutoff=0.5)
     return f"unknown option {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
 

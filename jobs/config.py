@@ -27,7 +27,9 @@ def show(settings: SettingsOptions, output: Output) -> None:
         from jobs.tables import listing
 
         output.line(f"file: {configuration.file or 'none (gpt-trader init writes one)'}")
-        output.show(listing(["Setting", "Value", "From"], [(item.key, item.value, item.origin) for item in rows]))
+        output.show(
+            listing(["Setting", "Value", "From"], [(item.key, item.value, item.origin) for item in rows])
+        )
 
 
 @app.command(help="Whether the settings are valid and work on this machine; exit code 1 when they do not.")

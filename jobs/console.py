@@ -91,13 +91,13 @@ def as_json(value: Any) -> Any:
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """A console for the stream as it is now; not a terminal: plain text, wide enough never to fold a table."""
+    """A console for the stream as it is now; not a terminal: plain text, wide enough not to fold a table."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
     plain = not stream.isatty()
     return Console(
-        file=stream, width=120 if plain else None, no_color=plain, emoji=False, legacy_windows=False
+        file=stream, width=240 if plain else None, no_color=plain, emoji=False, legacy_windows=False
     )
 
 

@@ -2,204 +2,170 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpt_trader.errors import BadParameter, UserError
+from gpt_trader.errors import GptTraderError
 from jobs.console import Output
+from jobs.data_files import check, repair
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
 from jobs.settings import SettingsOptions
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.sources import BarSource
 
-    from gpt_trader.adapters.table_files import AsFound
-    from gpt_trader.quality import Change, Checked, Defect
-
-app = typer.Typer(add_completion=False, help="Fetch, list, check and repair market data.", no_args_is_help=True)
-
-SHOWN = 40
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A csv or parquet file, or a folder of them.")]
+app = typer.Typer(
+    add_completion=False, help="Fetch, list, check and repair market data.", no_args_is_help=True
+)
 
 
-@dataclass(frozen=True, slots=True)
-class RuleOptions:
-    """How a file is judged."""
-
-    calendar: Annotated[
-        str | None,
-        typer.Option("--calendar", metavar="EXCHANGE", help="Also judge sessions: XNYS, XLON, 24/7, …", show_default=False),
-    ] = None
-    timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="ZONE", help="Zone of times without an offset. (default UTC)")
-    ] = None
-
-
-@app.command(help="Name the row and the rule of every defect of a file; exit code 1 when one of them is an error.")
+@app.command(
+    help="Fetch bars into the cache, only what is missing there; a second run asks the provider nothing."
+)
 @grouped
-def check(
-    file: FileArgument,
-    rules: RuleOptions,
+def fetch(
+    data: DataOptions,
+    settings: SettingsOptions,
     output: Output,
-    symbols: Annotated[str | None, typer.Option("--symbols", metavar="A,B", help="Only these. (default all)")] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask for everything again, keep revisions.")
+    ] = False,
 ) -> None:
-    """Print every defect: symbol, row, time, rule, what was found and what was expected."""
-    from gpt_trader.quality import Severity, find_defects
-
-    found: list[Defect] = []
-    rows: dict[str, int] = {}
-    for symbol, table in _tables(file, rules, symbols):
-        rows[symbol] = len(table.frame)
-        found += find_defects(table.frame, symbol, timeframe=table.timeframe, calendar=_calendar(rules))
-    errors = sum(item.severity is Severity.ERROR for item in found)
-    output.emit(
-        {"file": file, "rows": rows, "ok": not errors, "defects": [_as_dict(item, message=item.message) for item in found]}
-    )
+    """Fetch each symbol on its own, so that one failure loses no other; exit code 1 when one failed."""
+    configuration = settings.load()
+    source = data.open(configuration)
+    for cached in _caches(source):
+        cached.refresh = refresh
+    names = data.names(source)
+    rows = []
+    with output.progress("fetching", len(names)) as step:
+        for name in names:
+            rows.append(_fetch_one(name, data, source, configuration))
+            step()
+    failed = [row["symbol"] for row in rows if row["error"]]
+    output.emit({"series": rows, "failed": failed})
     if output.tables:
-        for item in found[:SHOWN]:
-            output.line(f"{item.severity}: {item.message}")
-        if len(found) > SHOWN:
-            output.line(f"… and {len(found) - SHOWN:,} more; --json lists them all")
-        counts = ", ".join(f"{rule} {count}" for rule, count in Counter(item.rule for item in found).most_common())
-        output.line(f"{sum(rows.values()):,} rows of {_count(len(rows), 'symbol')}: {counts or 'no defect'}")
-    if errors:
+        from jobs.tables import listing
+
+        columns = ["Symbol", "Bars", "First", "Last", "From", "How"]
+        cells = [[row[key] for key in ("symbol", "bars", "first", "last", "source", "how")] for row in rows]
+        output.show(listing(columns, cells, right=["Bars"]))
+        for row in rows:
+            for note in row["notes"]:
+                output.line(f"note: {note}")
+    for row in rows:
+        if row["error"]:
+            output.note(f"{row['symbol']}: {row['error']}")
+    if failed:
         raise typer.Exit(1)
 
 
-@app.command(help="Mend what can be mended into a new file, and report each change; the input is left as it is.")
+@app.command("list", help="The series in the cache, and the symbols of the demo data.")
 @grouped
-def repair(
-    file: FileArgument,
-    rules: RuleOptions,
-    output: Output,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The mended file. (default FILE.repaired.csv beside it)")
-    ] = None,
-    changes_to: Annotated[
-        Path | None, typer.Option("--changes", metavar="FILE", help="The list of changes. (default beside it)")
-    ] = None,
-    symbols: Annotated[str | None, typer.Option("--symbols", metavar="A,B", help="Only these. (default all)")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-) -> None:
-    """Write the mended table (one long file: symbol, time, prices, volume, split, dividend) and the changes as CSV."""
-    from gpt_trader.quality import repair as mend
+def list_command(settings: SettingsOptions, output: Output) -> None:
+    """Print every cached series with the days that it covers."""
+    from gpt_trader.adapters.cache import stored_manifests
+    from gpt_trader.adapters.demo import DemoSource
 
-    target = out or file.with_name(f"{file.stem}.repaired{file.suffix if file.suffix == '.parquet' else '.csv'}")
-    listing = changes_to or target.with_name(f"{target.stem}.changes.csv")
-    _refuse_overwriting(file, (target, listing), force=force)
-    mended: dict[str, Checked] = {}
-    for symbol, table in _tables(file, rules, symbols):
-        mended[symbol] = mend(table.frame, symbol, timeframe=table.timeframe, calendar=_calendar(rules))
-    changes = [change for checked in mended.values() for change in checked.changes]
-    _write_table(mended, target)
-    _write_changes(changes, listing)
-    output.emit(
+    folder = settings.load().data.cache_dir
+    rows = [
         {
-            "file": file,
-            "out": target,
-            "changes_file": listing,
-            "changes": [_as_dict(item, message=item.message) for item in changes],
+            "source": item.source,
+            "symbol": item.symbol,
+            "timeframe": item.timeframe,
+            "adjustment": item.delivered or item.adjustment,
+            "covered": [[str(first), str(last)] for first, last in item.covered],
+            "versions": len(item.versions),
         }
-    )
+        for item in stored_manifests(folder)
+    ]
+    demo = DemoSource().symbols()
+    output.emit({"cache": folder, "series": rows, "demo": demo})
     if output.tables:
-        for change in changes[:SHOWN]:
-            output.line(change.message)
-        if len(changes) > SHOWN:
-            output.line(f"… and {len(changes) - SHOWN:,} more")
-        output.line(f"{_count(len(changes), 'change')}, each in {listing}")
-        output.line(f"wrote {target}")
+        from jobs.tables import listing
+
+        output.line(f"demo data (no network): {', '.join(demo)}")
+        output.line(
+            f"cache {folder}: {f'{len(rows)} series' if rows else 'empty; gpt-trader data fetch fills it'}"
+        )
+        if rows:
+            columns = ["Source", "Symbol", "Timeframe", "Prices", "Days", "Versions"]
+            cells = [
+                [
+                    *(row[key] for key in ("source", "symbol", "timeframe", "adjustment")),
+                    _days(row["covered"]),
+                    row["versions"],
+                ]
+                for row in rows
+            ]
+            output.show(listing(columns, cells, right=["Versions"]))
 
 
-def _tables(file: Path, rules: RuleOptions, symbols: str | None) -> Iterator[tuple[str, AsFound]]:
-    """Each symbol of a file with its rows as they stand."""
-    from gpt_trader.adapters.universe import normalise_symbol
-    from gpt_trader.sources import BarRequest
-
-    source = _files(file, rules.timezone)
-    wanted = [normalise_symbol(name) for name in symbols.split(",") if name.strip()] if symbols else source.symbols()
-    if not wanted:
-        raise UserError(f"{file} holds no data; expected files named after their symbol, such as AAPL.csv")
-    for symbol in wanted:
-        yield symbol, source.read(BarRequest(symbol))
+app.command(help="Name the row and the rule of each defect of a file; exit code 1 when one is an error.")(
+    check
+)
+app.command(help="Mend a file into a new one and report each change; the input is left as it is.")(repair)
 
 
-def _files(file: Path, timezone: str | None) -> Any:
-    """The reader for a file or folder, by its suffix."""
-    from gpt_trader.adapters.csv_files import CsvFiles
-    from gpt_trader.adapters.parquet_files import ParquetFiles
+def _fetch_one(
+    name: str, data: DataOptions, source: BarSource, configuration: Configuration
+) -> dict[str, Any]:
+    """What became of one symbol; an error of ours is part of the answer."""
+    from gpt_trader.adapters.loader import load
 
-    if not file.exists():
-        raise UserError(f"{file} does not exist; give a csv or parquet file, or a folder of them")
-    for reader in (CsvFiles, ParquetFiles):
-        names = [file.name] if file.is_file() else [item.name for item in file.iterdir()]
-        if any(name.lower().endswith(reader.suffixes) for name in names):
-            return reader(file, timezone=timezone)
-    known = ", ".join((*CsvFiles.suffixes, *ParquetFiles.suffixes))
-    raise UserError(f"{file} is neither csv nor parquet; known endings: {known}")
-
-
-def _calendar(rules: RuleOptions) -> Any:
-    if rules.calendar is None:
-        return None
-    from gpt_trader.adapters.exchange_calendar import load_calendar
-
-    return load_calendar(rules.calendar)
-
-
-def _refuse_overwriting(file: Path, targets: tuple[Path, ...], *, force: bool) -> None:
-    for target in targets:
-        if target.suffix not in (".csv", ".parquet"):
-            raise BadParameter(f"{target} must end in .csv or .parquet")
-        if target.resolve() == file.resolve():
-            raise UserError(f"{target} is the input; name another file, the input is never changed")
-        if target.exists() and not force:
-            raise UserError(f"{target} exists; name another file, or --force to replace it")
-
-
-def _write_table(mended: dict[str, Checked], target: Path) -> None:
-    import pandas as pd
-
-    parts = [checked.frame.assign(symbol=symbol) for symbol, checked in mended.items()]
-    whole = pd.concat(parts, ignore_index=True)
-    _write(whole[["symbol", *[name for name in whole.columns if name != "symbol"]]], target)
-
-
-def _write_changes(changes: list[Change], listing: Path) -> None:
-    import pandas as pd
-
-    columns = ["symbol", "row", "time", "rule", "action", "field", "before", "after", "reason"]
-    _write(pd.DataFrame([_as_dict(item) for item in changes], columns=columns), listing)
-
-
-def _write(frame: pd.DataFrame, target: Path) -> None:
-    """Write a table whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
+    before = {id(cache): len(cache.outcomes) for cache in _caches(source)}
+    row: dict[str, Any] = {
+        "symbol": name,
+        "bars": 0,
+        "first": "",
+        "last": "",
+        "source": "",
+        "error": None,
+        "notes": (),
+    }
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".parquet":
-            frame.to_parquet(part, index=False)
-        else:
-            frame.to_csv(part, index=False)
-        part.replace(target)
-    except OSError as problem:
-        part.unlink(missing_ok=True)
-        raise UserError(f"{target} cannot be written: {problem.strerror}") from problem
+        loaded = load(
+            [name],
+            source=source,
+            start=data.start,
+            end=data.end,
+            timeframe=data.timeframe,
+            adjustment=data.adjustment,
+            quality=data.quality or configuration.data.quality,
+            calendar=data.calendar,
+        )
+        bars = loaded.bars
+        row |= {"bars": bars.T, "first": str(bars.time[0])[:10], "last": str(bars.time[-1])[:10]}
+        row |= {"source": bars.sources[0], "notes": loaded.warnings}
+    except GptTraderError as problem:
+        row["error"] = str(problem)
+    outcomes = [outcome for cache in _caches(source) for outcome in cache.outcomes[before[id(cache)] :]]
+    row["asked"] = [[str(first), str(last)] for outcome in outcomes for first, last in outcome.asked]
+    row["hit"] = bool(outcomes) and all(outcome.hit for outcome in outcomes)
+    row["revised"] = sum(outcome.revised for outcome in outcomes)
+    stale = any(outcome.stale for outcome in outcomes)
+    asked = f"asked for {_days(row['asked'])}" if row["asked"] else "no network needed"
+    row["how"] = (
+        "failed" if row["error"] else "stale" if stale else "all in the cache" if row["hit"] else asked
+    )
+    return row
 
 
-def _as_dict(item: Defect | Change, **more: str) -> dict[str, Any]:
-    from dataclasses import asdict
+def _caches(source: BarSource) -> Iterator[Any]:
+    """The caches before a source, also those of a failover."""
+    from gpt_trader.adapters.cache import CachedSource
 
-    return asdict(item) | more
+    for each in getattr(source, "sources", (source,)):
+        if isinstance(each, CachedSource):
+            yield each
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _days(spans: Any) -> str:
+    return ", ".join(f"{first} … {last}" for first, last in spans)
 
 
 if __name__ == "__main__":

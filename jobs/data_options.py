@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 PANEL = "Data"
 DEFAULT_SYMBOLS = ("AAPL",)
-FILE_KINDS = {".csv": "csv", ".gz": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+FILE_KINDS = {
+    ".csv": "csv",
+    ".gz": "csv",
+    ".txt": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 FRAMES = "1m 5m 15m 30m 1h 1d 1w 1mo. (default 1d)"
 SYMBOLS_HELP = "Symbols, separated by commas. (default AAPL of the demo, all of a file)"
-SOURCE_HELP = "demo csv parquet yahoo alpaca synthetic; several, by comma, stand in for each other. (default demo)"
+SOURCE_HELP = (
+    "demo csv parquet yahoo alpaca synthetic; several, by comma, stand in for each other. (default demo)"
+)
 
 
 def _data(*flags: str, text: str, metavar: str) -> Any:
@@ -41,13 +50,13 @@ class DataOptions:
         Path | None, _data("--path", text="csv or parquet file, or folder of one a symbol.", metavar="PATH")
     ] = None
     timeframe: Annotated[str, _data("--timeframe", text=FRAMES, metavar="TIMEFRAME")] = "1d"
-    start: Annotated[str | None, _data("--start", text="First day, 2005-01-01, or time, …T09:30.", metavar="DATE")] = None
+    start: Annotated[str | None, _data("--start", text="First day, as 2005-01-01, or time.", metavar="DATE")] = None
     end: Annotated[str | None, _data("--end", text="Last day, all of it, or time.", metavar="DATE")] = None
     adjustment: Annotated[
         str, _data("--adjustment", text="raw, with splits as events; split; or all. (default raw)", metavar="BASIS")
     ] = "raw"
     quality: Annotated[
-        str | None, _data("--quality", text="strict refuses defects, repair mends them. (default strict)", metavar="MODE")
+        str | None, _data("--quality", text="strict refuses defects, repair mends. (default strict)", metavar="MODE")
     ] = None
     calendar: Annotated[
         str | None, _data("--calendar", text="Exchange whose sessions the bars must keep, as XNYS.", metavar="NAME")

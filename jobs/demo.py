@@ -19,11 +19,15 @@ app = typer.Typer(add_completion=False)
 STRATEGIES = ("trend_breakout", "demo_ma")
 
 
-@app.command(help="Backtest two strategies on the shipped prices and write a report of each; needs no network.")
+@app.command(
+    help="Backtest two strategies on the shipped prices and write a report of each; needs no network."
+)
 @grouped
 def demo(
     output: Output,
-    folder: Annotated[Path, typer.Option("--folder", help="Where the reports go.", show_default=True)] = Path("reports"),
+    folder: Annotated[Path, typer.Option("--folder", help="Where the reports go.", show_default=True)] = Path(
+        "reports"
+    ),
 ) -> None:
     """Run the commands that are shown, as a user would type them."""
     from jobs.cli import app as command_line

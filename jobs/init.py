@@ -79,11 +79,12 @@ def _questions(*, skip_api: bool) -> list[Question]:
     from gpt_trader.adapters.configuration import SOURCES
     from gpt_trader.risk import PROFILES
 
+    profiles = ("none", *PROFILES)
     asked = [
         Question("data.source", f"Where prices come from ({', '.join(SOURCES)})", "demo", _one_of("source", SOURCES)),
         Question("backtest.capital", "Capital of a backtest", "100000", _positive),
         Question("costs.bps", "Commission in basis points", "5", _not_negative),
-        Question("risk.profile", f"Risk limits (none, {', '.join(PROFILES)})", "none", _one_of("risk profile", ("none", *PROFILES))),
+        Question("risk.profile", f"Risk limits ({', '.join(profiles)})", "none", _one_of("risk profile", profiles)),
     ]  # fmt: skip
     if not skip_api:
         asked += [

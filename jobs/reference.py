@@ -23,7 +23,9 @@ def reference() -> str:
     """The whole page as Markdown."""
     from jobs.cli import app
 
-    sections = [_section(path, command) for path, command in commands(typer.main.get_command(app), "gpt-trader")]
+    sections = [
+        _section(path, command) for path, command in commands(typer.main.get_command(app), "gpt-trader")
+    ]
     return "\n".join([HEAD, *sections])
 
 

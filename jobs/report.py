@@ -1,4 +1,4 @@
-"""`gpt-trader report`: the numbers of a stored run, or of a span of it, computed anew from its rows, and its HTML page."""
+"""`gpt-trader report`: the numbers of a stored run, or a span of it, computed anew from its rows; its HTML page."""
 
 from __future__ import annotations
 
@@ -26,17 +26,24 @@ app = typer.Typer(add_completion=False)
 TOLERANCE = 1e-9
 
 
-@app.command(help="Numbers of a stored run computed anew from its rows, for all of it or a span; and its HTML report.")
+@app.command(
+    help="Numbers of a stored run computed anew from its rows, for all of it or a span; and its HTML report."
+)
 @grouped
 def report(
     store: StoreOptions,
     settings: SettingsOptions,
     output: Output,
     run: RunId = "last",
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day of the span.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day of the span, all of it.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day of the span.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day of the span, all of it.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the run's HTML report there (all of the run).")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the run's HTML report there (all of the run)."),
     ] = None,
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
@@ -52,13 +59,22 @@ def report(
 
             write_report(StoredRun(runs, record), out)
     output.emit(
-        {"run_id": record.run_id, "from": start, "to": end, "metrics": metrics, "report": out, "differing": differing}
+        {
+            "run_id": record.run_id,
+            "from": start,
+            "to": end,
+            "metrics": metrics,
+            "report": out,
+            "differing": differing,
+        }
     )
     if output.tables:
         from jobs.tables import parameters_line, summary
 
         output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
-        output.line(f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}, computed from the stored rows\n")
+        output.line(
+            f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}, computed from the stored rows\n"
+        )
         output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
         if out is not None:
             output.line(f"\nreport   {out}")

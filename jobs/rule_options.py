@@ -25,14 +25,20 @@ Text = str | None
 
 NO_PROFILE = "none"
 CUSTOM = "custom"
-PROFILE_HELP = f"{', '.join(PROFILES)}; {CUSTOM}: only the limits given below; {NO_PROFILE}. (default {NO_PROFILE})"
+PROFILE_HELP = (
+    f"{', '.join(PROFILES)}; {CUSTOM}: only the limits given below; {NO_PROFILE}. (default {NO_PROFILE})"
+)
 
 
-def _rule(owner: type[Any], field: str, flag: str, text: str, panel: str, word: str = "default", **more: Any) -> Any:
+def _rule(
+    owner: type[Any], field: str, flag: str, text: str, panel: str, word: str = "default", **more: Any
+) -> Any:
     """One option of a rule; the default on the help screen is the dataclass's own."""
     default = {item.name: item.default for item in fields(owner)}[field]
     reader: dict[str, Any] = {"parser": number, "metavar": "NUMBER"} if isinstance(default, float) else {}
-    return typer.Option(flag, help=f"{text} ({word} {_shown(default)})", rich_help_panel=panel, **(reader | more))
+    return typer.Option(
+        flag, help=f"{text} ({word} {_shown(default)})", rich_help_panel=panel, **(reader | more)
+    )
 
 
 def _shown(value: object) -> str:

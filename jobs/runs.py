@@ -13,7 +13,9 @@ from jobs.settings import SettingsOptions, StoreOptions
 
 app = typer.Typer(add_completion=False, help="List, show and compare stored runs.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id or the beginning of it; `last` is the newest.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id or the beginning of it; `last` is the newest.")
+]
 
 
 @app.command("list", help="The newest runs with their main numbers.")
@@ -54,7 +56,9 @@ def list_command(
             for row in rows
         ]
         titles = [title for title, _, _ in numbers]
-        output.show(listing(["Run", "Made (UTC)", "Strategy", "Symbols", "Span", *titles], shown, right=titles))
+        output.show(
+            listing(["Run", "Made (UTC)", "Strategy", "Symbols", "Span", *titles], shown, right=titles)
+        )
 
 
 @app.command("show", help="One run: its settings, numbers, warnings and tables.")
@@ -102,7 +106,9 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
 @app.command("compare", help="Several runs side by side.")
 @grouped
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more run ids, or their beginnings.")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN...", help="Two or more run ids, or their beginnings.")
+    ],
     store: StoreOptions,
     settings: SettingsOptions,
     output: Output,
@@ -112,11 +118,15 @@ def compare(
         raise UserError("give at least two runs to compare; gpt-trader runs list shows them")
     with store.open(settings.load()) as opened:
         records = [opened.run(newest(opened, run)) for run in runs]
-    output.emit({"runs": [{"run_id": r.run_id, "strategy": r.strategy, "metrics": r.metrics} for r in records]})
+    output.emit(
+        {"runs": [{"run_id": r.run_id, "strategy": r.strategy, "metrics": r.metrics} for r in records]}
+    )
     if output.tables:
         from jobs.tables import comparison
 
-        output.show(comparison([f"{r.strategy}\n{r.run_id[:12]}" for r in records], [r.metrics for r in records]))
+        output.show(
+            comparison([f"{r.strategy}\n{r.run_id[:12]}" for r in records], [r.metrics for r in records])
+        )
 
 
 def newest(store: Any, run: str) -> str:

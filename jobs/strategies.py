@@ -76,13 +76,17 @@ def show(
 def new(
     name: Annotated[str, typer.Argument(help="Name of the strategy, such as my_idea.")],
     output: Output,
-    folder: Annotated[Path, typer.Option("--folder", help="Where to write it.", show_default="here")] = Path(),
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where to write it.", show_default="here")
+    ] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
 ) -> None:
     """Write NAME.py: a commented strategy that runs and passes `check` as it is."""
     stem = name.removesuffix(".py")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", stem) or keyword.iskeyword(stem):
-        raise BadParameter(f"{name!r} cannot name a strategy; use small letters, digits and _, such as my_idea")
+        raise BadParameter(
+            f"{name!r} cannot name a strategy; use small letters, digits and _, such as my_idea"
+        )
     path = folder / f"{stem}.py"
     if path.exists() and not force:
         raise UserError(f"{path} exists; choose another name, or --force to replace it")

@@ -23,7 +23,10 @@ class StrategyOptions:
     param: Annotated[
         list[str] | None,
         typer.Option(
-            "--param", "-p", metavar="NAME=VALUE", help="A parameter of the strategy; may be given many times."
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter of the strategy; may be given many times.",
         ),
     ] = None
 

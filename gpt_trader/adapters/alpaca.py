@@ -23,11 +23,10 @@ from gpt_trader.adapters.http_policy import (
     Unrepeatable,
     checked_span,
     group_bars,
-    period_start,
     polite_requests_adapter,
     retry_after,
-    running_period,
     unfinished_note,
+    whole_periods,
     within,
 )
 from gpt_trader.bars import parse_time
@@ -115,7 +114,9 @@ class AlpacaSource:
         if feed not in FEEDS:
             raise BadParameter(f"unknown Alpaca feed {feed!r}; use one of {', '.join(FEEDS)}")
         self.feed, self.policy, self.extended_hours = feed, policy or RetryPolicy(), extended_hours
-        self._find_keys = partial(AlpacaKeys.found, key_id, secret_key, environment or os.environ)
+        known = os.environ if environment is None else environment
+        # A function, whose repr shows no key.
+        self._find_keys: Callable[[], AlpacaKeys] = lambda: AlpacaKeys.found(key_id, secret_key, known)
         self._url = url
         self._clients: _Clients | None = None
 
@@ -151,14 +152,17 @@ class _Clients:
         from alpaca.data.historical.corporate_actions import CorporateActionsClient
         from alpaca.data.historical.stock import StockHistoricalDataClient
 
-        key_id, secret_key = keys.key_id.get_secret_value(), keys.secret_key.get_secret_value()
-        self._hidden = (key_id, secret_key)
-        self.stocks = StockHistoricalDataClient(key_id, secret_key, raw_data=True, url_override=url)
-        self.actions = CorporateActionsClient(key_id, secret_key, raw_data=True, url_override=url)
+        self._keys = keys
+        self.stocks: Any = self._opened(StockHistoricalDataClient, url)
+        self.actions: Any = self._opened(CorporateActionsClient, url)
         for client in (self.stocks, self.actions):
             transport = polite_requests_adapter(policy, "Alpaca", partial(_judge, policy=policy))
             client._session.mount("https://", transport)  # the client has no other way to a time-out
             client._session.mount("http://", transport)
+
+    def _opened(self, client: Any, url: str | None) -> Any:
+        halves = (half.get_secret_value() for half in (self._keys.key_id, self._keys.secret_key))
+        return client(*halves, raw_data=True, url_override=url)
 
     def call(self, method: Callable[[Any], Any], question: Any, symbol: str) -> Mapping[str, Any]:
         """`method(question)` of a client, its errors turned into ours."""
@@ -176,8 +180,8 @@ class _Clients:
             said = str(json.loads(body)["message"])
         except (ValueError, KeyError, TypeError):
             said = " ".join(body.split())[:200] or "no reason given"
-        for secret in self._hidden:
-            said = said.replace(secret, "***")
+        for secret in (self._keys.key_id, self._keys.secret_key):
+            said = said.replace(secret.get_secret_value(), "***")
         if "subscription" in said:
             return UserError(f"Alpaca: {said}; use feed iex, or end 15 minutes or more before now")
         if status in (401, 403):
@@ -253,11 +257,12 @@ class _Asked:
         frame = pd.DataFrame({"time": stamps.to_numpy("datetime64[ns]"), **numbers})
         return frame.drop_duplicates("time", keep="last").sort_values("time", ignore_index=True)
 
-    def actions(self, first: np.datetime64, notes: list[str]) -> Actions:
-        """What happened from `first` until today, dividends on today's share basis."""
+    def actions(self, session: Times, notes: list[str]) -> Actions:
+        """What happened since the first of the sessions (T,) until today; notes name what cannot be expressed."""
         from alpaca.data.enums import CorporateActionsType
         from alpaca.data.requests import CorporateActionsRequest
 
+        first, last = session[0], str(session[-1])
         question = CorporateActionsRequest(
             symbols=[self.symbol],
             types=[CorporateActionsType(kind) for kind in ACTION_TYPES],
@@ -280,7 +285,7 @@ class _Asked:
         notes += [
             f"the spin-off of {entry.get('new_symbol')} on {entry.get('ex_date')} is not part of the dividends"
             for entry in found.get("spin_offs", [])
-            if entry.get("source_symbol") == self.symbol
+            if entry.get("source_symbol") == self.symbol and str(first) < str(entry.get("ex_date")) <= last
         ]
         rows = [row for row in rows if first <= row[0] <= self.today]
         date, split = np.array([row[0] for row in rows], "datetime64[D]"), np.array([row[1] for row in rows])
@@ -318,11 +323,8 @@ def _daily(asked: _Asked, span: Span, notes: list[str]) -> pd.DataFrame:
     if today_is_there and asked.now < calendar.session_bounds(asked.today)[1]:
         open_period, frame, session = asked.today, frame.iloc[:-1], session[:-1]
     frame = _with_actions(asked, frame.assign(time=session.astype("datetime64[ns]")), session, notes)
-    if timeframe != "1d" and session.size:
-        frame = group_bars(frame, period_start(session, timeframe))
-        open_period = running_period(session, asked.today, timeframe)
-        if open_period is not None:
-            frame = frame[frame["time"] < open_period]
+    if timeframe != "1d":
+        frame, open_period = whole_periods(frame, session, asked.today, timeframe)
     if open_period is not None and (end is None or open_period <= end):
         notes.append(unfinished_note(open_period))
     return frame
@@ -357,7 +359,7 @@ def _with_actions(asked: _Asked, frame: pd.DataFrame, session: Times, notes: lis
     """`frame` in the columns of a Series, with the splits and dividends of its sessions (T,)."""
     split, dividend = np.ones(session.size), np.zeros(session.size)
     if session.size and asked.request.adjustment != "all":
-        placed, dividend, later = asked.actions(session[0], notes).placed(session)
+        placed, dividend, later = asked.actions(session, notes).placed(session)
         if asked.request.adjustment == "raw":
             split, dividend = placed, dividend * later
     return frame.assign(split=split, dividend=dividend)[list(SERIES_COLUMNS)].reset_index(drop=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gpt_trader.adapters.cache_spans import OLDEST, Sessions, Span, joined, subtract
 from gpt_trader.adapters.cache_store import DamagedCache, Manifest, SeriesStore, Version, stored_manifests
 from gpt_trader.adapters.exchange_calendar import DEFAULT_CALENDAR
-from gpt_trader.adapters.tables import checked_span, within
-from gpt_trader.errors import RateLimited, SourceError, SourceUnavailable, SymbolNotFound
+from gpt_trader.adapters.tables import checked_span, empty_table, within
+from gpt_trader.errors import BadRange, RateLimited, SourceError, SourceUnavailable, SymbolNotFound
 from gpt_trader.sources import SERIES_COLUMNS, BarRequest, BarSource, Series
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class CacheOutcome:
 
 class CachedSource:
     """`inner` with a memory on disk, one folder per (source, symbol, timeframe, adjustment) under `root`.
+    `key` names the source's folder where its name does not say it all, as with two feeds of one vendor.
 
     Only finished sessions are asked for and kept: those closed for at least `settle` seconds by `clock` (Unix time). A
     span is covered once its sessions were answered, so bounds on closed days, and sessions the source has no bar for,
@@ -65,12 +66,14 @@ class CachedSource:
         overlap: int = 3,
         settle: float = 1800.0,
         refresh: bool = False,
+        key: str | None = None,
         lock_timeout: float = 120.0,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.inner, self.root, self.calendar = inner, Path(root), calendar
         self.name = inner.name  # the cache does not show in results
+        self.key = key or inner.name
         self.overlap, self.settle, self.refresh = overlap, settle, refresh
         self.lock_timeout, self.clock, self.sleep = lock_timeout, clock, sleep
         self.outcomes: list[CacheOutcome] = []
@@ -104,11 +107,11 @@ class CachedSource:
 
     def versions(self, request: BarRequest) -> tuple[Version, ...]:
         """Every version ever stored for the series of `request`, oldest first; superseded ones included."""
-        return SeriesStore(self.root, self.name, request).manifest().versions
+        return SeriesStore(self.root, self.key, request).manifest().versions
 
     def rows_at(self, request: BarRequest, version: int) -> pd.DataFrame:
         """The bars as they were served after `version` was stored."""
-        store = SeriesStore(self.root, self.name, request)
+        store = SeriesStore(self.root, self.key, request)
         return store.rows(store.manifest(), up_to=version)
 
     def ask(self, request: BarRequest) -> Series:
@@ -128,7 +131,7 @@ class _Fill:
 
     def __init__(self, cache: CachedSource, request: BarRequest) -> None:
         self.cache, self.request = cache, request
-        self.store = SeriesStore(cache.root, cache.name, request)
+        self.store = SeriesStore(cache.root, cache.key, request)
         self.sessions = Sessions.named(cache.calendar, request.timeframe)
         self.now = cache.clock()
         self.wanted = self._wanted()
@@ -195,26 +198,40 @@ class _Fill:
                 low = max(first, self.sessions.before(gap[0], self.cache.overlap))
             if first > gap[1] and self.sessions.trimmed((gap[1] + _ONE, first - _ONE)) is None:
                 high = min(last, self.sessions.after(gap[1], self.cache.overlap))
-        self.asked.append((low, high))
-        start, end = self.sessions.bounds((low, high))
-        open_start = None if low == OLDEST else start
-        return self.cache.ask(replace(self.request, start=open_start, end=end))
+        try:
+            return self._ask_for((low, high))
+        except BadRange:  # the known sessions lie further back than the source reaches
+            if low == gap[0]:
+                raise
+            return self._ask_for((gap[0], high))
+
+    def _ask_for(self, span: Span) -> Series:
+        self.asked.append(span)
+        start, end = self.sessions.bounds(span)
+        return self.cache.ask(replace(self.request, start=None if span[0] == OLDEST else start, end=end))
 
     def _is_rebased(self, manifest: Manifest, series: Series, known: pd.DataFrame) -> bool:
         if len(known) == 0 or len(series.frame) == 0:
             return False
         if series.adjustment != manifest.delivered:
             return True
-        return manifest.delivered != "raw" and scaled_by_one_factor(known, series.frame)
+        if manifest.delivered == "raw":
+            return False
+        common = np.isin(known["time"].to_numpy(), series.frame["time"].to_numpy()).any()
+        return not common or scaled_by_one_factor(known, series.frame)
 
     def _start_anew(self, manifest: Manifest, gap: Span) -> Manifest:
         spans = joined([*manifest.covered, gap])
         whole = (spans[0][0], spans[-1][1])
         self.rebased = True
         blank = replace(manifest, covered=(), tail=None)
-        series = self._ask(whole, blank)
+        try:
+            series = self._ask(whole, blank)
+        except BadRange:  # the source no longer reaches back that far, and the old basis cannot be joined on
+            whole = gap
+            series = self._ask(whole, blank)
         blank = replace(blank, basis=manifest.basis + 1)
-        return self._keep(blank, whole, series, self.store.rows(self.store.empty), "rebased")
+        return self._keep(blank, whole, series, empty_table(), "rebased")
 
     def _keep(
         self, manifest: Manifest, gap: Span, series: Series, known: pd.DataFrame, reason: str = "fetched"
@@ -227,15 +244,10 @@ class _Fill:
         if reason == "fetched" and not fresh.any():
             reason = "revised"
         covered, tail = self._covered(manifest, gap, self.sessions.days_of(frame["time"].to_numpy()))
-        notes = tuple(dict.fromkeys((*manifest.notes, *series.notes)))
-        manifest = replace(
-            manifest,
-            covered=covered,
-            tail=tail,
-            delivered=series.adjustment,
-            label=series.source,
-            notes=notes,
-        )
+        if len(frame):
+            manifest = replace(manifest, label=series.source, notes=series.notes)
+        manifest = replace(manifest, covered=covered, tail=tail, delivered=series.adjustment)
+
         return self.store.commit(manifest, frame[fresh | changed], reason, int(changed.sum()), self.now)
 
     def _covered(

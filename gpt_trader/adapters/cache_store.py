@@ -28,10 +28,11 @@ from gpt_trader.sources import SERIES_COLUMNS, BarRequest
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
-_SNAPSHOT_AFTER = 24
+_SNAPSHOT_AFTER = 12
 _POLL_SECONDS = 0.05
 Span = tuple[np.datetime64, np.datetime64]
 
@@ -108,7 +109,7 @@ class SeriesStore:
 
         Raises DamagedCache when a file is gone or changed.
         """
-        import pandas as pd
+        import pyarrow as pa
 
         versions = manifest.current()
         if up_to is not None:
@@ -116,11 +117,12 @@ class SeriesStore:
             versions = tuple(v for v in manifest.versions if v.number <= up_to and v.basis == chosen.basis)
         if not versions:
             return empty_table()
-        rows = pd.concat([self._read(version) for version in versions], ignore_index=True)
+        table = pa.concat_tables([self._read(version) for version in versions])
+        rows: pd.DataFrame = table.to_pandas(use_threads=False, ignore_metadata=True)
         latest = ~rows["time"].duplicated(keep="last")
         return rows[latest].sort_values("time", kind="stable").reset_index(drop=True)
 
-    def _read(self, version: Version) -> pd.DataFrame:
+    def _read(self, version: Version) -> pa.Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -129,10 +131,9 @@ class SeriesStore:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != version.sha256:
                 raise DamagedCache(f"{path}: its content is not what was written")
-            frame: pd.DataFrame = pq.ParquetFile(BytesIO(content)).read().to_pandas()
+            return pq.ParquetFile(BytesIO(content)).read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise DamagedCache(f"{path}: {error}") from None
-        return frame
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -105,12 +105,16 @@ def ask(action: Callable[[], Answer], budget: Budget) -> Answer:
 
     Raises the last error when the policy gives up, and at once whatever else `action` raises.
     """
-    attempt = 1
+    attempt, failure = 1, None
     while True:
         try:
             answer = action()
+        except OutOfTimeError:
+            if failure is None:
+                raise
+            raise failure from None
         except SourceUnavailable as error:
-            wait = budget.policy.wait_after(attempt, error)
+            failure, wait = error, budget.policy.wait_after(attempt, error)
             if wait is None or wait >= budget.left():
                 raise
         else:
@@ -198,9 +202,9 @@ def polite_requests_adapter(policy: RetryPolicy, subject: str, judge: Callable[[
                 try:
                     response = transport(request, *args, **{**options, "timeout": limit, "stream": True})
                     response.raw = io.BytesIO(_whole_body(response.raw, lambda: policy.clock() > ends))
-                except requests.exceptions.SSLError as error:
-                    raise Unrepeatable(f"{subject}: certificate not valid: {_cause(error)}") from None
                 except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                        raise Unrepeatable(f"{subject}: certificate not valid: {_cause(error)}") from None
                     raise SourceUnavailable(f"{subject}: no answer: {_cause(error)}") from None
                 judge(response)
                 return response
@@ -272,9 +276,11 @@ class Actions:
 def checked_span(request: BarRequest, now: np.datetime64) -> Span:
     """Start and end of the request as datetime64[ns]; daily and longer bars end with the end's whole day.
 
-    Raises BadParameter for an unknown timeframe or adjustment, BadRange when start lies after end or more than
-    LOOK_BACK after `now` (a cache may well ask from tomorrow on).
+    Raises BadParameter for a blank symbol or an unknown timeframe or adjustment, BadRange when start lies after
+    end or more than LOOK_BACK after `now` (a cache may well ask from tomorrow on).
     """
+    if not request.symbol.strip():
+        raise BadParameter("the symbol is blank; give one such as AAPL")
     for kind, value, known in (
         ("timeframe", request.timeframe, TIMEFRAMES),
         ("adjustment", request.adjustment, ADJUSTMENTS),
@@ -344,6 +350,19 @@ def group_bars(frame: pd.DataFrame, label: Times) -> pd.DataFrame:
         "dividend": np.add.reduceat(column["dividend"] / basis, first),
     }
     return pd.DataFrame(grouped, columns=list(SERIES_COLUMNS))
+
+
+def whole_periods(
+    frame: pd.DataFrame, session: Times, today: np.datetime64, timeframe: str
+) -> tuple[pd.DataFrame, np.datetime64 | None]:
+    """Daily bars of the sessions `session` (T,) as 1w or 1mo bars, and the period left out as still running."""
+    if frame.empty:
+        return frame, None
+    grouped, running = (
+        group_bars(frame, period_start(session, timeframe)),
+        running_period(session, today, timeframe),
+    )
+    return (grouped, None) if running is None else (grouped[grouped["time"] < running], running)
 
 
 def within(frame: pd.DataFrame, start: np.datetime64 | None, end: np.datetime64 | None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.adapters.source_registry import SourceOptions, open_source
+from gpt_trader.adapters.source_registry import LOCAL, SourceOptions, open_source
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import FIELDS, SPLIT, TIMEFRAMES, VOLUME, Bars, parse_time
 from gpt_trader.errors import BadData, BadParameter, BadRange, GptTraderError, SymbolNotFound, UnknownName
@@ -195,7 +195,7 @@ class _Reader:
     def _no_bars(self, request: BarRequest) -> str:
         asked = f"from {_day(request.start) or 'the beginning'} to {_day(request.end) or 'the end'}"
         held = ""
-        if hasattr(self.source, "symbols"):  # a local source: looking at its whole span costs nothing
+        if self.source.name in LOCAL:  # looking at its whole span costs nothing
             try:
                 times = self.source.fetch(replace(request, start=None, end=None)).frame["time"]
                 held = (

@@ -94,7 +94,9 @@ def _cached(source: BarSource, name: str, options: SourceOptions, cache_dir: str
         return source
     from gpt_trader.adapters.cache import CachedSource
 
-    return CachedSource(source, cache_dir, calendar=options.calendar or "XNYS")
+    feed = getattr(source, "feed", None)  # the bars of two feeds of one vendor are not the same
+    key = f"{source.name}-{feed}" if feed else source.name
+    return CachedSource(source, cache_dir, calendar=options.calendar or "XNYS", key=key)
 
 
 def _path(options: SourceOptions, source: str) -> Path:

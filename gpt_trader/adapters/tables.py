@@ -153,7 +153,7 @@ def coarser(
     else:
         label = period_start(times.astype("datetime64[D]") if days is None else days, want)
     grouped: pd.DataFrame = group_bars(frame, label)
-    if request.end is None:
+    if request.end is None or want not in ("1w", "1mo"):
         return grouped
     newest = times[np.append(np.flatnonzero(label[1:] != label[:-1]), label.size - 1)]
     complete: pd.DataFrame = grouped[newest <= checked_span(request)[1]].reset_index(drop=True)

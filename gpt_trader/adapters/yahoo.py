@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,14 +27,20 @@ from gpt_trader.adapters.http_policy import (
     Unrepeatable,
     checked_span,
     group_bars,
-    period_start,
     polite_curl_session,
     retry_after,
-    running_period,
     unfinished_note,
+    whole_periods,
     within,
 )
-from gpt_trader.errors import BadRange, GptTraderError, RateLimited, SourceUnavailable, SymbolNotFound
+from gpt_trader.errors import (
+    BadData,
+    BadRange,
+    GptTraderError,
+    RateLimited,
+    SourceUnavailable,
+    SymbolNotFound,
+)
 from gpt_trader.sources import SERIES_COLUMNS, BarRequest, Series
 
 if TYPE_CHECKING:
@@ -45,7 +51,9 @@ FIRST_DAY = np.datetime64("1927-12-01")
 INTRADAY_SPAN = {"1m": 7 * DAY, "5m": 59 * DAY, "15m": 59 * DAY, "30m": 59 * DAY, "1h": 729 * DAY}
 """How far back a request without a start goes; Yahoo keeps no more (1m: 30 days, 7 to a request)."""
 CHART = "/v8/finance/chart/"
-PRICES = ("Open", "High", "Low", "Close")
+PRICES, REST = ("Open", "High", "Low", "Close"), ("Adj Close", "Volume")
+Event = tuple[int, float, float]
+"""Epoch seconds of the session's open, new shares per old, cash per share on today's basis."""
 
 # yfinance is one object per process, with one session and module-wide settings: one fetch at a time.
 _YFINANCE = threading.RLock()
@@ -59,14 +67,15 @@ class _NoBarsError(Exception):
 class _Chart:
     """One answer: `frame` with time (naive UTC), session (its date), OHLCV and adjusted close.
 
-    Rows without prices are in `gaps` (G,) instead; `unfinished` is the session still open, left out.
+    Rows without prices are in `gaps` (G,) instead; `unfinished` is the session still open, left out;
+    `remarks` are what a user should know of the whole answer.
     """
 
     frame: pd.DataFrame
     actions: Actions
     gaps: Times
     unfinished: np.datetime64 | None = None
-    capital_gains: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 class YahooSource:
@@ -119,19 +128,16 @@ class YahooSource:
         start, end = span
         today = self.policy.now().astype("datetime64[D]")
         first = FIRST_DAY if start is None else start.astype("datetime64[D]") - LOOK_BACK
-        last = today
+        last = today + DAY  # east of Greenwich tomorrow has begun
         if request.adjustment != "raw" and end is not None:
             beyond = {"1w": 6, "1mo": 30}.get(request.timeframe, 0)
-            last = min(today, end.astype("datetime64[D]") + beyond * DAY)
+            last = min(last, end.astype("datetime64[D]") + beyond * DAY)
         chart = reader.daily(first, last)
         frame = _adjusted(chart, chart, request.adjustment)
         open_period = chart.unfinished
-        if request.timeframe != "1d" and not frame.empty:
+        if request.timeframe != "1d":
             session = chart.frame["session"].to_numpy("datetime64[D]")
-            frame = group_bars(frame, period_start(session, request.timeframe))
-            open_period = running_period(session, today, request.timeframe)
-            if open_period is not None:
-                frame = frame[frame["time"] < open_period]
+            frame, open_period = whole_periods(frame, session, today, request.timeframe)
         return _series(request, within(frame, *span), chart, open_period, span)
 
     def _intraday(self, request: BarRequest, reader: _Reader, span: Span) -> Series:
@@ -139,7 +145,7 @@ class YahooSource:
         now = self.policy.now().astype("datetime64[ns]")
         first = now - INTRADAY_SPAN[request.timeframe] if start is None else start
         width = np.timedelta64(INTRADAY_MINUTES[request.timeframe], "m")
-        days = reader.daily(first.astype("datetime64[D]") - LOOK_BACK, now.astype("datetime64[D]"))
+        days = reader.daily(first.astype("datetime64[D]") - LOOK_BACK, now.astype("datetime64[D]") + DAY)
         chart = reader.intraday(request.timeframe, first, now if end is None else min(end + width, now))
         frame = _adjusted(chart, days, request.adjustment)
         times = frame["time"].to_numpy("datetime64[ns]")
@@ -156,15 +162,13 @@ class _Reader:
 
     def __init__(self, yfinance: Any, session: Any, judge: _Judge, policy: RetryPolicy) -> None:
         self._yfinance, self._judge, self._policy = yfinance, judge, policy
-        self._ticker = yfinance.Ticker(judge.symbol, session=session)
-        self._answered = False
+        self._session, self._answered = session, False
+        self._ticker: Any = None
 
     def daily(self, first: np.datetime64, last: np.datetime64) -> _Chart:
         """Daily bars and actions of the sessions `first` to `last`, both inclusive, without one still open."""
         table = self._history(interval="1d", start=str(first), end=str(last + DAY))
-        if table is None:
-            return _chart(None, True)
-        chart = _chart(table, True, self._judge.events)
+        chart = _chart(table, True, self._judge.events, self._judge.remarks)
         trading, closes = self.session()
         frame = chart.frame
         if frame.empty or closes is None or self._policy.now() >= closes:
@@ -190,28 +194,26 @@ class _Reader:
         interval = {"30m": "15m"}.get(timeframe, timeframe)
         after = last + np.timedelta64(1, "s")
         step = INTRADAY_SPAN["1m"] if timeframe == "1m" else after - first + DAY
-        tables = []
-        for begin in np.arange(first, after, step):
-            until = min(begin + step, after)
-            table = self._history(interval=interval, start=_moment(begin), end=_moment(until))
-            if table is not None:
-                tables.append(table)
-        if not tables:
-            return _chart(None, False)
-        table = pd.concat(tables)
+        pieces = [
+            (_moment(begin), _moment(min(begin + step, after))) for begin in np.arange(first, after, step)
+        ]
+        tables = [self._history(interval=interval, start=begin, end=end) for begin, end in pieces]
+        table = pd.concat([table for table in tables if len(table)] or [_no_rows()])
         return _chart(table[~table.index.duplicated()], False)
 
-    def _history(self, **options: Any) -> pd.DataFrame | None:
-        """yfinance's table with null rows kept, or None when Yahoo has no bars in the span."""
+    def _history(self, **options: Any) -> pd.DataFrame:
+        """yfinance's table with null rows kept, empty when Yahoo has no bars in the span."""
         symbol = self._judge.symbol
         try:
+            if self._ticker is None:
+                self._ticker = self._yfinance.Ticker(symbol, session=self._session)
             table: pd.DataFrame = self._ticker.history(
                 auto_adjust=False, actions=True, keepna=True, timeout=self._policy.timeout, **options
             )
         except GptTraderError:
             raise
         except _NoBarsError:
-            return None
+            return _no_rows()
         except OutOfTimeError as error:
             raise SourceUnavailable(f"Yahoo, {symbol}: {error}; try again later") from None
         except self._yfinance.exceptions.YFRateLimitError:
@@ -220,7 +222,7 @@ class _Reader:
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise SourceUnavailable(f"Yahoo's answer for {symbol} could not be read: {what}") from error
         self._answered = True
-        return table if len(table) else None
+        return table if len(table) else _no_rows()
 
 
 def yahoo_symbol(symbol: str) -> str:
@@ -239,17 +241,22 @@ class _Judge:
     def begin(self, symbol: str) -> None:
         """From now on the answers are about `symbol`."""
         self.symbol, self._refused = symbol, False
-        self.events: dict[str, Any] = {}
+        self.events: list[Event] = []
+        self.remarks: tuple[str, ...] = ()
 
     def __call__(self, answer: Any, params: Mapping[str, Any]) -> None:
         """Raises what an answer means that is no chart."""
         if answer.status_code in (401, 403) and not self._refused:
             self._refused = True  # yfinance renews its cookie and crumb, then asks once more
             return
-        self.events = self._events_of(answer, "period1" in params)
+        result = self._result(answer, "period1" in params)
+        try:
+            self.events, self.remarks = _events(result, self._policy.wall_clock())
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+            raise SourceUnavailable(f"Yahoo sent an unreadable event of {self.symbol} ({error})") from None
         self._refused = False
 
-    def _events_of(self, answer: Any, spanned: bool) -> dict[str, Any]:
+    def _result(self, answer: Any, spanned: bool) -> dict[str, Any]:
         status, symbol = answer.status_code, self.symbol
         if status == 429:
             wait = retry_after(answer.headers, self._policy.wall_clock)
@@ -259,8 +266,8 @@ class _Judge:
             raise Unrepeatable(f"Yahoo refuses to serve {symbol} (HTTP {status}); try again later")
         try:
             chart = json.loads(answer.content)["chart"]
-            error, result = chart.get("error") or {}, (chart.get("result") or [{}])[0]
-            reason, events = str(error.get("description", "")), dict(result.get("events") or {})
+            error, result = chart.get("error") or {}, dict((chart.get("result") or [{}])[0])
+            reason = str(error.get("description", ""))
         except (ValueError, TypeError, KeyError, AttributeError):
             kind = answer.headers.get("content-type", "no type")
             raise SourceUnavailable(
@@ -268,15 +275,33 @@ class _Judge:
             ) from None
         if status >= 500:
             raise SourceUnavailable(f"Yahoo failed for {symbol} (HTTP {status}: {reason or 'no reason'})")
-        if "doesn't exist" in reason or (spanned and result and not error and not result.get("timestamp")):
+        if "Data doesn't exist" in reason or (
+            spanned and result and not error and not result.get("timestamp")
+        ):
             raise _NoBarsError
         if "must be within" in reason or "granularity" in reason:
             raise BadRange(f"Yahoo, {symbol}: {reason} Ask for a later start or a longer timeframe.")
         if status == 404 or error.get("code") == "Not Found":
             raise SymbolNotFound(f"Yahoo knows no symbol {symbol!r} ({reason}); check its spelling")
         if error or not result:
-            raise SourceUnavailable(f"Yahoo refused {symbol} (HTTP {status}: {reason or 'an empty answer'})")
-        return events
+            refusal = Unrepeatable if status >= 400 else SourceUnavailable
+            raise refusal(f"Yahoo refused {symbol} (HTTP {status}: {reason or 'an empty answer'})")
+        return result
+
+
+def _events(result: dict[str, Any], now: float) -> tuple[list[Event], tuple[str, ...]]:
+    """The splits and dividends of a chart that have come into force by `now`, in order, and remarks on them."""
+    kinds = {
+        kind: list(entries.values()) for kind, entries in (result.get("events") or {}).items() if entries
+    }
+    rows = [(item["date"], item["numerator"] / item["denominator"], 0.0) for item in kinds.get("splits", [])]
+    rows += [(item["date"], 1.0, float(item["amount"])) for item in kinds.get("dividends", [])]
+    currency = (result.get("meta") or {}).get("currency")
+    others = {item.get("currency") for item in kinds.get("dividends", [])} - {None, "", currency}
+    remarks = [f"dividends in {other}, prices in {currency}: they are not converted" for other in others]
+    if kinds.get("capitalGains"):
+        remarks.append("capital gain distributions of this fund are not part of its dividends")
+    return sorted(row for row in rows if row[0] <= now and 0 < row[1] < np.inf), tuple(remarks)
 
 
 @contextmanager
@@ -295,50 +320,37 @@ def _quiet_yfinance() -> Iterator[Any]:
         log.disabled, debug.hide_exceptions = before
 
 
-def _chart(table: pd.DataFrame | None, daily: bool, events: dict[str, Any] | None = None) -> _Chart:
-    """A `_Chart` of yfinance's table (None: of nothing) and of Yahoo's own events.
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=[*PRICES, *REST], index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
+
+
+def _chart(
+    table: pd.DataFrame, daily: bool, events: Sequence[Event] = (), remarks: tuple[str, ...] = ()
+) -> _Chart:
+    """A `_Chart` of yfinance's table and of Yahoo's own events.
 
     The events are not taken from the table: yfinance puts one on a day without a row onto the row BEFORE it.
     """
     import pandas as pd
 
-    if table is None:
-        table = pd.DataFrame({name: [] for name in (*PRICES, "Adj Close", "Volume")}, dtype=float)
-        table.index = pd.DatetimeIndex([], tz="UTC")
     local = pd.DatetimeIndex(table.index)
-    session = local.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
-    stamps = session if daily else local.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]")
-    numbers: dict[str, Any] = {
-        name: table[name].to_numpy(np.float64) for name in (*PRICES, "Adj Close", "Volume")
-    }
+    session = _dates(local)
+    stamps = session if daily else local.tz_convert("UTC").tz_localize(None).to_numpy()
+    numbers: dict[str, Any] = {name: table[name].to_numpy(np.float64) for name in (*PRICES, *REST)}
     priced = np.isfinite([numbers[name] for name in PRICES]).all(axis=0)
-    times: dict[str, Any] = {
-        "time": stamps.astype("datetime64[ns]"),
-        "session": session.astype("datetime64[s]"),
-    }
-    frame = pd.DataFrame({name: values[priced] for name, values in (times | numbers).items()})
-    events = events or {}
-    gaps = times["time"][~priced]
-    return _Chart(frame, _actions(events, local.tz), gaps, capital_gains=bool(events.get("capitalGains")))
+    numbers |= {"time": stamps.astype("datetime64[ns]"), "session": session.astype("datetime64[s]")}
+    frame = pd.DataFrame({name: values[priced] for name, values in numbers.items()})
+    moments = pd.to_datetime([event[0] for event in events], unit="s", utc=True).tz_convert(local.tz)
+    split, dividend = (np.array([event[i] for event in events], np.float64) for i in (1, 2))
+    return _Chart(frame, Actions(_dates(moments), split, dividend), numbers["time"][~priced], None, remarks)
 
 
-def _actions(events: dict[str, Any], zone: Any) -> Actions:
-    """Yahoo's `events`, whose keys are epoch seconds at the session's open, on the exchange's dates."""
-    import pandas as pd
-
-    rows = [(item["date"], item["numerator"] / item["denominator"], 0.0) for item in _items(events, "splits")]
-    rows += [(item["date"], 1.0, item["amount"]) for item in _items(events, "dividends")]
-    rows.sort()
-    moments = pd.to_datetime([row[0] for row in rows], unit="s", utc=True).tz_convert(zone).tz_localize(None)
-    return Actions(
-        moments.to_numpy("datetime64[ns]").astype("datetime64[D]"),
-        np.array([row[1] for row in rows], np.float64),
-        np.array([row[2] for row in rows], np.float64),
-    )
-
-
-def _items(events: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return list((events.get(kind) or {}).values())
+def _dates(local: pd.DatetimeIndex) -> Times:
+    """(T,) the calendar dates of zoned moments, in their own zone."""
+    dates: Times = local.tz_localize(None).to_numpy("datetime64[ns]").astype("datetime64[D]")
+    return dates
 
 
 def _adjusted(chart: _Chart, days: _Chart, adjustment: str) -> pd.DataFrame:
@@ -357,6 +369,9 @@ def _adjusted(chart: _Chart, days: _Chart, adjustment: str) -> pd.DataFrame:
     if adjustment == "all":
         row = np.searchsorted(days.frame["session"].to_numpy("datetime64[D]"), session)
         ratio = np.append((days.frame["Adj Close"] / days.frame["Close"]).to_numpy(np.float64), 1.0)
+        if not (ratio[row] > 0).all():
+            day = session[~(ratio[row] > 0)][0]
+            raise BadData(f"{day}: Yahoo sends no adjusted close for this day; ask for raw or split prices")
         values.update({name.lower(): values[name.lower()] * ratio[row] for name in PRICES})
         dividend = np.zeros(session.size)
     values |= {"split": split if adjustment == "raw" else np.ones(session.size), "dividend": dividend}
@@ -378,20 +393,17 @@ def _moment(time: np.datetime64) -> Any:
 def _series(
     request: BarRequest, frame: pd.DataFrame, chart: _Chart, unfinished: np.datetime64 | None, span: Span
 ) -> Series:
-    start, end = span
-    notes = []
-    inside = np.ones(chart.gaps.size, bool)
-    inside &= True if start is None else chart.gaps >= start
-    inside &= True if end is None else chart.gaps <= end
-    if inside.any():
-        days = np.unique(chart.gaps[inside].astype("datetime64[D]"))
-        more = f" and {days.size - 5} more days" if days.size > 5 else ""
-        listed = ", ".join(str(day) for day in days[:5])
-        notes.append(f"{int(inside.sum())} rows without prices left out: {listed}{more}")
+    import pandas as pd
+
+    notes, end = [], span[1]
+    gaps = within(pd.DataFrame({"time": chart.gaps}), *span)["time"]
+    if len(gaps):
+        days = [str(day.date()) for day in gaps.dt.normalize().unique()]
+        more = f" and {len(days) - 5} more days" if len(days) > 5 else ""
+        notes.append(f"{len(gaps)} rows without prices left out: {', '.join(days[:5])}{more}")
     if unfinished is not None and (end is None or unfinished <= end):
         notes.append(unfinished_note(unfinished))
-    if chart.capital_gains:
-        notes.append("capital gain distributions of this fund are not part of its dividends")
+    notes += chart.remarks
     if frame.empty:
         notes.append(f"Yahoo has no {request.timeframe} bars of {request.symbol} in the span asked for")
     return Series(request, frame, YahooSource.name, request.adjustment, notes=tuple(notes))

@@ -19,6 +19,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.jit import compiled
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.records import BAD_TARGET, DONE, LOG_FULL, Book, Market
 from gpt_trader.engine.submitting import submit
@@ -51,7 +52,7 @@ def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
     return one if getattr(answer, "instance_class", None) is OrderRequest else many
 
 
-@numba.njit(cache=True, error_model="numpy")
+@compiled
 def fill_held(b: Any, t: int, factor: Any, weight: Any, quantity: Any, entry: Any, peak: Any, age: Any) -> None:
     """The strategy's view of its positions at the close of bar t, on the continuous basis."""
     equity = b.account[0].equity

@@ -21,19 +21,21 @@ def compute_features(strategy: Strategy, bars: Bars) -> dict[str, NDArray[Any]]:
 
     Raises StrategyError when `features` raises, returns no mapping, or an array of another length.
     """
-    name = strategy_name(type(strategy))
     try:
         found = strategy.features(bars)
     except GptTraderError:
         raise
     except Exception as error:
+        name = strategy_name(type(strategy))
         raise StrategyError(f"{name}.features raised {type(error).__name__}: {error}") from error
     if not isinstance(found, Mapping):
+        name = strategy_name(type(strategy))
         raise StrategyError(f"{name}.features returned {type(found).__name__}; return a dict of arrays")
-    return {key: _checked_feature(name, key, value, bars) for key, value in found.items()}
+    return {key: _checked_feature(strategy, key, value, bars) for key, value in found.items()}
 
 
-def _checked_feature(name: str, key: str, value: Any, bars: Bars) -> NDArray[Any]:
+def _checked_feature(strategy: Strategy, key: str, value: Any, bars: Bars) -> NDArray[Any]:
+    name = type(strategy).__name__
     if key in RESERVED:
         raise StrategyError(f"{name}.features: {key!r} is a market field; choose another name")
     array = np.asarray(value)
@@ -80,7 +82,7 @@ def _call(strategy: Strategy, what: str, function: Any, *arguments: Any) -> Any:
 
 def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> Floats:
     """`answer` as a float64 C array of `shape`. Raises StrategyError for another shape or type, or an infinite weight."""
-    name = strategy_name(type(strategy))
+    name = type(strategy).__name__
     try:
         array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):

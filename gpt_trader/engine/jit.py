@@ -1,8 +1,12 @@
-"""The one compiler setting of every kernel: cached on disk, IEEE arithmetic, NumPy's division."""
+"""The one compiler setting of every kernel: cached on disk, IEEE arithmetic, NumPy's division, no reference counts."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -10,13 +14,43 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+@cache
+def kernel_folder() -> Path:
+    """Where the machine code of this very engine lies: a folder named by the hash of the engine's sources.
+
+    numba notices a changed file, but not a changed function that another file compiled into its own code. One folder per state of
+    the sources cannot serve stale code. It lies beside the sources, or in the user's cache when those are read-only;
+    NUMBA_CACHE_DIR moves it.
+    """
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    here = Path(__file__).parent
+    if "NUMBA_CACHE_DIR" in os.environ:
+        home = Path(os.environ["NUMBA_CACHE_DIR"])
+    elif os.access(here, os.W_OK):
+        home = here / "__pycache__"
+    else:
+        home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gpt-trader"
+    return home / f"kernels-{digest.hexdigest()[:16]}"
+
+
+def compiled(function: Function, **options: Any) -> Function:
+    """`numba.njit` of `function` with its cache in `kernel_folder`."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(kernel_folder())
+    try:
+        made: Function = numba.njit(cache=True, error_model="numpy", **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return made
+
+
 def kernel(function: Function) -> Function:
-    """Compile `function` with numba on first call; the machine code is kept in the package's cache folder."""
-    compiled: Function = numba.njit(cache=True, error_model="numpy", _nrt=False)(function)
-    return compiled
+    """Compile `function` on first call. It may not allocate: without reference counts its calls are cheap."""
+    return compiled(function, _nrt=False)
 
 
 def inlined(function: Function) -> Function:
     """A kernel on the path of every bar, or with one caller: LLVM compiles it into its caller, so no argument is copied."""
-    compiled: Function = numba.njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
-    return compiled
+    return compiled(function, _nrt=False, forceinline=True)

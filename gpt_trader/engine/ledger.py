@@ -343,7 +343,6 @@ def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
 @kernel
 def after_exit(b: Book, n: int, side: float) -> None:
     """A declared exit closed the position of symbol n: cancel its orders, forget its target, lock its side."""
-    s = b.symbols[n]
     cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)
     forget_target(b, n, side)
 

@@ -11,7 +11,6 @@ from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
-    BAD_TARGET,
     CASH,
     DONE,
     EQUITY,
@@ -55,9 +54,22 @@ def before_decision(m: Market, b: Book, t: int) -> None:
     monitor(m, b, t)
 
 
+@kernel
+def unchanged_rows(close: np.ndarray, targets: np.ndarray, out: np.ndarray) -> None:
+    """`out[t]` = 1 where every symbol's target equals that of the bar before, NaN equal to NaN, missing bars counting as NaN."""
+    out[0] = 0
+    for t in range(1, targets.shape[0]):
+        same = True
+        for n in range(targets.shape[1]):
+            now = targets[t, n] if close[t, n] == close[t, n] else np.nan
+            before = targets[t - 1, n] if close[t - 1, n] == close[t - 1, n] else np.nan
+            same = same and (now == before or (now != now and before != before))
+        out[t] = same
+
+
 @inlined
 def may_be_quiet(b: Book) -> bool:
-    """True while a bar can only change marks: no live order, exit, limit, short or unfinished target, weights by signal."""
+    """True while bars with unchanged targets can only change marks: no live order, exit, limit, short or unfinished target."""
     account = b.account[0]
     r = b.rules[0]
     if account.working > 0 or account.dirty != 0 or r.exits_on > 0.0 or r.risk_on > 0.0:
@@ -65,74 +77,96 @@ def may_be_quiet(b: Book) -> bool:
     if r.rebalance_bar > 0.0 or r.cadence > 0.0:
         return False
     for n in range(b.symbols.shape[0]):
-        if b.symbols[n].qty < 0.0:
+        s = b.symbols[n]
+        if s.qty < 0.0 or (s.prev == s.prev and s.asked != s.prev):
             return False
     return True
 
 
 @inlined
-def quiet_stretch(m: Market, b: Book, targets: np.ndarray, start: int, stop: int) -> int:
-    """Mark the bars from `start` on in which nothing but prices changes; returns the first bar that needs every step.
-
-    The shortcut of the loop, not another engine: a bar qualifies only if every step would find nothing to do, and what is done here is
-    `mark_to_market` without its branches (tests/unit/test_engine_quiet.py runs both and compares the bits).
-    """
-    if not may_be_quiet(b):
-        return start
-    symbols = b.symbols.shape[0]
-    account = b.account[0]
-    cash = account.cash
+def hold_through(m: Market, b: Book, n: int, start: int, stop: int) -> None:
+    """Add the value of one position to the net exposure of bars start..stop-1 and move its mark, age and peak."""
+    s = b.symbols[n]
+    quantity, mark, peak, bars = s.qty, s.mark, s.peak, 0
     for t in range(start, stop):
-        if m.flags[t] & EVENT != 0:
+        close = m.panel[CLOSE, t, n]
+        if close == close:
+            mark = close
+            bars += 1
+            peak = max(peak, close)
+        b.track[NET, t] += quantity * mark
+    s.mark = mark
+    s.peak = peak
+    s.age += bars
+
+
+@inlined
+def lowest_equity_bar(m: Market, b: Book, cash: float, start: int, stop: int) -> int:
+    """The first bar of start..stop-1 whose marks would ruin the account, else `stop`: nothing is changed."""
+    net = 0.0
+    for n in range(b.symbols.shape[0]):
+        net += abs(b.symbols[n].qty)
+    if cash > 0.0 or net == 0.0:
+        return stop
+    for t in range(start, stop):
+        value = cash
+        for n in range(b.symbols.shape[0]):
+            close = m.panel[CLOSE, t, n]
+            if b.symbols[n].qty != 0.0 and close == close:
+                value += b.symbols[n].qty * close
+        if value <= 0.0:
             return t
-        for n in range(symbols):
-            s = b.symbols[n]
-            w = targets[t, n]
-            if np.isnan(w):
-                if not np.isnan(s.prev):
-                    return t
-            elif w != s.prev or w != s.asked or np.isnan(m.panel[CLOSE, t, n]):
-                return t
-        net = 0.0
-        for n in range(symbols):
-            s = b.symbols[n]
-            if s.qty != 0.0:
-                close = m.panel[CLOSE, t, n]
-                net += s.qty * (s.mark if np.isnan(close) else close)
-        if cash + net <= 0.0:
-            return t
-        for n in range(symbols):
-            s = b.symbols[n]
-            if not np.isnan(targets[t, n]):
-                s.streak += 1
-            if s.qty != 0.0:
-                close = m.panel[CLOSE, t, n]
-                if not np.isnan(close):
-                    s.mark = close
-                    s.age += 1
-                    s.peak = max(s.peak, close)
-        account.gross = net
-        account.equity = cash + net
-        b.track[EQUITY, t] = cash + net
-        b.track[CASH, t] = cash
-        b.track[GROSS, t] = net
-        b.track[NET, t] = net
     return stop
 
 
+@inlined
+def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: int) -> int:
+    """Mark the bars from `start` on in which nothing but prices changes; returns the first bar that needs every step.
+
+    The shortcut of the loop, not another engine: a bar qualifies only if every step would find nothing to do, and what is done
+    here is `mark_to_market` symbol by symbol (tests/unit/test_engine_quiet.py runs both ways and compares the bits).
+    """
+    if start >= stop or unchanged[start] == 0 or not may_be_quiet(b):
+        return start
+    end = start
+    while end < stop and unchanged[end] != 0 and m.flags[end] & EVENT == 0:
+        end += 1
+    account = b.account[0]
+    cash = account.cash
+    end = lowest_equity_bar(m, b, cash, start, end)
+    if end == start:
+        return start
+    for t in range(start, end):
+        b.track[NET, t] = 0.0
+    for n in range(b.symbols.shape[0]):
+        if b.symbols[n].qty != 0.0:
+            hold_through(m, b, n, start, end)
+        if b.symbols[n].prev == b.symbols[n].prev:
+            b.symbols[n].streak += end - start
+    for t in range(start, end):
+        b.track[GROSS, t] = b.track[NET, t]
+        b.track[CASH, t] = cash
+        b.track[EQUITY, t] = cash + b.track[NET, t]
+    account.gross = b.track[NET, end - 1]
+    account.equity = b.track[EQUITY, end - 1]
+    return end
+
+
 @kernel
-def run_targets(m: Market, b: Book, targets: np.ndarray, start: int, stop: int) -> tuple[int, int]:
-    """Run bars start..stop-1 on known targets (T, N). Returns (bar it stopped at, DONE | LOG_FULL | BAD_TARGET)."""
+def run_targets(
+    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, start: int, stop: int
+) -> tuple[int, int]:
+    """Run bars start..stop-1 on known finite targets (T, N); `unchanged` (T,) as `unchanged_rows` gives it.
+
+    Returns (bar it stopped at, DONE | LOG_FULL).
+    """
     t = start
     while t < stop:
         if not room_in_logs(b):
             return t, LOG_FULL
-        for n in range(targets.shape[1]):
-            if np.isinf(targets[t, n]):
-                return t, BAD_TARGET
         before_decision(m, b, t)
         allocate(m, b, targets[t], t)
-        t = quiet_stretch(m, b, targets, t + 1, stop)
+        t = quiet_stretch(m, b, unchanged, t + 1, stop)
     return stop, DONE
 
 

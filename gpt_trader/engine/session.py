@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.bars import Bars
+from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.engine import deciding
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.compiling import compile_driver, fill_held, refuse_driver
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow
-from gpt_trader.engine.loop import before_decision, room_in_logs, run_quiet, run_targets
+from gpt_trader.engine.loop import before_decision, room_in_logs, run_targets, unchanged_rows
 from gpt_trader.engine.records import BAD_TARGET, LOG_FULL, Book, Market
 from gpt_trader.engine.setup import UNUSED, Settings, build_market, empty_book, grown, rules_record
 from gpt_trader.engine.submitting import next_busy, submit
@@ -58,7 +58,7 @@ def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | Non
     factor = UNUSED if seen is bars else bars.split_factor
     chosen = mode or _choose(strategy, bars)
     if chosen == ARRAY:
-        book = run_array(strategy, market, book, deciding.decide_all(strategy, seen, features))
+        book = run_array(market, book, deciding.decide_all(strategy, seen, features))
     elif chosen == COMPILED:
         done = _run_compiled(strategy, market, book, columns, factor, required=mode is not None)
         if done is None:
@@ -81,14 +81,14 @@ def _choose(strategy: Strategy, bars: Bars) -> str:
     return ARRAY
 
 
-def run_array(strategy: Strategy, market: Market, book: Book, targets: NDArray[np.float64]) -> Book:
-    """All targets are known: one call of the kernel, more when the logs had to grow."""
-    at, code = run_targets(market, book, targets, 0, targets.shape[0])
+def run_array(market: Market, book: Book, targets: NDArray[np.float64]) -> Book:
+    """All targets (T, N) are known and finite: one call of the kernel, more when the logs had to grow."""
+    unchanged = np.empty(targets.shape[0], np.int8)
+    unchanged_rows(market.panel[CLOSE], targets, unchanged)
+    at, code = run_targets(market, book, targets, unchanged, 0, targets.shape[0])
     while code == LOG_FULL:
         book = grown(book)
-        at, code = run_targets(market, book, targets, at, targets.shape[0])
-    if code == BAD_TARGET:
-        raise StrategyError(f"{strategy_name(type(strategy))}.decide returned an infinite weight at bar {at}")
+        at, code = run_targets(market, book, targets, unchanged, at, targets.shape[0])
     return book
 
 
@@ -217,12 +217,3 @@ def submit_answer(market: Market, live: LiveHeld, t: int, factor: Any, answer: A
     for request in requests:
         live.make_room()
         submit(market, live.book, t, factor, request)
-
-
-def advance_quiet(market: Market, book: Book, start: int, stop: int) -> Book:
-    """Steps 0 to 3 of bars start..stop-1, growing the logs as needed."""
-    at, code = run_quiet(market, book, start, stop)
-    while code == LOG_FULL:
-        book = grown(book)
-        at, code = run_quiet(market, book, at, stop)
-    return book

@@ -28,6 +28,7 @@ from gpt_trader.engine.records import (
     Book,
     Market,
 )  # fmt: skip
+from gpt_trader.engine.resetting import clear_book
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.instruments import Instrument
@@ -198,23 +199,8 @@ def empty_book(bars_count: int, symbols: int, rules: NDArray[Any], capital: floa
         np.empty((4, bars_count)), np.empty(orders, ORDER), np.empty(orders, FILL),
         np.empty(orders, TRADE), np.empty(orders, DECISION),
     )  # fmt: skip
-    reset_book(book, capital)
+    clear_book(book, capital)
     return book
-
-
-def reset_book(book: Book, capital: float) -> None:
-    """Back to the first bar: all cash, no positions, empty logs."""
-    account, symbols = book.account, book.symbols
-    account[:] = np.zeros((), ACCOUNT)
-    symbols[:] = np.zeros((), SYMBOL)
-    for name in ("cash", "equity", "capital", "peak_equity", "last_equity"):
-        account[name] = capital
-    account["dirty"] = 1
-    for name in ("prev", "asked", "entry", "peak", "atr_stop", "mark"):
-        symbols[name] = np.nan
-    symbols["mark"] = 0.0
-    for name in ("target_order", "used_bar", "last_exit", "opened"):
-        symbols[name] = -1
 
 
 def grown(book: Book) -> Book:

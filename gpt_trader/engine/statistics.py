@@ -337,19 +337,24 @@ def rolling_statistics(
 
 
 @kernel
-def count_sessions(time: Integers, counts: Integers) -> tuple[int, int]:
-    """Bars of each UTC calendar day into `counts` (T long); returns the number of days and of Saturdays among them."""
-    days = saturdays = 0
+def count_sessions(time: Integers, counts: Integers) -> tuple[int, int, int]:
+    """Bars of each UTC calendar day into `counts` (T long); returns the number of days and the bars on Saturdays and on
+    Sundays."""
+    days = 0
     midnight = np.int64(0)
+    weekend = np.int64(0)
+    saturday = sunday = 0
     for moment in time:
         if days == 0 or moment >= midnight:
             day = moment // NANOSECONDS_PER_DAY
             midnight = (day + 1) * NANOSECONDS_PER_DAY
+            weekend = (day + 5) % 7  # 1970-01-01 was a Thursday; 0 = Saturday, 1 = Sunday
             counts[days] = 0
             days += 1
-            saturdays += (day + 4) % 7 == 6  # 1970-01-01 was a Thursday; 0 = Sunday
         counts[days - 1] += 1
-    return days, saturdays
+        saturday += weekend == 0
+        sunday += weekend == 1
+    return days, saturday, sunday
 
 
 _CURVE = types.Array(types.float64, 1, "C", readonly=True)

@@ -81,6 +81,8 @@ def pack(indicator: str, **arrays: Array) -> Rows:
 
 def period(indicator: str, name: str, value: int, least: int = 1) -> int:
     """`value` as a number of bars. Raises BadParameter unless it is a whole number of at least `least`."""
+    if type(value) is int and least <= value <= LONGEST:
+        return value
     try:
         whole = least - 1 if isinstance(value, bool | np.bool_) else index(value)
     except TypeError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpt_trader import indicators as ta
 from gpt_trader.bars import Bars
@@ -22,17 +23,23 @@ class Momentum(Strategy):
     threshold: float = param(0.0, low=-1.0, high=10.0, doc="return below which nothing is held")
 
     def features(self, bars: Bars) -> Features:
-        """The return over the look-back, and a mark on the first bar of each month."""
+        """`weight`: 1/k for each of the k chosen ones on the first bar of each month, NaN (leave it) on all others."""
         months = bars.time.astype("datetime64[M]").astype(np.int64)
-        return {
-            "momentum": ta.roc(bars.close, self.lookback),
-            "rebalance": np.concatenate(([True], months[1:] != months[:-1])),
-        }
+        rows = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
+        weight = np.full((bars.T, bars.N), np.nan)
+        weight[rows] = self.chosen_weights(ta.roc(bars.close, self.lookback)[rows])
+        return {"weight": weight}
+
+    def chosen_weights(self, strength: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Equal weights (R, N) of the `top` strongest above the threshold; ties go to the earlier symbol."""
+        strength = np.where(strength > self.threshold, strength, -np.inf)
+        order = np.argsort(-strength, axis=1, kind="stable")[:, : self.top]
+        chosen = np.zeros(strength.shape)
+        np.put_along_axis(chosen, order, 1.0, axis=1)
+        chosen *= strength > -np.inf
+        weights: NDArray[np.float64] = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
+        return weights
 
     def decide(self, now: Any) -> Weights:
-        """1/k for each of the k chosen ones on a rebalancing bar, else leave it."""
-        strength = np.where(now.momentum > self.threshold, now.momentum, -np.inf)
-        rank = np.argsort(np.argsort(-strength, axis=-1, kind="stable"), axis=-1, kind="stable")
-        chosen = (rank < self.top) & (strength > -np.inf)
-        count = np.maximum(chosen.sum(axis=-1, keepdims=True), 1)
-        return np.where(now.rebalance, chosen / count, np.nan)
+        """The month's weights."""
+        return now.weight

@@ -130,6 +130,33 @@ def failover(folder: Path) -> Iterator[SourceCase]:
     yield SourceCase(source, "IBM", "2004-12-31", "2005-03-31", before=("1999-01-04", "1999-06-30"))
 
 
+@contextmanager
+def yahoo(folder: Path) -> Iterator[SourceCase]:
+    from gpt_trader.adapters.yahoo import YahooSource
+    from tests.contract.wire.listings import invented
+    from tests.contract.wire.patience import policy_at
+    from tests.contract.wire.yahoo import serve_yahoo
+
+    with serve_yahoo(folder / "wire", {"ABC": invented()}, "2024-03-28") as wire:
+        source = YahooSource(folder / "yahoo", policy_at(wire.now.timestamp()))
+        yield SourceCase(source, "ABC", "2024-01-16", "2024-03-14", before=("2019-01-02", "2019-06-28"))
+
+
+@contextmanager
+def alpaca(folder: Path) -> Iterator[SourceCase]:
+    from pydantic import SecretStr
+
+    from gpt_trader.adapters.alpaca import AlpacaSource
+    from tests.contract.wire.alpaca import KEY_ID, SECRET_KEY, serve_alpaca
+    from tests.contract.wire.listings import invented
+    from tests.contract.wire.patience import policy_at
+
+    with serve_alpaca({"ABC": invented()}, "2024-03-28") as wire:
+        policy = policy_at(wire.now.timestamp())
+        source = AlpacaSource(SecretStr(KEY_ID), SecretStr(SECRET_KEY), policy=policy, url=wire.url)
+        yield SourceCase(source, "ABC", "2024-01-16", "2024-03-14", before=("2019-01-02", "2019-06-28"))
+
+
 FACTORIES = [
     pytest.param(demo, id="demo"),
     pytest.param(synthetic, id="synthetic"),
@@ -139,4 +166,6 @@ FACTORIES = [
     pytest.param(parquet_long, id="parquet-long"),
     pytest.param(cached, id="cached"),
     pytest.param(failover, id="failover"),
+    pytest.param(yahoo, id="yahoo"),
+    pytest.param(alpaca, id="alpaca"),
 ]

@@ -235,7 +235,7 @@ def test_minutes_are_those_of_regular_hours_with_the_half_day(serve: Serve) -> N
 
 def test_extended_hours_keep_every_minute(serve: Serve) -> None:
     listing = replace(lean("GOOG"), splits=(), dividends=())
-    _, source = serve(listing, today="2015-12-28", extended_hours=True)
+    _, source = serve(listing, today="2015-12-28", now="2015-12-29T02:00", extended_hours=True)
     frame = ask(source, "GOOG", "2015-12-23", None, timeframe="1m").frame
     assert listing.minutes is not None
     assert len(frame) == len(listing.minutes)

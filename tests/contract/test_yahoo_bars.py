@@ -16,7 +16,7 @@ import pytest
 
 from gpt_trader.adapters.yahoo import YahooSource, yahoo_symbol
 from gpt_trader.bars import Bars
-from gpt_trader.errors import BadRange
+from gpt_trader.errors import BadData, BadParameter, BadRange
 from gpt_trader.sources import BarRequest, Series
 from tests.contract.wire.listings import OHLC, Listing, invented, lean
 from tests.contract.wire.patience import policy_at
@@ -169,6 +169,40 @@ def test_a_part_of_a_price_row_missing_drops_the_row(serve: Serve) -> None:
     assert "2024-01-05" in series.notes[0]
 
 
+def test_a_split_announced_for_tomorrow_is_not_undone_today(serve: Serve) -> None:
+    listing = invented()
+    wire, source = serve(listing, today="2024-03-26")
+    epoch = int(pd.Timestamp("2024-03-27T13:30Z").timestamp())
+    wire.more_events = {"splits": {str(epoch): {"date": epoch, "numerator": 4, "denominator": 1}}}
+    frame = ask(source, "ABC", "2024-03-20", None).frame
+    assert wire.charts[-1].query["period2"] > str(epoch)
+    np.testing.assert_allclose(
+        frame["close"], rows(listing, "2024-03-20", "2024-03-26")["close"], rtol=RELATIVE
+    )
+
+
+def test_what_the_frame_cannot_say_is_noted(serve: Serve) -> None:
+    wire, source = serve(invented(), today="2024-03-28")
+    epoch = int(pd.Timestamp("2024-01-18T14:30Z").timestamp())
+    wire.more_events = {
+        "dividends": {str(epoch): {"date": epoch, "amount": 0.25, "currency": "GBP"}},
+        "capitalGains": {str(epoch): {"date": epoch, "amount": 1.0}},
+    }
+    series = ask(source, "ABC", "2024-01-02", "2024-01-31")
+    assert series.notes == (
+        "dividends in GBP, prices in USD: they are not converted",
+        "capital gain distributions of this fund are not part of its dividends",
+    )
+
+
+def test_a_close_without_an_adjusted_close_is_named_where_it_is_needed(serve: Serve) -> None:
+    wire, source = serve(invented(), today="2024-03-28")
+    wire.without_adjusted_close = ("2024-01-17",)
+    assert len(ask(source, "ABC", "2024-01-02", "2024-01-31").frame) == 21
+    with pytest.raises(BadData, match="2024-01-17: Yahoo sends no adjusted close"):
+        ask(source, "ABC", "2024-01-02", "2024-01-31", adjustment="all")
+
+
 def test_a_revision_is_seen_by_the_next_fetch(serve: Serve) -> None:
     def correct(daily: pd.DataFrame) -> None:
         daily.loc[5, ["close", "volume"]] = [99.99, 777_000]
@@ -213,12 +247,14 @@ def test_a_known_symbol_without_bars_in_the_span_is_empty_and_says_so(serve: Ser
             assert series.notes == ("Yahoo has no 1d bars of ABC in the span asked for",)
 
 
-def test_a_start_in_the_future_is_a_users_mistake(serve: Serve) -> None:
+def test_mistakes_are_found_before_anything_is_sent(serve: Serve) -> None:
     wire, source = serve(invented(), today="2024-03-28")
     with pytest.raises(BadRange, match="2024-12-02 lies in the future"):
         ask(source, "ABC", "2024-12-02", None)
     with pytest.raises(BadRange, match="lies after end"):
         ask(source, "ABC", "2024-03-02", "2024-03-01")
+    with pytest.raises(BadParameter, match="symbol is blank"):
+        ask(source, "  ", "2024-03-01", None)
     assert wire.asked == []
 
 
@@ -303,6 +339,24 @@ def test_hours_start_at_the_open(serve: Serve) -> None:
         *(f"12-23 {hour}:30" for hour in range(14, 21)),
         *(f"12-24 {hour}:30" for hour in range(14, 18)),
     ]
+
+
+def test_a_half_hour_asked_for_by_its_start_is_whole(serve: Serve) -> None:
+    _, source = serve(lean("GOOG"), today="2015-12-28")
+    whole = ask(source, "GOOG", "2015-12-23", "2015-12-23T23:59", timeframe="30m").frame
+    one = ask(source, "GOOG", "2015-12-23T15:30", "2015-12-23T15:30", timeframe="30m").frame
+    pd.testing.assert_frame_equal(one, whole.iloc[2:3].reset_index(drop=True))
+
+
+def test_the_last_hour_is_there_when_the_session_is_over(serve: Serve) -> None:
+    _, source = serve(lean("GOOG"), today="2015-12-28", now="2015-12-28T20:59")
+    assert (
+        str(ask(source, "GOOG", "2015-12-28", None, timeframe="1h").frame["time"].iloc[-1])[11:16] == "19:30"
+    )
+    _, source = serve(lean("GOOG"), today="2015-12-28", now="2015-12-28T21:00")
+    assert (
+        str(ask(source, "GOOG", "2015-12-28", None, timeframe="1h").frame["time"].iloc[-1])[11:16] == "20:30"
+    )
 
 
 def test_a_minute_still_being_traded_is_left_out(serve: Serve) -> None:

@@ -20,6 +20,8 @@ from tests.contract.wire.server import HTML, Drip, Fault, Hang, Reset, Status, T
 from tests.contract.wire.yahoo import CHART, YahooWire, chart_error, serve_yahoo
 
 LIMITED = Status(429, "Too Many Requests\r\n", "text/html")
+BAD_SPLIT = """{"chart": {"error": null, "result": [{"timestamp": [1], "events":
+    {"splits": {"1": {"date": 1, "numerator": 2, "denominator": 0}}}}]}}"""
 NOT_THERE = chart_error(404, "Not Found", "No data found, symbol may be delisted")
 
 
@@ -120,6 +122,7 @@ def test_a_server_error_is_tried_again(setting: Callable[..., Setting], status: 
         (Status(200, '{"chart": null}'), "no chart"),
         (Status(200, '{"chart": {"result": [null], "error": null}}'), "no chart"),
         (Status(200, '{"chart": {"result": null, "error": null}}'), "an empty answer"),
+        (Status(200, BAD_SPLIT), "unreadable event of ABC"),
         (Truncated(announced=False), "no chart"),
         (Truncated(announced=True), "Yahoo, ABC: no answer"),
         (Reset(), "Yahoo, ABC: no answer"),
@@ -241,6 +244,14 @@ def test_minutes_that_yahoo_no_longer_keeps_are_a_users_mistake(
         here.fetch(timeframe="1m")
     assert reason in str(caught.value)
     assert isinstance(caught.value, UserError)
+
+
+def test_another_refusal_hands_on_what_yahoo_says(setting: Callable[..., Setting]) -> None:
+    here = setting()
+    here.wire.always = chart_error(422, "Unprocessable Entity", "period1 is odd")
+    with pytest.raises(SourceUnavailable, match=r"refused ABC \(HTTP 422: period1 is odd\)"):
+        here.fetch()
+    assert here.waits.waited == []
 
 
 def test_bars_that_never_existed_are_an_empty_span(setting: Callable[..., Setting]) -> None:

@@ -232,12 +232,12 @@ class _Game:
 
     def _time_stop(self, t: int, p: Position) -> None:
         limit = min((declared.n for declared in self.exits if isinstance(declared, TimeStop)), default=None)
-        working = any(order.origin == "time_stop" for order in self.account.working(p.symbol))
-        if limit is not None and p.age >= limit and not working:
+        if limit is not None and p.age >= limit and not self.account.leaving(p.symbol):
             order = self.account.add(
                 Order(0, p.symbol, t, -p.quantity, Kind.MARKET, "time_stop", "time stop")
             )
             order.not_before = t + 1
+            p.base = p.acted = 0.0
 
     # -- step 3 -----------------------------------------------------------------------------------------------------
 

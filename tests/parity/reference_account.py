@@ -62,8 +62,8 @@ class Account:
         return None
 
     def leaving(self, symbol: int) -> bool:
-        """True while the rest of a triggered declared stop waits for volume."""
-        return any(order.origin == "exit" for order in self.working(symbol))
+        """True while a declared exit that has triggered waits for its fill."""
+        return any(order.origin in ("exit", "time_stop") for order in self.working(symbol))
 
     def cancel(self, order: Order, note: str, status: str = "cancelled") -> None:
         """End the order; a target order that leaves its symbol flat has not opened anything: base = acted = 0."""
@@ -101,14 +101,14 @@ class Account:
     def corporate_actions(
         self, t: int, p: Position, leaves: bool, split: float, dividend: float, days: float
     ) -> None:
-        """Delisting, borrow fee (before the split), split, dividend of one symbol at bar t."""
-        if leaves and not p.gone:
-            self._delist(t, p)
+        """Borrow fee since the previous row, delisting, split, dividend of one symbol at bar t."""
         if p.quantity < 0.0:
             fee = -p.quantity * p.mark * self.costs.borrow * days / 365.0
             self.cash -= fee
             assert p.trip is not None
             p.trip.costs += fee
+        if leaves and not p.gone:
+            self._delist(t, p)
         if split != 1.0:
             self._split(t, p, split)
         if p.quantity != 0.0 and dividend != 0.0:
@@ -145,7 +145,7 @@ class Account:
         p.peak /= ratio
         p.atr_stop /= ratio
         p.largest *= ratio
-        p.sold = [quantity * ratio for quantity in p.sold]
+        p.steps = [quantity * ratio for quantity in p.steps]
         restated = p.quantity * ratio
         whole = to_lot(restated, p.lot)
         remainder = restated - whole
@@ -183,14 +183,13 @@ class Account:
         equity, gross = self.equity(), self.gross()
         equity += p.quantity * (price - p.mark) if p.quantity else 0.0
         gross += abs(p.quantity) * (price - p.mark) if p.quantity else 0.0
-        linear, charged = order.linear, order.charged
+        linear, charged, paid = order.linear, order.charged, 0.0
         if closing > 0.0:
             after = linear + self._linear(closing, price)
             commission = max(after, self.costs.minimum) - charged
-            equity -= commission + closing * price * slip_rate
             gross -= closing * price
-            linear, charged = after, charged + commission
-        free = self.allocation.leverage * equity - gross
+            linear, charged, paid = after, charged + commission, commission + closing * price * slip_rate
+        free = self.allocation.leverage * equity - gross - paid
 
         def needs(quantity: float) -> float:
             commission = max(linear + self._linear(quantity, price), self.costs.minimum) - charged
@@ -288,7 +287,7 @@ class Account:
         if p.quantity == 0.0:
             p.trip = Trip(sign(signed), t)
             p.entry, p.peak, p.age, p.opened, p.inside = price, price, 0, t, inside
-            p.atr_stop, p.largest, p.sold = float("nan"), 0.0, []
+            p.atr_stop, p.largest, p.steps = float("nan"), 0.0, []
         else:
             held = abs(p.quantity)
             p.entry = (p.entry * held + price * quantity) / (held + quantity)

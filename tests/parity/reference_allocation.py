@@ -34,12 +34,11 @@ def allocate(account: Account, now: Now) -> None:
     before = [position.previous for position in account.positions]
     for position, target in zip(account.positions, targets, strict=True):
         _want(account, now, position, target)
-    if not now.units:
-        _seats(account, now)
+    _seats(account, now)
     accepted = _gross(account, now)
     equity = account.equity()
     for position, target, previous in zip(account.positions, targets, before, strict=True):
-        if now.row[position.symbol] is None or position.gone or account.leaving(position.symbol):
+        if now.row[position.symbol] is None or position.gone:
             continue
         if _acts(account, now, position, target, previous, accepted[position.symbol]):
             _order(account, now, position, accepted[position.symbol], equity)
@@ -133,7 +132,7 @@ def _acts(account: Account, now: Now, p: Position, target: float, previous: floa
     allocation = account.allocation
     if abs(accepted - p.acted) > TINY:
         return True
-    if isnan(target):
+    if isnan(target) or (accepted == 0.0 and p.acted == 0.0):
         return False
     renewed = isnan(previous) or allocation.cadence != "bar"
     return (renewed and allocation.sizing != "risk") or allocation.rebalance == "bar"
@@ -151,8 +150,6 @@ def _order(account: Account, now: Now, p: Position, accepted: float, equity: flo
     p.acted = accepted
     working = account.target_order(p.symbol)
     if working is not None:
-        if abs(delta - working.remaining) <= p.lot * LOT_TOLERANCE:
-            return
         account.cancel(working, "replaced")
     if abs(delta) > p.lot * LOT_TOLERANCE:
         order = account.add(Order(0, p.symbol, now.t, delta, Kind.MARKET, "target", "target"))

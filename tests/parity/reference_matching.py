@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf, isnan, nan
 
 from tests.parity.reference_account import Account
 from tests.parity.reference_types import (
@@ -64,7 +64,8 @@ def _at_the_open(account: Account, t: int, row: BarRow) -> None:
     for order in first + last:
         bar = row[order.symbol]
         assert bar is not None
-        if order.alive:
+        waits = account.leaving(order.symbol) and order.origin not in DECLARED
+        if order.alive and not waits:
             fill_order(account, t, order, bar.open, bar, slips=True, inside=False)
 
 
@@ -176,6 +177,7 @@ class _Inside:
         order.stop = level
         fill_order(self.account, self.t, order, price, self.bar, slips=True, inside=True)
         order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
+        p.base = p.acted = 0.0
 
     def _drop(self, order: Order) -> None:
         """A declared target is looked at anew in every bar; what did not fill is no working order."""
@@ -273,7 +275,7 @@ class _Inside:
                 for x, fraction in declared.steps:
                     steps.append((x, fraction, count))
                     count += 1
-        p.sold += [0.0] * (count - len(p.sold))
+        p.steps += [nan] * (count - len(p.steps))
         for x, fraction, index in sorted(steps, key=lambda step: step[0]):
             if p.quantity != 0.0:
                 self._target(x, fraction, index)
@@ -286,7 +288,9 @@ class _Inside:
             return
         wanted = abs(p.quantity)
         if index >= 0:
-            wanted = min(wanted, to_lot(fraction * p.largest, p.lot) - p.sold[index])
+            if isnan(p.steps[index]):
+                p.steps[index] = to_lot(fraction * p.largest, p.lot)
+            wanted = min(wanted, p.steps[index])
         if wanted <= 0.0:
             return
         reason = "take profit" if index < 0 else "scale out"
@@ -294,5 +298,5 @@ class _Inside:
         order.limit = level
         filled = fill_order(self.account, self.t, order, price, self.bar, slips=False, inside=True)
         if index >= 0 and p.quantity != 0.0:
-            p.sold[index] += abs(filled)
+            p.steps[index] -= abs(filled)
         self._drop(order)

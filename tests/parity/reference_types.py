@@ -202,7 +202,7 @@ class Position:
     inside: bool = False  # opened by a limit or stop order inside bar `opened`
     atr_stop: float = nan
     largest: float = 0.0
-    sold: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)  # of each scale-out step what is left to sell, nan before its level
     traded: float = 0.0
     gone: bool = False
     base: float = 0.0

@@ -309,6 +309,8 @@ def test_parameters_that_make_no_sense(call: object, said: str) -> None:
 
 
 def test_importing_the_functions_loads_no_compiler_and_no_pandas() -> None:
-    code = "import sys, gpt_trader.metrics; print([m for m in ('numba', 'pandas', 'scipy') if m in sys.modules])"
+    code = (
+        "import sys, gpt_trader.metrics; print([m for m in ('numba', 'pandas', 'scipy') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

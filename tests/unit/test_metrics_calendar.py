@@ -41,13 +41,13 @@ def test_daily_bars_around_the_clock(count: int, expected: float) -> None:
 def test_daily_bars_of_currencies() -> None:
     assert metrics.periods_per_year(pd.bdate_range("2010-01-01", "2014-12-31"), "1d") == 260.0
     sundays_too = pd.date_range("2010-01-01", "2014-12-31")
-    assert metrics.periods_per_year(sundays_too[sundays_too.weekday != 5], "1d") == 313.0
+    assert metrics.periods_per_year(sundays_too[sundays_too.day_of_week != 5], "1d") == 313.0
 
 
 def test_a_few_saturday_sessions_do_not_make_a_week_of_seven_days() -> None:
     days = exchange_days(4)
     with_saturdays = days.append(pd.date_range("2010-01-02", periods=12, freq="91D")).sort_values()
-    assert (with_saturdays.weekday == 5).sum() == 12
+    assert (with_saturdays.day_of_week == 5).sum() == 12
     assert metrics.periods_per_year(with_saturdays, "1d") == 252.0
 
 
@@ -73,15 +73,16 @@ def test_intraday_bars_around_the_clock_and_of_currencies() -> None:
     assert metrics.periods_per_year(hours, "1h") == 24 * 365.0
     # Sunday 22:00 to Friday 22:00: parts of six days a week that make five.
     open_ = ~(
-        (hours.weekday == 5)
-        | ((hours.weekday == 4) & (hours.hour >= 22))
-        | ((hours.weekday == 6) & (hours.hour < 22))
+        (hours.day_of_week == 5)
+        | ((hours.day_of_week == 4) & (hours.hour >= 22))
+        | ((hours.day_of_week == 6) & (hours.hour < 22))
     )
     assert metrics.periods_per_year(hours[open_], "1h") == 24 * 260.0
 
 
 def test_a_session_across_midnight() -> None:
-    time = intraday(exchange_days(3), "23h", 6, "1h")  # 23:00 to 04:00 UTC
+    """23:00 to 04:00 UTC: most of each Friday's session is a Saturday's, and yet no Sunday is traded."""
+    time = intraday(exchange_days(3), "23h", 6, "1h")
     assert metrics.periods_per_year(time, "1h") == 6 * 252.0
 
 
@@ -97,8 +98,14 @@ def test_no_bars_and_one_bar() -> None:
     assert metrics.periods_per_year([]) == 252.0
     assert math.isnan(metrics.periods_per_year([], "1m"))
     assert metrics.periods_per_year(["2020-01-06"]) == 252.0
-    assert metrics.periods_per_year(["1969-12-27"], "1d") == 365.0  # a Saturday before the epoch
-    assert metrics.periods_per_year(["1969-12-26"], "1d") == 252.0
+    assert (
+        metrics.periods_per_year(["2020-01-04"], "1d") == 252.0
+    )  # a Saturday alone is no market around the clock
+
+
+def test_weekends_before_the_epoch() -> None:
+    assert metrics.periods_per_year(["1969-12-26", "1969-12-27", "1969-12-28"], "1d") == 365.0
+    assert metrics.periods_per_year(["1969-12-25", "1969-12-26", "1969-12-28", "1969-12-29"], "1d") == 252.0
 
 
 def test_a_timeframe_that_is_none() -> None:

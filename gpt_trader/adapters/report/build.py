@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, figures, tables, texts
+from gpt_trader.adapters.report import catalogue, figures, settings, tables, texts
 from gpt_trader.errors import BadParameter
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def _content(result: ReportableResult) -> dict[str, Any]:
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
         "price_notes": charts["notes"],
         "thinned": charts["thinned"],
+        "has_rolling": charts["payload"]["rolling"] is not None,
         "has_bar_histogram": charts["payload"]["bar_returns"] is not None,
         "has_trip_histogram": charts["payload"]["trip_returns"] is not None,
         "bar_note": charts["bar_note"],
@@ -195,8 +196,8 @@ def _header(run: _Run) -> dict[str, Any]:
         "warnings": [line[:1].upper() + line[1:] for line in result.warnings[:WARNING_ROWS]],
         "warnings_left": max(0, len(result.warnings) - WARNING_ROWS),
         "rules": catalogue.RULES_OF_FILLING,
-        "settings": tables.settings_table(manifest),
-        "series": tables.data_table(names, manifest),
+        "settings": settings.settings_table(manifest),
+        "series": settings.data_table(names, manifest),
         "month_names": tables.MONTHS,
     }
 
@@ -260,18 +261,19 @@ def _account_tables(run: _Run) -> dict[str, Any]:
 def _trade_tables(run: _Run) -> dict[str, Any]:
     result, closed = run.result, run.result.closed_trades
     final = result.positions[result.positions["time"].to_numpy("datetime64[ns]") == run.clock.time[-1]]
-    open_pnl = dict(zip(final["symbol"].tolist(), final["open_pnl"].tolist(), strict=True))
-    rows = tables.symbol_table(result.symbols, closed, result.fills, open_pnl)
-    traded = len(set(result.fills["symbol"].tolist()))
+    rows = tables.symbol_table(result.symbols, closed, result.fills, final)
+    some = tables.best_and_worst(rows)
+    income = float(result.metrics.get("open_pnl", math.nan)) - sum(row.open for row in rows)
     held = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
     shown = min(len(closed), TRADE_ROWS)
     cut = f"the last {shown:,} of {len(closed):,}; all are in the table closed_trades"
-    some = f"the {len(rows)} best and worst of {traded}"
+    best = f"the {len(some)} best and worst of {len(rows)}"
     return {
         "exits": tables.exit_table(closed),
-        "symbol_rows": rows,
+        "symbol_rows": some,
         "symbol_scale": max([abs(row.total) for row in rows], default=1.0) or 1.0,
-        "symbol_note": some if len(rows) < traded else "profit after costs, best first",
+        "symbol_note": best if len(some) < len(rows) else "profit after costs, best first",
+        "open_income": texts.cash(income) if abs(income) >= 0.01 else "",
         "trade_count": len(closed),
         "trade_note": cut if shown < len(closed) else f"all {shown:,}",
         "trade_heads": tables.TRADE_HEADS,

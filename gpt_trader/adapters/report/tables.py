@@ -1,4 +1,4 @@
-"""The report's tables, ready to print: months, drawdowns, costs, symbols, exits, decisions, orders and settings."""
+"""The report's tables, ready to print: months, drawdowns, costs, symbols, exits, decisions, orders and trades."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader import metrics
-from gpt_trader.adapters.report import catalogue, texts
+from gpt_trader.adapters.report import texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +22,6 @@ LEVELS = 5  # shades of the heat map on either side of zero
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 EPISODES = 10
 SYMBOL_ROWS = 20
-SETTING_ROWS = 40
-DATA_ROWS = 500
-ELSEWHERE = frozenset(
-    {"symbols", "sources", "data", "start", "end"}
-)  # of the manifest; they have their own place
 
 
 class Cell(NamedTuple):
@@ -180,29 +175,43 @@ class SymbolRow(NamedTuple):
 
 
 def symbol_table(
-    symbols: Sequence[str], closed: pd.DataFrame, fills: pd.DataFrame, open_pnl: Mapping[str, float]
+    symbols: Sequence[str], closed: pd.DataFrame, fills: pd.DataFrame, final: pd.DataFrame
 ) -> list[SymbolRow]:
-    """One row per symbol that traded, the best profit first, at most `SYMBOL_ROWS` (half from either end)."""
-    pnl = closed.groupby("symbol")["pnl"].agg(["size", "sum"])
+    """One row per symbol that traded, the best profit first; `final` are the positions at the last bar.
+
+    Open profit is sales - purchases - costs of all fills + the value still held, less what the closed trades got of
+    that; dividends and fees of an open position are not in it.
+    """
+    notional = fills["quantity"] * fills["price"]
+    costs = fills["commission"] + fills["slippage"]
+    flow = notional.where(fills["side"] == "sell", -notional) - costs
+    value = final.groupby("symbol")["value"].sum()
+    traded = notional.groupby(fills["symbol"]).sum()
+    paid, flow = costs.groupby(fills["symbol"]).sum(), flow.groupby(fills["symbol"]).sum()
+    trips = closed.groupby("symbol")
+    count, pnl = trips.size(), trips["pnl"].sum()
+    before_income = trips["gross_pnl"].sum() - trips["costs"].sum()
     won = closed[closed["pnl"] > 0].groupby("symbol").size()
-    paid = (fills["commission"] + fills["slippage"]).groupby(fills["symbol"]).sum()
-    traded = (fills["quantity"] * fills["price"]).groupby(fills["symbol"]).sum()
-    active = set(pnl.index) | set(paid.index) | set(open_pnl)
     rows = []
-    for name in (symbol for symbol in symbols if symbol in active):
-        trips = int(pnl["size"].get(name, 0))
+    for name in (symbol for symbol in symbols if symbol in traded.index):
+        number = int(count.get(name, 0))
+        held = float(value.get(name, 0.0))
         rows.append(
             SymbolRow(
                 name,
-                trips,
-                texts.percent(float(won.get(name, 0)) / trips, 0) if trips else texts.MISSING,
-                float(pnl["sum"].get(name, 0.0)),
-                float(open_pnl.get(name, 0.0)),
-                texts.cash(float(paid.get(name, 0.0))),
-                texts.cash(float(traded.get(name, 0.0))),
+                number,
+                texts.percent(float(won.get(name, 0)) / number, 0) if number else texts.MISSING,
+                float(pnl.get(name, 0.0)),
+                float(flow[name]) + held - float(before_income.get(name, 0.0)) if held else 0.0,
+                texts.cash(float(paid[name])),
+                texts.cash(float(traded[name])),
             )
         )
-    rows.sort(key=lambda row: -row.total)
+    return sorted(rows, key=lambda row: -row.total)
+
+
+def best_and_worst(rows: list[SymbolRow]) -> list[SymbolRow]:
+    """All rows, or half of `SYMBOL_ROWS` from either end."""
     half = SYMBOL_ROWS // 2
     return rows if len(rows) <= SYMBOL_ROWS else rows[:half] + rows[-half:]
 
@@ -259,82 +268,6 @@ def _counts(names: pd.Series[str], details: pd.Series[str]) -> list[Count]:
     found = names.groupby([names.to_numpy(), details.to_numpy()]).size()
     rows = [Count(str(key[0]), str(key[1]), int(count)) for key, count in found.items()]  # type: ignore[index]
     return sorted(rows, key=lambda row: (-row.times, row.name, row.detail))[:30]
-
-
-class Group(NamedTuple):
-    """One block of settings in the assumptions section."""
-
-    title: str
-    rows: list[tuple[str, str]]
-
-
-def settings_table(manifest: Mapping[str, Any]) -> list[Group]:
-    """The settings of the manifest: blocks become groups, single values the group "run"; data have their own table."""
-    single: list[tuple[str, str]] = []
-    groups = []
-    for key, value in manifest.items():
-        if key in ELSEWHERE:
-            continue
-        title = key.replace("_", " ")
-        if isinstance(value, Mapping) and value:
-            rows = [(_label(key, name), _setting(f"{key}.{name}", item)) for name, item in value.items()]
-        elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-            rows = [_item(item) for item in value]
-        else:
-            single.append((catalogue.ASSUMPTION_LABELS.get(key, title), texts.setting(value)))
-            continue
-        more = (
-            [("and more", f"{len(rows) - SETTING_ROWS:,}, see the manifest")]
-            if len(rows) > SETTING_ROWS
-            else []
-        )
-        groups.append(Group(title, rows[:SETTING_ROWS] + more))
-    order = {
-        name: i for i, name in enumerate(("costs", "fills", "allocation", "exits", "risk", "parameters"))
-    }
-    groups.sort(key=lambda group: (order.get(group.title, 9), group.title))
-    return [*groups, Group("run", single)] if single else groups
-
-
-def _item(item: Any) -> tuple[str, str]:
-    """One block of a list of blocks: its kind or symbol, and the rest."""
-    if not isinstance(item, Mapping):
-        return "", texts.setting(item)
-    name = next((key for key in ("kind", "symbol") if key in item), None)
-    rest = {key: value for key, value in item.items() if key != name}
-    return str(item[name]) if name else "", texts.setting(rest) if rest else ""
-
-
-class Series(NamedTuple):
-    """Where the data of one symbol came from."""
-
-    symbol: str
-    source: str
-    fingerprint: str
-
-
-def data_table(symbols: Sequence[str], manifest: Mapping[str, Any]) -> list[Series]:
-    """Source and fingerprint of the first `DATA_ROWS` symbols."""
-    sources, prints = manifest.get("sources"), manifest.get("data")
-    known = (
-        list(sources)
-        if isinstance(sources, list | tuple) and len(sources) == len(symbols)
-        else [""] * len(symbols)
-    )
-    hashes = prints if isinstance(prints, Mapping) else {}
-    return [
-        Series(name, str(known[i]), str(hashes.get(name, ""))) for i, name in enumerate(symbols[:DATA_ROWS])
-    ]
-
-
-def _setting(name: str, value: Any) -> str:
-    if name in catalogue.SHARES and isinstance(value, float | int) and not isinstance(value, bool):
-        return texts.percent(float(value), 2).replace(".00", "")
-    return texts.setting(value)
-
-
-def _label(group: str, name: str) -> str:
-    return catalogue.ASSUMPTION_LABELS.get(f"{group}.{name}", name.replace("_", " "))
 
 
 class Head(NamedTuple):

@@ -10,7 +10,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Double, ForeignKey, Integer, MetaData, Named, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Named,
+    Table,
+    Text,
+)
 from sqlalchemy import TypedColumns as Typed
 from sqlalchemy.types import TypeEngine
 

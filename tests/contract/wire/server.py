@@ -26,6 +26,7 @@ class Asked:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         host = self.headers.get("Host", "")
-        asked = Asked(self.command, host, parts.path, query, dict(self.headers.items()))
+        asked = Asked(
+            self.command, host, parts.path, query, dict(self.headers.items()), self.client_address[1]
+        )
         self.wire.asked.append(asked)
         good = self.wire.answer(asked)
         fault = self.wire.next_fault(asked)
@@ -138,6 +141,7 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(good)
 
     def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.do_GET()
 
     def reply(self, reply: Reply) -> None:

@@ -63,6 +63,8 @@ class YahooWire(Wire):
         self.now = pd.Timestamp(now or f"{today}T23:00", tz="UTC")
         self.refuse_all = False
         self.not_json_elsewhere = False
+        self.more_events: dict[str, dict[str, Any]] = {}
+        self.without_adjusted_close: tuple[str, ...] = ()
         super().__init__()
 
     @property
@@ -131,6 +133,8 @@ class YahooWire(Wire):
         adjusted = {}
         if interval == "1d":
             adjusted["adjclose"] = prices["close"] * listing.dividend_factor(self.today)
+            lost = np.isin(dates, np.array(self.without_adjusted_close, "datetime64[D]"))
+            adjusted["adjclose"] = adjusted["adjclose"].mask(lost)
         return pd.DataFrame(
             {"epoch": epoch, **prices, **adjusted, "volume": (rows["volume"] * later).round()}
         )
@@ -208,6 +212,8 @@ class YahooWire(Wire):
                 new, old = (ratio, 1) if ratio >= 1 else (1, round(1 / ratio))
                 entry = {"date": epoch, "numerator": new, "denominator": old, "splitRatio": f"{new:g}:{old}"}
                 events.setdefault("splits", {})[str(epoch)] = entry
+        for kind, entries in self.more_events.items():
+            events.setdefault(kind, {}).update(entries)
         return events
 
 

@@ -1,0 +1,71 @@
+"""Puts a book back to the first bar, so that one allocation serves many runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.records import Book
+
+
+@kernel
+def clear_book(b: Book, capital: float) -> None:
+    """Back to the first bar: all cash, no positions, empty logs."""
+    account = b.account[0]
+    account.cash = capital
+    account.equity = capital
+    account.gross = 0.0
+    account.capital = capital
+    account.peak_equity = capital
+    account.day_base = 0.0
+    account.week_base = 0.0
+    account.month_base = 0.0
+    account.commission = 0.0
+    account.slippage = 0.0
+    account.borrow = 0.0
+    account.income = 0.0
+    account.traded = 0.0
+    account.last_equity = capital
+    account.halt = 0
+    account.positions = 0
+    account.working = 0
+    account.markets = 0
+    account.orders = 0
+    account.fills = 0
+    account.trades = 0
+    account.decisions = 0
+    account.dirty = 1
+    account.bars_in = 0
+    account.decided = 0
+    for n in range(b.symbols.shape[0]):
+        s = b.symbols[n]
+        s.qty = 0.0
+        s.entry = np.nan
+        s.mark = 0.0
+        s.peak = np.nan
+        s.atr_stop = np.nan
+        s.base = 0.0
+        s.acted = 0.0
+        s.prev = np.nan
+        s.asked = np.nan
+        s.used = 0.0
+        s.max_qty = 0.0
+        s.in_qty = 0.0
+        s.in_cash = 0.0
+        s.out_qty = 0.0
+        s.out_cash = 0.0
+        s.costs = 0.0
+        s.income = 0.0
+        s.age = 0
+        s.opened = -1
+        s.inside = 0
+        s.used_bar = -1
+        s.lock = 0
+        s.streak = 0
+        s.last_exit = -1
+        s.steps = 0
+        s.exiting = 0
+        s.target_order = -1
+        s.change = 0
+        s.want = 0.0
+        s.accepted = 0.0
