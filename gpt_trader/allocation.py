@@ -43,7 +43,12 @@ class Allocation:
     allow_short: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in (("sizing", SIZINGS), ("cadence", CADENCES), ("rebalance", REBALANCES), ("reentry", REENTRIES)):
+        for name, known in (
+            ("sizing", SIZINGS),
+            ("cadence", CADENCES),
+            ("rebalance", REBALANCES),
+            ("reentry", REENTRIES),
+        ):
             if getattr(self, name) not in known:
                 raise UnknownName(name, str(getattr(self, name)), known)
         bounds = {

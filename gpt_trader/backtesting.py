@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -38,14 +39,17 @@ def backtest(
     """Run `strategy` over `bars` under the rules of docs/assumptions.md.
 
     `capital` in the currency of the prices; `exits` replace declared exits of the same kind and add to the others;
-    `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the engine itself draws no
-    random number). `mode` forces how `decide` is called: "array", "compiled" or "python"; None chooses, with the same result.
+    `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the
+    engine draws no random number).
+    `mode` forces how `decide` is called: "array", "compiled" or "python"; None chooses, with the same result.
 
     Raises BadParameter for settings out of range and StrategyError when the strategy fails.
     """
-    if not isinstance(strategy, Strategy):
-        kind = "an instance: call the class, such as DemoMa()" if isinstance(strategy, type) else type(strategy).__name__
-        raise BadParameter(f"backtest needs a Strategy, got {kind}")
+    candidate: Any = strategy
+    if isinstance(candidate, type):
+        raise BadParameter(f"backtest needs a strategy instance: call the class, as in {candidate.__name__}()")
+    if not isinstance(candidate, Strategy):
+        raise BadParameter(f"backtest needs a Strategy, got {type(candidate).__name__}")
     given = instruments.values() if isinstance(instruments, Mapping) else instruments
     settings = Settings(
         capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits),
@@ -64,6 +68,8 @@ def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
         gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
     ))  # fmt: skip
     market = build_market(bars, plain, (), None)
-    book = empty_book(bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, 64 + 24 * (bars.N + 1))
+    book = empty_book(
+        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, 64 + 24 * (bars.N + 1)
+    )
     targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
     return Outcome(run_array(market, book, targets), market, "array")

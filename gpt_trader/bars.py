@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Times = NDArray[np.datetime64]
 FIELDS = ("open", "high", "low", "close", "volume", "split", "dividend")
 OPEN, HIGH, LOW, CLOSE, VOLUME, SPLIT, DIVIDEND = range(len(FIELDS))
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo")
+Made = TypeVar("Made")
+Kind = TypeVar("Kind", bound=np.generic)
 TimeLike = str | np.datetime64 | None
 
 
@@ -113,7 +115,11 @@ class Bars:
     @property
     def split_factor(self) -> Floats:
         """(T, N): the product of all splits up to and including bar t."""
-        return self._once("split_factor", lambda: _frozen(np.cumprod(self.split, axis=0)))
+        return self._once("split_factor", self._split_factor)
+
+    def _split_factor(self) -> Floats:
+        factor: Floats = np.cumprod(self.split, axis=0, dtype=np.float64)
+        return _frozen(factor)
 
     def _continuous(self) -> Bars:
         panel = self.panel.copy()
@@ -123,10 +129,11 @@ class Bars:
         panel[SPLIT] = 1.0
         return Bars(self.symbols, self.time, panel, self.timeframe, "split", self.sources, self.delisted)
 
-    def _once(self, key: str, make: Any) -> Any:
+    def _once(self, key: str, make: Callable[[], Made]) -> Made:
         if key not in self._derived:
             self._derived[key] = make()
-        return self._derived[key]
+        made: Made = self._derived[key]
+        return made
 
     def __repr__(self) -> str:
         names = ", ".join(self.symbols[:5]) + (", …" if self.N > 5 else "")
@@ -135,7 +142,9 @@ class Bars:
 
     # -- choosing ---------------------------------------------------------------------------------------------------
 
-    def select(self, symbols: Sequence[str] | None = None, start: TimeLike = None, end: TimeLike = None) -> Bars:
+    def select(
+        self, symbols: Sequence[str] | None = None, start: TimeLike = None, end: TimeLike = None
+    ) -> Bars:
         """The bars of `symbols` from `start` to `end`, both inclusive; a date as `end` includes its whole day.
 
         Raises UnknownName for a symbol that is not there and BadRange for an empty or reversed span.
@@ -146,7 +155,9 @@ class Bars:
         lo = 0 if first is None else int(np.searchsorted(self.time, first, side="left"))
         hi = self.T if last is None else int(np.searchsorted(self.time, last, side="right"))
         if lo >= hi:
-            raise BadRange(f"no bars between {start} and {end}; the data runs from {self.time[0]} to {self.time[-1]}")
+            raise BadRange(
+                f"no bars between {start} and {end}; the data runs from {self.time[0]} to {self.time[-1]}"
+            )
         names = list(self.symbols) if symbols is None else list(symbols)
         for name in names:
             if name not in self.symbols:
@@ -168,7 +179,9 @@ class Bars:
 
     def _fingerprint_of(self, n: int) -> str:
         rows = self.present[:, n]
-        digest = hashlib.sha256(f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode())
+        digest = hashlib.sha256(
+            f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode()
+        )
         digest.update(self.time[rows].astype("<i8").tobytes())
         digest.update(np.ascontiguousarray(self.panel[:, rows, n], dtype="<f8").tobytes())
         return digest.hexdigest()
@@ -215,18 +228,21 @@ def parse_time(value: TimeLike, *, end_of_day: bool = False) -> np.datetime64 | 
         raise BadRange(f"{value!r} is no date; write it as 2020-12-31")
     unit = np.datetime_data(stamp.dtype)[0]
     if end_of_day and unit in ("Y", "M", "W", "D"):
-        return (stamp + 1).astype("datetime64[D]").astype("datetime64[ns]") - np.timedelta64(1, "ns")
-    return stamp.astype("datetime64[ns]")
+        stamp = (stamp + 1).astype("datetime64[D]").astype("datetime64[ns]") - np.timedelta64(1, "ns")
+    moment: np.datetime64 = stamp.astype("datetime64[ns]")
+    return moment
 
 
-def _frozen(array: Any) -> Any:
+def _frozen(array: NDArray[Kind]) -> NDArray[Kind]:
     if array.flags.writeable and array.base is not None:
         array = array.copy()
     array.setflags(write=False)
     return array
 
 
-def _check_shapes(symbols: Sequence[str], time: Times, panel: Floats, timeframe: str, adjustment: str) -> None:
+def _check_shapes(
+    symbols: Sequence[str], time: Times, panel: Floats, timeframe: str, adjustment: str
+) -> None:
     if timeframe not in TIMEFRAMES:
         raise BadParameter(f"unknown timeframe {timeframe!r}; use one of {', '.join(TIMEFRAMES)}")
     if adjustment not in ("raw", "split", "all"):
@@ -248,14 +264,12 @@ def _check_shapes(symbols: Sequence[str], time: Times, panel: Floats, timeframe:
 def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
     """What the engine relies on: whole bars, positive finite prices, splits > 0, finite dividends, volume >= 0."""
     prices = panel[OPEN : CLOSE + 1]
-    missing = np.isnan(prices)
-    if not missing.any() and bool((prices > 0).all()) and bool((prices < np.inf).all()):
-        partial = np.zeros(prices.shape[1:], bool)
-        bad_price = partial
-    else:
-        partial = missing.any(axis=0) & ~missing.all(axis=0)
+    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
+    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
+        missing = np.isnan(prices)
+        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
         with np.errstate(invalid="ignore"):
-            bad_price = ((prices <= 0) | np.isinf(prices)).any(axis=0)
+            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
     rules = (
         ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
         ("a price is not positive and finite", bad_price),
@@ -269,4 +283,6 @@ def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
             t, n = (int(i) for i in np.argwhere(broken)[0])
             more = int(broken.sum()) - 1
             also = f" (and {more} more)" if more else ""
-            raise BadData(f"{symbols[n]} row {t} ({time[t]}): {rule}{also}; `gpt-trader data repair` shows and mends it")
+            raise BadData(
+                f"{symbols[n]} row {t} ({time[t]}): {rule}{also}; `gpt-trader data repair` shows and mends it"
+            )

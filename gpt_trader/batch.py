@@ -106,7 +106,7 @@ class _Scorer:
 
     def _market(self, strategy: Strategy, score: NDArray[Any] | None) -> Any:
         exits = all_exits(strategy, self.settings)
-        units = strategy.target == "units"
+        units = strategy.target_kind == "units"
         key = (exits, units, score is not None)
         if key not in self.markets or score is not None:
             ranks = None if score is None else _full(score, self.bars)

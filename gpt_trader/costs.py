@@ -45,4 +45,6 @@ class FillModel:
 
     def __post_init__(self) -> None:
         if self.volume_cap is not None and not 0 < self.volume_cap <= 1:
-            raise BadParameter(f"volume_cap is {self.volume_cap}; it is a share of the bar's volume between 0 and 1")
+            raise BadParameter(
+                f"volume_cap is {self.volume_cap}; it is a share of the bar's volume between 0 and 1"
+            )

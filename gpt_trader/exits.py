@@ -8,7 +8,7 @@ from gpt_trader.errors import BadParameter
 
 
 def _fraction(owner: str, name: str, value: float, *, zero: bool = False) -> None:
-    if not (0 <= value if zero else 0 < value) or not value < 10:
+    if not (value >= 0 if zero else value > 0) or not value < 10:
         raise BadParameter(f"{owner}: {name} is {value}; give a fraction such as 0.05 for 5 %")
 
 

@@ -45,8 +45,10 @@ def _clean(symbol: str, frame: pd.DataFrame) -> pd.DataFrame:
     table = frame.rename(columns={c: str(c).strip().lower() for c in frame.columns}).rename(columns=_ALIASES)
     named = next((c for c in _TIME_NAMES if c in table.columns), None)
     if named is None and not isinstance(table.index, pd.DatetimeIndex):
-        raise BadData(f"{symbol}: no column 'date' or 'time' and no DatetimeIndex; columns are {list(table.columns)}")
-    stamps = pd.DatetimeIndex(_times(symbol, table[named])) if named else table.index
+        raise BadData(
+            f"{symbol}: no column 'date' or 'time' and no DatetimeIndex; columns are {list(table.columns)}"
+        )
+    stamps = pd.DatetimeIndex(_times(symbol, table[named]) if named else table.index)
     if stamps.tz is not None:
         stamps = stamps.tz_convert("UTC").tz_localize(None)
     missing = [c for c in FIELDS if c not in table.columns and c not in _DEFAULTS]

@@ -13,19 +13,19 @@ means that the bar has none; `periods_per_year` is the number of bars in a year,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gpt_trader.errors import BadData, BadParameter, UnknownName
+from gpt_trader.arrays import times, vector
+from gpt_trader.errors import BadParameter, UnknownName
 
 if TYPE_CHECKING:
     from gpt_trader.engine.measures import Curve, Deepest, Moments, Trades
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Scalar = TypeVar("Scalar", np.float64, np.int64)
 
 TRADING_DAYS = 252.0
 LONGER_THAN_A_DAY = {"1w": 52.0, "1mo": 12.0}
@@ -201,7 +201,7 @@ def monthly_returns(time: ArrayLike, equity: ArrayLike, capital: float | None = 
     The first month counts from the capital, so that all months compound to the total return.
     """
     values, base = _curve_and_base(equity, capital)
-    moments = _times(time, values.size)
+    moments = times(time, values.size)
     month = moments.astype("datetime64[M]").astype(np.int64)
     last = np.flatnonzero(np.append(month[1:] != month[:-1], True)) if values.size else np.empty(0, np.int64)
     number = month[last]
@@ -230,8 +230,8 @@ def turnover(traded_notional: float, equity: ArrayLike, time: ArrayLike) -> floa
     """One-way turnover per year: half the value of all fills / mean equity / calendar years."""
     from gpt_trader.engine import statistics
 
-    values = _vector("equity", equity, np.float64)
-    years = statistics.calendar_years(_times(time, values.size).view(np.int64))
+    values = vector("equity", equity, np.float64)
+    years = statistics.calendar_years(times(time, values.size).view(np.int64))
     mean_equity = float(values.mean()) if values.size else float("nan")
     return statistics.yearly_turnover(float(traded_notional), mean_equity, years)
 
@@ -253,7 +253,7 @@ def periods_per_year(time: ArrayLike, timeframe: str | None = None) -> float:
     from gpt_trader.bars import TIMEFRAMES
     from gpt_trader.engine import statistics
 
-    moments = _times(time).view(np.int64)
+    moments = times(time).view(np.int64)
     if timeframe is None:
         timeframe = _timeframe_of(moments)
     if timeframe not in TIMEFRAMES:
@@ -311,16 +311,16 @@ def summarise(
     """
     from gpt_trader.engine import statistics
 
-    values = _vector("equity", equity, np.float64)
-    moments = _times(time, values.size)
-    pnl = _vector("trade_pnl", trade_pnl, np.float64)
-    bars_held = None if trade_bars is None else _vector("trade_bars", trade_bars, np.int64, pnl.size)
+    values = vector("equity", equity, np.float64)
+    moments = times(time, values.size)
+    pnl = vector("trade_pnl", trade_pnl, np.float64)
+    bars_held = None if trade_bars is None else vector("trade_bars", trade_bars, np.int64, pnl.size)
     if periods_per_year is None:
         periods_per_year = _inferred_periods(moments, timeframe)
     out = np.empty(len(statistics.METRIC_NAMES))
     statistics.summary(
         values,
-        np.full(values.size, np.nan) if gross is None else _vector("gross", gross, np.float64, values.size),
+        np.full(values.size, np.nan) if gross is None else vector("gross", gross, np.float64, values.size),
         moments.view(np.int64),
         float(capital),
         _periods(periods_per_year),
@@ -328,7 +328,7 @@ def summarise(
         pnl,
         np.full(pnl.size, np.nan)
         if trade_return is None
-        else _vector("trade_return", trade_return, np.float64, pnl.size),
+        else vector("trade_return", trade_return, np.float64, pnl.size),
         np.zeros(pnl.size, np.int64) if bars_held is None else bars_held,
         float(traded_notional),
         float(commission),
@@ -348,56 +348,16 @@ def summarise(
 _inferred_periods = periods_per_year  # under a name that no argument hides
 
 
-def _vector(name: str, values: ArrayLike, kind: type[Scalar], size: int | None = None) -> NDArray[Scalar]:
-    """`values` as a contiguous, writable array (n,); BadData when they are no numbers or not of that shape."""
-    try:
-        given = np.asarray(values)
-        with np.errstate(invalid="ignore"):
-            array = np.require(given, kind, ["C", "W"])
-    except (TypeError, ValueError) as error:
-        raise BadData(f"{name}: expected numbers, got {type(values).__name__} ({error})") from None
-    if kind is np.int64 and not np.array_equal(array, given):
-        raise BadData(f"{name}: expected whole numbers")
-    if array.ndim != 1:
-        raise BadData(
-            f"{name}: expected one dimension (T,), got shape {array.shape}; pass one column at a time"
-        )
-    if size is not None and array.size != size:
-        raise BadData(f"{name}: expected {size} values, one per bar or trade, got {array.size}")
-    return array
-
-
-def _times(time: ArrayLike, size: int | None = None) -> NDArray[np.datetime64]:
-    """`time` as naive datetime64[ns] (n,), strictly increasing; BadData otherwise."""
-    try:
-        given = np.asarray(time)
-        if given.size and given.dtype.kind not in "MUO":
-            raise TypeError("plain numbers")
-        if given.dtype.kind == "O" and any(getattr(item, "tzinfo", None) is not None for item in given.flat):
-            raise TypeError("a time zone; make it naive UTC: index.tz_convert('UTC').tz_localize(None)")
-        array = np.require(given, "datetime64[ns]", ["C", "W"])
-    except (TypeError, ValueError) as error:
-        raise BadData(f"time: expected dates or times, got {type(time).__name__} ({error})") from None
-    if array.ndim != 1:
-        raise BadData(f"time: expected one dimension (T,), got shape {array.shape}")
-    if size is not None and array.size != size:
-        raise BadData(f"time: expected {size} times, one per bar, got {array.size}")
-    moments = array.view(np.int64)
-    if np.isnat(array).any() or (moments[1:] <= moments[:-1]).any():
-        raise BadData("time: expected strictly increasing times without NaT; sort the bars and drop repeats")
-    return array
-
-
 def _curve_and_base(equity: ArrayLike, capital: float | None) -> tuple[Floats, float]:
     """The curve and what its first bar is measured against."""
-    values = _vector("equity", equity, np.float64)
+    values = vector("equity", equity, np.float64)
     if capital is not None:
         return values, float(capital)
     return values, float(values[0]) if values.size else float("nan")
 
 
 def _known(returns: ArrayLike) -> Floats:
-    values = _vector("returns", returns, np.float64)
+    values = vector("returns", returns, np.float64)
     return values[~np.isnan(values)]
 
 
@@ -411,14 +371,14 @@ def _curve(equity: ArrayLike, capital: float | None, time: ArrayLike | None = No
     from gpt_trader.engine import statistics
 
     values, base = _curve_and_base(equity, capital)
-    moments = np.zeros(values.size, np.int64) if time is None else _times(time, values.size).view(np.int64)
+    moments = np.zeros(values.size, np.int64) if time is None else times(time, values.size).view(np.int64)
     return statistics.curve_statistics(values, moments, base, TRADING_DAYS, 0.0)[0]
 
 
 def _trades(pnl: ArrayLike) -> Trades:
     from gpt_trader.engine import statistics
 
-    values = _vector("pnl", pnl, np.float64)
+    values = vector("pnl", pnl, np.float64)
     return statistics.trade_statistics(values, np.zeros(values.size), np.zeros(values.size, np.int64))
 
 
@@ -429,7 +389,7 @@ def _rolling(
 
     if window < 2:
         raise BadParameter(f"window is {window}: a standard deviation needs at least 2 returns")
-    values = _vector("returns", returns, np.float64)
+    values = vector("returns", returns, np.float64)
     spread, ratio = np.full(values.size, np.nan), np.full(values.size, np.nan)
     periods, rate = _periods(periods_per_year), _rate("risk_free", risk_free)
     statistics.rolling_statistics(values, int(window), periods, rate, spread, ratio)

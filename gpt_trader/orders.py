@@ -28,23 +28,39 @@ class OrderRequest(NamedTuple):
     symbol: int
 
 
-def market(quantity: float, take_profit: float = NAN, stop_loss: float = NAN, symbol: int = 0) -> OrderRequest:
+def market(
+    quantity: float, take_profit: float = NAN, stop_loss: float = NAN, symbol: int = 0
+) -> OrderRequest:
     """At the next open."""
     return OrderRequest(MARKET, quantity * 1.0, NAN, NAN, NAN, take_profit * 1.0, stop_loss * 1.0, 0, symbol)
 
 
 def limit(
-    quantity: float, price: float, take_profit: float = NAN, stop_loss: float = NAN, day: int = 0, symbol: int = 0
+    quantity: float,
+    price: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    day: int = 0,
+    symbol: int = 0,
 ) -> OrderRequest:
     """At `price` or better."""
-    return OrderRequest(LIMIT, quantity * 1.0, price * 1.0, NAN, NAN, take_profit * 1.0, stop_loss * 1.0, day, symbol)
+    return OrderRequest(
+        LIMIT, quantity * 1.0, price * 1.0, NAN, NAN, take_profit * 1.0, stop_loss * 1.0, day, symbol
+    )
 
 
 def stop(
-    quantity: float, price: float, take_profit: float = NAN, stop_loss: float = NAN, day: int = 0, symbol: int = 0
+    quantity: float,
+    price: float,
+    take_profit: float = NAN,
+    stop_loss: float = NAN,
+    day: int = 0,
+    symbol: int = 0,
 ) -> OrderRequest:
     """At the market once `price` trades."""
-    return OrderRequest(STOP, quantity * 1.0, NAN, price * 1.0, NAN, take_profit * 1.0, stop_loss * 1.0, day, symbol)
+    return OrderRequest(
+        STOP, quantity * 1.0, NAN, price * 1.0, NAN, take_profit * 1.0, stop_loss * 1.0, day, symbol
+    )
 
 
 def stop_limit(
@@ -53,7 +69,15 @@ def stop_limit(
 ) -> OrderRequest:  # fmt: skip
     """A limit order that wakes up once `stop_price` trades."""
     return OrderRequest(
-        STOP_LIMIT, quantity * 1.0, limit_price * 1.0, stop_price * 1.0, NAN, take_profit * 1.0, stop_loss * 1.0, day, symbol
+        STOP_LIMIT,
+        quantity * 1.0,
+        limit_price * 1.0,
+        stop_price * 1.0,
+        NAN,
+        take_profit * 1.0,
+        stop_loss * 1.0,
+        day,
+        symbol,
     )
 
 

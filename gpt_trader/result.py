@@ -30,7 +30,13 @@ class Result:
     """One finished run. Tables are pandas DataFrames with the columns listed in docs/results.md; `metrics` is a dict."""
 
     def __init__(
-        self, strategy: Strategy, bars: Bars, settings: Settings, seed: int, outcome: Outcome, benchmark: Outcome | None
+        self,
+        strategy: Strategy,
+        bars: Bars,
+        settings: Settings,
+        seed: int,
+        outcome: Outcome,
+        benchmark: Outcome | None,
     ) -> None:
         self.bars = bars
         self.settings = settings
@@ -227,7 +233,9 @@ def open_profit(book: Any) -> float:
     """What the open positions have earned so far after their costs, in cash."""
     s = book.symbols[book.symbols["qty"] != 0.0]
     side = np.sign(s["qty"])
-    return float((s["qty"] * s["mark"] - side * (s["in_cash"] - s["out_cash"]) - s["costs"] + s["income"]).sum())
+    return float(
+        (s["qty"] * s["mark"] - side * (s["in_cash"] - s["out_cash"]) - s["costs"] + s["income"]).sum()
+    )
 
 
 def code_hash(strategy: type[Strategy]) -> str:
@@ -242,12 +250,17 @@ def code_hash(strategy: type[Strategy]) -> str:
 
 def _code_bytes(code: Any) -> bytes:
     parts = [code.co_code, repr(code.co_names).encode()]
-    parts += [_code_bytes(item) if hasattr(item, "co_code") else repr(item).encode() for item in code.co_consts]
+    parts += [
+        _code_bytes(item) if hasattr(item, "co_code") else repr(item).encode() for item in code.co_consts
+    ]
     return b"|".join(parts)
 
 
 def _named(item: Any) -> dict[str, Any]:
-    return {"kind": type(item).__name__, **(asdict(item) if is_dataclass(item) and not isinstance(item, type) else {})}
+    return {
+        "kind": type(item).__name__,
+        **(asdict(item) if is_dataclass(item) and not isinstance(item, type) else {}),
+    }
 
 
 def _iso(moment: np.datetime64) -> str:

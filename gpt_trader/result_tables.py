@@ -64,13 +64,13 @@ def closed_trades(result: Result) -> pd.DataFrame:
         "trade_id": np.arange(log.size), "symbol": symbol, "side": _sides(log["quantity"], ("long", "short")),
         "quantity": np.abs(log["quantity"]), "entry_time": entry_time, "entry_price": log["entry_price"].copy(),
         "exit_time": result.bars.time[log["exit_bar"]], "exit_price": log["exit_price"].copy(), "bars": log["bars"].copy(),
-        "gross_pnl": log["gross_pnl"].copy(), "income": log["income"].copy(), "costs": log["costs"].copy(), "pnl": log["pnl"].copy(),
-        "return_": log["return_"].copy(), "mae": worst, "mfe": best, "exit_reason": _texts(REASONS, log["reason"]),
+        "gross_pnl": log["gross_pnl"].copy(), "income": log["income"].copy(), "costs": log["costs"].copy(),
+        "pnl": log["pnl"].copy(), "return_": log["return_"].copy(), "mae": worst, "mfe": best, "exit_reason": _texts(REASONS, log["reason"]),
     })  # fmt: skip
 
 
 def _excursions(result: Result, log: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Worst and best price between entry and exit, on the basis of the exit; bars of entry and exit count by their trade price only."""
+    """Worst and best price between entry and exit, on the basis of the exit; the bars of entry and exit count by trade price."""
     bars = result.bars
     factor = bars.split_factor if bool((bars.split != 1.0).any()) else None
     worst, best = np.zeros(log.size), np.zeros(log.size)
@@ -107,14 +107,20 @@ def quantities(result: Result) -> NDArray[np.float64]:
     for item in result.settings.instruments:
         lots[bars.symbols.index(item.symbol)] = item.lot
     np.add.at(held, (log["bar"], log["symbol"]), log["quantity"])
-    splits = {n: np.flatnonzero(bars.split[:, n] != 1.0) for n in range(bars.N) if bool((bars.split[:, n] != 1.0).any())}
+    splits = {
+        n: np.flatnonzero(bars.split[:, n] != 1.0)
+        for n in range(bars.N)
+        if bool((bars.split[:, n] != 1.0).any())
+    }
     for n in range(bars.N):
         held[:, n] = _with_splits(held[:, n], bars.split[:, n], lots[n], splits.get(n, ()))
     held[np.abs(held) < 1e-9] = 0.0
     return held
 
 
-def _with_splits(changes: NDArray[np.float64], ratios: NDArray[np.float64], lot: float, rows: Any) -> NDArray[np.float64]:
+def _with_splits(
+    changes: NDArray[np.float64], ratios: NDArray[np.float64], lot: float, rows: Any
+) -> NDArray[np.float64]:
     """Running sum of `changes`, restated and cut to the lot at every split before that bar's fills."""
     out = np.empty_like(changes)
     start, held = 0, 0.0
@@ -135,7 +141,7 @@ def positions(result: Result) -> pd.DataFrame:
     prices = _marks(result)
     t, n = np.nonzero(held)
     value = held[t, n] * prices[t, n]
-    entry = _entries(result, held)
+    entry = _entries(result)
     return pd.DataFrame({
         "time": bars.time[t], "symbol": np.array(bars.symbols, dtype=object)[n], "quantity": held[t, n], "price": prices[t, n],
         "value": value, "weight": value / result.track[0][t], "open_pnl": held[t, n] * (prices[t, n] - entry[t, n]),
@@ -158,7 +164,7 @@ def _marks(result: Result) -> NDArray[np.float64]:
     return restated
 
 
-def _entries(result: Result, held: NDArray[np.float64]) -> NDArray[np.float64]:
+def _entries(result: Result) -> NDArray[np.float64]:
     """(T, N) average entry price at each close, on the raw basis of that bar."""
     bars = result.bars
     factor = bars.split_factor
@@ -176,5 +182,7 @@ def _entries(result: Result, held: NDArray[np.float64]) -> NDArray[np.float64]:
         state[n] = (after if abs(after) > 1e-9 else 0.0, average)
         out[t, n] = average
     rows = np.where(np.isnan(out), 0, np.arange(bars.T)[:, None])
-    filled: NDArray[np.float64] = np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
+    filled: NDArray[np.float64] = (
+        np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
+    )
     return filled

@@ -39,8 +39,10 @@ class RiskLimits:
             raise UnknownName("drawdown action", self.on_drawdown, BREACHES)
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, int | float) and not (0 < value or (item.name == "cash" and value == 0)):
-                raise BadParameter(f"risk: {item.name} is {value}; give a positive limit, or None for no limit")
+            if isinstance(value, int | float) and not (value > 0 or (item.name == "cash" and value == 0)):
+                raise BadParameter(
+                    f"risk: {item.name} is {value}; give a positive limit, or None for no limit"
+                )
 
     @classmethod
     def profile(cls, name: str) -> RiskLimits:

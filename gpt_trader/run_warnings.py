@@ -19,9 +19,15 @@ def run_warnings(result: Result) -> tuple[str, ...]:
     trips = int(account["trades"])
     if trips == 0:
         open_now = int(account["positions"])
-        found.append(f"no closed trade ({open_now} still open): trade statistics are undefined" if open_now else "no trade at all")
+        found.append(
+            f"no closed trade ({open_now} still open): trade statistics are undefined"
+            if open_now
+            else "no trade at all"
+        )
     elif trips < 30:
-        found.append(f"only {trips} closed trades: win rate, profit factor and expectancy are hardly more than chance")
+        found.append(
+            f"only {trips} closed trades: win rate, profit factor and expectancy are hardly more than chance"
+        )
     found += _verdicts(result)
     orders = result.log("orders")
     cut = int((orders["end_reason"] == R_NO_CASH).sum())
@@ -34,7 +40,9 @@ def run_warnings(result: Result) -> tuple[str, ...]:
         found.append("trading was halted by a monitor at the end of the run")
     gaps = int((~result.bars.present).sum())
     if gaps:
-        found.append(f"{gaps} of {result.bars.T * result.bars.N} bars are missing (not listed yet, halted or absent)")
+        found.append(
+            f"{gaps} of {result.bars.T * result.bars.N} bars are missing (not listed yet, halted or absent)"
+        )
     return tuple(found)
 
 
@@ -43,5 +51,8 @@ def _verdicts(result: Result) -> list[str]:
     found = []
     for verdict in (SCALED, SCALED + 1):
         rules, counts = np.unique(log["rule"][log["verdict"] == verdict], return_counts=True)
-        found += [f"{count} decisions were {VERDICTS[verdict]} by the rule '{RULES[rule]}'" for rule, count in zip(rules, counts, strict=True)]
+        found += [
+            f"{count} decisions were {VERDICTS[verdict]} by the rule '{RULES[rule]}'"
+            for rule, count in zip(rules, counts, strict=True)
+        ]
     return found

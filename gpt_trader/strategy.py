@@ -56,10 +56,17 @@ class Row:
 
 
 def param(
-    default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None, doc: str = ""
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    doc: str = "",
 ) -> Any:
     """A strategy parameter with its default and the range (inclusive) or choices it accepts."""
-    return dataclasses.field(default=default, metadata={"low": low, "high": high, "choices": choices, "doc": doc})
+    return dataclasses.field(
+        default=default, metadata={"low": low, "high": high, "choices": choices, "doc": doc}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,9 @@ class Parameter:
         try:
             return self.kind(text)
         except ValueError:
-            raise BadParameter(f"{self.name}={text}: expected {self.kind.__name__}, such as {self.default}") from None
+            raise BadParameter(
+                f"{self.name}={text}: expected {self.kind.__name__}, such as {self.default}"
+            ) from None
 
     def check(self, value: Any) -> None:
         """Raises BadParameter when `value` has the wrong type or lies outside the range."""
@@ -107,11 +116,12 @@ class Strategy:
 
     `features(bars)` returns named arrays (T, N) or (T,), each value at t computed from bars up to t. `decide(now)` or
     `decide(now, held)` returns a weight per symbol: NaN leaves it as it is, 0 is flat, negative is short. `exits` are declared
-    protective exits. `target = "units"` makes `decide` return quantities. `warmup` overrides the bars that `check` allows for warm-up.
+    protective exits. `target_kind = "units"` makes `decide` return quantities.
+    `warmup` overrides the bars that `check` allows for warm-up.
     """
 
     exits: ClassVar[tuple[Exit, ...]] = ()
-    target: ClassVar[str] = "weight"
+    target_kind: ClassVar[str] = "weight"
     warmup: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
@@ -122,11 +132,11 @@ class Strategy:
     def validate(self) -> None:
         """Override to refuse combinations of parameters (raise BadParameter)."""
 
-    def features(self, bars: Bars) -> Features:
+    def features(self, bars: Bars) -> Features:  # noqa: ARG002
         """Named causal arrays for `decide`; none by default."""
         return {}
 
-    def decide(self, now: Any, *held: Any) -> Weights:
+    def decide(self, now: Any, *held: Any) -> Weights:  # noqa: ARG002
         """Target weights for the bar `now`."""
         raise BadParameter(f"{type(self).__name__} has no decide(now) or decide(now, held)")
 
@@ -173,7 +183,13 @@ def parameters_of(strategy: type[Strategy]) -> dict[str, Parameter]:
             meta = item.metadata
             default = None if item.default is dataclasses.MISSING else item.default
             found[item.name] = Parameter(
-                item.name, type(default), default, meta.get("low"), meta.get("high"), meta.get("choices"), meta.get("doc", "")
+                item.name,
+                type(default),
+                default,
+                meta.get("low"),
+                meta.get("high"),
+                meta.get("choices"),
+                meta.get("doc", ""),
             )
         _PARAMETERS[strategy] = found
     return _PARAMETERS[strategy]
@@ -186,7 +202,9 @@ def make_strategy(strategy: type[Strategy], values: Mapping[str, Any]) -> Strate
     for name, value in values.items():
         if name not in known:
             raise UnknownName(f"parameter of {strategy_name(strategy)}", name, known)
-        parsed[name] = known[name].parse(value) if isinstance(value, str) and known[name].kind is not str else value
+        parsed[name] = (
+            known[name].parse(value) if isinstance(value, str) and known[name].kind is not str else value
+        )
     return strategy(**parsed)
 
 
@@ -196,4 +214,7 @@ def strategy_name(strategy: type[Strategy]) -> str:
     if isinstance(given, str):
         return given
     text = strategy.__name__
-    return "".join(("_" if i and c.isupper() and not text[i - 1].isupper() else "") + c.lower() for i, c in enumerate(text))
+    return "".join(
+        ("_" if i and c.isupper() and not text[i - 1].isupper() else "") + c.lower()
+        for i, c in enumerate(text)
+    )

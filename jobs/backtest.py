@@ -19,7 +19,7 @@ from jobs.strategy_choice import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOption
 from jobs.values import number
 
 if TYPE_CHECKING:
-    from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.adapters.store import RunStore, StoreError
     from gpt_trader.allocation import Allocation
     from gpt_trader.costs import Costs, FillModel
     from gpt_trader.exits import Exit
@@ -69,7 +69,12 @@ class Rules:
 @app.command(help="Backtest a strategy: what it earned, what it cost, against buy and hold.")
 @grouped
 def backtest(
-    output: Output,
+    *,
+    strategy: Annotated[str | None, typer.Argument(metavar="STRATEGY", help=STRATEGY_HELP)] = None,
+    named: Annotated[
+        str | None,
+        typer.Option("--strategy", metavar="STRATEGY", help="The same, as an option. (default demo_ma)"),
+    ] = None,
     choice: StrategyOptions,
     data: DataOptions,
     run: RunOptions,
@@ -79,11 +84,7 @@ def backtest(
     risk: RiskOptions,
     store: StoreOptions,
     settings: SettingsOptions,
-    strategy: Annotated[str | None, typer.Argument(metavar="[STRATEGY]", help=STRATEGY_HELP)] = None,
-    named: Annotated[
-        str | None,
-        typer.Option("--strategy", metavar="STRATEGY", help="The same, as an option. (default demo_ma)"),
-    ] = None,
+    output: Output,
 ) -> None:
     """Run one backtest; everything that can be refused is refused before any data is read."""
     if strategy and named and strategy != named:
@@ -99,6 +100,7 @@ def backtest(
         risk.limits(configuration.risk),
     )
     check_report_path(run.report)
+    kept = Keeping(store.open(configuration), run.runs_dir or configuration.runs_dir) if run.save else None
     loaded = data.load(configuration, seed)
 
     from gpt_trader import Instrument
@@ -117,29 +119,42 @@ def backtest(
         benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
         seed=seed,
     )
-    folder = save(result, configuration, store, run.runs_dir) if run.save else None
+    problem = kept.keep(result) if kept is not None else None
     if run.report is not None:
         result.report(run.report)
     notes = (*data.skipped_lines(), *loaded.warnings, *result.warnings)
     output.emit(as_object(result, notes))
     if output.tables:
         show(result, notes, output)
-        if folder is not None:
-            output.line(f"tables   {folder}")
+        if kept is not None:
+            output.line(f"tables   {kept.runs_dir / result.run_id}")
         if run.report is not None:
             output.line(f"report   {run.report}")
+    if problem is not None:
+        raise problem
 
 
-def save(result: Result, configuration: Configuration, store: StoreOptions, runs_dir: Path | None) -> Path:
-    """Write the run's files, then its row in the store; the folder of the files."""
-    from datetime import UTC, datetime
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where a finished run is kept: its tables in a folder, a row in the store."""
 
-    from gpt_trader.adapters.run_files import write_run
+    store: RunStore
+    runs_dir: Path
 
-    folder = write_run(result, runs_dir or configuration.runs_dir)
-    with store.open(configuration) as opened:
-        opened.save(result, folder, created_at=datetime.now(UTC))
-    return folder.path
+    def keep(self, result: Result) -> StoreError | None:
+        """Write the run's files, then its row. A store that refuses is returned, not raised: the run is not lost."""
+        from datetime import UTC, datetime
+
+        from gpt_trader.adapters.run_files import write_run
+        from gpt_trader.adapters.store import StoreError
+
+        folder = write_run(result, self.runs_dir)
+        try:
+            with self.store as opened:
+                opened.save(result, folder, created_at=datetime.now(UTC))
+        except StoreError as problem:
+            return problem
+        return None
 
 
 def check_report_path(path: Path | None) -> None:

@@ -30,15 +30,16 @@ PROOFS = (
 @app.command(help="Prove that a strategy does not look ahead: cut and scramble the future, nothing may move.")
 @grouped
 def check(
-    strategy: Annotated[str, typer.Argument(help=STRATEGY_HELP)],
-    choice: StrategyOptions,
-    data: DataOptions,
-    settings: SettingsOptions,
-    output: Output,
+    *,
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY_HELP)],
     samples: Annotated[
         int, typer.Option("--samples", min=2, help="Bars at which the future is changed.")
     ] = 32,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the choice of bars.")] = 0,
+    choice: StrategyOptions,
+    data: DataOptions,
+    settings: SettingsOptions,
+    output: Output,
 ) -> None:
     """Check a strategy on bars (AAPL, IBM and MSFT of the demo by default); exit code 1 when a proof fails."""
     made = choice.make(strategy)

@@ -28,12 +28,13 @@ app = typer.Typer(
 )
 @grouped
 def fetch(
+    *,
     data: DataOptions,
-    settings: SettingsOptions,
-    output: Output,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask for everything again, keep revisions.")
     ] = False,
+    settings: SettingsOptions,
+    output: Output,
 ) -> None:
     """Fetch each symbol on its own, so that one failure loses no other; exit code 1 when one failed."""
     configuration = settings.load()

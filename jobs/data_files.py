@@ -47,12 +47,13 @@ class RuleOptions:
 
 @grouped
 def check(
+    *,
     file: FileArgument,
-    rules: RuleOptions,
-    output: Output,
     symbols: Annotated[
         str | None, typer.Option("--symbols", metavar="A,B", help="Only these. (default all)")
     ] = None,
+    rules: RuleOptions,
+    output: Output,
 ) -> None:
     """Print every defect: symbol, row, time, rule, what was found and what was expected."""
     from gpt_trader.quality import Severity, find_defects
@@ -86,12 +87,11 @@ def check(
 
 @grouped
 def repair(
+    *,
     file: FileArgument,
-    rules: RuleOptions,
-    output: Output,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The mended file. (default FILE.repaired.csv beside it)"),
+        typer.Option("--out", metavar="FILE", help="The mended file. (default FILE.repaired.csv)"),
     ] = None,
     changes_to: Annotated[
         Path | None,
@@ -101,6 +101,8 @@ def repair(
         str | None, typer.Option("--symbols", metavar="A,B", help="Only these. (default all)")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    rules: RuleOptions,
+    output: Output,
 ) -> None:
     """Write the mended table (one long file: symbol, time, prices, volume, split, dividend) and the changes as CSV."""
     from gpt_trader.quality import repair as mend

@@ -24,10 +24,11 @@ STRATEGIES = ("trend_breakout", "demo_ma")
 )
 @grouped
 def demo(
-    output: Output,
-    folder: Annotated[Path, typer.Option("--folder", help="Where the reports go.", show_default=True)] = Path(
+    *,
+    folder: Annotated[Path, typer.Option("--folder", metavar="FOLDER", help="Where the reports go.")] = Path(
         "reports"
     ),
+    output: Output,
 ) -> None:
     """Run the commands that are shown, as a user would type them."""
     from jobs.cli import app as command_line

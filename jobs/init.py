@@ -37,11 +37,14 @@ class Question:
 @app.command(help="Ask a few questions and write gpt-trader.toml.")
 @grouped
 def init(
-    output: Output,
-    folder: Annotated[Path, typer.Argument(help="Where to write it; made when it is not there.")] = Path(),
+    *,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to write it; made when absent.")
+    ] = Path(),
     skip_api: Annotated[bool, typer.Option("--skip-api", help="Do not ask for keys of providers.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, take every default.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    output: Output,
 ) -> None:
     """Write a configuration file with the answers; answers may be piped in, one a line. Keys are never shown."""
     from gpt_trader.adapters.configuration import FILE_NAME, default_toml

@@ -31,9 +31,7 @@ TOLERANCE = 1e-9
 )
 @grouped
 def report(
-    store: StoreOptions,
-    settings: SettingsOptions,
-    output: Output,
+    *,
     run: RunId = "last",
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day of the span.")
@@ -42,9 +40,11 @@ def report(
         str | None, typer.Option("--to", metavar="DATE", help="Last day of the span, all of it.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write the run's HTML report there (all of the run)."),
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the HTML report of the run.")
     ] = None,
+    store: StoreOptions,
+    settings: SettingsOptions,
+    output: Output,
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
     if out is not None and out.suffix.lower() not in (".html", ".htm"):

@@ -21,11 +21,14 @@ RunId = Annotated[
 @app.command("list", help="The newest runs with their main numbers.")
 @grouped
 def list_command(
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="COUNT", help="How many runs.")] = 20,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help="Only of this strategy.")
+    ] = None,
     store: StoreOptions,
     settings: SettingsOptions,
     output: Output,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs.")] = 20,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="Only runs of this strategy.")] = None,
 ) -> None:
     """Print one line for each run, the newest first."""
     with store.open(settings.load()) as runs:

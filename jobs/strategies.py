@@ -43,7 +43,10 @@ def list_command(output: Output) -> None:
 @app.command("show", help="One strategy: what it does, its parameters and their ranges, its exits.")
 @grouped
 def show(
-    strategy: Annotated[str, typer.Argument(help="A shipped name, or path/to/file.py[:Class].")],
+    *,
+    strategy: Annotated[
+        str, typer.Argument(metavar="STRATEGY", help="A shipped name, or path/to/file.py[:Class].")
+    ],
     output: Output,
 ) -> None:
     """Print the docstring, the parameters and the declared exits of a strategy."""
@@ -74,12 +77,13 @@ def show(
 @app.command("new", help="Write a working strategy file to start from.")
 @grouped
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the strategy, such as my_idea.")],
-    output: Output,
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the strategy, such as my_idea.")],
     folder: Annotated[
-        Path, typer.Option("--folder", help="Where to write it.", show_default="here")
+        Path, typer.Option("--folder", metavar="FOLDER", help="Where to write it. (default here)")
     ] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    output: Output,
 ) -> None:
     """Write NAME.py: a commented strategy that runs and passes `check` as it is."""
     stem = name.removesuffix(".py")

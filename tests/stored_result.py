@@ -51,7 +51,12 @@ class MadeColumns:
 
 
 def make_result(
-    bars: int = 60, trades: int = 8, seed: int = 0, strategy: str = "demo_ma", run_id: str = "", minutes: bool = False
+    bars: int = 60,
+    trades: int = 8,
+    seed: int = 0,
+    strategy: str = "demo_ma",
+    run_id: str = "",
+    minutes: bool = False,
 ) -> MadeResult:
     """A result of `bars` bars with `trades` round trips; the same arguments give the same result."""
     random = np.random.default_rng(seed)
@@ -118,7 +123,8 @@ def _closed_trades(random: np.random.Generator, time: np.ndarray, trades: int) -
         {
             "trade_id": np.arange(trades), "symbol": np.resize(np.array(SYMBOLS, object), trades), "side": "long",
             "quantity": np.full(trades, 10.0), "entry_time": time[entry], "entry_price": price,
-            "exit_time": time[leave], "exit_price": price + pnl / 10, "bars": leave - entry, "gross_pnl": pnl + 1.0, "income": 0.0,
+            "exit_time": time[leave], "exit_price": price + pnl / 10, "bars": leave - entry,
+            "gross_pnl": pnl + 1.0, "income": 0.0,
             "costs": np.full(trades, 1.0), "pnl": pnl, "return_": pnl / (price * 10), "mae": -0.01, "mfe": 0.02,
             "exit_reason": np.where(pnl > 0, "signal", "stop"),
         }
@@ -138,8 +144,9 @@ def _orders(closed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFr
         {
             "order_id": number, "parent_id": pd.array([None if n % 2 == 0 else n - 1 for n in number], dtype="Int64"),
             "decision_id": number, "symbol": symbol, "time": time, "side": side, "quantity": quantity,
-            "kind": np.where(number % 2, "stop", "market"), "limit": np.nan, "stop": np.where(number % 2, price, np.nan),
-            "status": "filled", "filled": quantity, "reason": np.where(number % 2, None, "signal"),
+            "kind": np.where(number % 2, "stop", "market"), "limit": np.nan,
+            "stop": np.where(number % 2, price, np.nan),
+            "status": "filled", "filled": quantity, "reason": np.where(number % 2, np.array(None, object), "signal"),
             "end_reason": "",
         }
     )  # fmt: skip
@@ -151,7 +158,8 @@ def _orders(closed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFr
     )  # fmt: skip
     decisions = pd.DataFrame(
         {
-            "decision_id": number, "time": time, "symbol": symbol, "target": 0.1, "accepted": np.where(number % 3, 0.1, 0),
+            "decision_id": number, "time": time, "symbol": symbol, "target": 0.1,
+            "accepted": np.where(number % 3, 0.1, 0),
             "verdict": np.where(number % 3, "approved", "refused"), "rule": np.where(number % 3, "", "gross"),
             "value": 0.7, "limit": np.where(number % 3, np.nan, 0.6),
         }

@@ -21,7 +21,9 @@ def canonical_json(value: Any) -> bytes:
 
     NaN becomes null and infinities "Infinity" or "-Infinity", which JSON has no numbers for; times become ISO 8601.
     """
-    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     return text.encode("utf-8") + b"\n"
 
 
@@ -60,7 +62,7 @@ def _plain(value: Any) -> Any:
 
 
 def iso_time(value: Any) -> str:
-    """A time of any kind as ISO 8601 without trailing zeros: a date when it is midnight, else to the second or finer."""
+    """A time of any kind as ISO 8601: a date when it is midnight, else to the second or as fine as it is."""
     moment = np.datetime64(value, "ns")
     if np.isnat(moment):
         return ""

@@ -105,14 +105,14 @@ class Setting:
 class Configuration:
     """Every setting, checked. `origins` tells for each key that was set where: a file, a variable or a flag."""
 
-    data: DataSettings = DataSettings()
-    store: StoreSettings = StoreSettings()
-    backtest: BacktestSettings = BacktestSettings()
-    costs: Costs = Costs()
-    fills: FillModel = FillModel()
-    allocation: Allocation = Allocation()
-    risk: RiskSettings = RiskSettings()
-    secrets: Secrets = Secrets()
+    data: DataSettings = field(default_factory=DataSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    backtest: BacktestSettings = field(default_factory=BacktestSettings)
+    costs: Costs = field(default_factory=Costs)
+    fills: FillModel = field(default_factory=FillModel)
+    allocation: Allocation = field(default_factory=Allocation)
+    risk: RiskSettings = field(default_factory=RiskSettings)
+    secrets: Secrets = field(default_factory=Secrets)
     runs_dir: Path = Path("runs")
     file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -120,7 +120,8 @@ class Configuration:
     def show(self) -> tuple[Setting, ...]:
         """Every setting with its value and origin; secrets are only "set" or "not set", URLs have no password."""
         return tuple(
-            Setting(key, _shown(key, value), self.origins.get(key, "default")) for key, value in self._values().items()
+            Setting(key, _shown(key, value), self.origins.get(key, "default"))
+            for key, value in self._values().items()
         )
 
     def check(self) -> tuple[str, ...]:
@@ -179,9 +180,9 @@ def load(
     """The configuration from `file`, `environment` (the process's when None) and `flags` (dotted key to value).
 
     Without `file` it is the one GPT_TRADER_CONFIG names, else gpt-trader.toml in the working folder where there is
-    one. A flag of None is not given, another has its setting's type already. Relative folders are relative to the working folder. Raises UserError for an
-    absent or unreadable file, an unknown key (naming the nearest), a value of the wrong type or outside its range,
-    and secrets in a file that others may read.
+    one. A flag of None is not given, another has its setting's type already. Relative folders are relative to the
+    working folder. Raises UserError for an absent or unreadable file, an unknown key (naming the nearest), a value of
+    the wrong type or outside its range, and secrets in a file that others may read.
     """
     environment = os.environ if environment is None else environment
     given = {name: value for name, value in environment.items() if name.upper().startswith(PREFIX)}
@@ -239,7 +240,9 @@ def _risk(given: Mapping[str, Any]) -> RiskSettings:
     settings = RiskSettings(given.get("profile", "custom" if limits else "none"))
     if settings.profile == "none":
         if limits:
-            raise UserError(f"risk.profile is none, so {', '.join(sorted(limits))} would limit nothing; use custom")
+            raise UserError(
+                f"risk.profile is none, so {', '.join(sorted(limits))} would limit nothing; use custom"
+            )
         return settings
     base = RiskLimits() if settings.profile == "custom" else RiskLimits.profile(settings.profile)
     return replace(settings, limits=replace(base, **limits))

@@ -114,7 +114,9 @@ def write_run(result: StorableResult, runs_dir: Path) -> RunFolder:
     one is replaced. Raises StoreError when the disk refuses.
     """
     if not _RUN_ID.fullmatch(result.run_id):
-        raise StoreError(f"run id {result.run_id!r} cannot name a folder: expected 6 to 128 of A-Z a-z 0-9 _ -")
+        raise StoreError(
+            f"run id {result.run_id!r} cannot name a folder: expected 6 to 128 of A-Z a-z 0-9 _ -"
+        )
     target = runs_dir / result.run_id
     with _disk_errors(runs_dir):
         if target.is_dir() and not verify(target):
@@ -135,9 +137,12 @@ def open_run(folder: Path) -> RunFolder:
     """The files of a run as its `result.json` lists them; raises StoreError when that is absent or damaged."""
     try:
         listed = json.loads((folder / RESULT_FILE).read_bytes())["files"]
-        files = {name: TableFile(name, int(entry["rows"]), str(entry["sha256"])) for name, entry in listed.items()}
+        files = {
+            name: TableFile(name, int(entry["rows"]), str(entry["sha256"])) for name, entry in listed.items()
+        }
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise StoreError(f"{folder / RESULT_FILE} is not the list of a run's files ({problem}); run it again") from problem
+        listing = folder / RESULT_FILE
+        raise StoreError(f"{listing} is not the list of a run's files ({problem}); run it again") from problem
     return RunFolder(folder, files)
 
 
@@ -203,7 +208,10 @@ def _summary(result: StorableResult, files: Mapping[str, TableFile]) -> dict[str
         "metrics": result.metrics,
         "fingerprint": result.fingerprint,
         "warnings": result.warnings,
-        "files": {name: {"file": item.file, "rows": item.rows, "sha256": item.sha256} for name, item in files.items()},
+        "files": {
+            name: {"file": item.file, "rows": item.rows, "sha256": item.sha256}
+            for name, item in files.items()
+        },
     }
 
 

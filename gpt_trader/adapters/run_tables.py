@@ -35,7 +35,8 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     "closed_trades": {
         "trade_id": "integer", "symbol": "text", "side": "text", "quantity": "number", "entry_time": "time",
         "entry_price": "number", "exit_time": "time", "exit_price": "number", "bars": "integer",
-        "gross_pnl": "number", "income": "number", "costs": "number", "pnl": "number", "return_": "number", "mae": "number",
+        "gross_pnl": "number", "income": "number", "costs": "number",
+        "pnl": "number", "return_": "number", "mae": "number",
         "mfe": "number", "exit_reason": "text",
     },
     "equity": {
@@ -75,7 +76,9 @@ def clean_table(name: str, table: Mapping[str, Any] | pd.DataFrame) -> dict[str,
         try:
             cleaned[column] = _clean_column(np.asarray(table[column]), kind)
         except (TypeError, ValueError, OverflowError) as problem:
-            raise StoreError(f"column {column!r} of table {name!r} is not of kind {kind}: {problem}") from problem
+            raise StoreError(
+                f"column {column!r} of table {name!r} is not of kind {kind}: {problem}"
+            ) from problem
     lengths = {column: len(values) for column, values in cleaned.items()}
     if len(set(lengths.values())) > 1:
         raise StoreError(f"the columns of table {name!r} differ in length: {lengths}")

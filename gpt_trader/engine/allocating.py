@@ -57,7 +57,7 @@ def _sign(x: float) -> int:
 
 
 @inlined
-def nothing_new(m: Market, b: Book, target: np.ndarray, t: int) -> bool:
+def nothing_new(b: Book, target: np.ndarray) -> bool:
     """True when every symbol's target is what it was and what was made of it stands: the whole step may be skipped."""
     account = b.account[0]
     if account.dirty != 0 or b.rules[0].rebalance_bar > 0.0 or b.rules[0].cadence > 0.0:
@@ -76,7 +76,7 @@ def nothing_new(m: Market, b: Book, target: np.ndarray, t: int) -> bool:
 @kernel
 def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     """Steps 5 and 6 for bar t: `target` is (N,) weights (or units); NaN leaves a symbol as it is."""
-    if nothing_new(m, b, target, t):
+    if nothing_new(b, target):
         for n in range(b.symbols.shape[0]):
             if not np.isnan(target[n]):
                 b.symbols[n].streak += 1
@@ -201,7 +201,11 @@ def _take_seats(m: Market, b: Book, t: int) -> None:
         worst = -1
         for n in range(b.symbols.shape[0]):
             s = b.symbols[n]
-            if s.base != 0.0 and not _has_seat(b, n) and (worst < 0 or _score(m, b, t, n) <= _score(m, b, t, worst)):
+            if (
+                s.base != 0.0
+                and not _has_seat(b, n)
+                and (worst < 0 or _score(m, b, t, n) <= _score(m, b, t, worst))
+            ):
                 worst = n
         s = b.symbols[worst]
         target = s.base
@@ -246,7 +250,9 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     accepted = b.symbols[n].accepted
     number = not np.isnan(w) and change != KEEP
     due = abs(accepted - s.acted) > WEIGHT_TOLERANCE or (change == RENEWED and accepted != 0.0)
-    due = due or (number and (r.rebalance_bar > 0.0 or r.cadence > 0.0) and accepted != 0.0 and r.sizing == 0.0)
+    due = due or (
+        number and (r.rebalance_bar > 0.0 or r.cadence > 0.0) and accepted != 0.0 and r.sizing == 0.0
+    )
     if not due or s.exiting != 0 or np.isnan(m.panel[CLOSE, t, n]):
         if due:
             b.account[0].dirty = 1
@@ -260,7 +266,9 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
         if abs(accepted - s.acted) > WEIGHT_TOLERANCE:
             b.account[0].dirty = 1
             if change != KEEP:
-                log_decision(b, t, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance)
+                log_decision(
+                    b, t, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
+                )
         return
     if s.target_order != NO_ORDER:
         s.acted = accepted

@@ -53,7 +53,9 @@ def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
 
 
 @compiled
-def fill_held(b: Any, t: int, factor: Any, weight: Any, quantity: Any, entry: Any, peak: Any, age: Any) -> None:
+def fill_held(
+    b: Any, t: int, factor: Any, weight: Any, quantity: Any, entry: Any, peak: Any, age: Any
+) -> None:
     """The strategy's view of its positions at the close of bar t, on the continuous basis."""
     equity = b.account[0].equity
     for n in range(b.symbols.shape[0]):
@@ -70,7 +72,7 @@ def parameter_tuple(strategy: Strategy) -> Any:
     """The strategy's plain parameters as a named tuple: what `self` is inside compiled code."""
     values = {f.name: getattr(strategy, f.name) for f in dataclasses.fields(strategy)}
     plain = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
-    return namedtuple("Parameters", plain)(**plain)  # type: ignore[misc]
+    return namedtuple("Parameters", plain)(**plain)
 
 
 def jitted(function: Callable[..., Any], seen: dict[str, Any] | None = None) -> Any:
@@ -87,7 +89,9 @@ def jitted(function: Callable[..., Any], seen: dict[str, Any] | None = None) -> 
                 seen[key] = None
                 seen[key] = jitted(value, seen)
             scope[name] = seen[key] or value
-    copy = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
+    copy = FunctionType(
+        function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+    )
     copy.__kwdefaults__ = function.__kwdefaults__
     return numba.njit(error_model="numpy")(copy)
 
@@ -99,7 +103,8 @@ def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbo
     arguments = ", ".join(f"c{i}" for i in range(len(names)))
     place = "[t, n]" if scalar else "[t]"
     cells = ", ".join(
-        f"c{i}" + ("[t, 0]" if scalar and columns[name].shape[1] == 1 and symbols > 1 else place) for i, name in enumerate(names)
+        f"c{i}" + ("[t, 0]" if scalar and columns[name].shape[1] == 1 and symbols > 1 else place)
+        for i, name in enumerate(names)
     )
     if not held:
         view = ""
@@ -140,7 +145,9 @@ def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbo
 _DRIVERS: dict[Any, Driver | None] = {}
 
 
-def compile_driver(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> tuple[Driver, Any] | None:
+def compile_driver(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int
+) -> tuple[Driver, Any] | None:
     """(driver, parameters) for this strategy and these columns, or None when numba cannot compile its rule."""
     parameters = parameter_tuple(strategy)
     shapes = tuple((name, array.dtype.str, array.shape[1] == 1) for name, array in columns.items())
@@ -153,7 +160,12 @@ def compile_driver(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symb
             "before_decision": before_decision, "fill_held": fill_held, "allocate": allocate, "submit_all": submit_all,
             "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET,
         }  # fmt: skip
-        exec(compile(driver_source(strategy, columns, symbols), f"<driver of {type(strategy).__name__}>", "exec"), scope)
+        exec(
+            compile(
+                driver_source(strategy, columns, symbols), f"<driver of {type(strategy).__name__}>", "exec"
+            ),
+            scope,
+        )
         _DRIVERS[key] = numba.njit(error_model="numpy")(scope["drive"])
         _PARAMETER_TYPES[key] = type(parameters)
     driver = _DRIVERS[key]

@@ -22,7 +22,7 @@ def compute_features(strategy: Strategy, bars: Bars) -> dict[str, NDArray[Any]]:
     Raises StrategyError when `features` raises, returns no mapping, or an array of another length.
     """
     try:
-        found = strategy.features(bars)
+        found: Any = strategy.features(bars)
     except GptTraderError:
         raise
     except Exception as error:
@@ -86,7 +86,9 @@ def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> 
     try:
         array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        raise StrategyError(f"{name}.decide returned {type(answer).__name__}; return weights, an array of numbers") from None
+        raise StrategyError(
+            f"{name}.decide returned {type(answer).__name__}; return weights, an array of numbers"
+        ) from None
     if array.shape != shape:
         try:
             array = np.broadcast_to(array, shape)
@@ -95,5 +97,7 @@ def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> 
     array = np.ascontiguousarray(array)
     if np.isinf(array).any():
         where = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
-        raise StrategyError(f"{name}.decide returned an infinite weight at {where}; return a finite weight or NaN")
+        raise StrategyError(
+            f"{name}.decide returned an infinite weight at {where}; return a finite weight or NaN"
+        )
     return array

@@ -27,10 +27,18 @@ def protective_stop(b: Book, n: int) -> tuple[float, int]:
         if np.isnan(level) or side * (other - level) > 0.0:
             level = other
             reason = R_TRAILING
-    if r.break_even > 0.0 and gain >= r.break_even - TOLERANCE and (np.isnan(level) or side * (s.entry - level) > 0.0):
+    if (
+        r.break_even > 0.0
+        and gain >= r.break_even - TOLERANCE
+        and (np.isnan(level) or side * (s.entry - level) > 0.0)
+    ):
         level = s.entry
         reason = R_BREAK_EVEN
-    if r.stop_atr_k > 0.0 and not np.isnan(s.atr_stop) and (np.isnan(level) or side * (s.atr_stop - level) > 0.0):
+    if (
+        r.stop_atr_k > 0.0
+        and not np.isnan(s.atr_stop)
+        and (np.isnan(level) or side * (s.atr_stop - level) > 0.0)
+    ):
         level = s.atr_stop
         reason = R_ATR_STOP
     return level, reason

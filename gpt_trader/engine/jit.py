@@ -37,12 +37,13 @@ def kernel_folder() -> Path:
 
 def compiled(function: Function, **options: Any) -> Function:
     """`numba.njit` of `function` with its cache in `kernel_folder`."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(kernel_folder())
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(kernel_folder())
     try:
         made: Function = numba.njit(cache=True, error_model="numpy", **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
     return made
 
 

@@ -116,7 +116,9 @@ def new_order(
 
 
 @kernel
-def log_decision(b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> int:
+def log_decision(
+    b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
+) -> int:
     """Append one row to the decision log; returns its id."""
     account = b.account[0]
     row = b.decisions[account.decisions]
@@ -165,7 +167,9 @@ def volume_room(m: Market, b: Book, t: int, n: int) -> float:
         return np.inf
     s = b.symbols[n]
     used = s.used if s.used_bar == t else 0.0
-    room = np.floor(cap * m.panel[VOLUME, t, n] + SMALL) if m.info[n].lot != 0.0 else cap * m.panel[VOLUME, t, n]
+    room = (
+        np.floor(cap * m.panel[VOLUME, t, n] + SMALL) if m.info[n].lot != 0.0 else cap * m.panel[VOLUME, t, n]
+    )
     return max(0.0, to_lot(room - used, m.info[n].lot))
 
 
@@ -205,7 +209,11 @@ def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) 
     size = reduce + increase
     if size > 0.0:
         if is_aggressive(o.kind):
-            share = size / m.panel[VOLUME, t, n] if m.info[n].has_volume != 0 and m.panel[VOLUME, t, n] > 0.0 else 0.0
+            share = (
+                size / m.panel[VOLUME, t, n]
+                if m.info[n].has_volume != 0 and m.panel[VOLUME, t, n] > 0.0
+                else 0.0
+            )
             slip = (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
         s.used = size + (s.used if s.used_bar == t else 0.0)
         s.used_bar = t
@@ -227,7 +235,9 @@ def _finish(b: Book, order: int) -> None:
 
 
 @inlined
-def _book_fill(b: Book, t: int, order: int, quantity: float, price: float, slippage: float, inside: bool) -> None:
+def _book_fill(
+    b: Book, t: int, order: int, quantity: float, price: float, slippage: float, inside: bool
+) -> None:
     """Write one fill: commission with the order's minimum, cash, marks, the round trip, the log."""
     account = b.account[0]
     o = b.orders[order]

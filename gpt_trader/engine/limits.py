@@ -43,7 +43,9 @@ def apply_risk_limits(m: Market, b: Book, t: int) -> None:
 
 
 @kernel
-def _note(b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> None:
+def _note(
+    b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
+) -> None:
     """Log a verdict once, when it changes what was acted on."""
     if abs(b.symbols[n].accepted - b.symbols[n].acted) > TOLERANCE or verdict == REFUSED:
         log_decision(b, t, n, target, verdict, rule, value, limit)

@@ -167,7 +167,11 @@ def _targets(m: Market, b: Book, t: int, n: int) -> None:
             if step_gain < gain:
                 gain, share, reason = step_gain, step_share, R_SCALE_OUT
         level = s.entry * (1.0 + side * gain)
-        if gain == np.inf or (side > 0.0 and m.panel[HIGH, t, n] < level) or (side < 0.0 and m.panel[LOW, t, n] > level):
+        if (
+            gain == np.inf
+            or (side > 0.0 and m.panel[HIGH, t, n] < level)
+            or (side < 0.0 and m.panel[LOW, t, n] > level)
+        ):
             return
         price = level
         if s.opened != t:

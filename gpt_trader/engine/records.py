@@ -50,8 +50,8 @@ SYMBOL = np.dtype([
     ("qty", "f8"), ("entry", "f8"), ("mark", "f8"), ("peak", "f8"), ("atr_stop", "f8"), ("base", "f8"), ("acted", "f8"),
     ("prev", "f8"), ("asked", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
     ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("age", "i8"), ("opened", "i8"), ("inside", "i8"), ("used_bar", "i8"),
-    ("lock", "i8"), ("streak", "i8"), ("last_exit", "i8"), ("steps", "i8"), ("exiting", "i8"), ("target_order", "i8"), ("change", "i8"),
-    ("want", "f8"), ("accepted", "f8"),
+    ("lock", "i8"), ("streak", "i8"), ("last_exit", "i8"), ("steps", "i8"), ("exiting", "i8"), ("target_order", "i8"),
+    ("change", "i8"), ("want", "f8"), ("accepted", "f8"),
 ])  # fmt: skip
 
 ORDER = np.dtype([

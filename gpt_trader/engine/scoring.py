@@ -28,7 +28,7 @@ def statistics_into(
     m: Market, b: Book, gross: np.ndarray, per_year: float, risk_free: float, trade_fields: np.ndarray,
     trade_bars: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    """All statistics of a finished run into `out` (METRIC_NAMES); `gross` (T,), `trade_fields` (2, K) and `trade_bars` (K,) are scratch."""
+    """Statistics of a finished run into `out` (METRIC_NAMES); `gross` (T,), `trade_fields` (2, K), `trade_bars` (K,) scratch."""
     account = b.account[0]
     for t in range(gross.shape[0]):
         gross[t] = b.track[GROSS, t] / b.track[EQUITY, t] if b.track[GROSS, t] != 0.0 else 0.0

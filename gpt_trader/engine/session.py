@@ -52,7 +52,7 @@ def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | Non
     exits = all_exits(strategy, settings)
     score = features.get("score")
     market = build_market(bars, settings, exits, None if score is None else _full(score, bars))
-    rules = rules_record(settings, exits, strategy.target == "units", score is not None)
+    rules = rules_record(settings, exits, strategy.target_kind == "units", score is not None)
     book = empty_book(bars.T, bars.N, rules, settings.capital, 256 + 24 * (bars.N + 1))
     columns = deciding.row_values(seen, features)
     factor = UNUSED if seen is bars else bars.split_factor
@@ -93,7 +93,13 @@ def run_array(market: Market, book: Book, targets: NDArray[np.float64]) -> Book:
 
 
 def _run_compiled(
-    strategy: Strategy, market: Market, book: Book, columns: Mapping[str, NDArray[Any]], factor: Any, *, required: bool
+    strategy: Strategy,
+    market: Market,
+    book: Book,
+    columns: Mapping[str, NDArray[Any]],
+    factor: Any,
+    *,
+    required: bool,
 ) -> Book | None:
     """The fused driver; None when numba cannot compile the rule (raises StrategyError then if `required`)."""
     import numba
@@ -112,12 +118,18 @@ def _run_compiled(
         except (numba.core.errors.NumbaError, NotImplementedError) as error:
             refuse_driver(strategy, driver)
             if required:
-                raise StrategyError(f"{strategy_name(type(strategy))}.decide does not compile: {error}") from error
+                raise StrategyError(
+                    f"{strategy_name(type(strategy))}.decide does not compile: {error}"
+                ) from error
             return None
         except Exception as error:
-            raise StrategyError(f"{strategy_name(type(strategy))}.decide raised {type(error).__name__}: {error}") from error
+            raise StrategyError(
+                f"{strategy_name(type(strategy))}.decide raised {type(error).__name__}: {error}"
+            ) from error
         if code == BAD_TARGET:
-            raise StrategyError(f"{strategy_name(type(strategy))}.decide returned an infinite weight at bar {at}")
+            raise StrategyError(
+                f"{strategy_name(type(strategy))}.decide returned an infinite weight at bar {at}"
+            )
         if code != LOG_FULL:
             return book
         book = grown(book)
@@ -132,7 +144,17 @@ def held_now(book: Book, t: int, factor: Any) -> Held:
     return Held(weight, quantity, entry, peak, age, float(account["equity"]), float(account["cash"]))
 
 
-def _run_python(strategy: Strategy, market: Market, book: Book, columns: Mapping[str, NDArray[Any]], factor: Any) -> Book:
+def held_of(held: Held, n: int) -> Held:
+    """The scalars of symbol n."""
+    return Held(
+        float(held.weight[n]), float(held.quantity[n]), float(held.entry[n]), float(held.peak[n]), float(held.age[n]),
+        held.equity, held.cash,
+    )  # fmt: skip
+
+
+def _run_python(
+    strategy: Strategy, market: Market, book: Book, columns: Mapping[str, NDArray[Any]], factor: Any
+) -> Book:
     """Bar by bar in Python: the same steps around a `decide` that numba did not take."""
     bars, symbols = market.panel.shape[1:]
     with_held, scalar = uses_held(strategy), is_per_symbol(strategy)
@@ -145,20 +167,26 @@ def _run_python(strategy: Strategy, market: Market, book: Book, columns: Mapping
             if scalar:
                 target = np.array([_decide_symbol(strategy, columns, held, t, n) for n in range(symbols)])
             else:
-                target = deciding.decide_bar(strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols)
+                target = deciding.decide_bar(
+                    strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols
+                )
         allocate(market, book, target, t)
     return book
 
 
-def _decide_symbol(strategy: Strategy, columns: Mapping[str, NDArray[Any]], held: Held | None, t: int, n: int) -> float:
+def _decide_symbol(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], held: Held | None, t: int, n: int
+) -> float:
     row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in columns.items()})
     one = None
     if held is not None:
-        one = Held(*(float(array[n]) for array in held[:5]), held.equity, held.cash)
+        one = held_of(held, n)
     return float(deciding.decide_bar(strategy, row, one, 1)[0])
 
 
-def _run_orders(strategy: Strategy, market: Market, book: Book, columns: Mapping[str, NDArray[Any]], factor: Any) -> Book:
+def _run_orders(
+    strategy: Strategy, market: Market, book: Book, columns: Mapping[str, NDArray[Any]], factor: Any
+) -> Book:
     """An order strategy in Python: the engine is called only for bars in which something may happen to an order."""
     bars, symbols = market.panel.shape[1:]
     scalar = is_per_symbol(strategy)
@@ -202,7 +230,7 @@ def _run_orders_per_symbol(
         held = held_now(live.book, t, factor)
         for n in range(symbols):
             row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in columns.items()})
-            one = Held(*(float(array[n]) for array in held[:5]), held.equity, held.cash)
+            one = held_of(held, n)
             answer = deciding._call(strategy, "decide", strategy.decide, row, one)
             if answer is not None and answer != ():
                 submit_answer(market, live, t, factor, answer, name)

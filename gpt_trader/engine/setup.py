@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,9 +43,9 @@ class Settings:
     """Everything of a run that is neither strategy nor data."""
 
     capital: float = 100_000.0
-    costs: Costs = Costs()
-    allocation: Allocation = Allocation()
-    fills: FillModel = FillModel()
+    costs: Costs = field(default_factory=Costs)
+    allocation: Allocation = field(default_factory=Allocation)
+    fills: FillModel = field(default_factory=FillModel)
     risk: RiskLimits | None = None
     exits: tuple[Exit, ...] = ()
     instruments: tuple[Instrument, ...] = ()
@@ -88,7 +87,9 @@ def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
     values: dict[str, float] = {"exits_on": float(bool(exits))}
     kinds = [type(item) for item in exits]
     if len(set(kinds)) != len(kinds):
-        raise BadParameter(f"the same kind of exit was declared twice: {', '.join(kind.__name__ for kind in kinds)}")
+        raise BadParameter(
+            f"the same kind of exit was declared twice: {', '.join(kind.__name__ for kind in kinds)}"
+        )
     for item in exits:
         match item:
             case StopLoss(fraction):
@@ -123,7 +124,9 @@ def _risk_values(risk: RiskLimits) -> dict[str, float]:
     }  # fmt: skip
 
 
-def build_market(bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None) -> Market:
+def build_market(
+    bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
+) -> Market:
     """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
     known = {item.symbol: item for item in settings.instruments}
     instruments = [known.get(name, Instrument(name)) for name in bars.symbols]
@@ -157,12 +160,12 @@ def _signals(
 
 def market_constants(bars: Bars) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64]]:
     """(N,) whether a symbol has volume data, (T,) whether a corporate action happens, (T,) time in ns; made once per bars."""
-    return bars._once("market_constants", lambda: _market_constants(bars))  # type: ignore[no-any-return]
+    return bars._once("market_constants", lambda: _market_constants(bars))
 
 
 def _market_constants(bars: Bars) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64]]:
-    has_volume = (bars.volume > 0).any(axis=0).astype(np.int8)
-    events = ((bars.split != 1.0) | (bars.dividend != 0.0)).any(axis=1)
+    has_volume = np.any(bars.volume > 0, axis=0).astype(np.int8)
+    events = np.any((bars.split != 1.0) | (bars.dividend != 0.0), axis=1)
     left = bars.last_session + 1
     events[left[left < bars.T]] = True
     return has_volume, events.astype(np.int8), bars.time.astype(np.int64)
@@ -185,7 +188,9 @@ def _regime(bars: Bars, allocation: Allocation) -> NDArray[np.int8] | np.int8:
     from gpt_trader.indicators import sma
 
     if allocation.regime not in bars.symbols:
-        raise UnknownName("regime symbol (it must be among the symbols of the run)", allocation.regime, bars.symbols)
+        raise UnknownName(
+            "regime symbol (it must be among the symbols of the run)", allocation.regime, bars.symbols
+        )
     close = np.ascontiguousarray(bars.continuous().close[:, bars.symbols.index(allocation.regime)])
     mean = sma(close, allocation.regime_window)
     with np.errstate(invalid="ignore"):
@@ -215,9 +220,3 @@ def grown(book: Book) -> Book:
         working=longer(book.working), orders=longer(book.orders), fills=longer(book.fills), trades=longer(book.trades),
         decisions=longer(book.decisions),
     )  # fmt: skip
-
-
-def instruments_for(bars: Bars, given: Mapping[str, Instrument] | tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-    """The instruments of a run as a tuple; unknown symbols are whole-share instruments without a sector."""
-    items = given.values() if isinstance(given, Mapping) else given
-    return tuple(item for item in items if item.symbol in bars.symbols)

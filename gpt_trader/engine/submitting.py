@@ -66,7 +66,7 @@ def valid_request(b: Book, order: int, kind: int) -> bool:
     o = b.orders[order]
     if kind < MARKET or kind > TRAILING or not abs(o.quantity) < 1e18 or o.quantity == 0.0:
         return False
-    if (kind == LIMIT or kind == STOP_LIMIT) and not (0.0 < o.limit < 1e18):
+    if (kind in (LIMIT, STOP_LIMIT)) and not (0.0 < o.limit < 1e18):
         return False
     if kind >= STOP and not (0.0 < o.stop < 1e18):
         return False
@@ -97,7 +97,13 @@ def next_busy(m: Market, b: Book, t: int, most: int) -> int:
     r = b.rules[0]
     account = b.account[0]
     stop = min(t + most, m.panel.shape[1])
-    moving = r.trailing > 0.0 or r.break_even > 0.0 or r.stop_atr_k > 0.0 or r.time_stop > 0.0 or r.scale_steps > 0.0
+    moving = (
+        r.trailing > 0.0
+        or r.break_even > 0.0
+        or r.stop_atr_k > 0.0
+        or r.time_stop > 0.0
+        or r.scale_steps > 0.0
+    )
     if account.markets > 0 or r.risk_on > 0.0 or (account.positions > 0 and (moving or r.leverage > 1.0)):
         return t + 1
     for k in range(account.working):

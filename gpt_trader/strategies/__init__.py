@@ -65,7 +65,10 @@ def _only_strategy(module: object, wanted: str, where: str) -> type[Strategy]:
     found = {
         name: item
         for name, item in vars(module).items()
-        if inspect.isclass(item) and issubclass(item, Strategy) and item not in (Strategy, OrderStrategy) and item.__module__ == own
+        if inspect.isclass(item)
+        and issubclass(item, Strategy)
+        and item not in (Strategy, OrderStrategy)
+        and item.__module__ == own
     }
     if wanted:
         if wanted not in found:

@@ -79,27 +79,19 @@ def start_postgres() -> PostgresServer:
         package = _copied(package, home)
     binaries, data, log = package / "pginstall" / "bin", home / "data", home / "server.log"
     try:
+        options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
         made = subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"],
+            [str(binaries / "initdb"), "-D", str(data), *options],
             cwd=home, capture_output=True, text=True, check=False, **run_as,
         )  # fmt: skip
         assert made.returncode == 0, f"initdb failed: {made.stdout}{made.stderr}"
         port = _free_port()
-        command = [
-            binaries / "postgres",
-            "-D",
-            data,
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(port),
-            "-k",
-            "",
-            "-c",
-            "fsync=off",
-        ]
+        listen = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "fsync=off"]
+        command = [str(binaries / "postgres"), "-D", str(data), *listen]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=home, stdout=output, stderr=output, **run_as)
+            process: subprocess.Popen[bytes] = subprocess.Popen(
+                command, cwd=home, stdout=output, stderr=output, **run_as
+            )
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)
         raise

@@ -61,8 +61,8 @@ class ChildResult:
     strategy: str = "demo_ma"
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"fast": 5})
     symbols: tuple[str, ...] = ("AAPL",)
-    start: np.datetime64 = np.datetime64("2010-01-04")
-    end: np.datetime64 = np.datetime64("2010-01-05")
+    start: str = "2010-01-04"
+    end: str = "2010-01-05"
     metrics: Mapping[str, float] = field(default_factory=lambda: {"sharpe": 1.0})
     manifest: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: Mapping[str, str] = field(default_factory=dict)

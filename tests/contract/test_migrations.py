@@ -136,9 +136,9 @@ def test_every_step_goes_up_and_down(url: str, engine: Engine) -> None:
     for revision in revisions.REVISIONS:
         assert migrate(engine, locate(url), revision) == (before, revision)
         before = revision
-    for revision in reversed((None, *revisions.REVISIONS[:-1])):
-        assert migrate(engine, locate(url), revision or "base") == (before, revision)
-        before = revision
+    for lower in reversed((None, *revisions.REVISIONS[:-1])):
+        assert migrate(engine, locate(url), lower or "base") == (before, lower)
+        before = lower
 
 
 def test_migrating_to_where_it_is_does_nothing(url: str, engine: Engine) -> None:

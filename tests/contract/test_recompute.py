@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
         yield made
 
 
-def test_numbers_recomputed_from_the_store_match_the_run(store: RunStore, result: Any, tmp_path: Path) -> None:
+def test_numbers_recomputed_from_the_store_match_the_run(
+    store: RunStore, result: Any, tmp_path: Path
+) -> None:
     store.save(result, write_run(result, tmp_path), created_at=NOW)
     numbers = store.recompute(result.run_id)
     assert set(numbers) == set(result.metrics), "every stored metric can be computed anew"
@@ -106,10 +109,7 @@ def test_numbers_of_a_span_are_those_of_its_rows(store: RunStore, result: Any) -
 def test_costs_of_adjoining_spans_add_up_to_the_run(store: RunStore, result: Any) -> None:
     store.save(result, created_at=NOW)
     cuts = ["2010-01-01", "2010-06-30", "2011-03-15", "2012-02-29", "2013-12-31"]
-    parts = [
-        store.recompute(result.run_id, np.datetime64(first) + 1, last)
-        for first, last in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    parts = [store.recompute(result.run_id, np.datetime64(first) + 1, last) for first, last in pairwise(cuts)]
     for name in SUMS:
         assert sum(part[name] for part in parts) == pytest.approx(result.metrics[name], rel=1e-9), name
     growth = np.prod([1 + part["total_return"] for part in parts]) - 1

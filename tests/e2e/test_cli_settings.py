@@ -101,7 +101,9 @@ def test_init_refuses_a_wrong_answer_and_writes_nothing() -> None:
     message = one_message_after_questions(cli("init", "--skip-api", stdin="demoo\n"))
     assert "demoo" in message
     assert "Did you mean 'demo'" in message
-    assert "not a positive number" in one_message_after_questions(cli("init", "--skip-api", stdin="demo\n0\n"))
+    assert "not a positive number" in one_message_after_questions(
+        cli("init", "--skip-api", stdin="demo\n0\n")
+    )
     assert list(Path().iterdir()) == []
 
 

@@ -133,20 +133,29 @@ def test_hostile_names_are_shown_as_text(browser: Any, reports: dict[str, Path])
         assert page.locator("img").count() == 0
 
 
-def test_log_switch_changes_the_equity_axis_and_keeps_the_zoom(
-    browser: Any, reports: dict[str, Path]
+@pytest.mark.parametrize("chart", ["equity", "price"])
+def test_log_switch_changes_one_axis_and_keeps_the_zoom(
+    browser: Any, reports: dict[str, Path], chart: str
 ) -> None:
+    distribution = "(id) => document.getElementById('chart-' + id).plot.scales.y.distr"
+    buttons = f"[data-chart={chart}] [data-scale=%s]"
     with opened(browser, reports["daily"]) as page:
         page.click("#spans button >> text=1Y")
         settled(page)
-        before = page.evaluate(RANGE, "equity")
-        page.click("[data-scale=log]")
+        before = page.evaluate(RANGE, chart)
+        page.click(buttons % "log")
         settled(page)
-        assert page.evaluate("document.getElementById('chart-equity').plot.scales.y.distr") == 3
-        assert page.get_attribute("[data-scale=log]", "aria-pressed") == "true"
-        assert page.get_attribute("[data-scale=linear]", "aria-pressed") == "false"
-        assert page.evaluate(RANGE, "equity") == before
+        assert {name: page.evaluate(distribution, name) == 3 for name in ("equity", "price")} == {
+            "equity": chart == "equity",
+            "price": chart == "price",
+        }
+        assert page.get_attribute(buttons % "log", "aria-pressed") == "true"
+        assert page.get_attribute(buttons % "linear", "aria-pressed") == "false"
+        assert page.evaluate(RANGE, chart) == before
         assert page.evaluate(PAINTED) == []
+        page.click(buttons % "linear")
+        settled(page)
+        assert page.evaluate(distribution, chart) == 1
 
 
 def test_dragging_zooms_every_chart_and_a_double_click_resets(browser: Any, reports: dict[str, Path]) -> None:
@@ -311,7 +320,7 @@ def test_intraday_axis_has_no_nights(browser: Any, reports: dict[str, Path]) -> 
         page.focus("#chart-price")
         page.keyboard.press("End")
         settled(page)
-        assert page.text_content("#readout-price").startswith("2018-02-13 19:29")
+        assert page.text_content("#readout-price").startswith("2018-02-13 19:28")
 
 
 def test_print_hides_the_controls_and_opens_all_figures(

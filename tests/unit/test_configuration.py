@@ -63,8 +63,14 @@ def test_without_anything_every_value_is_the_engines_own_default() -> None:
 
 
 def test_flag_wins_over_environment_over_file_over_default() -> None:
-    path = write("runs_dir = 'f'\n[backtest]\ncapital = 1000\nseed = 1\n[costs]\nbps = 1.0\n[data]\nsource = 'csv'\n")
-    environment = {"GPT_TRADER_BACKTEST__CAPITAL": "2000", "GPT_TRADER_COSTS__BPS": "2", "gpt_trader_costs__borrow": "0"}
+    path = write(
+        "runs_dir = 'f'\n[backtest]\ncapital = 1000\nseed = 1\n[costs]\nbps = 1.0\n[data]\nsource = 'csv'\n"
+    )
+    environment = {
+        "GPT_TRADER_BACKTEST__CAPITAL": "2000",
+        "GPT_TRADER_COSTS__BPS": "2",
+        "gpt_trader_costs__borrow": "0",
+    }
     flags = {"costs.bps": 3.0, "data.quality": "repair", "backtest.seed": None}
     configuration = load(environment=environment, flags=flags)
     assert configuration.file == path
@@ -113,7 +119,9 @@ def test_the_file_is_the_one_named_else_the_one_in_the_folder() -> None:
     assert load(environment={}).backtest.seed == 1
     assert load(environment={"GPT_TRADER_CONFIG": "two.toml"}).backtest.seed == 2
     assert load(Path("three.toml"), environment={"GPT_TRADER_CONFIG": "two.toml"}).backtest.seed == 3
-    with pytest.raises(UserError, match=r"configuration file nope.toml does not exist; write one with: gpt-trader init"):
+    with pytest.raises(
+        UserError, match=r"configuration file nope.toml does not exist; write one with: gpt-trader init"
+    ):
         load(environment={"GPT_TRADER_CONFIG": "nope.toml"})
 
 
@@ -133,13 +141,15 @@ def test_words_for_none_and_several() -> None:
 
 
 def test_single_limits_change_a_profile() -> None:
-    limits = load(environment={"GPT_TRADER_RISK__PROFILE": "aggressive", "GPT_TRADER_RISK__GROSS": "1.2"}).risk.limits
+    limits = load(
+        environment={"GPT_TRADER_RISK__PROFILE": "aggressive", "GPT_TRADER_RISK__GROSS": "1.2"}
+    ).risk.limits
     assert limits == replace(RiskLimits.profile("aggressive"), gross=1.2)
     assert load(environment={"GPT_TRADER_RISK__PROFILE": "moderate"}).risk.limits == RiskLimits()
     custom = load(environment={"GPT_TRADER_RISK__DRAWDOWN": "none"}).risk
     assert custom.profile == "custom"
     assert custom.limits == replace(RiskLimits(), drawdown=None)
-    with pytest.raises(UserError, match="risk.profile is none, so gross would limit nothing; use custom"):
+    with pytest.raises(UserError, match=r"risk.profile is none, so gross would limit nothing; use custom"):
         load(environment={"GPT_TRADER_RISK__PROFILE": "none", "GPT_TRADER_RISK__GROSS": "1"})
 
 
@@ -164,7 +174,7 @@ def test_the_written_file_says_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"GPT_TRADER_BACKTEST__CAPTIAL": "5"}, "GPT_TRADER_BACKTEST__CAPTIAL: 'backtest.captial'. Did you mean 'backtest.capital'?"),
+        ({"GPT_TRADER_BACKTEST__CAPTIAL": "5"}, "CAPTIAL: 'backtest.captial'. Did you mean 'backtest.capital'?"),
         ({"GPT_TRADER_RUNS_DIRR": "x"}, "Did you mean 'runs_dir'?"),
         ({"GPT_TRADER_ALOCATION__GROSS": "1"}, "Did you mean 'allocation.gross'?"),
         ({"GPT_TRADER_ZZZ": "1"}, "unknown setting in GPT_TRADER_ZZZ: 'zzz'"),
@@ -243,7 +253,7 @@ def test_wrong_flags_are_refused_too() -> None:
 
 def test_files_that_cannot_be_read() -> None:
     Path("gpt-trader.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="gpt-trader.toml cannot be read"):
+    with pytest.raises(UserError, match=r"gpt-trader.toml cannot be read"):
         load(environment={})
     Path("folder").mkdir()
     with pytest.raises(UserError, match="does not exist"):
@@ -266,14 +276,16 @@ def test_a_secret_is_never_shown() -> None:
     values = shown(configuration)
     assert values["secrets.alpaca_key_id"] == ("set", "GPT_TRADER_SECRETS__ALPACA_KEY_ID")
     assert values["store.url"][0] == "postgresql://me:***@host/db"
-    everything = repr(configuration) + str(configuration) + repr(configuration.show()) + repr(configuration.check())
+    everything = (
+        repr(configuration) + str(configuration) + repr(configuration.show()) + repr(configuration.check())
+    )
     assert "canary" not in everything
     assert shown(Configuration())["secrets.alpaca_key_id"] == ("not set", "default")
 
 
 def test_a_wrong_secret_is_not_in_the_message() -> None:
     write("[secrets]\nalpaca_key_id = ['canary']", mode=0o600)
-    with pytest.raises(UserError, match="secrets.alpaca_key_id") as caught:
+    with pytest.raises(UserError, match=r"secrets.alpaca_key_id") as caught:
         load(environment={})
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -284,7 +296,9 @@ def test_secrets_in_a_file_that_others_may_read_are_refused() -> None:
     text = "[secrets]\nalpaca_key_id = 'canary'"
     for mode in (0o644, 0o640, 0o604):
         write(text, mode=mode)
-        with pytest.raises(UserError, match=r"holds secrets.alpaca_key_id and others may read it; run: chmod 600") as caught:
+        with pytest.raises(
+            UserError, match=r"holds secrets.alpaca_key_id and others may read it; run: chmod 600"
+        ) as caught:
             load(environment={})
         assert "canary" not in str(caught.value)
     write(text, mode=0o600)
@@ -342,5 +356,10 @@ def test_defaults_and_flags_need_no_pydantic() -> None:
 
 
 def test_a_new_field_of_the_engine_is_a_setting_at_once() -> None:
-    for section, kind in (("costs", Costs), ("allocation", Allocation), ("fills", FillModel), ("risk", RiskLimits)):
+    for section, kind in (
+        ("costs", Costs),
+        ("allocation", Allocation),
+        ("fills", FillModel),
+        ("risk", RiskLimits),
+    ):
         assert {f"{section}.{item.name}" for item in fields(kind)} <= set(known_keys())

@@ -210,6 +210,11 @@ def test_rolling_windows_by_hand() -> None:
     np.testing.assert_allclose(
         sharpe, [np.nan, 0.0, -0.05 * 2 / 0.1, 0.1 * 2 / 0.2, 0.075 * 2 / 0.25], rtol=1e-12
     )
+    # 21 % a year is 10 % a half-year: the means 0, -.05, .1 and .075 are 10 points less.
+    excess = metrics.rolling_sharpe(RETURNS, 2, 2.0, 0.21)
+    np.testing.assert_allclose(
+        excess[1:], [-0.1 * 2 / 0.2, -0.15 * 2 / 0.1, 0.0, -0.025 * 2 / 0.25], rtol=1e-9, atol=1e-12
+    )
     holed = metrics.rolling_volatility([0.1, np.nan, 0.1, 0.3], 2, 2.0)
     np.testing.assert_allclose(holed, [np.nan, np.nan, np.nan, 0.2], rtol=1e-12)
     assert np.isnan(metrics.rolling_sharpe(RETURNS, 6)).all()

@@ -68,6 +68,12 @@ def test_intraday_bars_of_an_exchange(timeframe: str, step: str, count: int) -> 
         assert metrics.periods_per_year(time) == count * 252.0
 
 
+def test_cut_days_at_both_ends_do_not_count() -> None:
+    time = intraday(exchange_days(1)[:3], "14h30min", 7, "1h")
+    assert metrics.periods_per_year(time[6:-6], "1h") == 7 * 252.0  # 1, 7 and 1 bars
+    assert metrics.periods_per_year(time[:10], "1h") == 5 * 252.0  # 7 and 3 bars: nothing but ends
+
+
 def test_intraday_bars_around_the_clock_and_of_currencies() -> None:
     hours = pd.date_range("2020-01-01", periods=24 * 400, freq="1h")
     assert metrics.periods_per_year(hours, "1h") == 24 * 365.0

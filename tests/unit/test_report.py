@@ -92,7 +92,7 @@ def test_heat_map_of_a_known_curve() -> None:
     assert (table.years[0].months[0].text, table.years[0].months[0].level) == ("50.0", 5)
     assert [year.total.text for year in table.years] == ["50.0", "−1.0"]
     assert table.years[1].benchmark == "98.0"
-    assert table.note.startswith("2 of 4 months with a gain; best +50.0")
+    assert table.note.startswith("2 of 4 months with a gain, 1 without a change; best +50.0")
 
 
 def test_worst_drawdowns_are_those_of_the_metrics(result: Result, page: Page) -> None:

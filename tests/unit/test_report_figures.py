@@ -81,12 +81,12 @@ def test_long_intraday_run_is_thinned_and_says_so() -> None:
     (how,) = page.find("p", id="how-to")
     assert f"{drawn.size:,} of 60,000 bars" in how
     candles = data["prices"][0]
-    assert len(candles["x"]) == 15_000
-    assert any("Each candle joins 4 bars of 1m" in text for text in page.find("p", class_="note"))
-    assert candles["high"][7] == pytest.approx(result.bars.high[28:32, 0].max(), rel=1e-6)
-    assert candles["low"][7] == pytest.approx(result.bars.low[28:32, 0].min(), rel=1e-6)
+    assert len(candles["x"]) == 10_000
+    assert any("Each candle joins 6 bars of 1m" in text for text in page.find("p", class_="note"))
+    assert candles["high"][7] == pytest.approx(result.bars.high[42:48, 0].max(), rel=1e-6)
+    assert candles["low"][7] == pytest.approx(result.bars.low[42:48, 0].min(), rel=1e-6)
     assert (candles["open"][7], candles["close"][7]) == pytest.approx(
-        (result.bars.open[28, 0], result.bars.close[31, 0]), rel=1e-6
+        (result.bars.open[42, 0], result.bars.close[47, 0]), rel=1e-6
     )
     seconds = dict(zip(undo(data["clock"]["x"]).tolist(), undo(data["clock"]["t"]).tolist(), strict=True))
     expected = result.bars.time.astype("datetime64[s]").astype(int)

@@ -31,6 +31,7 @@ from gpt_trader.adapters.store import StoreError
 from gpt_trader.errors import UserError
 from tests.stored_result import MadeColumns, make_result, with_id
 
+MOMENT = datetime(2010, 1, 4, 9, 30)  # noqa: DTZ001 - naive UTC, as everywhere
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {f"{name}.parquet" for name in TABLES} | {"manifest.json", "result.json"}
 
@@ -84,13 +85,19 @@ def test_parquet_holds_the_very_values_with_typed_columns(tmp_path: Path, name: 
     source = getattr(result, name)
     source = source.reset_index() if name == "equity" else source
     for column, kind in TABLES[name].items():
-        got = table.column(column).to_pylist() if kind == "text" else table.column(column).to_pandas().to_numpy()
+        got = (
+            table.column(column).to_pylist()
+            if kind == "text"
+            else table.column(column).to_pandas().to_numpy()
+        )
         wanted = source[column]
         if kind == "text":
             assert got == [None if pd.isna(value) else value for value in wanted]
         else:
             np.testing.assert_array_equal(np.asarray(got, float), wanted.to_numpy(float, na_value=np.nan))
-    assert_frame_equal(read_table(run.path, name), as_frame(name, clean_table(name, source)), check_exact=True)
+    assert_frame_equal(
+        read_table(run.path, name), as_frame(name, clean_table(name, source)), check_exact=True
+    )
 
 
 def test_arrays_and_frames_give_the_same_bytes(tmp_path: Path) -> None:
@@ -190,7 +197,9 @@ def test_a_table_that_does_not_fit_is_refused_by_name(change: dict[str, Any], me
 
 
 @pytest.mark.parametrize("failing", [1, 3, 7, 8])
-def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int) -> None:
+def test_a_failure_while_writing_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
     """The disk refuses the n-th flush: no folder appears, nothing is left, and the next try succeeds."""
     real, calls = os.fsync, 0
 
@@ -230,7 +239,9 @@ os.fsync = fsync
 write_run(child_result(0), Path(sys.argv[1]))
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    child = subprocess.run([sys.executable, "-c", script, tmp_path], env=environment, capture_output=True, check=False)
+    child = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], env=environment, capture_output=True, check=False
+    )
     assert child.returncode == -9, child.stderr.decode()
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".staging-")] == []
     left = list(tmp_path.glob(".staging-*"))
@@ -289,7 +300,9 @@ def test_another_process_that_was_faster_wins(tmp_path: Path, monkeypatch: pytes
     assert verify(run.path) == ()
 
 
-@pytest.mark.parametrize("run_id", ["", "../evil", "a/b", "abc", "a" * 200, "-dash-first", ".staging-x", "C:\\x\\y\\z"])
+@pytest.mark.parametrize(
+    "run_id", ["", "../evil", "a/b", "abc", "a" * 200, "-dash-first", ".staging-x", "C:\\x\\y\\z"]
+)
 def test_an_id_that_cannot_name_a_folder_is_refused(tmp_path: Path, run_id: str) -> None:
     made = replace(make_result(), run_id=run_id)
     with pytest.raises(StoreError, match="cannot name a folder"):
@@ -327,24 +340,32 @@ def test_canonical_json_has_one_spelling() -> None:
         FAST = "fast"
 
     value = {
-        "b": 1, "a": (1.0, np.float64(0.1), np.int64(3), np.bool_(True)), "ü": "Füße", "time": np.datetime64("2010-01-04"),
-        "moment": datetime(2010, 1, 4, 9, 30), "day": date(2010, 1, 4), "path": Path("a") / "b", "set": {"y", "x"},
+        "b": 1, "a": (1.0, np.float64(0.1), np.int64(3), np.bool_(True)), "ü": "Füße",
+        "time": np.datetime64("2010-01-04"),
+        "moment": MOMENT, "day": date(2010, 1, 4), "path": Path("a") / "b", "set": {"y", "x"},
         "costs": Costs(5.0), "mode": Mode.FAST, "none": None, "nan": float("nan"), "high": float("inf"), "low": -np.inf,
         "array": np.array([1, 2]), 3: "key",
     }  # fmt: skip
     text = canonical_json(value)
-    assert text == (
-        '{"3":"key","a":[1.0,0.1,3,true],"array":[1,2],"b":1,"costs":{"bps":5.0},"day":"2010-01-04","high":"Infinity",'
-        '"low":"-Infinity","mode":"fast","moment":"2010-01-04T09:30:00","nan":null,"none":null,"path":"a/b",'
-        '"set":["x","y"],"time":"2010-01-04","ü":"Füße"}\n'
-    ).encode()
+    assert (
+        text
+        == (
+            '{"3":"key","a":[1.0,0.1,3,true],"array":[1,2],"b":1,"costs":{"bps":5.0},"day":"2010-01-04","high":"Infinity",'
+            '"low":"-Infinity","mode":"fast","moment":"2010-01-04T09:30:00","nan":null,"none":null,"path":"a/b",'
+            '"set":["x","y"],"time":"2010-01-04","ü":"Füße"}\n'
+        ).encode()
+    )
     assert canonical_json(dict(reversed(value.items()))) == text
     with pytest.raises(UserError, match="cannot write a function into a manifest"):
         canonical_json({"f": lambda: None})
 
 
 _JSON = some.recursive(
-    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | some.text(),
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats(allow_nan=False, allow_infinity=False)
+    | some.text(),
     lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner),
     max_leaves=20,
 )
@@ -362,7 +383,7 @@ def test_canonical_json_loses_nothing(value: Any) -> None:
     [
         ("2010-01-04", "2010-01-04"),
         (np.datetime64("2010-01-04T00:00:00.000000000"), "2010-01-04"),
-        (datetime(2010, 1, 4, 9, 30), "2010-01-04T09:30:00"),
+        (MOMENT, "2010-01-04T09:30:00"),
         ("2010-01-04T09:30:00.25", "2010-01-04T09:30:00.250000"),
         (np.datetime64(1, "ns"), "1970-01-01T00:00:00.000000001"),
         (np.datetime64("NaT"), ""),

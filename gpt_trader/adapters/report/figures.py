@@ -22,7 +22,8 @@ Times = NDArray[np.datetime64]
 
 LINE_POINTS = 4_000  # up to so many bars every bar is drawn; above, the extremes of LINE_BUCKETS equal spans
 LINE_BUCKETS = 1_000
-PRICE_POINTS = 15_000  # candles over all charted symbols together
+CANDLES = 10_000  # of one symbol
+ALL_CANDLES = 24_000  # of all charted symbols together
 CHART_SYMBOLS = 8
 MARKERS = 1_500  # fills, and round trips, drawn per symbol
 MISSING_RUN = 5  # a symbol without bars for longer than this leaves a gap in its line
@@ -181,7 +182,7 @@ def price_charts(bars: Bars, fills: pd.DataFrame, closed: pd.DataFrame, clock: C
     order = sorted(bars.symbols, key=lambda name: (-counts.get(name, 0), bars.symbols.index(name)))[
         :CHART_SYMBOLS
     ]
-    step = max(1, -(-bars.T * len(order) // PRICE_POINTS))
+    step = max(-(-bars.T // CANDLES), -(-bars.T * len(order) // ALL_CANDLES))
     basis = bars.split_factor / bars.split_factor[-1]
     charts = [
         _price_chart(bars, basis[:, bars.symbols.index(name)], name, fills, closed, clock, step)

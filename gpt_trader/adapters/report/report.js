@@ -69,18 +69,23 @@ function noteSpan() {
   $("span-note").textContent = whole || i0 < 0 || i1 <= i0 ? "" : `Shown, ${moment(timeOf(xs[i0]))} to ${moment(timeOf(xs[i1]))}: strategy ${gain(account.equity)}` + (has("benchmark") ? `, buy and hold ${gain(account.benchmark)}` : "");
 }
 noteSpan();
-const positive = [account.equity, account.benchmark || []].every((series) => series.every((v) => v === null || v > 0));
-for (const button of document.querySelectorAll("[data-scale]")) {
-  if (button.dataset.scale === "log" && !positive) { button.disabled = true; button.title = "Not possible: the equity is not always above zero"; }
-  button.addEventListener("click", () => {
-    for (const other of document.querySelectorAll("[data-scale]")) other.setAttribute("aria-pressed", String(other === button));
-    drawEquity(button.dataset.scale === "log");
-  });
+/** Makes the two buttons of a chart's scale work; `possible` is false when the values are not all above zero. */
+function scaleSwitch(name, possible, draw) {
+  const buttons = [...document.querySelectorAll(`[data-chart="${name}"] [data-scale]`)];
+  for (const button of buttons) {
+    if (button.dataset.scale === "log" && !possible) { button.disabled = true; button.title = "Not possible: the equity is not always above zero"; }
+    button.addEventListener("click", () => {
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      draw(button.dataset.scale === "log");
+    });
+  }
 }
+scaleSwitch("equity", [account.equity, account.benchmark || []].every((series) => series.every((v) => v === null || v > 0)), drawEquity);
 
 // ---- trades on the price chart ---------------------------------------------------------------------------------------
-let priceChart = null;
+let priceChart = null, chosen = 0, priceLog = false;
 function drawPrices(index) {
+  chosen = index;
   const one = data.prices[index], at = running(one.x), { fills, trips } = one;
   if (priceChart) { linked.delete(priceChart); priceChart.destroy(); }
   const dense = (u) => { const i0 = u.valToIdx(u.scales.x.min), i1 = u.valToIdx(u.scales.x.max); return u.bbox.width / devicePixelRatio / Math.max(1, i1 - i0) < 4; };
@@ -92,6 +97,7 @@ function drawPrices(index) {
     return found;
   };
   priceChart = chart("price", at, {
+    log: priceLog, range: priceLog ? (min, max) => [min * 0.97, max * 1.03] : undefined,
     y: (v, step) => grouped[step < 0.01 ? 4 : digitsOf(step)](v),
     columns: [one.close, one.high, one.low],
     series: [{ stroke: (u) => (dense(u) ? colour("candle") : "transparent"), width: 1.4, dot: colour("muted") }, { stroke: "transparent", points: { show: false }, dot: "transparent" }, { stroke: "transparent", dot: "transparent" }],
@@ -138,6 +144,7 @@ function trades(u, c, trips, fills) {
 if (data.prices.length) {
   drawPrices(0);
   $("symbol").addEventListener("change", (event) => drawPrices(Number(event.target.value)));
+  scaleSwitch("price", true, (log) => { priceLog = log; drawPrices(chosen); });
 }
 
 // ---- histograms ---------------------------------------------------------------------------------------------------
@@ -201,7 +208,7 @@ if (data.trades) {
       button.setAttribute("aria-label", `Show the ${columns.side[i]} trade of ${columns.symbol[i]} on the chart`);
       button.addEventListener("click", () => {
         const here = charted.get(columns.symbol[i]);
-        if (here !== undefined && Number($("symbol").value) !== here) { $("symbol").value = String(here); drawPrices(here); }
+        if (here !== undefined && chosen !== here) { $("symbol").value = String(here); drawPrices(here); }
         reveal(columns.entry_time_x[i], columns.exit_time_x[i], here === undefined ? "equity" : "prices");
       });
       td.append(button);

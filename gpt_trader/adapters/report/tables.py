@@ -70,7 +70,9 @@ def monthly_table(time: Times, equity: Floats, benchmark: Floats | None, capital
     note = ""
     if finite.size:
         best, worst = (texts.percent(float(v), signed=True) for v in (finite.max(), finite.min()))
-        note = f"{int((finite > 0).sum())} of {finite.size} months with a gain; best {best}, worst {worst}."
+        gains, flat = int((finite > 0).sum()), int((finite == 0).sum())
+        idle = f", {flat} without a change" if flat else ""
+        note = f"{gains} of {finite.size} months with a gain{idle}; best {best}, worst {worst}."
     return Months(years, note)
 
 

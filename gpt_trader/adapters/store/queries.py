@@ -64,9 +64,7 @@ def read_run(connection: Connection, prefix: str) -> tuple[int, RunRecord]:
     return row.run, record
 
 
-def list_runs(
-    connection: Connection, limit: int, strategy: str | None, shown: Sequence[str]
-) -> pd.DataFrame:
+def list_runs(connection: Connection, limit: int, strategy: str | None, shown: Sequence[str]) -> pd.DataFrame:
     """The newest runs first, with the metrics named in `shown` as columns."""
     import pandas as pd
 
@@ -110,20 +108,19 @@ def find_faults(connection: Connection) -> Iterator[str]:
                 yield f"damaged: {line}"
         for table, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
             yield f"table {table} has rows without their row in {parent}"
-    ids = {number: run_id for number, run_id in connection.execute(select(runs.c.run, runs.c.run_id))}
-    folders = {run: folder for run, folder in connection.execute(select(runs.c.run, runs.c.folder))}
+    stored = connection.execute(select(runs.c.run, runs.c.run_id, runs.c.folder)).all()
     places = {(row.run, row.name): row for row in connection.execute(select(run_tables))}
     for name, table in RESULT_TABLES.items():
-        grouped = select(table.c.run, func.count()).group_by(table.c.run)
-        counts = {run: count for run, count in connection.execute(grouped)}
-        for run, run_id in ids.items():
+        grouped = select(table.c.run, func.count().label("rows")).group_by(table.c.run)
+        counts = {row.run: row.rows for row in connection.execute(grouped)}
+        for run, run_id, folder in stored:
             place = places.get((run, name))
             if place is None:
                 yield f"run {run_id[:SHORT_ID]} lacks its table {name}"
             elif place.place == "store" and counts.get(run, 0) != place.rows:
                 yield f"run {run_id[:SHORT_ID]} has {counts.get(run, 0)} of {place.rows} rows of {name}"
             elif place.place == "file":
-                yield from _file_faults(run_id, Path(folders[run] or ""), name, place.sha256)
+                yield from _file_faults(run_id, Path(folder or ""), name, place.sha256)
 
 
 def _file_faults(run_id: str, folder: Path, name: str, sha256: str | None) -> Iterator[str]:

@@ -35,7 +35,8 @@ def recompute(store: RunStore, prefix: str, start: Any = None, end: Any = None) 
     whole = store.table(record.run_id, "equity")
     rows = np.flatnonzero(within(whole["time"], start, end))
     if not rows.size:
-        raise BadRange(f"run {record.run_id} has no bar from {start} to {end}; it runs from {record.start} to {record.end}")
+        known = f"it runs from {record.start} to {record.end}"
+        raise BadRange(f"run {record.run_id} has no bar from {start} to {end}; {known}")
     first, last = int(rows[0]), int(rows[-1])
     span = whole.iloc[first : last + 1]
     capital = _capital(record)
@@ -84,7 +85,9 @@ def _capital(record: RunRecord) -> float:
     try:
         return float(record.manifest["capital"])
     except (KeyError, TypeError, ValueError):
-        raise StoreError(f"run {record.run_id} does not say its capital; it cannot be computed anew") from None
+        raise StoreError(
+            f"run {record.run_id} does not say its capital; it cannot be computed anew"
+        ) from None
 
 
 def _open_profit(at: pd.Series[Any], capital: float, trades: pd.DataFrame, positions: pd.DataFrame) -> float:
@@ -95,7 +98,9 @@ def _open_profit(at: pd.Series[Any], capital: float, trades: pd.DataFrame, posit
     return float(at["equity"]) - capital - closed
 
 
-def _borrow_fees(record: RunRecord, time: NDArray[Any], first: int, last: int, positions: pd.DataFrame) -> float:
+def _borrow_fees(
+    record: RunRecord, time: NDArray[Any], first: int, last: int, positions: pd.DataFrame
+) -> float:
     """Fees on shorts charged at bars `first` to `last`: value at the close before x yearly rate x days to the bar."""
     rate = float((record.manifest.get("costs") or {}).get("borrow", 0.0))
     short = positions[positions["quantity"] < 0]
@@ -110,7 +115,9 @@ def _borrow_fees(record: RunRecord, time: NDArray[Any], first: int, last: int, p
     return fees
 
 
-def _benchmark(whole: pd.DataFrame, first: int, last: int, capital: float, per_year: float) -> dict[str, float]:
+def _benchmark(
+    whole: pd.DataFrame, first: int, last: int, capital: float, per_year: float
+) -> dict[str, float]:
     """The statistics of buy and hold over the same bars; NaN when it was off."""
     held = whole["benchmark"].to_numpy()
     if np.isnan(held[first : last + 1]).all():

@@ -17,7 +17,10 @@ _CAUSES = (
     ("readonly", "it is read-only; give this user write permission on the file and its folder"),
     ("full", "the disk is full; free space and try again, nothing was changed"),
     ("disk i/o error", "the disk refused; check its space and its health, nothing was changed"),
-    ("unable to open", "the file cannot be opened; check that it exists and that this user may read and write it"),
+    (
+        "unable to open",
+        "the file cannot be opened; check that it exists and that this user may read and write it",
+    ),
     ("not a database", "the file is not an SQLite database; move it away or name another store"),
     ("malformed", "the file is damaged; restore a backup or move it away"),
 )
@@ -35,7 +38,9 @@ def connect(location: Location, busy_timeout: float) -> sqlite3.Connection:
         try:
             location.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
-            raise StoreError(f"cannot make the folder of the store {location.path}: {problem.strerror}") from problem
+            raise StoreError(
+                f"cannot make the folder of the store {location.path}: {problem.strerror}"
+            ) from problem
     connection = sqlite3.connect(
         f"file:{quote(str(location.path))}?mode={mode}",
         uri=True,

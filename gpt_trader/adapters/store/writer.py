@@ -108,12 +108,16 @@ def write_rows(rows: Rows, result: StorableResult, folder: RunFolder | None, sav
         length = len(next(iter(columns.values())))
         file = None if folder is None else folder.files[name]
         in_store = length <= saving.row_limit or file is None
-        places.append((run, name, length, "store" if in_store else "file", None if file is None else file.sha256))
+        places.append(
+            (run, name, length, "store" if in_store else "file", None if file is None else file.sha256)
+        )
         if file is not None and file.rows != length:
             raise StoreError(f"{file.file} of run {result.run_id} has {file.rows} rows, the result {length}")
         if in_store and length:
             cells = [_cells(columns[column], kind) for column, kind in kinds.items()]
-            rows.insert(name, ("run", "number", *kinds), zip(repeat(run), range(length), *cells, strict=False))
+            rows.insert(
+                name, ("run", "number", *kinds), zip(repeat(run), range(length), *cells, strict=False)
+            )
     rows.insert("run_tables", ("run", "name", "rows", "place", "sha256"), places)
     return True
 
@@ -139,7 +143,9 @@ def _insert_run(rows: Rows, result: StorableResult, folder: RunFolder | None, sa
         "last_seen": _moment(saving.created_at),
     }
     marks = ", ".join("?" * len(row))
-    statement = f"INSERT INTO runs ({_names(row)}) VALUES ({marks}) ON CONFLICT (run_id) DO NOTHING RETURNING run"
+    statement = (
+        f"INSERT INTO runs ({_names(row)}) VALUES ({marks}) ON CONFLICT (run_id) DO NOTHING RETURNING run"
+    )
     run = rows.execute(statement, tuple(row.values()))
     return None if run is None else int(run)
 

@@ -33,8 +33,8 @@ _RESULT_TABLES: dict[str, list[tuple[str, Any]]] = {
     "closed_trades": [
         ("trade_id", _WHOLE), ("symbol", _TEXT), ("side", _TEXT), ("quantity", _NUMBER), ("entry_time", _TIME),
         ("entry_price", _NUMBER), ("exit_time", _TIME), ("exit_price", _NUMBER), ("bars", _WHOLE),
-        ("gross_pnl", _NUMBER), ("income", _NUMBER), ("costs", _NUMBER), ("pnl", _NUMBER), ("return_", _NUMBER), ("mae", _NUMBER),
-        ("mfe", _NUMBER), ("exit_reason", _TEXT),
+        ("gross_pnl", _NUMBER), ("income", _NUMBER), ("costs", _NUMBER), ("pnl", _NUMBER),
+        ("return_", _NUMBER), ("mae", _NUMBER), ("mfe", _NUMBER), ("exit_reason", _TEXT),
     ],
     "equity": [
         ("time", _TIME), ("equity", _NUMBER), ("cash", _NUMBER), ("gross", _NUMBER), ("net", _NUMBER),
@@ -51,7 +51,9 @@ def _of_run(table: str) -> list[sa.schema.SchemaItem]:
     """The column that ties a row to its run, which it goes with."""
     name = f"fk_{table}_runs"
     return [
-        sa.Column("run", _RUN_NUMBER, sa.ForeignKey("runs.run", ondelete="CASCADE", name=name), nullable=False),
+        sa.Column(
+            "run", _RUN_NUMBER, sa.ForeignKey("runs.run", ondelete="CASCADE", name=name), nullable=False
+        ),
     ]
 
 
