@@ -65,7 +65,8 @@ def closed_trades(result: Result) -> pd.DataFrame:
         "quantity": np.abs(log["quantity"]), "entry_time": entry_time, "entry_price": log["entry_price"].copy(),
         "exit_time": result.bars.time[log["exit_bar"]], "exit_price": log["exit_price"].copy(), "bars": log["bars"].copy(),
         "gross_pnl": log["gross_pnl"].copy(), "income": log["income"].copy(), "costs": log["costs"].copy(),
-        "pnl": log["pnl"].copy(), "return_": log["return_"].copy(), "mae": worst, "mfe": best, "exit_reason": _texts(REASONS, log["reason"]),
+        "pnl": log["pnl"].copy(), "return_": log["return_"].copy(),
+        "mae": worst, "mfe": best, "exit_reason": _texts(REASONS, log["reason"]),
     })  # fmt: skip
 
 

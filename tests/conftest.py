@@ -14,6 +14,11 @@ from hypothesis import HealthCheck, settings
 
 # numba keeps its compiled kernels beside their modules (__pycache__), so tests, workers and commands share one cache.
 
+# Help screens are drawn for a plain terminal of one width, whatever started the tests.
+os.environ.update(COLUMNS="80", TERM="dumb")
+for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "NO_COLOR"):
+    os.environ.pop(_name, None)
+
 settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(
     "thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]

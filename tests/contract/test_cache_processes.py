@@ -85,12 +85,16 @@ def test_two_processes_ask_for_one_span_once(tmp_path: Path) -> None:
         threading.Event().wait(seconds)
 
     cache = CachedSource(vendor, tmp_path, clock=lambda: NOW, sleep=release)
-    series = ask(cache, "2022-03-31")
-    assert first.stdout.readline().strip() == "done"
-    assert first.wait(timeout=60) == 0
-    first.stdin.close()
-    first.stdout.close()
-    assert waits, "the lock was held"
+    try:
+        series = ask(cache, "2022-03-31")
+        assert waits, "the lock was held"
+        assert first.stdout.readline().strip() == "done"
+        assert first.wait(timeout=60) == 0
+    finally:
+        first.kill()
+        first.wait(timeout=60)
+        first.stdin.close()
+        first.stdout.close()
     assert vendor.asked == []
     assert cache.outcomes[0].hit
     pd.testing.assert_frame_equal(series.frame, truth("2022-03-31"))
