@@ -160,8 +160,9 @@ def require_clean(defects: Sequence[Defect], *, shown: int = 3) -> None:
     counts = ", ".join(f"{rule} {count}" for rule, count in Counter(d.rule for d in errors).most_common())
     first = "\n  ".join(defect.message for defect in errors[:shown])
     more = f"\n  … and {len(errors) - shown} more" if len(errors) > shown else ""
+    broken = "1 row breaks" if len(errors) == 1 else f"{len(errors)} rows break"
     raise BadData(
-        f"{errors[0].symbol}: {len(errors)} rows break a rule ({counts}):\n  {first}{more}\n"
+        f"{errors[0].symbol}: {broken} a rule ({counts}):\n  {first}{more}\n"
         "To mend them and see each change: quality 'repair' (`--quality repair`, `gpt-trader data repair`)."
     )
 

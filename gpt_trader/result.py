@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.records import CASH, EQUITY, GROSS, NET, SCALED
+from gpt_trader.engine.records import EQUITY, GROSS, SCALED
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.engine.statistics import METRIC_NAMES, summary
+from gpt_trader.errors import UnknownName
+from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.version import __version__
 
@@ -47,6 +49,7 @@ class Result:
         self.symbols = bars.symbols
         self._instance = strategy
         self._benchmark = benchmark
+        self._columns: dict[str, dict[str, NDArray[Any]]] = {}
 
     def __repr__(self) -> str:
         m = self.metrics
@@ -141,56 +144,56 @@ class Result:
 
     # -- tables -----------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def equity(self) -> pd.DataFrame:
-        """Per bar: equity, cash, gross, net (shares of equity), drawdown, benchmark equity."""
+    def columns(self, table: str) -> dict[str, NDArray[Any]]:
+        """Table `table` as arrays by column, without pandas: equity, orders, fills, closed_trades, positions, decisions.
+
+        Raises UnknownName for another name.
+        """
+        if table not in TABLES:
+            raise UnknownName("table", table, TABLES)
+        if table not in self._columns:
+            self._columns[table] = TABLES[table](self)
+        return self._columns[table]
+
+    def _frame(self, table: str) -> pd.DataFrame:
         import pandas as pd
 
-        equity = self.track[EQUITY]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gross, net = self.track[GROSS] / equity, self.track[NET] / equity
-            peak = np.maximum.accumulate(np.maximum(equity, self.settings.capital))
-            drawdown = equity / peak - 1.0
-        held = np.full(equity.size, np.nan) if self._benchmark is None else self._benchmark.book.track[EQUITY]
-        columns = {
-            "equity": equity, "cash": self.track[CASH], "gross": gross, "net": net, "drawdown": drawdown, "benchmark": held,
-        }  # fmt: skip
-        return pd.DataFrame(columns, index=pd.DatetimeIndex(self.bars.time, name="time"))
+        return pd.DataFrame({name: values.copy() for name, values in self.columns(table).items()})
+
+    @cached_property
+    def equity(self) -> pd.DataFrame:
+        """Per bar, indexed by time: equity, cash, gross, net (shares of equity), drawdown, benchmark equity."""
+        return self._frame("equity").set_index("time")
 
     @cached_property
     def orders(self) -> pd.DataFrame:
         """Every order that existed, in order of its id."""
-        from gpt_trader import result_tables
-
-        return result_tables.orders(self)
+        return self._frame("orders")
 
     @cached_property
     def fills(self) -> pd.DataFrame:
         """Every execution."""
-        from gpt_trader import result_tables
-
-        return result_tables.fills(self)
+        return self._frame("fills")
 
     @cached_property
     def closed_trades(self) -> pd.DataFrame:
         """Every round trip from flat to flat, with its own costs."""
-        from gpt_trader import result_tables
-
-        return result_tables.closed_trades(self)
+        return self._frame("closed_trades")
 
     @cached_property
     def positions(self) -> pd.DataFrame:
         """One row per bar and symbol held at its close."""
-        from gpt_trader import result_tables
-
-        return result_tables.positions(self)
+        return self._frame("positions")
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """Every target that led to an order, or was scaled or refused, with rule, value and limit."""
-        from gpt_trader import result_tables
+        return self._frame("decisions")
 
-        return result_tables.decisions(self)
+    @property
+    def benchmark_equity(self) -> NDArray[np.float64] | None:
+        """(T,) equity of buy and hold at each close, None when it was not run."""
+        return None if self._benchmark is None else self._benchmark.book.track[EQUITY]
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report and return its path."""

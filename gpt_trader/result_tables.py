@@ -1,19 +1,31 @@
-"""The engine's records as pandas tables with names instead of codes and times instead of row numbers."""
+"""The engine's records as named columns: words instead of codes, times instead of row numbers; arrays, no pandas."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from gpt_trader.engine.records import EXPIRED, KINDS, REASONS, RULES, STATUSES, VERDICTS
+from gpt_trader.engine.records import (
+    CASH,
+    EQUITY,
+    EXPIRED,
+    GROSS,
+    KINDS,
+    NET,
+    REASONS,
+    RULES,
+    STATUSES,
+    VERDICTS,
+)
 
 if TYPE_CHECKING:
     from gpt_trader.result import Result
 
 Records = NDArray[Any]
+Columns = dict[str, NDArray[Any]]
 
 
 def _texts(words: tuple[str, ...], codes: NDArray[Any]) -> NDArray[Any]:
@@ -29,45 +41,59 @@ def _sides(quantity: NDArray[Any], words: tuple[str, str]) -> NDArray[Any]:
     return np.where(quantity > 0, *[np.array(word, dtype=object) for word in words])
 
 
-def orders(result: Result) -> pd.DataFrame:
+def equity(result: Result) -> Columns:
+    """One row per bar: `gross`, `net` as shares of equity, `drawdown` from the highest equity so far, buy and hold beside."""
+    track = result.track
+    curve = track[EQUITY]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gross, net = track[GROSS] / curve, track[NET] / curve
+        drawdown = curve / np.maximum.accumulate(np.maximum(curve, result.settings.capital)) - 1.0
+    held = result.benchmark_equity
+    return {
+        "time": result.bars.time, "equity": curve, "cash": track[CASH], "gross": gross, "net": net, "drawdown": drawdown,
+        "benchmark": np.full(curve.size, np.nan) if held is None else held,
+    }  # fmt: skip
+
+
+def orders(result: Result) -> Columns:
     """One row per order: `filled` in shares; `reason` why it exists, followed by why it ended when that differs."""
     log = result.log("orders")
     symbol, time = _common(result, log, "decided")
     reason = _texts(REASONS, log["reason"])
     ended = (log["status"] >= 3) & (log["status"] <= EXPIRED + 1) & (log["end_reason"] != log["reason"])
-    return pd.DataFrame({
+    return {
         "order_id": np.arange(log.size), "parent_id": log["parent"].copy(), "decision_id": log["decision"].copy(),
         "symbol": symbol, "time": time, "side": _sides(log["quantity"], ("buy", "sell")), "quantity": np.abs(log["quantity"]),
         "kind": _texts(KINDS, log["kind"]), "limit": log["limit"].copy(), "stop": log["stop"].copy(),
         "status": _texts(STATUSES, log["status"]), "filled": np.abs(log["filled"]),
         "reason": reason, "end_reason": np.where(ended, _texts(REASONS, log["end_reason"]), ""),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
-def fills(result: Result) -> pd.DataFrame:
+def fills(result: Result) -> Columns:
     """One row per execution."""
     log = result.log("fills")
     symbol, time = _common(result, log, "bar")
-    return pd.DataFrame({
+    return {
         "fill_id": np.arange(log.size), "order_id": log["order"].copy(), "symbol": symbol, "time": time,
         "side": _sides(log["quantity"], ("buy", "sell")), "quantity": np.abs(log["quantity"]), "price": log["price"].copy(),
         "commission": log["commission"].copy(), "slippage": log["slippage"].copy(), "reason": _texts(REASONS, log["reason"]),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
-def closed_trades(result: Result) -> pd.DataFrame:
+def closed_trades(result: Result) -> Columns:
     """One row per round trip; `mae` and `mfe` are the worst and best price inside it against its entry, as fractions."""
     log = result.log("trades")
     symbol, entry_time = _common(result, log, "entry_bar")
     worst, best = _excursions(result, log)
-    return pd.DataFrame({
+    return {
         "trade_id": np.arange(log.size), "symbol": symbol, "side": _sides(log["quantity"], ("long", "short")),
         "quantity": np.abs(log["quantity"]), "entry_time": entry_time, "entry_price": log["entry_price"].copy(),
         "exit_time": result.bars.time[log["exit_bar"]], "exit_price": log["exit_price"].copy(), "bars": log["bars"].copy(),
         "gross_pnl": log["gross_pnl"].copy(), "income": log["income"].copy(), "costs": log["costs"].copy(),
         "pnl": log["pnl"].copy(), "return_": log["return_"].copy(),
         "mae": worst, "mfe": best, "exit_reason": _texts(REASONS, log["reason"]),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def _excursions(result: Result, log: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -88,15 +114,15 @@ def _excursions(result: Result, log: Records) -> tuple[NDArray[np.float64], NDAr
     return worst, best
 
 
-def decisions(result: Result) -> pd.DataFrame:
+def decisions(result: Result) -> Columns:
     """One row per decision that led to an order or was scaled or refused."""
     log = result.log("decisions")
     symbol, time = _common(result, log, "bar")
-    return pd.DataFrame({
+    return {
         "decision_id": np.arange(log.size), "time": time, "symbol": symbol, "target": log["target"].copy(),
         "accepted": log["accepted"].copy(), "verdict": _texts(VERDICTS, log["verdict"]), "rule": _texts(RULES, log["rule"]),
         "value": log["value"].copy(), "limit": log["limit"].copy(),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def quantities(result: Result) -> NDArray[np.float64]:
@@ -135,7 +161,7 @@ def _with_splits(
     return out
 
 
-def positions(result: Result) -> pd.DataFrame:
+def positions(result: Result) -> Columns:
     """One row per bar and symbol with a position at the close: value and open profit (price only) in cash."""
     bars = result.bars
     held = quantities(result)
@@ -143,10 +169,10 @@ def positions(result: Result) -> pd.DataFrame:
     t, n = np.nonzero(held)
     value = held[t, n] * prices[t, n]
     entry = _entries(result)
-    return pd.DataFrame({
+    return {
         "time": bars.time[t], "symbol": np.array(bars.symbols, dtype=object)[n], "quantity": held[t, n], "price": prices[t, n],
         "value": value, "weight": value / result.track[0][t], "open_pnl": held[t, n] * (prices[t, n] - entry[t, n]),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def _marks(result: Result) -> NDArray[np.float64]:
@@ -187,3 +213,13 @@ def _entries(result: Result) -> NDArray[np.float64]:
         np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
     )
     return filled
+
+
+TABLES: Mapping[str, Callable[[Result], Columns]] = {
+    "equity": equity,
+    "orders": orders,
+    "fills": fills,
+    "closed_trades": closed_trades,
+    "positions": positions,
+    "decisions": decisions,
+}

@@ -227,11 +227,21 @@ class _Fill:
         blank = replace(manifest, covered=(), tail=None)
         try:
             series = self._ask(whole, blank)
+            self._refuse_a_stump(series, self.rows(manifest))
         except BadRange:  # the source no longer reaches back that far, and the old basis cannot be joined on
             whole = gap
             series = self._ask(whole, blank)
         blank = replace(blank, basis=manifest.basis + 1)
         return self._keep(blank, whole, series, empty_table(), "rebased")
+
+    def _refuse_a_stump(self, series: Series, known: pd.DataFrame) -> None:
+        """Raises SourceUnavailable when a refetched series lacks over a tenth of the bars it is to replace."""
+        lost = ~np.isin(known["time"].to_numpy(), series.frame["time"].to_numpy())
+        if lost.mean() > 0.1:
+            name, symbol = self.cache.name, self.request.symbol
+            raise SourceUnavailable(
+                f"{name} has rebased {symbol} but leaves out {lost.sum()} of {lost.size} bars"
+            )
 
     def _keep(
         self, manifest: Manifest, gap: Span, series: Series, known: pd.DataFrame, reason: str = "fetched"
@@ -247,7 +257,6 @@ class _Fill:
         if len(frame):
             manifest = replace(manifest, label=series.source, notes=series.notes)
         manifest = replace(manifest, covered=covered, tail=tail, delivered=series.adjustment)
-
         return self.store.commit(manifest, frame[fresh | changed], reason, int(changed.sum()), self.now)
 
     def _covered(

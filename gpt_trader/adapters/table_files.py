@@ -174,11 +174,10 @@ class TableFiles(ABC):
                 self._parts.clear()
             table = rename_columns(self._load(path), path.name)
             if "symbol" in table.columns:
-                names = table["symbol"].astype("string").fillna("").map(normalise_symbol)
-                table = table.drop(columns="symbol")
-                self._parts[path] = {
-                    str(name): part for name, part in table.groupby(names.to_numpy(), sort=False)
-                }
+                codes, written = table["symbol"].factorize()
+                spelled = np.array([normalise_symbol(str(name)) for name in written] + [""], object)
+                groups = table.drop(columns="symbol").groupby(spelled[codes], sort=False)
+                self._parts[path] = {str(name): part for name, part in groups if name}
             else:
                 suffix = next((s for s in self.suffixes if path.name.lower().endswith(s)), path.suffix)
                 self._parts[path] = {normalise_symbol(path.name[: len(path.name) - len(suffix)]): table}

@@ -327,12 +327,13 @@ class Account:
         p.trip = None
         p.exit_bar = t
         p.entry = p.peak = p.atr_stop = float("nan")
+        p.age = 0
 
-    def lock_after_exit(self, p: Position) -> None:
+    def lock_after_exit(self, p: Position, locks: bool) -> None:
         """A declared exit has closed the position: no orders, no wanted weight, locked until a new signal."""
         self.cancel_all(p.symbol, "exit")
         p.base = p.acted = 0.0
-        p.locked = True
+        p.locked = p.locked or locks
 
     def record(self) -> None:
         """Step 2, last sentence: write down equity, cash and exposures of the bar."""

@@ -75,6 +75,7 @@ def _may_enter(account: Account, now: Now, p: Position, target: float) -> bool:
         and now.t - p.exit_bar >= allocation.cooldown
         and (target < 0.0 or now.regime)
         and not now.halted
+        and not account.leaving(p.symbol)
         and (target > 0.0 or allocation.allow_short)
     )
 
@@ -132,10 +133,9 @@ def _acts(account: Account, now: Now, p: Position, target: float, previous: floa
     allocation = account.allocation
     if abs(accepted - p.acted) > TINY:
         return True
-    if isnan(target) or (accepted == 0.0 and p.acted == 0.0):
+    if isnan(target) or allocation.sizing == "risk" or (accepted == 0.0 and p.acted == 0.0):
         return False
-    renewed = isnan(previous) or allocation.cadence != "bar"
-    return (renewed and allocation.sizing != "risk") or allocation.rebalance == "bar"
+    return isnan(previous) or allocation.rebalance == "bar" or allocation.cadence != "bar"
 
 
 def _order(account: Account, now: Now, p: Position, accepted: float, equity: float) -> None:

@@ -84,7 +84,7 @@ def fill_order(
     if filled == 0.0:
         return filled
     if order.origin in DECLARED and position.quantity == 0.0:
-        account.lock_after_exit(position)
+        account.lock_after_exit(position, locks=order.origin != "exit" or order.kind is not Kind.MARKET)
     if order.sibling is not None and order.sibling.alive:
         other = order.sibling
         other.remaining -= filled
@@ -178,6 +178,7 @@ class _Inside:
         fill_order(self.account, self.t, order, price, self.bar, slips=True, inside=True)
         order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
         p.base = p.acted = 0.0
+        p.locked = True
 
     def _drop(self, order: Order) -> None:
         """A declared target is looked at anew in every bar; what did not fill is no working order."""

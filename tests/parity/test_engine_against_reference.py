@@ -202,7 +202,7 @@ class Scripted(Strategy):
 class ScriptedUnits(Scripted):
     """Replays quantities."""
 
-    target = "units"
+    target_kind = "units"
 
 
 @dataclass(frozen=True)

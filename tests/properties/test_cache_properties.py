@@ -122,6 +122,4 @@ def test_subtracting_spans_is_subtracting_their_days(
     assert days(subtract(wanted, covered)) == days((wanted,)) - days(tuple(covered))
     assert days(joined(covered)) == days(tuple(covered))
     edges = joined(covered)
-    assert all(
-        high + np.timedelta64(1, "D") < low for (_, high), (low, _) in pairwise(edges)
-    )
+    assert all(high + np.timedelta64(1, "D") < low for (_, high), (low, _) in pairwise(edges))

@@ -419,6 +419,19 @@ def test_a_rebase_that_fails_leaves_the_old_series_whole(cache: CachedSource, ve
     pd.testing.assert_frame_equal(series.frame, before)
 
 
+def test_a_rebased_answer_that_is_a_stump_does_not_replace_the_series(
+    cache: CachedSource, vendor: Vendor
+) -> None:
+    ask(cache, "2022-01-03", "2022-06-30", "split")
+    before = truth(vendor, "2022-01-03", "2022-06-30")
+    vendor.split_on("2022-07-15", 7.0)
+    vendor.table = vendor.table[vendor.table["time"] >= "2022-06-01"].reset_index(drop=True)
+    series = ask(cache, "2022-01-03", "2022-08-31", "split")
+    assert series.stale
+    assert "leaves out" in series.notes[-1]
+    pd.testing.assert_frame_equal(series.frame, before)
+
+
 def test_a_symbol_that_the_provider_forgot_is_served_stale(cache: CachedSource, vendor: Vendor) -> None:
     ask(cache, "2022-01-03", "2022-06-30")
     vendor.failure = SymbolNotFound("ABC: delisted")

@@ -38,9 +38,9 @@ class RunStore:
 
     Opening is lazy: the first call makes or upgrades the schema. Saving to SQLite imports neither SQLAlchemy nor
     pandas. `busy_timeout` (seconds) is how long to wait for another writer. A table of more than `row_limit` rows of
-    a run that has a folder stays in its Parquet file, from where `table` reads it: a row costs
-    the store 5 µs and 120 bytes, so a run of half a million bars and ten thousand trades takes 3.2 s whole and 0.4 s
-    with its two long tables left where they are anyway (0.03 s for 2,520 bars and 200 trades; CPU, either database).
+    a run that has a folder stays in its Parquet file, from where `table` reads it: a row costs the store 5 µs and 120
+    bytes, so a run of half a million bars and ten thousand trades takes 3.2 s whole, and 0.4 s with its two long
+    tables left where they are anyway (0.03 s for 2,520 bars and 200 trades; CPU, either database).
 
     Every method raises StoreError when the database is locked, full, read only, damaged, unreachable or of a newer
     schema, and UserError for a URL that names no store.

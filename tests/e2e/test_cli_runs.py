@@ -1,0 +1,113 @@
+"""`runs` and `report`: what was stored is listed, shown, compared and computed anew to the same numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.command import cli, one_message
+
+SPAN = ("--start", "2008-01-02", "--end", "2010-12-31")
+
+
+@pytest.fixture
+def two() -> list[Any]:
+    """Two stored runs, the older first."""
+    return [cli("backtest", name, *SPAN, "--json").json for name in ("demo_ma", "mean_reversion")]
+
+
+def test_an_empty_store_says_so() -> None:
+    assert "no runs yet" in cli("runs", "list").out
+    assert cli("runs", "list", "--json").json == {"runs": []}
+
+
+def test_list_shows_the_newest_first(two: list[Any]) -> None:
+    rows = cli("runs", "list", "--json").json["runs"]
+    assert [row["run_id"] for row in rows] == [two[1]["run_id"], two[0]["run_id"]]
+    assert rows[0]["sharpe"] == two[1]["metrics"]["sharpe"]
+    table = cli("runs", "list").out
+    assert two[0]["run_id"][:12] in table
+    assert [row["strategy"] for row in cli("runs", "list", "-n", 1, "--json").json["runs"]] == [
+        "mean_reversion"
+    ]
+    assert len(cli("runs", "list", "--strategy", "demo_ma", "--json").json["runs"]) == 1
+
+
+def test_show_gives_the_run_back(two: list[Any]) -> None:
+    shown = cli("runs", "show", two[0]["run_id"][:8], "--json").json
+    for key in ("run_id", "strategy", "parameters", "symbols", "metrics", "fingerprint"):
+        assert shown[key] == two[0][key], key
+    assert shown["manifest"]["costs"]["bps"] == 5.0
+    table = cli("runs", "show", "last")
+    assert table.code == 0
+    assert two[1]["run_id"] in table.out
+
+
+def test_compare_sets_runs_side_by_side(two: list[Any]) -> None:
+    both = [run["run_id"] for run in two]
+    compared = cli("runs", "compare", *both, "--json").json["runs"]
+    assert [run["metrics"]["sharpe"] for run in compared] == [run["metrics"]["sharpe"] for run in two]
+    table = cli("runs", "compare", *both).out
+    assert "demo_ma" in table
+    assert "mean_reversion" in table
+
+
+def test_a_misspelt_run_is_answered_with_the_nearest(two: list[Any]) -> None:
+    wrong = "x" + two[0]["run_id"][1:12]
+    assert two[0]["run_id"][:12] in one_message(cli("runs", "show", wrong), 2)
+
+
+def test_report_computes_the_numbers_of_the_run_anew(two: list[Any]) -> None:
+    again = cli("report", two[0]["run_id"], "--json").json
+    assert again["differing"] == []
+    for name, value in two[0]["metrics"].items():
+        if name in again["metrics"] and value is not None:
+            assert again["metrics"][name] == pytest.approx(value, rel=1e-9, abs=1e-9), name
+    assert {"total_return", "sharpe", "max_drawdown", "costs", "win_rate"} <= set(again["metrics"])
+
+
+def test_report_of_a_span_differs_from_the_whole_and_ends_inside_it(two: list[Any]) -> None:
+    part = cli("report", two[0]["run_id"], "--from", "2009-01-01", "--to", "2009-12-31", "--json").json
+    assert part["metrics"]["total_return"] != two[0]["metrics"]["total_return"]
+    assert part["metrics"]["round_trips"] < two[0]["metrics"]["round_trips"]
+    assert "2009-01-01 to 2009-12-31" in cli("report", "--from", "2009-01-01", "--to", "2009-12-31").out
+    one_message(cli("report", "--from", "2009-12-31", "--to", "2009-01-01"), 2)
+
+
+def test_report_notices_that_the_stored_rows_were_changed(two: list[Any]) -> None:
+    with sqlite3.connect(".gpt-trader/store.sqlite") as store:
+        tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert "fills" in tables
+        store.execute("UPDATE fills SET commission = commission + 1000")
+    store.close()
+    done = cli("report", two[0]["run_id"])
+    assert done.code == 1
+    assert "costs" in done.err
+
+
+def test_report_writes_the_page_of_a_stored_run(two: list[Any]) -> None:
+    done = cli("report", two[1]["run_id"], "--out", "pages/run.html")
+    assert done.code == 0
+    page = Path("pages/run.html").read_text()
+    assert "mean_reversion" in page
+    assert two[1]["run_id"] in page
+
+
+def test_another_store_is_another_list(two: list[Any]) -> None:
+    other = ("--store", "sqlite:///other/store.sqlite")
+    assert cli("runs", "list", *other, "--json").json == {"runs": []}
+    run = cli("backtest", "bollinger", *SPAN, *other, "--json").json
+    assert [row["run_id"] for row in cli("runs", "list", *other, "--json").json["runs"]] == [run["run_id"]]
+    assert len(cli("runs", "list", "--json").json["runs"]) == 2
+
+
+def test_a_store_that_refuses_loses_neither_numbers_nor_tables() -> None:
+    Path("broken.sqlite").write_text("this is no database, but text of some length " * 40)
+    done = cli("backtest", *SPAN, "--store", "sqlite:///broken.sqlite", "--json")
+    assert done.code == 1
+    assert "broken.sqlite" in done.err
+    assert "Traceback" not in done.err
+    assert (Path("runs") / done.json["run_id"] / "equity.parquet").is_file()
