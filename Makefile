@@ -16,7 +16,7 @@ demo: setup ## Backtest two strategies on the shipped data and write a report
 	@$(BIN)/gpt-trader demo
 
 test: setup ## Run every test
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup ## Lint, types, import rules and unit tests (under 20 seconds)
 	@$(MAKE) --no-print-directory -j2 -k types lint imports unit
@@ -31,7 +31,7 @@ imports: setup
 	@$(BIN)/lint-imports --no-logo
 
 unit: setup
-	@$(BIN)/python -m pytest -q tests/unit tests/architecture
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit tests/architecture
 
 bench: setup ## Measure our speed against peers and against the limit
 	@$(BIN)/python -m benchmarks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -220,6 +221,8 @@ def parse_time(value: TimeLike, *, end_of_day: bool = False) -> np.datetime64 | 
     """
     if value is None:
         return None
+    if isinstance(value, str) and not re.match(r"\d{4}(-\d{2}(-\d{2})?)?([T ]|$)", value):
+        raise BadRange(f"{value!r} is no date; write it as 2020-12-31 or 2020-12-31T15:30")
     try:
         stamp = np.datetime64(value)
     except ValueError:

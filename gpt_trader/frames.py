@@ -63,6 +63,7 @@ def _clean(symbol: str, frame: pd.DataFrame) -> pd.DataFrame:
         raise BadData(f"{symbol}: two rows for {stamp}; keep one (`gpt-trader data repair` keeps the last)")
     absent = table.iloc[:, OPEN : CLOSE + 1].isna().all(axis=1)
     table.loc[absent, "volume"] = 0.0
+    table["split"] = table["split"].replace(0.0, 1.0)  # yfinance writes 0 where nothing splits
     return table.fillna({"split": 1.0, "dividend": 0.0})
 
 

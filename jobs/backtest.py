@@ -101,24 +101,26 @@ def backtest(
     )
     check_report_path(run.report)
     kept = Keeping(store.open(configuration), run.runs_dir or configuration.runs_dir) if run.save else None
-    loaded = data.load(configuration, seed)
+    with output.progress("loading bars"):
+        loaded = data.load(configuration, seed)
 
     from gpt_trader import Instrument
     from gpt_trader import backtest as run_backtest
 
-    result = run_backtest(
-        made,
-        loaded.bars,
-        capital=configuration.backtest.capital if run.capital is None else run.capital,
-        costs=rules.costs,
-        fills=rules.fills,
-        allocation=rules.allocation,
-        exits=rules.exits,
-        risk=rules.risk,
-        instruments=[Instrument(name, lot=0.0) for name in loaded.bars.symbols] if run.fractional else (),
-        benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
-        seed=seed,
-    )
+    with output.progress("running"):
+        result = run_backtest(
+            made,
+            loaded.bars,
+            capital=configuration.backtest.capital if run.capital is None else run.capital,
+            costs=rules.costs,
+            fills=rules.fills,
+            allocation=rules.allocation,
+            exits=rules.exits,
+            risk=rules.risk,
+            instruments=[Instrument(name, lot=0.0) for name in loaded.bars.symbols] if run.fractional else (),
+            benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
+            seed=seed,
+        )
     problem = kept.keep(result) if kept is not None else None
     if run.report is not None:
         result.report(run.report)

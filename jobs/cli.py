@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -92,6 +93,7 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    _print_anything()
     sys.exit(run(app, arguments))
 
 
@@ -125,7 +127,15 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None, name: 
 
 def run_module(module: str, application: typer.Typer) -> None:
     """`python -m jobs.NAME`: the same command, called by its module."""
+    _print_anything()
     sys.exit(run(application, name=f"python -m {module}"))
+
+
+def _print_anything() -> None:
+    """A terminal that knows no "−" gets "?" for it, instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _usage_error(error: Any, name: str) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, end_order, log_decision, new_order, to_lot
+from gpt_trader.engine.ledger import NO_ORDER, SMALL, end_order, log_decision, new_order, to_lot
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.marking import same_month, same_week
 from gpt_trader.engine.records import (
@@ -85,9 +85,15 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account.dirty = 0
     decides = decision_bar(m, b, t)
     for n in range(b.symbols.shape[0]):
-        w = target[n] if decides and not np.isnan(m.panel[CLOSE, t, n]) else np.nan
-        b.symbols[n].change = _want(m, b, t, n, w)
-        b.symbols[n].want = w
+        b.symbols[n].change = KEEP
+        b.symbols[n].want = np.nan
+        if t > m.info[n].last_session:
+            b.symbols[n].base = 0.0
+            b.symbols[n].acted = 0.0
+            continue
+        if decides and not np.isnan(m.panel[CLOSE, t, n]):
+            b.symbols[n].want = target[n]
+            b.symbols[n].change = _want(m, b, t, n, target[n])
     _take_seats(m, b, t)
     _scale_to_gross(b, t)
     apply_risk_limits(m, b, t)
@@ -125,14 +131,14 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
             if fresh or rule == V_CONFIRM:
                 log_decision(b, t, n, w, REFUSED, rule, value, limit)
             return CHANGED
-        if r.sizing > 0.0 and r.units == 0.0:
+        if r.sizing > 0.0:
             w = _risk_weight(m, b, t, n, w)
         s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
     elif w == 0.0:
         s.base = 0.0
     elif r.sizing == 0.0:
         s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
-    s.asked = s.prev
+    s.asked = s.prev if s.base != 0.0 or s.prev == 0.0 else np.nan
     return RENEWED if np.isnan(prev) and r.sizing == 0.0 else CHANGED
 
 
@@ -262,6 +268,8 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     quantity = accepted if r.units > 0.0 else accepted * equity / close
     quantity = to_lot(quantity, m.info[n].lot)
     delta = quantity - s.qty
+    if abs(delta) <= SMALL * max(1.0, abs(s.qty)):
+        delta = 0.0
     if quantity != 0.0 and s.qty * quantity > 0.0 and abs(delta) * close < r.min_rebalance * equity:
         if abs(accepted - s.acted) > WEIGHT_TOLERANCE:
             b.account[0].dirty = 1

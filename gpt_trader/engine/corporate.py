@@ -67,6 +67,7 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
         account.gross -= abs(exact - whole) * s.mark
         account.equity -= (exact - whole) * s.mark
         s.max_qty *= ratio
+        s.step_left = to_lot(s.step_left * ratio, m.info[n].lot)
         s.in_qty *= ratio
         s.out_qty *= ratio
         _pay(b, n, (exact - whole) * s.mark)
@@ -100,9 +101,8 @@ def _delist(b: Book, t: int, n: int) -> None:
     """Close the position at its mark without costs and cancel the orders of a symbol that left the market."""
     s = b.symbols[n]
     cancel_symbol_orders(b, n, NO_ORDER, R_DELISTED)
-    s.base = 0.0
-    s.acted = 0.0
     s.target_order = NO_ORDER
+    b.account[0].dirty = 1
     if s.qty == 0.0:
         return
     account = b.account[0]

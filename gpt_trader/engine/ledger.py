@@ -147,16 +147,24 @@ def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
 
 
 @inlined
-def _affordable(m: Market, b: Book, n: int, price: float, rate: float, reduce: float, fixed: float) -> float:
-    """The largest increasing quantity the account can pay at `price`, this symbol marked at `price`."""
+def _affordable(m: Market, b: Book, order: int, price: float, slip: float, reduce: float) -> float:
+    """The largest increasing quantity the account can pay at `price`, this symbol marked at `price`, costs included.
+
+    The commission of the whole order is the larger of its rates and its minimum, so the quantity must be payable under both.
+    """
     account = b.account[0]
-    s = b.symbols[n]
+    o = b.orders[order]
+    s = b.symbols[o.symbol]
     r = b.rules[0]
     equity = account.equity + s.qty * (price - s.mark)
     gross = account.gross - abs(s.qty) * s.mark + (abs(s.qty) - reduce) * price
-    free = r.leverage * equity - gross - fixed - reduce * (price * rate + r.per_share)
-    quantity = free / (price * (1.0 + rate) + r.per_share)
-    return max(0.0, to_lot(quantity, m.info[n].lot))
+    free = r.leverage * equity - gross
+    rate = r.bps * 1e-4 + slip
+    spent = o.charge - o.charged + reduce * (price * rate + r.per_share)
+    quantity = (free - spent) / (price * (1.0 + rate) + r.per_share)
+    if r.minimum > 0.0:
+        quantity = min(quantity, (free - r.minimum + o.charged - reduce * price * slip) / (price * (1.0 + slip)))
+    return max(0.0, to_lot(quantity, m.info[o.symbol].lot))
 
 
 @inlined
@@ -171,6 +179,17 @@ def volume_room(m: Market, b: Book, t: int, n: int) -> float:
         np.floor(cap * m.panel[VOLUME, t, n] + SMALL) if m.info[n].lot != 0.0 else cap * m.panel[VOLUME, t, n]
     )
     return max(0.0, to_lot(room - used, m.info[n].lot))
+
+
+@inlined
+def slippage_rate(m: Market, b: Book, t: int, n: int, kind: int, size: float) -> float:
+    """Spread, fixed slippage and impact of a fill of `size` as a share of its price; 0 for limits."""
+    if not is_aggressive(kind):
+        return 0.0
+    r = b.rules[0]
+    volume = m.panel[VOLUME, t, n]
+    share = size / volume if m.info[n].has_volume != 0 and volume > 0.0 else 0.0
+    return (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
 
 
 @kernel
@@ -191,30 +210,20 @@ def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) 
         return 0.0
     reduce = min(size, abs(s.qty)) if s.qty * side < 0.0 else 0.0
     increase = size - reduce
-    share = size / m.panel[VOLUME, t, n] if m.info[n].has_volume != 0 and m.panel[VOLUME, t, n] > 0.0 else 0.0
-    slip = 0.0
-    if is_aggressive(o.kind):
-        slip = (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
+    slip = slippage_rate(m, b, t, n, o.kind, size)
     stop_reason = -1
     if increase > 0.0:
         if s.qty == 0.0 and b.account[0].positions >= r.max_positions:
             increase = 0.0
             stop_reason = R_MAX_POSITIONS
         else:
-            fixed = max(0.0, r.minimum - o.charged)
-            most = _affordable(m, b, n, price, r.bps * 1e-4 + slip, reduce, fixed)
+            most = _affordable(m, b, order, price, slip, reduce)
             if most < increase:
                 increase = most
                 stop_reason = R_NO_CASH
     size = reduce + increase
     if size > 0.0:
-        if is_aggressive(o.kind):
-            share = (
-                size / m.panel[VOLUME, t, n]
-                if m.info[n].has_volume != 0 and m.panel[VOLUME, t, n] > 0.0
-                else 0.0
-            )
-            slip = (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
+        slip = slippage_rate(m, b, t, n, o.kind, size)
         s.used = size + (s.used if s.used_bar == t else 0.0)
         s.used_bar = t
         _book_fill(b, t, order, side * size, price, size * price * slip, inside)
@@ -299,6 +308,7 @@ def change_position(
         s.opened = t
         s.inside = 1 if inside else 0
         s.steps = 0
+        s.step_left = 0.0
         s.max_qty = 0.0
         s.in_qty = 0.0
         s.in_cash = 0.0

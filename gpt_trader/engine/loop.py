@@ -56,14 +56,15 @@ def before_decision(m: Market, b: Book, t: int) -> None:
 
 @kernel
 def unchanged_rows(close: np.ndarray, targets: np.ndarray, out: np.ndarray) -> None:
-    """`out[t]` = 1 where every symbol's target equals that of the bar before, NaN equal to NaN, missing bars counting as NaN."""
+    """`out[t]` = 1 where the same symbols have a bar as the bar before and each of them the same target, NaN equal to NaN."""
     out[0] = 0
     for t in range(1, targets.shape[0]):
         same = True
         for n in range(targets.shape[1]):
-            now = targets[t, n] if close[t, n] == close[t, n] else np.nan
-            before = targets[t - 1, n] if close[t - 1, n] == close[t - 1, n] else np.nan
-            same = same and (now == before or (now != now and before != before))
+            missing = close[t, n] != close[t, n]
+            now, before = targets[t, n], targets[t - 1, n]
+            same = same and missing == (close[t - 1, n] != close[t - 1, n])
+            same = same and (missing or now == before or (now != now and before != before))
         out[t] = same
 
 

@@ -9,6 +9,7 @@ from gpt_trader.engine.exit_levels import protective_stop, scale_step
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import (
     NO_ORDER,
+    SMALL,
     after_exit,
     cancel_symbol_orders,
     end_order,
@@ -178,14 +179,21 @@ def _targets(m: Market, b: Book, t: int, n: int) -> None:
             price = max(m.panel[OPEN, t, n], level) if side > 0.0 else min(m.panel[OPEN, t, n], level)
         quantity = abs(s.qty)
         if reason == R_SCALE_OUT:
-            quantity = min(quantity, to_lot(share * s.max_qty, m.info[n].lot))
-            s.steps += 1
+            if s.step_left == 0.0:
+                s.step_left = to_lot(share * s.max_qty, m.info[n].lot)
+            quantity = min(quantity, s.step_left)
         before = s.qty
-        if volume_room(m, b, t, n) <= 0.0:
-            return
         if quantity > 0.0:
+            if volume_room(m, b, t, n) <= 0.0:
+                return
             _fire(m, b, t, n, -side * quantity, LIMIT, price, reason)
-        if s.qty == before and reason == R_TAKE_PROFIT:
+        if reason == R_SCALE_OUT and s.qty != 0.0:
+            s.step_left -= abs(before) - abs(s.qty)
+            if s.step_left > SMALL * s.max_qty:
+                return
+            s.step_left = 0.0
+            s.steps += 1
+        elif s.qty == before:
             return
 
 

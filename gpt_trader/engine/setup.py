@@ -64,7 +64,7 @@ def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score
         "slippage_bps": costs.slippage_bps, "impact": costs.impact, "borrow": costs.borrow,
         "volume_cap": settings.fills.volume_cap or 0.0,
         "gross": allocation.gross, "max_positions": allocation.max_positions, "position": allocation.position,
-        "leverage": allocation.leverage, "sizing": float(allocation.sizing == "risk"), "risk": allocation.risk,
+        "leverage": allocation.leverage, "sizing": float(allocation.sizing == "risk" and not units), "risk": allocation.risk,
         "atr_k": allocation.atr_k, "min_rebalance": allocation.min_rebalance,
         "cadence": float(("bar", "week", "month").index(allocation.cadence)),
         "rebalance_bar": float(allocation.rebalance == "bar"),

@@ -15,15 +15,15 @@ from gpt_trader.strategy import Features, Strategy, Weights, param
 
 @dataclass(frozen=True)
 class Momentum(Strategy):
-    """On the first bar of each month hold the `top` symbols by return over `lookback` bars, equally weighted; a return at or
-    below `threshold` is not held. One symbol alone: long above the threshold."""
+    """On the first bar of each month hold the `top` symbols by return over `lookback` bars, each with the same share 1/`top` (1/N
+    when there are fewer symbols); a return at or below `threshold` is not held and its share stays in cash."""
 
     lookback: int = param(126, low=1, high=2000, doc="bars of the return")
     top: int = param(20, low=1, high=1000, doc="symbols held at most")
     threshold: float = param(0.0, low=-1.0, high=10.0, doc="return below which nothing is held")
 
     def features(self, bars: Bars) -> Features:
-        """`weight`: 1/k for each of the k chosen ones on the first bar of each month, NaN (leave it) on all others."""
+        """`weight`: 1/top for each of the chosen on the first bar of each month, NaN (leave it) on all others."""
         months = bars.time.astype("datetime64[M]").astype(np.int64)
         rows = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
         weight = np.full((bars.T, bars.N), np.nan)
@@ -37,7 +37,7 @@ class Momentum(Strategy):
         chosen = np.zeros(strength.shape)
         np.put_along_axis(chosen, order, 1.0, axis=1)
         chosen *= strength > -np.inf
-        weights: NDArray[np.float64] = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
+        weights: NDArray[np.float64] = chosen / min(self.top, strength.shape[1])
         return weights
 
     def decide(self, now: Any) -> Weights:

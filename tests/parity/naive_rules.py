@@ -232,7 +232,7 @@ def momentum(bars: Bars, lookback: int = 126, top: int = 20, threshold: float = 
         eligible = sorted((-gain[t][n], n) for n in range(bars.N) if gain[t][n] > threshold)
         out[t] = [0.0] * bars.N
         for _, n in eligible[:top]:
-            out[t][n] = 1.0 / top
+            out[t][n] = 1.0 / min(top, bars.N)
     return Rule(out)
 
 

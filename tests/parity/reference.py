@@ -237,7 +237,7 @@ class _Game:
                 Order(0, p.symbol, t, -p.quantity, Kind.MARKET, "time_stop", "time stop")
             )
             order.not_before = t + 1
-            p.base = p.acted = 0.0
+            self.account.exit_triggered(p, p.side)
 
     # -- step 3 -----------------------------------------------------------------------------------------------------
 

@@ -181,14 +181,16 @@ class Account:
     ) -> float:
         """The part of `opening` shares that the account can pay, after `closing` shares went at the same price."""
         equity, gross = self.equity(), self.gross()
-        equity += p.quantity * (price - p.mark) if p.quantity else 0.0
-        gross += abs(p.quantity) * (price - p.mark) if p.quantity else 0.0
         linear, charged, paid = order.linear, order.charged, 0.0
-        if closing > 0.0:
-            after = linear + self._linear(closing, price)
-            commission = max(after, self.costs.minimum) - charged
+        if p.quantity != 0.0:  # this symbol at the fill price
+            equity += p.quantity * (price - p.mark)
+            gross += abs(p.quantity) * (price - p.mark)
+        if closing > 0.0:  # the reducing part of a reversal as done
+            linear += self._linear(closing, price)
+            commission = max(linear, self.costs.minimum) - charged
+            charged += commission
+            paid = commission + closing * price * slip_rate
             gross -= closing * price
-            linear, charged, paid = after, charged + commission, commission + closing * price * slip_rate
         free = self.allocation.leverage * equity - gross - paid
 
         def needs(quantity: float) -> float:
@@ -329,11 +331,15 @@ class Account:
         p.entry = p.peak = p.atr_stop = float("nan")
         p.age = 0
 
-    def lock_after_exit(self, p: Position, locks: bool) -> None:
-        """A declared exit has closed the position: no orders, no wanted weight, locked until a new signal."""
-        self.cancel_all(p.symbol, "exit")
+    def exit_triggered(self, p: Position, side: int) -> None:
+        """A declared exit of a position of `side` is due: nothing is wanted any more, the side is locked."""
         p.base = p.acted = 0.0
-        p.locked = p.locked or locks
+        p.locked = side
+
+    def exit_closed(self, p: Position, side: int) -> None:
+        """A declared exit has closed the position of `side`: no orders, nothing wanted, the side is locked."""
+        self.cancel_all(p.symbol, "exit")
+        self.exit_triggered(p, side)
 
     def record(self) -> None:
         """Step 2, last sentence: write down equity, cash and exposures of the bar."""

@@ -7,7 +7,7 @@ from math import isnan, nan
 
 from tests.parity.reference_account import Account
 from tests.parity.reference_matching import BarRow
-from tests.parity.reference_types import LOT_TOLERANCE, TINY, Kind, Order, Position, Row, sign, to_lot
+from tests.parity.reference_types import DUST, TINY, Kind, Order, Position, Row, sign, to_lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +27,21 @@ class Now:
 
 def allocate(account: Account, now: Now) -> None:
     """Steps 5 and 6 for all symbols."""
-    targets = [
-        target if now.row[n] is not None and now.decides and not account.positions[n].gone else nan
-        for n, target in enumerate(now.targets)
-    ]
+    looked_at = [now.decides and bar is not None for bar in now.row]
     before = [position.previous for position in account.positions]
-    for position, target in zip(account.positions, targets, strict=True):
-        _want(account, now, position, target)
+    for position in account.positions:
+        if looked_at[position.symbol]:
+            _want(account, now, position, now.targets[position.symbol])
     _seats(account, now)
     accepted = _gross(account, now)
     equity = account.equity()
-    for position, target, previous in zip(account.positions, targets, before, strict=True):
-        if now.row[position.symbol] is None or position.gone:
+    for position, previous in zip(account.positions, before, strict=True):
+        n = position.symbol
+        if now.row[n] is None:
             continue
-        if _acts(account, now, position, target, previous, accepted[position.symbol]):
-            _order(account, now, position, accepted[position.symbol], equity)
+        target = now.targets[n] if looked_at[n] else nan
+        if _acts(account, now, position, target, previous, accepted[n]):
+            _order(account, now, position, accepted[n], equity)
 
 
 def _want(account: Account, now: Now, p: Position, target: float) -> None:
@@ -55,8 +55,8 @@ def _want(account: Account, now: Now, p: Position, target: float) -> None:
         return
     p.row = p.row + 1 if sign(target) == p.row_sign and p.row > 0 else 1
     p.row_sign = sign(target)
-    if p.locked and (new_signal or account.allocation.reentry == "immediate"):
-        p.locked = False
+    if new_signal or account.allocation.reentry == "immediate" or sign(target) == -p.locked:
+        p.locked = 0
     if p.locked or target == 0.0:
         p.base = 0.0
         return
@@ -75,7 +75,6 @@ def _may_enter(account: Account, now: Now, p: Position, target: float) -> bool:
         and now.t - p.exit_bar >= allocation.cooldown
         and (target < 0.0 or now.regime)
         and not now.halted
-        and not account.leaving(p.symbol)
         and (target > 0.0 or allocation.allow_short)
     )
 
@@ -151,6 +150,6 @@ def _order(account: Account, now: Now, p: Position, accepted: float, equity: flo
     working = account.target_order(p.symbol)
     if working is not None:
         account.cancel(working, "replaced")
-    if abs(delta) > p.lot * LOT_TOLERANCE:
+    if abs(delta) > DUST * max(1.0, abs(p.quantity)):
         order = account.add(Order(0, p.symbol, now.t, delta, Kind.MARKET, "target", "target"))
         order.not_before = now.t + 1

@@ -84,7 +84,7 @@ def fill_order(
     if filled == 0.0:
         return filled
     if order.origin in DECLARED and position.quantity == 0.0:
-        account.lock_after_exit(position, locks=order.origin != "exit" or order.kind is not Kind.MARKET)
+        account.exit_closed(position, side=-sign(order.quantity))
     if order.sibling is not None and order.sibling.alive:
         other = order.sibling
         other.remaining -= filled
@@ -177,8 +177,8 @@ class _Inside:
         order.stop = level
         fill_order(self.account, self.t, order, price, self.bar, slips=True, inside=True)
         order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
-        p.base = p.acted = 0.0
-        p.locked = True
+        if p.quantity != 0.0:
+            self.account.exit_triggered(p, p.side)
 
     def _drop(self, order: Order) -> None:
         """A declared target is looked at anew in every bar; what did not fill is no working order."""

@@ -7,6 +7,7 @@ from enum import Enum
 from math import floor, inf, nan
 
 TINY = 1e-12  # tolerance of a comparison of weights (docs/assumptions.md, notation)
+DUST = 1e-9  # of the quantity held, or of one share: a smaller change of quantity is none
 LOT_TOLERANCE = 1e-9  # in lots: 99.9999999999 lots are 100 lots
 
 Row = list[float]
@@ -210,7 +211,7 @@ class Position:
     previous: float = nan
     row: int = 0
     row_sign: int = 0
-    locked: bool = False
+    locked: int = 0  # the side that a declared exit has closed, until a new signal
     exit_bar: int = -(10**9)
     trip: Trip | None = None
 

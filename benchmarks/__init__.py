@@ -1,0 +1,1 @@
+"""Our speed against other libraries and against a bare loop: `python -m benchmarks`. docs: benchmarks/README.md."""
