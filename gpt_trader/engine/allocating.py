@@ -279,9 +279,9 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
                 )
         return
     if s.target_order != NO_ORDER:
-        s.acted = accepted
+        base = s.base
         end_order(b, s.target_order, CANCELLED, R_REPLACED)
-        s.base = _restored_base(b, n, accepted)
+        s.base = base  # ending the order of a flat symbol forgets it
     s.acted = accepted
     allowed = order_volume_limit(m, b, t, n, delta)
     if allowed != delta:
@@ -290,9 +290,3 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     if delta != 0.0:
         decision = log_decision(b, t, n, w, 0, V_NONE, equity, close)
         s.target_order = new_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)
-
-
-@inlined
-def _restored_base(b: Book, n: int, accepted: float) -> float:
-    """Ending a replaced order on a flat symbol forgets its base; put back what this bar wants."""
-    return accepted if b.symbols[n].base == 0.0 else b.symbols[n].base

@@ -118,6 +118,7 @@ class Account:
 
     def _delist(self, t: int, p: Position) -> None:
         p.gone = True
+        p.base = p.acted = 0.0
         self.cancel_all(p.symbol, "delisted")
         if p.quantity == 0.0:
             return

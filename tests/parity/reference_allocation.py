@@ -132,7 +132,7 @@ def _acts(account: Account, now: Now, p: Position, target: float, previous: floa
     allocation = account.allocation
     if abs(accepted - p.acted) > TINY:
         return True
-    if isnan(target) or allocation.sizing == "risk" or (accepted == 0.0 and p.acted == 0.0):
+    if isnan(target) or (allocation.sizing == "risk" and not now.units) or (accepted == 0.0 and p.acted == 0.0):
         return False
     return isnan(previous) or allocation.rebalance == "bar" or allocation.cadence != "bar"
 

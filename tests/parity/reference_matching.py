@@ -280,6 +280,8 @@ class _Inside:
         for x, fraction, index in sorted(steps, key=lambda step: step[0]):
             if p.quantity != 0.0:
                 self._target(x, fraction, index)
+            if index >= 0 and not p.steps[index] <= 1e-9:
+                return  # a later step waits for this one
 
     def _target(self, x: float, fraction: float, index: int) -> None:
         p = self.position

@@ -1,0 +1,203 @@
+"""The loop's shortcut for bars in which nothing but prices changes, against the plain loop of every step on every bar."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpt_trader import Allocation, Bars, Costs, FillModel, Instrument, StopLoss
+from gpt_trader.bars import CLOSE
+from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.loop import before_decision, quiet_stretch, room_in_logs, unchanged_rows
+from gpt_trader.engine.records import Book, Market
+from gpt_trader.engine.session import run_array
+from gpt_trader.engine.setup import grown
+from tests.markets import random_market
+from tests.properties.truth_cases import NAN, flat, market, prepared, scripted, side_by_side, walk
+
+LOGS = ("orders", "fills", "trades", "decisions")
+
+
+def same_bits(mine: Any, theirs: Any) -> bool:
+    """Equal field by field, bit by bit; padding between fields does not count, nor does `streak` (its own test is below)."""
+    if mine.dtype.names is None:
+        return bool(mine.tobytes() == theirs.tobytes())
+    names = [name for name in mine.dtype.names if name != "streak"]
+    return mine.shape == theirs.shape and all(
+        mine[name].tobytes() == theirs[name].tobytes() for name in names
+    )
+
+
+def assert_same(quick: Book, plain: Book) -> None:
+    for name in LOGS:
+        count = int(plain.account[0][name])
+        assert int(quick.account[0][name]) == count, name
+        assert same_bits(getattr(quick, name)[:count], getattr(plain, name)[:count]), name
+    for name in ("track", "symbols", "account"):
+        assert same_bits(getattr(quick, name), getattr(plain, name)), name
+
+
+def plain_run(m: Market, book: Book, targets: np.ndarray) -> Book:
+    for _, now in walk(m, book, targets):
+        book = now
+    return book
+
+
+def thorough_run(m: Market, book: Book, targets: np.ndarray) -> Book:
+    """The plain loop without the allocator's own shortcut either: every bar counts as new."""
+    for t in range(targets.shape[0]):
+        while not room_in_logs(book):
+            book = grown(book)
+        before_decision(m, book, t)
+        book.account[0]["dirty"] = 1
+        allocate(m, book, targets[t], t)
+    return book
+
+
+def quiet_bars(m: Market, book: Book, targets: np.ndarray) -> int:
+    """How many bars the shortcut took in a run."""
+    unchanged = np.empty(targets.shape[0], np.int8)
+    unchanged_rows(m.panel[CLOSE], targets, unchanged)
+    t = taken = 0
+    while t < targets.shape[0]:
+        while not room_in_logs(book):
+            book = grown(book)
+        before_decision(m, book, t)
+        allocate(m, book, targets[t], t)
+        after = quiet_stretch(m, book, unchanged, t + 1, targets.shape[0])
+        taken += after - t - 1
+        t = after
+    return taken
+
+
+def slow_targets(rng: np.random.Generator, count: int, symbols: int) -> np.ndarray:
+    """States that last for some twenty bars: longs, flat, now and then a short or NaN."""
+    out = np.empty((count, symbols))
+    for n in range(symbols):
+        change = rng.random(count) < 0.05
+        change[0] = True
+        states = rng.choice([1.0, 0.4, 0.7, 0.0, 0.0, -0.3, NAN], count)
+        out[:, n] = states[np.maximum.accumulate(np.where(change, np.arange(count), 0))]
+    if rng.random() < 0.5:  # a bar on which all is said again
+        out[:, 1:] = np.where(np.isnan(out[:, :1]), NAN, out[:, 1:])
+    return out
+
+
+def slow_case(number: int) -> tuple[Bars, dict[str, Any], np.ndarray]:
+    rng = random.Random(number)
+    bars = random_market(
+        250, 3, number, gaps=rng.choice([0.0, 0.01]), splits=rng.random() < 0.5, dividends=rng.random() < 0.5,
+        sigma=rng.choice([0.01, 0.05]), volume=rng.choice([1e4, 1e6]),
+    )  # fmt: skip
+    if rng.random() < 0.3:
+        bars = Bars(bars.symbols, bars.time, bars.panel, delisted=(None, str(bars.time[130])[:10], None))
+    allocation = Allocation(
+        gross=rng.choice([0.6, 1.0, 3.0]), position=3.0, leverage=rng.choice([1.0, 4.0]), max_positions=rng.choice([1, 10]),
+        confirm=rng.choice([1, 3]), cooldown=rng.choice([0, 6]), min_rebalance=rng.choice([0.0, 0.05]),
+        regime=rng.choice([None, None, "S1"]), regime_window=10, sizing=rng.choice(["weight", "weight", "risk"]),
+        reentry=rng.choice(["signal", "immediate"]), allow_short=rng.random() < 0.5,
+    )  # fmt: skip
+    options = {
+        "allocation": allocation, "costs": Costs(minimum=rng.choice([0.0, 5.0])), "capital": rng.choice([3e3, 1e5]),
+        "fills": FillModel(rng.choice([0.1, None])), "exits": rng.choice([(), (), (), (StopLoss(0.05),)]),
+        "instruments": tuple(Instrument(name, lot=rng.choice([1.0, 0.0])) for name in bars.symbols),
+    }  # fmt: skip
+    return bars, options, slow_targets(np.random.default_rng(number), bars.T, bars.N)
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_the_shortcut_leaves_the_same_bits(number: int) -> None:
+    bars, options, targets = slow_case(number)
+    strategy = scripted(targets)
+    quick = run_array(*prepared(strategy, bars, options), targets)
+    assert_same(quick, plain_run(*prepared(strategy, bars, options), targets))
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_no_shortcut_at_all_trades_the_same(number: int) -> None:
+    """Also without the allocator's early return: the same fills, orders and track."""
+    bars, options, targets = slow_case(number)
+    strategy = scripted(targets)
+    quick = run_array(*prepared(strategy, bars, options), targets)
+    slow = thorough_run(*prepared(strategy, bars, options), targets)
+    for name in ("orders", "fills", "trades"):
+        count = int(slow.account[0][name])
+        assert int(quick.account[0][name]) == count, name
+        fields = [f for f in getattr(slow, name).dtype.names if f != "decision"]
+        assert all(
+            same_bits(getattr(quick, name)[:count][f], getattr(slow, name)[:count][f]) for f in fields
+        ), name
+    assert same_bits(quick.track, slow.track)
+
+
+def test_the_cases_have_quiet_bars_and_busy_ones() -> None:
+    taken = []
+    for number in range(40):
+        bars, options, targets = slow_case(number)
+        taken.append(quiet_bars(*prepared(scripted(targets), bars, options), targets))
+    assert min(taken) == 0, "some settings allow no shortcut"
+    assert max(taken) > 150
+    assert sum(count > 20 for count in taken) > 10
+
+
+def test_ruin_inside_a_quiet_stretch_is_seen() -> None:
+    """Four times levered, quiet for ten bars, then down by a third: flattened at the next open in both loops."""
+    rows = [*flat(12), (100, 100, 65, 65), *flat(12, 65)]
+    options = {
+        "allocation": Allocation(gross=4.0, position=4.0, leverage=4.0),
+        "costs": Costs(0, 0, 0, 0, 0, 0, 0),
+    }
+    targets = np.full((25, 1), 4.0)
+    strategy = scripted(targets)
+    quick = run_array(*prepared(strategy, market(rows, volume=1e9), options), targets)
+    assert_same(quick, plain_run(*prepared(strategy, market(rows, volume=1e9), options), targets))
+    assert quick.fills["bar"][:2].tolist() == [1, 13]
+    assert quick.fills["quantity"][:2].tolist() == [4000.0, -4000.0]
+
+
+def test_an_event_of_another_symbol_ends_the_stretch() -> None:
+    """A dividend of B in bar 10 is paid although nothing else happens."""
+    bars = side_by_side(market(flat(20)), market(flat(20), dividend={10: 1.0}))
+    targets = np.full((20, 2), 0.3)
+    strategy = scripted(targets)
+    quick = run_array(*prepared(strategy, bars, {}), targets)
+    assert_same(quick, plain_run(*prepared(strategy, bars, {}), targets))
+    assert quick.track[1, 10] - quick.track[1, 9] == pytest.approx(300.0)
+
+
+def test_a_refused_entry_is_asked_again_on_every_bar() -> None:
+    """The only seat is taken until bar 10; B is wanted all the time and gets it as soon as A has left."""
+    bars = side_by_side(market(flat(20)), market(flat(20)))
+    targets = np.full((20, 2), 0.3)
+    targets[10:, 0] = 0.0
+    options = {"allocation": Allocation(max_positions=1)}
+    strategy = scripted(targets)
+    quick = run_array(*prepared(strategy, bars, options), targets)
+    assert_same(quick, plain_run(*prepared(strategy, bars, options), targets))
+    assert quick.fills["bar"][: int(quick.account[0]["fills"])].tolist() == [1, 11, 11]
+
+
+def test_targets_of_missing_bars_do_not_count_as_a_change() -> None:
+    """`unchanged` wants the same symbols present with the same targets; a target beside a missing bar is not looked at."""
+    close = np.array([[1.0, 1.0], [1.0, NAN], [1.0, NAN], [1.0, NAN], [1.0, 1.0], [1.0, 1.0]])
+    targets = np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
+    out = np.empty(6, np.int8)
+    unchanged_rows(close, targets, out)
+    assert out.tolist() == [0, 0, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("loop", ["plain", "thorough"])
+def test_a_missing_bar_does_not_lengthen_the_row_of_signals(loop: str) -> None:
+    """docs/assumptions.md, step 5: the target beside a missing bar is not looked at, its row of signals stays as it was. B has
+    bars 0 to 4 and 10 to 14: its row is 10 long, by every loop."""
+    gap = flat(15)
+    gap[5:10] = [(NAN, NAN, NAN, NAN)] * 5
+    bars = side_by_side(market(flat(15)), market(gap))
+    targets = np.full((15, 2), 0.3)
+    strategy = scripted(targets)
+    quick = run_array(*prepared(strategy, bars, {}), targets)
+    other = {"plain": plain_run, "thorough": thorough_run}[loop](*prepared(strategy, bars, {}), targets)
+    assert quick.symbols["streak"].tolist() == other.symbols["streak"].tolist() == [15, 10]
