@@ -62,9 +62,8 @@ class Desk:
         key, path, bars = str(request["key"]), str(request["path"]), int(request["bars"])
         place = (key, path, bars)
         if place not in self.tasks:
-            self.tasks[place] = self.makers[key](read(Path(path)).head(bars))
-            warm = self.makers[key](read(Path(path)).head(int(request["warm"]))) if request["warm"] else self.tasks[place]
-            warm.run(warm.before())
+            self.tasks[place] = made = self.makers[key](read(Path(path)).head(bars))
+            made.run(made.before())
         task = self.tasks[place]
         cpu, wall, result = measure(task, float(request["seconds"]), int(request["most"]))
         count, equity = task.answer(result)

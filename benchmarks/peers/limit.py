@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -14,9 +14,10 @@ from benchmarks.data import Data, Floats
 from benchmarks.worker import Makers, Task, serve
 
 
-def averages(data: Data) -> Task:
-    """W1."""
-    opened, close = data.open[:, 0].copy(), data.close[:, 0].copy()
+def averages(data: Data, *, at_close: bool = False) -> Task:
+    """W1; `at_close` fills at the close of the decision instead of the next open, for a library that cannot do that."""
+    close = data.close[:, 0].copy()
+    opened = np.concatenate((close[:1], close[:-1])) if at_close else data.open[:, 0].copy()
 
     def run(_: None) -> Any:
         equity, out = np.empty(close.size), np.empty(4)
@@ -25,13 +26,13 @@ def averages(data: Data) -> Task:
     return Task(run, tuple)
 
 
-def pairs(data: Data) -> Task:
+def pairs(data: Data, chosen: tuple[tuple[int, int], ...] = given.PAIRS) -> Task:
     """W2."""
     opened, close = data.open[:, 0].copy(), data.close[:, 0].copy()
 
     def run(_: None) -> tuple[int, Floats]:
-        finals = np.empty(len(given.PAIRS))
-        return limit.many_averages(opened, close, np.array(given.PAIRS), finals, np.empty(4)), finals
+        finals = np.empty(len(chosen))
+        return limit.many_averages(opened, close, np.array(chosen), finals, np.empty(4)), finals
 
     return Task(run, lambda result: (result[0], result[1].mean()))
 
@@ -66,12 +67,17 @@ def brackets(data: Data) -> Task:
 MAKERS: Makers = {"W1": averages, "W1L": averages, "W2": pairs, "W3": momentum, "W4": brackets}
 
 
-def expected(key: str) -> Callable[[Data], tuple[int, float]]:
-    """The reference answer (count, final equity) of a workload for some data."""
-    return lambda data: _answer(MAKERS[key](data))
+REFERENCES: Makers = {
+    **MAKERS,
+    "W1/close": partial(averages, at_close=True),
+    "W1L/close": partial(averages, at_close=True),
+    "W2/ten": partial(pairs, chosen=given.TEN_PAIRS),
+}
 
 
-def _answer(task: Task) -> tuple[int, float]:
+def expected(key: str, data: Data) -> tuple[int, float]:
+    """The reference answer (count, final equity) of a workload, or of a variant of it, for some data."""
+    task = REFERENCES[key](data)
     count, equity = task.answer(task.run(task.before()))
     return int(count), float(equity)
 

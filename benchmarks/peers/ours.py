@@ -175,6 +175,7 @@ MAKERS: Makers = {
     "W1": averages,
     "W1/alone": averages_alone,
     "W1L": averages,
+    "W1L/alone": averages_alone,
     "W2": pairs,
     "W3": momentum,
     "W4": bracket_orders(Brackets(), "python"),

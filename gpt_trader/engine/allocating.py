@@ -78,7 +78,7 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     """Steps 5 and 6 for bar t: `target` is (N,) weights (or units); NaN leaves a symbol as it is."""
     if nothing_new(b, target):
         for n in range(b.symbols.shape[0]):
-            if not np.isnan(target[n]):
+            if not (np.isnan(target[n]) or np.isnan(m.panel[CLOSE, t, n])):
                 b.symbols[n].streak += 1
         return
     account = b.account[0]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+WITHOUT_KERNELS = ("deciding.py", "live_views.py", "session.py", "setup.py")
 
 
 @cache
@@ -24,7 +25,8 @@ def kernel_folder() -> Path:
     """
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
+        if source.name not in WITHOUT_KERNELS:
+            digest.update(source.name.encode() + source.read_bytes())
     here = Path(__file__).parent
     if "NUMBA_CACHE_DIR" in os.environ:
         home = Path(os.environ["NUMBA_CACHE_DIR"])

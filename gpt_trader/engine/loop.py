@@ -57,15 +57,23 @@ def before_decision(m: Market, b: Book, t: int) -> None:
 @kernel
 def unchanged_rows(close: np.ndarray, targets: np.ndarray, out: np.ndarray) -> None:
     """`out[t]` = 1 where the same symbols have a bar as the bar before and each of them the same target, NaN equal to NaN."""
+    out[:] = 1
     out[0] = 0
+    if targets.shape[1] == 1:
+        for t in range(1, targets.shape[0]):
+            out[t] = same_target(close[t, 0], close[t - 1, 0], targets[t, 0], targets[t - 1, 0])
+        return
     for t in range(1, targets.shape[0]):
-        same = True
         for n in range(targets.shape[1]):
-            missing = close[t, n] != close[t, n]
-            now, before = targets[t, n], targets[t - 1, n]
-            same = same and missing == (close[t - 1, n] != close[t - 1, n])
-            same = same and (missing or now == before or (now != now and before != before))
-        out[t] = same
+            out[t] &= same_target(close[t, n], close[t - 1, n], targets[t, n], targets[t - 1, n])
+
+
+@inlined
+def same_target(close: float, close_before: float, target: float, before: float) -> int:
+    """1 when a symbol is missing in both bars, or in neither and its target did not change (no branch: this vectorises)."""
+    missing = close != close
+    alike = (target == before) | ((target != target) & (before != before))
+    return int((missing == (close_before != close_before)) & (missing | alike))
 
 
 @inlined
@@ -142,7 +150,7 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].qty != 0.0:
             hold_through(m, b, n, start, end)
-        if b.symbols[n].prev == b.symbols[n].prev:
+        if b.symbols[n].prev == b.symbols[n].prev and not np.isnan(m.panel[CLOSE, start, n]):
             b.symbols[n].streak += end - start
     for t in range(start, end):
         b.track[GROSS, t] = b.track[NET, t]

@@ -146,7 +146,7 @@ class Account:
         p.peak /= ratio
         p.atr_stop /= ratio
         p.largest *= ratio
-        p.steps = [quantity * ratio for quantity in p.steps]
+        p.steps = [to_lot(quantity * ratio, p.lot) for quantity in p.steps]
         restated = p.quantity * ratio
         whole = to_lot(restated, p.lot)
         remainder = restated - whole
@@ -156,6 +156,7 @@ class Account:
             p.trip.extras += remainder * p.mark
         if p.quantity == 0.0:
             self._close_trip(t, p, "split")
+            self.cancel_all(p.symbol, "split")
 
     # -- how much fills ---------------------------------------------------------------------------------------------
 

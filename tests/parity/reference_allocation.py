@@ -37,7 +37,7 @@ def allocate(account: Account, now: Now) -> None:
     equity = account.equity()
     for position, previous in zip(account.positions, before, strict=True):
         n = position.symbol
-        if now.row[n] is None:
+        if now.row[n] is None or account.leaving(n):
             continue
         target = now.targets[n] if looked_at[n] else nan
         if _acts(account, now, position, target, previous, accepted[n]):
@@ -102,9 +102,7 @@ def _seats(account: Account, now: Now) -> None:
     for p in account.positions:
         if p.base == 0.0:
             continue
-        order = account.target_order(p.symbol)
-        opens = order is not None and sign(order.remaining) == sign(p.base)
-        if p.quantity != 0.0 or opens:
+        if p.quantity != 0.0 or account.target_order(p.symbol) is not None:
             seated += 1
         else:
             entrants.append(p)
@@ -132,7 +130,11 @@ def _acts(account: Account, now: Now, p: Position, target: float, previous: floa
     allocation = account.allocation
     if abs(accepted - p.acted) > TINY:
         return True
-    if isnan(target) or (allocation.sizing == "risk" and not now.units) or (accepted == 0.0 and p.acted == 0.0):
+    if (
+        isnan(target)
+        or (allocation.sizing == "risk" and not now.units)
+        or (accepted == 0.0 and p.acted == 0.0)
+    ):
         return False
     return isnan(previous) or allocation.rebalance == "bar" or allocation.cadence != "bar"
 

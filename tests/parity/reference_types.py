@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from math import floor, inf, nan
+from math import floor, inf, isnan, nan
 
 TINY = 1e-12  # tolerance of a comparison of weights (docs/assumptions.md, notation)
 DUST = 1e-9  # of the quantity held, or of one share: a smaller change of quantity is none
@@ -203,7 +203,9 @@ class Position:
     inside: bool = False  # opened by a limit or stop order inside bar `opened`
     atr_stop: float = nan
     largest: float = 0.0
-    steps: list[float] = field(default_factory=list)  # of each scale-out step what is left to sell, nan before its level
+    steps: list[float] = field(
+        default_factory=list
+    )  # of each scale-out step what is left to sell, nan before its level
     traded: float = 0.0
     gone: bool = False
     base: float = 0.0
@@ -280,7 +282,7 @@ def sign(value: float) -> int:
 
 def to_lot(quantity: float, lot: float) -> float:
     """`quantity` truncated towards zero to a multiple of `lot`; lot 0 leaves it as it is."""
-    if lot == 0.0:
+    if lot == 0.0 or isnan(quantity):
         return quantity
     lots = floor(abs(quantity) / lot + LOT_TOLERANCE)
     return sign(quantity) * lots * lot

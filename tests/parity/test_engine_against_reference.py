@@ -106,10 +106,10 @@ def run_reference(bars: Bars, rule: Rule, options: Options, kind: str = "weights
 # -- the comparison ---------------------------------------------------------------------------------------------------
 
 
-def assert_same(result: Any, run: own.ReferenceRun, bars: Bars, case: str) -> None:
-    """Fills, equity, cash and closed trades agree; the message names the first bar that differs."""
+def fill_rows(result: Any, bars: Bars) -> list[tuple[Any, ...]]:
+    """The engine's fills with bar and symbol as numbers, less those of a billionth of a share (rounding)."""
     row = {stamp: t for t, stamp in enumerate(bars.time)}
-    engine_fills = [
+    return [
         (
             row[np.datetime64(f.time)],
             bars.symbols.index(f.symbol),
@@ -120,34 +120,45 @@ def assert_same(result: Any, run: own.ReferenceRun, bars: Bars, case: str) -> No
             f.slippage,
         )
         for f in result.fills.itertuples()
+        if f.quantity > own.DUST
     ]
-    own_fills = [(f.t, f.symbol, f.side, f.quantity, f.price, f.commission, f.slippage) for f in run.fills]
-    for mine, theirs in zip(own_fills, engine_fills, strict=False):
-        same = mine[:3] == theirs[:3] and np.allclose(mine[3:], theirs[3:], rtol=1e-9, atol=1e-9)
-        assert same, f"{case}: reference fill {mine}, engine fill {theirs}"
-    more = (own_fills + engine_fills)[2 * min(len(own_fills), len(engine_fills)) :][:1]
-    assert len(own_fills) == len(engine_fills), f"{case}: only one side has {more} and what follows"
-    for name in ("equity", "cash"):
-        np.testing.assert_allclose(
-            result.equity[name].to_numpy(),
-            getattr(run, name),
-            rtol=1e-9,
-            atol=1e-7,
-            err_msg=f"{case}: {name}",
-        )
-    engine_trades = [
+
+
+def trade_rows(result: Any, bars: Bars) -> list[tuple[Any, ...]]:
+    row = {stamp: t for t, stamp in enumerate(bars.time)}
+    return [
         (row[np.datetime64(c.entry_time)], row[np.datetime64(c.exit_time)], c.side, c.costs, c.pnl, c.return_)
         for c in result.closed_trades.itertuples()
     ]
-    own_trades = [(c.entry_t, c.exit_t, c.side, c.costs, c.pnl, c.return_) for c in run.closed_trades]
-    assert len(own_trades) == len(engine_trades), (
-        f"{case}: {len(own_trades)} trades, engine {len(engine_trades)}"
+
+
+def assert_rows(kind: str, mine: list[tuple[Any, ...]], theirs: list[tuple[Any, ...]], case: str) -> None:
+    """Three exact columns, the rest within 1e-9, absolute or relative; names the first row that differs."""
+    for ours, engines in zip(mine, theirs, strict=False):
+        same = ours[:3] == engines[:3] and np.allclose(ours[3:], engines[3:], rtol=1e-9, atol=1e-7)
+        assert same, f"{case}: {kind} of the reference {ours}, of the engine {engines}"
+    shorter = min(len(mine), len(theirs))
+    more = [*mine[shorter:], *theirs[shorter:]]
+    assert not more, (
+        f"{case}: only the {'reference' if len(mine) > shorter else 'engine'} has the {kind} {more[0]}"
     )
-    for my_trade, their_trade in zip(own_trades, engine_trades, strict=True):
-        same = my_trade[:3] == their_trade[:3] and np.allclose(
-            my_trade[3:], their_trade[3:], rtol=1e-7, atol=1e-7
+
+
+def assert_same(result: Any, run: own.ReferenceRun, bars: Bars, case: str) -> None:
+    """Fills, equity, cash and closed trades agree."""
+    fills = [
+        (f.t, f.symbol, f.side, f.quantity, f.price, f.commission, f.slippage)
+        for f in run.fills
+        if f.quantity > own.DUST
+    ]
+    assert_rows("fill", fills, fill_rows(result, bars), case)
+    for name in ("equity", "cash"):
+        theirs = result.equity[name].to_numpy()
+        np.testing.assert_allclose(
+            theirs, getattr(run, name), rtol=1e-9, atol=1e-6, err_msg=f"{case}: {name}"
         )
-        assert same, f"{case}: reference trade {my_trade}, engine trade {their_trade}"
+    trades = [(c.entry_t, c.exit_t, c.side, c.costs, c.pnl, c.return_) for c in run.closed_trades]
+    assert_rows("closed trade", trades, trade_rows(result, bars), case)
 
 
 # -- the shipped rules ------------------------------------------------------------------------------------------------

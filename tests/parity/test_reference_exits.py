@@ -176,7 +176,9 @@ def test_volume_cap_is_shared_by_entry_and_exit_of_a_bar() -> None:
 # -- order strategies -------------------------------------------------------------------------------------------------
 
 
-def order_run(market: Sequence[object], *asks: tuple[int, Ask], exits: tuple[object, ...] = ()) -> ReferenceRun:
+def order_run(
+    market: Sequence[object], *asks: tuple[int, Ask], exits: tuple[object, ...] = ()
+) -> ReferenceRun:
     def decide(t: int, held: object) -> list[Ask]:
         return [ask for row, ask in asks if row == t]
 

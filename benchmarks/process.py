@@ -1,0 +1,111 @@
+"""Whole processes: from the start of an interpreter to its end, CPU of the process and its children, and wall time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.data import read
+from benchmarks.environments import ROOT, Unavailable, interpreter
+from benchmarks.plan import LIMIT, OURS, PARTICIPANTS
+
+MODULES = {
+    OURS: "gpt_trader", "vectorbt": "vectorbt", "raptorbt": "raptorbt", "backtesting.py": "backtesting", "bt": "bt",
+    "backtrader": "backtrader", "NautilusTrader": "nautilus_trader.backtest.engine",
+}  # fmt: skip
+COMMAND = [sys.executable, "-c", "from jobs.cli import main; main()"]
+
+
+@dataclass(slots=True)
+class Started:
+    """One command of one participant: `key` groups what is compared; `rounds` at most so many starts."""
+
+    key: str
+    participant: str
+    note: str
+    command: list[str]
+    extra: Mapping[str, str] = field(default_factory=dict)
+    rounds: int = 99
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    problem: str = ""
+
+
+def commands(folder: Path, daily: Path, *, bare: bool) -> list[Started]:
+    """What is started: imports, help, first results; with `bare` also the first run without the set-up's compiled kernels."""
+    found = [Started("import", LIMIT, "python -c pass", [sys.executable, "-c", "pass"])]
+    for name, module in MODULES.items():
+        found.append(_of(name, "import", f"import {module}", ["-c", f"import {module}"]))
+    found.append(Started("help", OURS, "gpt-trader --help", [*COMMAND, "--help"]))
+    run = [*COMMAND, "backtest", "demo_ma", "--source", "csv", "--path", str(table(daily, folder)), "--json"]
+    run += ["--param", "fast=10", "--param", "slow=50"]
+    found.append(Started("result", OURS, "gpt-trader backtest, saved", run))
+    cold = {"PYTHONPYCACHEPREFIX": str(folder / "no-byte-code")}
+    found.append(Started("result", OURS, "the same, no byte code cached", run, cold, rounds=1))
+    if bare:
+        kernels = {"NUMBA_CACHE_DIR": str(folder / "no-kernels")}
+        found.append(Started("result", OURS, "the same, set-up's kernels missing", run, kernels, rounds=1))
+    for name in MODULES:
+        module = PARTICIPANTS[name].module
+        found.append(_of(name, "result", "python: import, W1, statistics", ["-m", "benchmarks.first", module, str(daily)]))
+    return found
+
+
+def _of(name: str, key: str, note: str, arguments: list[str]) -> Started:
+    environment = PARTICIPANTS[name].environment
+    try:
+        python = sys.executable if environment is None else str(interpreter(environment))
+    except Unavailable as error:
+        return Started(key, name, note, [], problem=str(error))
+    return Started(key, name, note, [python, *arguments])
+
+
+def table(daily: Path, folder: Path) -> Path:
+    """The daily data as a CSV file of one symbol."""
+    data = read(daily)
+    path = folder / "AAA.csv"
+    rows = np.column_stack([data.open, data.high, data.low, data.close, data.volume]).tolist()
+    days = data.time.astype("datetime64[D]").astype(str)
+    lines = [f"{day},{','.join(map(repr, row))}" for day, row in zip(days, rows, strict=True)]
+    path.write_text("date,open,high,low,close,volume\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def start_all(found: list[Started], rounds: int, folder: Path, tell: Any) -> None:
+    """Each command once unmeasured (unless it is measured only once), then in turn `rounds` times."""
+    for turn in range(-1, rounds):
+        tell("whole processes, warm-up" if turn < 0 else f"whole processes, round {turn + 1} of {rounds}")
+        for item in found:
+            if item.problem or turn >= item.rounds or (turn < 0 and item.rounds == 1):
+                continue
+            cpu, wall, problem = start(item, folder)
+            item.problem = problem
+            if turn >= 0 and not problem:
+                item.cpu.append(cpu)
+                item.wall.append(wall)
+
+
+def start(item: Started, folder: Path) -> tuple[float, float, str]:
+    """CPU and wall seconds of one run in `folder`, and the last line of its errors when it failed."""
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    began = time.perf_counter()
+    with (folder / "errors.txt").open("w+") as errors:
+        child = subprocess.Popen(
+            item.command, cwd=folder, env={**os.environ, "PYTHONPATH": paths, **item.extra},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+        )  # fmt: skip
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - began
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+    problem = "" if child.returncode == 0 else (said[-1] if said else f"exit {child.returncode}")
+    return usage.ru_utime + usage.ru_stime, wall, problem
