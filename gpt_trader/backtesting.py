@@ -34,6 +34,7 @@ def backtest(
     instruments: Mapping[str, Instrument] | Iterable[Instrument] = (),
     benchmark: bool = True,
     seed: int = 0,
+    index: Bars | None = None,
     mode: str | None = None,
 ) -> Result:
     """Run `strategy` over `bars` under the rules of docs/assumptions.md.
@@ -41,7 +42,8 @@ def backtest(
     `capital` in the currency of the prices; `exits` replace declared exits of the same kind and add to the others;
     `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the
     engine draws no random number).
-    `mode` forces how `decide` is called: "array", "compiled" or "python"; None chooses, with the same result.
+    `index` holds the bars of a regime symbol that is not traded. `mode` forces how `decide` is called ("array",
+    "compiled" or "python"); None chooses, with the same result.
 
     Raises BadParameter for settings out of range and StrategyError when the strategy fails.
     """
@@ -53,7 +55,7 @@ def backtest(
     given = instruments.values() if isinstance(instruments, Mapping) else instruments
     settings = Settings(
         capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits),
-        tuple(item for item in given if item.symbol in bars.symbols),
+        tuple(item for item in given if item.symbol in bars.symbols), index,
     )  # fmt: skip
     outcome = simulate(strategy, bars, settings, mode)
     held = buy_and_hold(bars, settings) if benchmark else None

@@ -25,7 +25,9 @@ from gpt_trader.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
-BENCHMARK_METRICS = ("total_return", "cagr", "volatility", "sharpe", "max_drawdown")
+BENCHMARK_METRICS = (
+    "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
+)  # fmt: skip
 
 
 class Result:
@@ -92,6 +94,7 @@ class Result:
             "risk": asdict(self.settings.risk) if self.settings.risk else None,
             "instruments": [asdict(item) for item in self.settings.instruments],
             "data": self.bars.fingerprint(),
+            "index": self.settings.index.fingerprint() if self.settings.index else None,
             "seed": self.seed,
             "version": __version__,
         }
@@ -254,9 +257,14 @@ def code_hash(strategy: type[Strategy]) -> str:
 def _code_bytes(code: Any) -> bytes:
     parts = [code.co_code, repr(code.co_names).encode()]
     parts += [
-        _code_bytes(item) if hasattr(item, "co_code") else repr(item).encode() for item in code.co_consts
+        _code_bytes(item) if hasattr(item, "co_code") else _stable_text(item).encode() for item in code.co_consts
     ]
     return b"|".join(parts)
+
+
+def _stable_text(constant: Any) -> str:
+    """`repr`, with the members of a frozenset in order: their own order differs from process to process."""
+    return repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
 
 
 def _named(item: Any) -> dict[str, Any]:

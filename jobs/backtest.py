@@ -103,6 +103,9 @@ def backtest(
     kept = Keeping(store.open(configuration), run.runs_dir or configuration.runs_dir) if run.save else None
     with output.progress("loading bars"):
         loaded = data.load(configuration, seed)
+        regime = rules.allocation.regime
+        watched = regime is not None and regime not in loaded.bars.symbols
+        index = data.load_index(configuration, str(regime), seed) if watched else None
 
     from gpt_trader import Instrument
     from gpt_trader import backtest as run_backtest
@@ -120,6 +123,7 @@ def backtest(
             instruments=[Instrument(name, lot=0.0) for name in loaded.bars.symbols] if run.fractional else (),
             benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
             seed=seed,
+            index=index,
         )
     problem = kept.keep(result) if kept is not None else None
     if run.report is not None:

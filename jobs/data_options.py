@@ -13,6 +13,7 @@ from gpt_trader.errors import BadParameter, UserError
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
     from gpt_trader.adapters.loader import Loaded
+    from gpt_trader.bars import Bars
     from gpt_trader.sources import BarSource
 
 PANEL = "Data"
@@ -90,11 +91,26 @@ class DataOptions:
             calendar=self.calendar,
         )
 
+    def load_index(self, configuration: Configuration, symbol: str, seed: int = 0) -> Bars:
+        """One symbol that is watched and not traded, as far back as the source goes. Raises as `load` does."""
+        from gpt_trader.adapters.loader import load
+
+        source = self.open(configuration, seed)
+        quality = self.quality or configuration.data.quality
+        return load((symbol,), source=source, end=self.end, timeframe=self.timeframe, quality=quality).bars
+
     def open(self, configuration: Configuration, seed: int = 0) -> BarSource:
         """The source that the flags, else the configuration, name; with the cache before it where it opens sockets."""
         from gpt_trader.adapters.source_registry import SourceOptions, open_source
 
-        options = SourceOptions(self.path, seed, self.timezone, calendar=self.calendar)
+        options = SourceOptions(
+            self.path,
+            seed,
+            self.timezone,
+            calendar=self.calendar,
+            alpaca_key_id=configuration.secrets.alpaca_key_id,
+            alpaca_secret_key=configuration.secrets.alpaca_secret_key,
+        )
         return open_source(self._source(configuration), options, configuration.data.cache_dir)
 
     def names(self, source: BarSource) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class AllocationOptions:
     reentry: Annotated[Text, _seat("reentry", "After a declared exit: a new signal, or at once.", *REENTRIES)] = None
     confirm: Annotated[Whole, _seat("confirm", "Equal signals in a row that an entry needs.")] = None
     cooldown: Annotated[Whole, _seat("cooldown", "Bars without entry after an exit.")] = None
-    regime: Annotated[Text, _seat("regime", "One of the symbols: no new long while it is below its mean.", "SYMBOL")] = None
+    regime: Annotated[Text, _seat("regime", "Symbol: no new long while it is below its mean.", "SYMBOL")] = None
     regime_window: Annotated[Whole, _seat("regime_window", "Bars of that mean.")] = None
     allow_short: Annotated[
         bool | None, _seat("allow_short", "Whether negative targets open shorts.", flag="--allow-short/--long-only")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.sources import BarSource
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class SourceOptions:
     timezone: str | None = None
     adjustment: str = "raw"
     calendar: str | None = None
+    alpaca_key_id: SecretStr | None = None
+    alpaca_secret_key: SecretStr | None = None
 
 
 def _demo(_options: SourceOptions) -> BarSource:
@@ -51,10 +57,10 @@ def _yahoo(_options: SourceOptions) -> BarSource:
     return YahooSource()
 
 
-def _alpaca(_options: SourceOptions) -> BarSource:
+def _alpaca(options: SourceOptions) -> BarSource:
     from gpt_trader.adapters.alpaca import AlpacaSource
 
-    return AlpacaSource()
+    return AlpacaSource(options.alpaca_key_id, options.alpaca_secret_key)
 
 
 SOURCES: Mapping[str, Callable[[SourceOptions], BarSource]] = {

@@ -28,7 +28,7 @@ from gpt_trader.engine.records import (
     Market,
 )  # fmt: skip
 from gpt_trader.engine.resetting import clear_book
-from gpt_trader.errors import BadParameter
+from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.instruments import Instrument
 from gpt_trader.risk import RiskLimits
@@ -49,6 +49,7 @@ class Settings:
     risk: RiskLimits | None = None
     exits: tuple[Exit, ...] = ()
     instruments: tuple[Instrument, ...] = ()
+    index: Bars | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.capital < 1e15:
@@ -136,7 +137,7 @@ def build_market(
     info["sector"] = [sectors.index(item.sector) if item.sector is not None else -1 for item in instruments]
     info["last_session"] = bars.last_session
     info["has_volume"], events, time = market_constants(bars)
-    flags = events + REGIME * _regime(bars, settings.allocation)
+    flags = events + REGIME * _regime(bars, settings)
     return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
 
 
@@ -180,21 +181,27 @@ def _raw_atr(bars: Bars, n: int) -> NDArray[np.float64]:
     return average if smooth is bars else average / bars.split_factor
 
 
-def _regime(bars: Bars, allocation: Allocation) -> NDArray[np.int8] | np.int8:
-    """(T,) 1 where the regime symbol closes at or above its mean; 0 before the mean is defined."""
-    if allocation.regime is None:
+def _regime(bars: Bars, settings: Settings) -> NDArray[np.int8] | np.int8:
+    """(T,) 1 where the regime symbol closes at or above its mean; 0 before the mean is defined.
+
+    The symbol is one of the run's, or of `settings.index`, whose last bar at or before bar t then counts.
+    """
+    symbol, window = settings.allocation.regime, settings.allocation.regime_window
+    if symbol is None:
         return np.int8(1)
-    from gpt_trader.errors import UnknownName
     from gpt_trader.indicators import sma
 
-    if allocation.regime not in bars.symbols:
-        raise UnknownName(
-            "regime symbol (it must be among the symbols of the run)", allocation.regime, bars.symbols
-        )
-    close = np.ascontiguousarray(bars.continuous().close[:, bars.symbols.index(allocation.regime)])
-    mean = sma(close, allocation.regime_window)
+    source = bars if symbol in bars.symbols else settings.index
+    if source is None or symbol not in source.symbols:
+        raise UnknownName("regime symbol (trade it, or pass its bars as index=)", symbol, bars.symbols)
+    close = np.ascontiguousarray(source.continuous().close[:, source.symbols.index(symbol)])
     with np.errstate(invalid="ignore"):
-        return (close >= mean).astype(np.int8)
+        above = (close >= sma(close, window)).astype(np.int8)
+    if source is bars:
+        return above
+    known = ~np.isnan(close)
+    rows = np.searchsorted(source.time[known], bars.time, side="right") - 1
+    return np.where(rows >= 0, above[known][np.maximum(rows, 0)], 0).astype(np.int8)
 
 
 def empty_book(bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int) -> Book:

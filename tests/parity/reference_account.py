@@ -142,6 +142,7 @@ class Account:
         if p.quantity == 0.0:
             return
         assert p.trip is not None
+        side = p.side
         p.entry /= ratio
         p.peak /= ratio
         p.atr_stop /= ratio
@@ -156,7 +157,8 @@ class Account:
             p.trip.extras += remainder * p.mark
         if p.quantity == 0.0:
             self._close_trip(t, p, "split")
-            self.cancel_all(p.symbol, "split")
+            if self.leaving(p.symbol):
+                self.exit_closed(p, side)
 
     # -- how much fills ---------------------------------------------------------------------------------------------
 

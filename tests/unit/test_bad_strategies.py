@@ -232,6 +232,46 @@ def test_an_order_strategy_that_raises() -> None:
     fails(orders_of(lambda now: now.close / {}), "decide", "TypeError", mode="python")
 
 
+@dataclass(frozen=True)
+class Compilable(Strategy):
+    """At bar 10: infinity (`fault` 1) or an error (`fault` 2), from a rule that compiles."""
+
+    fault: int = param(0, low=0, high=2)
+
+    def features(self, bars: Bars) -> Any:
+        return {"row": np.arange(bars.T, dtype=float)}
+
+    @per_symbol
+    def decide(self, now: Any, held: Any) -> Any:
+        if now.row == 10.0 and self.fault == 1:
+            return np.inf
+        if now.row == 10.0 and self.fault == 2:
+            raise ValueError("boom")
+        return 0.1 if held.quantity == 0.0 else np.nan
+
+
+def test_a_compiled_rule_fails_as_the_same_rule_in_python() -> None:
+    for mode in ("python", "compiled"):
+        assert len(run(Compilable(), BARS, mode=mode).fills) == 2
+        with pytest.raises(StrategyError, match=r"compilable.*infinite"):
+            run(Compilable(1), BARS, mode=mode)
+        with pytest.raises(StrategyError, match=r"compilable.*ValueError.*boom"):
+            run(Compilable(2), BARS, mode=mode)
+
+
+def test_a_rule_that_does_not_compile_runs_in_python_and_says_so_when_forced() -> None:
+    """A set of strings inside `decide` is nothing for numba."""
+
+    @dataclass(frozen=True)
+    class Chatty(Strategy):
+        def decide(self, now: Any, held: Any) -> Any:
+            return np.full(now.close.shape, 0.1 * len({"a", str(now.close)}))
+
+    assert run(Chatty(), random_market(1001, 2, 1)).outcome.mode == "python"
+    with pytest.raises(StrategyError, match="compile"):
+        run(Chatty(), BARS, mode="compiled")
+
+
 # -- extreme data -----------------------------------------------------------------------------------------------------
 
 
