@@ -60,7 +60,9 @@ def _chosen(parser: argparse.ArgumentParser, given: str | None, known: list[str]
     return names
 
 
-def run(works: Sequence[str], peers: Sequence[str], effort: Effort, *, quick: bool) -> tuple[list[Measured], list[process.Started]]:
+def run(
+    works: Sequence[str], peers: Sequence[str], effort: Effort, *, quick: bool
+) -> tuple[list[Measured], list[process.Started]]:
     """Measure the chosen works and participants."""
     entries = [entry for entry in PLAN if entry.workload in works and entry.participant in peers]
     started: list[process.Started] = []
@@ -68,8 +70,9 @@ def run(works: Sequence[str], peers: Sequence[str], effort: Effort, *, quick: bo
         folder = Path(name)
         measured = measure_all(entries, effort, folder, tell)
         if PROCESS in works:
-            started = [item for item in process.commands(folder, write("daily", folder), bare=not quick) if item.participant in peers]
-            process.start_all(started, 1 if quick else 5, folder, tell)
+            known = process.commands(folder, write("daily", folder), peers, bare=not quick)
+            started = [item for item in known if item.participant in peers]
+            process.start_all(started, 1 if quick else 5, folder, tell, warm=not quick)
     return measured, started
 
 
@@ -109,8 +112,9 @@ def report(rows: Sequence[Row], facts: dict[str, Any], measured: Sequence[Measur
         f"commit {facts['commit']}, load {facts['load'][0]} before and {facts['load_after'][0]} after, {facts['minutes']} minutes."
     )
     return (
-        f"# Benchmarks\n\n{where}\n{told}.\n\n{works}\n\nMedians of repetitions taken in turns; CPU of all threads. `x ours`: CPU per bar "
-        f"over that of our first line. What is compared, and how: benchmarks/README.md.\n\n{render(rows)}"
+        f"# Benchmarks\n\n{where}\n{told}.\n\n{works}\n\n"
+        "Medians of repetitions taken in turns; CPU of all threads. `x ours`: CPU per bar over that of our first line. "
+        f"What is compared, and how: benchmarks/README.md.\n\n{render(rows)}"
     )
 
 

@@ -12,6 +12,7 @@ from benchmarks.definitions import DAYS, MINUTES, SYMBOLS
 
 Floats = NDArray[np.float64]
 SEED = 20_260_101
+PRICES = ("open", "high", "low", "close", "volume")
 QUIET = 256  # bars at the start that only fall; see `prices`
 
 
@@ -29,11 +30,18 @@ class Data:
     def head(self, bars: int) -> Data:
         """The first `bars` bars."""
         return Data(
-            self.time[:bars], self.open[:bars], self.high[:bars], self.low[:bars], self.close[:bars], self.volume[:bars]
+            self.time[:bars],
+            self.open[:bars],
+            self.high[:bars],
+            self.low[:bars],
+            self.close[:bars],
+            self.volume[:bars],
         )
 
 
-def prices(rng: np.random.Generator, bars: int, symbols: int, step: float, pull: float, quiet: int) -> tuple[Floats, ...]:
+def prices(
+    rng: np.random.Generator, bars: int, symbols: int, step: float, pull: float, quiet: int
+) -> tuple[Floats, ...]:
     """Open, high, low, close (T, N) of log prices pulled back to log 100, with gaps between the bars.
 
     The pull keeps each price within a factor of two over any length, which lets a library that sizes only by capital
@@ -57,14 +65,18 @@ def make(name: str, bars: int | None = None) -> Data:
     rng = np.random.default_rng(SEED + seed)
     if name == "minutes":
         count = bars or MINUTES
-        time = np.datetime64("2020-01-01T00:00", "ns") + np.arange(count) * np.timedelta64(60_000_000_000, "ns")
+        time = np.datetime64("2020-01-01T00:00", "ns") + np.arange(count) * np.timedelta64(
+            60_000_000_000, "ns"
+        )
         values = prices(rng, count, 1, 0.0012, 0.0002, QUIET)
     else:
         count = bars or DAYS
         days = np.arange("2010-01-04", "2030-01-01", dtype="datetime64[D]")
         time = days[np.is_busday(days)][:count].astype("datetime64[ns]")
         symbols = SYMBOLS if name == "panel" else 1
-        values = prices(rng, count, symbols, 0.012, 0.02 if symbols == 1 else 0.002, QUIET if symbols == 1 else 0)
+        values = prices(
+            rng, count, symbols, 0.012, 0.02 if symbols == 1 else 0.002, QUIET if symbols == 1 else 0
+        )
     volume = np.full(values[0].shape, 1e6)
     return Data(time, *values, volume)
 
@@ -74,7 +86,13 @@ def write(name: str, folder: Path) -> Path:
     data = make(name)
     path = folder / f"{name}.npz"
     np.savez(
-        path, time=data.time.astype(np.int64), open=data.open, high=data.high, low=data.low, close=data.close, volume=data.volume
+        path,
+        time=data.time.astype(np.int64),
+        open=data.open,
+        high=data.high,
+        low=data.low,
+        close=data.close,
+        volume=data.volume,
     )
     return path
 
@@ -82,5 +100,7 @@ def write(name: str, folder: Path) -> Path:
 def read(path: Path) -> Data:
     """What `write` saved."""
     with np.load(path) as stored:
-        prices_of = [np.ascontiguousarray(stored[name]) for name in ("open", "high", "low", "close", "volume")]
-        return Data(stored["time"].view("datetime64[ns]"), *prices_of)
+        opened, high, low, close, volume = (np.ascontiguousarray(stored[name]) for name in PRICES)
+            np.ascontiguousarray(stored[name]) for name in ("open", "high", "low", "close", "volume")
+        ]
+        return Data(stored["time"].view("datetime64[ns]"), opened, high, low, close, volume)

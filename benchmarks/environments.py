@@ -65,7 +65,10 @@ def find_python(version: str) -> Path:
     """An interpreter of that version: on the path, or among pyenv's. Raises Unavailable."""
     for candidate in _candidates(version):
         told = subprocess.run(
-            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=False
+            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if told.returncode == 0 and told.stdout.strip() == version:
             return Path(candidate)

@@ -49,7 +49,9 @@ def curve_numbers(equity: Floats, capital: float, out: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def two_averages(opened: Floats, close: Floats, fast: int, slow: int, equity: Floats, out: Floats) -> tuple[int, float]:
+def two_averages(
+    opened: Floats, close: Floats, fast: int, slow: int, equity: Floats, out: Floats
+) -> tuple[int, float]:
     """W1: hold SHARES while the mean of `fast` closes is above that of `slow`; returns (round trips, final equity)."""
     cash, held = CAPITAL, 0.0
     round_trips = 0
@@ -75,7 +77,9 @@ def two_averages(opened: Floats, close: Floats, fast: int, slow: int, equity: Fl
 
 
 @njit(cache=True, error_model="numpy")
-def many_averages(opened: Floats, close: Floats, pairs: NDArray[np.int64], finals: Floats, out: Floats) -> int:
+def many_averages(
+    opened: Floats, close: Floats, pairs: NDArray[np.int64], finals: Floats, out: Floats
+) -> int:
     """W2: W1 for each (fast, slow) of `pairs` (P, 2); final equities into `finals` (P,); returns all round trips."""
     equity = np.empty(close.shape[0])
     round_trips = 0
@@ -86,7 +90,9 @@ def many_averages(opened: Floats, close: Floats, pairs: NDArray[np.int64], final
 
 
 @njit(cache=True, error_model="numpy")
-def momentum(opened: Floats, close: Floats, first: NDArray[np.bool_], equity: Floats, out: Floats) -> tuple[int, float]:
+def momentum(
+    opened: Floats, close: Floats, first: NDArray[np.bool_], equity: Floats, out: Floats
+) -> tuple[int, float]:
     """W3: on the first bar of a month target WEIGHT of equity in each of the TOP symbols by return over LOOKBACK bars,
     the rest in cash; fills at the next open; returns (fills, final equity)."""
     symbols = close.shape[1]
@@ -122,7 +128,14 @@ def momentum(opened: Floats, close: Floats, first: NDArray[np.bool_], equity: Fl
 
 @njit(cache=True, error_model="numpy")
 def brackets(
-    opened: Floats, high: Floats, low: Floats, close: Floats, fast: int, slow: int, equity: Floats, out: Floats
+    opened: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    fast: int,
+    slow: int,
+    equity: Floats,
+    out: Floats,
 ) -> tuple[int, float]:
     """W4, see `definitions`: one entry order at a time, then a stop and a target; returns (round trips, final equity).
 

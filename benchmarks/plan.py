@@ -41,7 +41,8 @@ class Entry:
     `task` is the key in the participant's MAKERS; `bars` fewer than the workload's for slow ones; `runs` backtests in
     one measurement; `tolerance` how far final equity may lie from the reference, as a share of the capital, and `why`;
     `rule` which reference: "" the workload's, "close" fills at the close of the decision, "ten" the ten pairs;
-    `rounds` at most so many measurements.
+    `rounds` at most so many measurements; `warm` runs once before them, unmeasured (what is slow and
+    compiles nothing does without).
     """
 
     workload: str
@@ -54,6 +55,7 @@ class Entry:
     why: str = ""
     rule: str = ""
     rounds: int = 99
+    warm: bool = True
 
     @property
     def size(self) -> int:
@@ -82,8 +84,8 @@ PLAN = (
     Entry("W1L", "raptorbt", "W1L"),
     Entry("W1L", "vectorbt", "W1L", "stats()"),
     Entry("W1L", "backtesting.py", "W1L", bars=100_000, rounds=3),
-    Entry("W1L", "backtrader", "W1L", bars=20_000, rounds=2),
-    Entry("W1L", "NautilusTrader", "W1L/close", "fills at the close", bars=20_000, rule="close", tolerance=1e-5, why=MONEY, rounds=2),
+    Entry("W1L", "backtrader", "W1L", bars=20_000, rounds=2, warm=False),
+    Entry("W1L", "NautilusTrader", "W1L/close", "fills at the close", 20_000, 1, 1e-5, MONEY, "close", rounds=2, warm=False),
     Entry("W2", OURS, "W2", runs=ALL),
     Entry("W2", LIMIT, "W2", runs=ALL),
     Entry("W2", "raptorbt", "W2", "its batch, on all cores", runs=ALL),
@@ -94,11 +96,11 @@ PLAN = (
     Entry("W3", LIMIT, "W3"),
     Entry("W3", "vectorbt", "W3"),
     Entry("W3", "bt", "W3", tolerance=1e-2, why=GAPS),
-    Entry("W3", "backtrader", "W3", bars=504, rounds=2),
+    Entry("W3", "backtrader", "W3", bars=504, rounds=2, warm=False),
     Entry("W4", OURS, "W4", "rule in plain Python"),
     Entry("W4", OURS, "W4/compiled", "rule compiled"),
     Entry("W4", LIMIT, "W4"),
     Entry("W4", "backtesting.py", "W4", bars=50_000, rounds=3),
-    Entry("W4", "backtrader", "W4", bars=20_000, rounds=2),
+    Entry("W4", "backtrader", "W4", bars=20_000, rounds=2, warm=False),
     Entry("W4", "raptorbt", "W4", "class of hooks", bars=20_000, tolerance=1e-2, why=ORDER_OF_EVENTS, rounds=2),
 )  # fmt: skip

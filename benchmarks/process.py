@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,14 @@ class Started:
     problem: str = ""
 
 
-def commands(folder: Path, daily: Path, *, bare: bool) -> list[Started]:
+def commands(folder: Path, daily: Path, peers: Sequence[str], *, bare: bool) -> list[Started]:
     """What is started: imports, help, first results; with `bare` also the first run without the set-up's compiled kernels."""
     found = [Started("import", LIMIT, "python -c pass", [sys.executable, "-c", "pass"])]
-    for name, module in MODULES.items():
+    modules = {name: module for name, module in MODULES.items() if name in (OURS, *peers)}
+    for name, module in modules.items():
         found.append(_of(name, "import", f"import {module}", ["-c", f"import {module}"]))
+    names = "from gpt_trader import Bars, Costs, Strategy, backtest, ta"
+    found.insert(2, Started("import", OURS, names, [sys.executable, "-c", names]))
     found.append(Started("help", OURS, "gpt-trader --help", [*COMMAND, "--help"]))
     run = [*COMMAND, "backtest", "demo_ma", "--source", "csv", "--path", str(table(daily, folder)), "--json"]
     run += ["--param", "fast=10", "--param", "slow=50"]
@@ -53,9 +56,18 @@ def commands(folder: Path, daily: Path, *, bare: bool) -> list[Started]:
     if bare:
         kernels = {"NUMBA_CACHE_DIR": str(folder / "no-kernels")}
         found.append(Started("result", OURS, "the same, set-up's kernels missing", run, kernels, rounds=1))
-    for name in MODULES:
+    for name in modules:
+        if name == "bt":
+            continue  # it has no W1: it sizes by weights only
         module = PARTICIPANTS[name].module
-        found.append(_of(name, "result", "python: import, W1, statistics", ["-m", "benchmarks.first", module, str(daily)]))
+        found.append(
+            _of(
+                name,
+                "result",
+                "python: import, W1, statistics",
+                ["-m", "benchmarks.first", module, str(daily)],
+            )
+        )
     return found
 
 
@@ -79,9 +91,9 @@ def table(daily: Path, folder: Path) -> Path:
     return path
 
 
-def start_all(found: list[Started], rounds: int, folder: Path, tell: Any) -> None:
-    """Each command once unmeasured (unless it is measured only once), then in turn `rounds` times."""
-    for turn in range(-1, rounds):
+def start_all(found: list[Started], rounds: int, folder: Path, tell: Any, *, warm: bool) -> None:
+    """Each command in turn, `rounds` times; with `warm` once before that, unmeasured (unless it is measured only once)."""
+    for turn in range(-1 if warm else 0, rounds):
         tell("whole processes, warm-up" if turn < 0 else f"whole processes, round {turn + 1} of {rounds}")
         for item in found:
             if item.problem or turn >= item.rounds or (turn < 0 and item.rounds == 1):

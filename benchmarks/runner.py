@@ -28,7 +28,7 @@ class Effort:
     most: int
 
 
-FULL, QUICK = Effort(5, 0.3, 30), Effort(2, 0.1, 10)
+FULL, QUICK = Effort(5, 0.3, 30), Effort(1, 0.2, 20)
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Worker:
     def __init__(self, participant: Participant) -> None:
         environment = participant.environment
         python = sys.executable if environment is None else str(interpreter(environment))
-        self.log: IO[bytes] = tempfile.TemporaryFile()
+        self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self.process = subprocess.Popen(
             [python, "-m", f"benchmarks.peers.{participant.module}"],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
@@ -112,7 +112,9 @@ class Workers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for worker in self.running.values():
             worker.close()
 
@@ -157,12 +159,14 @@ def _expect(item: Measured, path: Path) -> None:
 
 def _measure_once(item: Measured, workers: Workers, effort: Effort, path: Path) -> None:
     entry = item.entry
+    request = {
+        "do": "run", "key": entry.task, "path": str(path), "bars": entry.size, "warm": entry.warm,
+        "seconds": effort.seconds, "most": effort.most,
+    }  # fmt: skip
     try:
         worker = workers[entry.participant]
         item.version = worker.version
-        reply = worker.ask(
-            {"do": "run", "key": entry.task, "path": str(path), "bars": entry.size, "seconds": effort.seconds, "most": effort.most}
-        )
+        reply = worker.ask(request)
     except Unavailable as error:
         item.problem = str(error)
         return

@@ -72,7 +72,8 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "commit": _told("git", "rev-parse", "--short", "HEAD") + ("+" if _told("git", "status", "--porcelain") else ""),
+        "commit": _told("git", "rev-parse", "--short", "HEAD")
+        + ("+" if _told("git", "status", "--porcelain") else ""),
         "load": [round(value, 2) for value in os.getloadavg()],
     }
 

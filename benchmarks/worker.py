@@ -63,7 +63,8 @@ class Desk:
         place = (key, path, bars)
         if place not in self.tasks:
             self.tasks[place] = made = self.makers[key](read(Path(path)).head(bars))
-            made.run(made.before())
+            if request["warm"]:
+                made.run(made.before())
         task = self.tasks[place]
         cpu, wall, result = measure(task, float(request["seconds"]), int(request["most"]))
         count, equity = task.answer(result)

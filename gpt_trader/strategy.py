@@ -102,6 +102,8 @@ class Parameter:
         if self.kind in (int, float):
             if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
                 raise BadParameter(f"{self.name}={value!r}: expected {self.kind.__name__}")
+            if not np.isfinite(value):
+                raise BadParameter(f"{self.name}={value}: expected a finite number")
             if self.kind is int and value != int(value):
                 raise BadParameter(f"{self.name}={value!r}: expected a whole number")
             low = -np.inf if self.low is None else self.low

@@ -61,8 +61,16 @@ class Brackets(TwoAverages):
 
 def prepared(data: Data, strategy: type[Strategy]) -> Backtest:
     """The library's object over a DataFrame."""
-    columns = {"Open": data.open, "High": data.high, "Low": data.low, "Close": data.close, "Volume": data.volume}
-    frame = pd.DataFrame({name: values[:, 0] for name, values in columns.items()}, index=pd.DatetimeIndex(data.time))
+    columns = {
+        "Open": data.open,
+        "High": data.high,
+        "Low": data.low,
+        "Close": data.close,
+        "Volume": data.volume,
+    }
+    frame = pd.DataFrame(
+        {name: values[:, 0] for name, values in columns.items()}, index=pd.DatetimeIndex(data.time)
+    )
     return Backtest(frame, strategy, cash=given.CAPITAL, commission=given.COMMISSION, finalize_trades=False)
 
 
@@ -95,7 +103,12 @@ def pairs(data: Data) -> Task:
     return Task(run, answer)
 
 
-MAKERS: Makers = {"W1": single(TwoAverages), "W1L": single(TwoAverages), "W2/ten": pairs, "W4": single(Brackets)}
+MAKERS: Makers = {
+    "W1": single(TwoAverages),
+    "W1L": single(TwoAverages),
+    "W2/ten": pairs,
+    "W4": single(Brackets),
+}
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message="Some trades remain open")

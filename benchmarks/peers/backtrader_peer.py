@@ -28,7 +28,12 @@ class Feed(bt.feed.DataBase):
         opened, high, low, close, volume = self.p.columns
         row, lines = self.row, self.lines
         lines.datetime[0] = self.p.stamps[row]
-        lines.open[0], lines.high[0], lines.low[0], lines.close[0] = opened[row], high[row], low[row], close[row]
+        lines.open[0], lines.high[0], lines.low[0], lines.close[0] = (
+            opened[row],
+            high[row],
+            low[row],
+            close[row],
+        )
         lines.volume[0] = volume[row]
         lines.openinterest[0] = 0.0
         self.row += 1
@@ -138,7 +143,12 @@ def task(strategy: type[bt.Strategy], *, fills: bool = False) -> Any:
             cerebro.broker.setcash(given.CAPITAL)
             cerebro.broker.setcommission(commission=given.COMMISSION)
             cerebro.addstrategy(strategy)
-            for analyzer in (bt.analyzers.DrawDown, bt.analyzers.TradeAnalyzer, bt.analyzers.SharpeRatio, Fills):
+            for analyzer in (
+                bt.analyzers.DrawDown,
+                bt.analyzers.TradeAnalyzer,
+                bt.analyzers.SharpeRatio,
+                Fills,
+            ):
                 cerebro.addanalyzer(analyzer)
             return cerebro.run()[0]
 
@@ -152,7 +162,12 @@ def task(strategy: type[bt.Strategy], *, fills: bool = False) -> Any:
     return make
 
 
-MAKERS: Makers = {"W1": task(TwoAverages), "W1L": task(TwoAverages), "W3": task(Momentum, fills=True), "W4": task(Brackets)}
+MAKERS: Makers = {
+    "W1": task(TwoAverages),
+    "W1L": task(TwoAverages),
+    "W3": task(Momentum, fills=True),
+    "W4": task(Brackets),
+}
 
 if __name__ == "__main__":
     serve("backtrader", bt.__version__, MAKERS)

@@ -55,7 +55,9 @@ def first_of_month(data: Data) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def brackets(data: Data) -> Task:
     """W4."""
-    opened, high, low, close = (column[:, 0].copy() for column in (data.open, data.high, data.low, data.close))
+    opened, high, low, close = (
+        column[:, 0].copy() for column in (data.open, data.high, data.low, data.close)
+    )
 
     def run(_: None) -> Any:
         equity, out = np.empty(close.size), np.empty(4)

@@ -62,14 +62,27 @@ class TwoAverages(Strategy):
         if above != self.held:
             self.held = above
             side = OrderSide.BUY if above else OrderSide.SELL
-            self.submit_order(self.order_factory.market(INSTRUMENT, side, Quantity.from_int(int(given.SHARES))))
+            self.submit_order(
+                self.order_factory.market(INSTRUMENT, side, Quantity.from_int(int(given.SHARES)))
+            )
 
 
 def instrument() -> Equity:
     """A share with prices of DIGITS digits and the common commission."""
     fee = Decimal(str(given.COMMISSION))
     step = Price(10.0**-DIGITS, DIGITS)
-    return Equity(INSTRUMENT, INSTRUMENT.symbol, USD, DIGITS, step, Quantity.from_int(1), 0, 0, maker_fee=fee, taker_fee=fee)
+    return Equity(
+        INSTRUMENT,
+        INSTRUMENT.symbol,
+        USD,
+        DIGITS,
+        step,
+        Quantity.from_int(1),
+        0,
+        0,
+        maker_fee=fee,
+        taker_fee=fee,
+    )
 
 
 def bars_of(data: Data, bar_type: BarType) -> list[Bar]:
@@ -91,7 +104,9 @@ def averages(data: Data) -> Task:
 
     def engine() -> BacktestEngine:
         made = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
-        made.add_venue(VENUE, OmsType.NETTING, AccountType.CASH, [Money(given.CAPITAL, USD)], base_currency=USD)
+        made.add_venue(
+            VENUE, OmsType.NETTING, AccountType.CASH, [Money(given.CAPITAL, USD)], base_currency=USD
+        )
         made.add_instrument(instrument())
         made.add_data(bars)
         made.add_strategy(TwoAverages(TwoAveragesConfig(bar_type=bar_type)))

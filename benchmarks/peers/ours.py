@@ -10,7 +10,18 @@ import numpy as np
 from benchmarks import definitions as given
 from benchmarks.data import Data
 from benchmarks.worker import Makers, Task, serve
-from gpt_trader import Allocation, Bars, Costs, FillModel, Instrument, OrderStrategy, Strategy, backtest, param, ta
+from gpt_trader import (
+    Allocation,
+    Bars,
+    Costs,
+    FillModel,
+    Instrument,
+    OrderStrategy,
+    Strategy,
+    backtest,
+    param,
+    ta,
+)
 from gpt_trader.batch import Scores, backtest_many
 from gpt_trader.orders import OrderRequest, cancel, limit, nothing, stop
 from gpt_trader.result import Result
@@ -88,7 +99,9 @@ class CompiledBrackets(Brackets):
 def bars_of(data: Data) -> Bars:
     """The public type, made as a user makes it from arrays: the checks of the data are part of it."""
     count = data.close.shape
-    panel = np.stack([data.open, data.high, data.low, data.close, data.volume, np.ones(count), np.zeros(count)])
+    panel = np.stack(
+        [data.open, data.high, data.low, data.close, data.volume, np.ones(count), np.zeros(count)]
+    )
     step = data.time[1] - data.time[0]
     timeframe = "1m" if step < np.timedelta64(1, "h") else "1d"
     return Bars(tuple(f"S{n:03}" for n in range(count[1])), data.time, panel, timeframe)
@@ -152,7 +165,9 @@ def momentum(data: Data) -> Task:
             backtest(strategy, bars, costs=COSTS, fills=FILLS, allocation=allocation, instruments=lots)
         )
 
-    return Task(run, lambda result: (len(result.log("fills")), result.metrics["final_equity"]), lambda: replace(known))
+    return Task(
+        run, lambda result: (len(result.log("fills")), result.metrics["final_equity"]), lambda: replace(known)
+    )
 
 
 def bracket_orders(strategy: Strategy, mode: str) -> Any:
@@ -163,7 +178,9 @@ def bracket_orders(strategy: Strategy, mode: str) -> Any:
 
         def run(bars: Bars) -> Result:
             return _with_statistics(
-                backtest(strategy, bars, costs=COSTS, fills=FILLS, allocation=WHOLE, mode=mode, benchmark=False)
+                backtest(
+                    strategy, bars, costs=COSTS, fills=FILLS, allocation=WHOLE, mode=mode, benchmark=False
+                )
             )
 
         return Task(run, round_trips, lambda: replace(known))

@@ -64,7 +64,9 @@ def pairs(data: Data) -> Task:
         items = []
         for number, (fast, slow) in enumerate(given.PAIRS):
             above = means[fast] > means[slow]
-            items.append(raptorbt.BatchSingleItem(str(number), above, ~above, 1, 1.0, "A", None, None, instrument))
+            items.append(
+                raptorbt.BatchSingleItem(str(number), above, ~above, 1, 1.0, "A", None, None, instrument)
+            )
         return [result for _, result in raptorbt.batch_single_backtest(*table, items, config)]
 
     def answer(results: Any) -> tuple[int, float]:
@@ -97,7 +99,9 @@ class Brackets(raptorbt.Strategy):
             if turn > 0
             else orders.StopMarket(side="buy", units=given.SHARES, trigger=price)
         )
-        self.entry = self.submit_bracket(entry, price * (1.0 - given.STOP_LOSS), price * (1.0 + given.TARGET_GAIN))[0]
+        self.entry = self.submit_bracket(
+            entry, price * (1.0 - given.STOP_LOSS), price * (1.0 + given.TARGET_GAIN)
+        )[0]
 
 
 def brackets(data: Data) -> Task:

@@ -31,7 +31,14 @@ def simulated(close: Any, opened: Any, above: Any, freq: str) -> Any:
     entries = np.zeros_like(above)
     entries[1:] = above[:-1]
     return vbt.Portfolio.from_signals(
-        close, entries, ~entries, price=opened, size=given.SHARES, fees=given.COMMISSION, init_cash=given.CAPITAL, freq=freq
+        close,
+        entries,
+        ~entries,
+        price=opened,
+        size=given.SHARES,
+        fees=given.COMMISSION,
+        init_cash=given.CAPITAL,
+        freq=freq,
     )
 
 
@@ -79,7 +86,12 @@ def many(data: Data, *, statistics: bool) -> Task:
         portfolio = simulated(close, opened, averages[:, fast_at] > averages[:, slow_at], "1D")
         if statistics:
             portfolio.total_return(), portfolio.annualized_return(), portfolio.annualized_volatility()
-            portfolio.sharpe_ratio(), portfolio.sortino_ratio(), portfolio.calmar_ratio(), portfolio.max_drawdown()
+            (
+                portfolio.sharpe_ratio(),
+                portfolio.sortino_ratio(),
+                portfolio.calmar_ratio(),
+                portfolio.max_drawdown(),
+            )
             trades = portfolio.trades
             trades.count(), trades.win_rate(), trades.profit_factor(), trades.expectancy()
         return portfolio

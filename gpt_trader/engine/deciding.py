@@ -82,22 +82,23 @@ def _call(strategy: Strategy, what: str, function: Any, *arguments: Any) -> Any:
 
 def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> Floats:
     """`answer` as a float64 C array of `shape`. Raises StrategyError for another shape or type, or an infinite weight."""
-    name = type(strategy).__name__
     try:
         array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        raise StrategyError(
-            f"{name}.decide returned {type(answer).__name__}; return weights, an array of numbers"
-        ) from None
+        array = None
+    if array is None or answer is None:
+        raise _wrong_answer(strategy, f"{type(answer).__name__}; return weights, an array of numbers")
     if array.shape != shape:
         try:
             array = np.broadcast_to(array, shape)
         except ValueError:
-            raise StrategyError(f"{name}.decide returned shape {array.shape}; expected {shape}") from None
+            raise _wrong_answer(strategy, f"shape {array.shape}; expected {shape}") from None
     array = np.ascontiguousarray(array)
     if np.isinf(array).any():
         where = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
-        raise StrategyError(
-            f"{name}.decide returned an infinite weight at {where}; return a finite weight or NaN"
-        )
+        raise _wrong_answer(strategy, f"an infinite weight at {where}; return a finite weight or NaN")
     return array
+
+
+def _wrong_answer(strategy: Strategy, what: str) -> StrategyError:
+    return StrategyError(f"{strategy_name(type(strategy))}.decide returned {what}")

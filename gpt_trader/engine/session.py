@@ -18,11 +18,12 @@ from gpt_trader.engine.loop import before_decision, room_in_logs, run_targets, u
 from gpt_trader.engine.records import BAD_TARGET, LOG_FULL, Book, Market
 from gpt_trader.engine.setup import UNUSED, Settings, build_market, empty_book, grown, rules_record
 from gpt_trader.engine.submitting import next_busy, submit
-from gpt_trader.errors import GptTraderError, StrategyError
+from gpt_trader.errors import GptTraderError, StrategyError, UnknownName
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
+MODES = (ARRAY, COMPILED, PYTHON)
 COMPILE_FROM = 2_000  # bars x symbols below which compiling a rule costs more than running it in Python
 FARTHEST = 4_096
 
@@ -57,6 +58,8 @@ def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | Non
     columns = deciding.row_values(seen, features)
     factor = UNUSED if seen is bars else bars.split_factor
     chosen = mode or _choose(strategy, bars)
+    if chosen not in MODES:
+        raise UnknownName("mode", chosen, MODES)
     if chosen == ARRAY:
         book = run_array(market, book, deciding.decide_all(strategy, seen, features))
     elif chosen == COMPILED:

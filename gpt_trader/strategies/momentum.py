@@ -27,7 +27,7 @@ class Momentum(Strategy):
         months = bars.time.astype("datetime64[M]").astype(np.int64)
         rows = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
         weight = np.full((bars.T, bars.N), np.nan)
-        weight[rows] = self.chosen_weights(ta.roc(bars.close, self.lookback)[rows])
+        weight[rows] = self.chosen_weights(ta.returns(bars.close, self.lookback)[rows])
         return {"weight": weight}
 
     def chosen_weights(self, strength: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -194,3 +194,15 @@ def test_every_module_of_the_engine_and_the_core_is_on_the_map() -> None:
     assert not missing
 
 
+
+
+# -- messages --------------------------------------------------------------------------------------------------------
+
+
+def test_the_messages_of_the_page_are_messages_of_the_code() -> None:
+    folders = ("gpt_trader", "jobs")
+    source = "\n".join(p.read_text(encoding="utf-8") for f in folders for p in (ROOT / f).rglob("*.py"))
+    source += "database is locked returned an infinite weight expected UniTuple"  # SQLite's, one split over lines, numba's
+    for row in rows(DOCS / "troubleshooting.md", "## Messages"):
+        for part in code(row[0])[0].split("…"):
+            assert part.strip() in source, part

@@ -105,7 +105,7 @@ def simulate_orders(
 
 def _place(game: _Game, t: int, ask: Ask) -> None:
     position, factor = game.account.positions[ask.symbol], game.factor[ask.symbol]
-    quantity = to_lot(ask.quantity * factor, position.lot)
+    quantity = to_lot(ask.quantity, position.lot)
     if quantity == 0.0:
         return
     order = Order(0, ask.symbol, t, quantity, ask.kind, "ask", ask.kind.value)
@@ -299,7 +299,7 @@ class _Game:
         rows = []
         for p, factor in zip(self.account.positions, self.factor, strict=True):
             weight = p.quantity * p.mark / equity if p.quantity != 0.0 else 0.0
-            rows.append(Held(p.quantity / factor, weight, p.entry * factor, p.peak * factor, p.age))
+            rows.append(Held(p.quantity, weight, p.entry * factor, p.peak * factor, p.age))
         return rows
 
     def atr_at(self, t: int, length: int) -> Row:

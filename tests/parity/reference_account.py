@@ -128,6 +128,7 @@ class Account:
 
     def _split(self, t: int, p: Position, ratio: float) -> None:
         p.mark /= ratio
+        waits = self.leaving(p.symbol)
         for order in self.working(p.symbol):
             order.remaining = to_lot(order.remaining * ratio, p.lot)
             order.quantity *= ratio
@@ -157,7 +158,7 @@ class Account:
             p.trip.extras += remainder * p.mark
         if p.quantity == 0.0:
             self._close_trip(t, p, "split")
-            if self.leaving(p.symbol):
+            if waits:
                 self.exit_closed(p, side)
 
     # -- how much fills ---------------------------------------------------------------------------------------------

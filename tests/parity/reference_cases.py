@@ -133,7 +133,7 @@ def random_asks(rng: random.Random, bars: Bars) -> list[list[Ask]]:
 
 def _random_ask(rng: random.Random, symbol: int, close: float) -> Ask:
     side = rng.choice([1, 1, -1])
-    quantity = side * float(rng.choice([7, 40, 200]))
+    quantity = side * float(rng.choice([10, 40, 200]))
     kind = rng.choice([Kind.MARKET, Kind.LIMIT, Kind.STOP, Kind.STOP_LIMIT, Kind.TRAILING])
     limit = stop = trail = profit = loss = nan
     near = close * (1.0 - side * rng.uniform(-0.005, 0.04))

@@ -80,9 +80,14 @@ def fill_order(
             return 0.0
         if abs(order.remaining) > abs(position.quantity) or order.kind is not Kind.LIMIT:
             order.remaining = -position.quantity
+    held = position.quantity
     filled = account.fill(t, order, price, bar.volume, slips, inside)
     if filled == 0.0:
         return filled
+    if held != 0.0 and sign(position.quantity) != sign(held):
+        for leg in account.working(order.symbol):
+            if leg.origin == "leg" and leg is not order:
+                account.cancel(leg, "position closed")
     if order.origin in DECLARED and position.quantity == 0.0:
         account.exit_closed(position, side=-sign(order.quantity))
     if order.sibling is not None and order.sibling.alive:
@@ -90,8 +95,9 @@ def fill_order(
         other.remaining -= filled
         if order.status == "filled" or sign(other.remaining) != sign(order.quantity):
             account.cancel(other, "one cancels the other")
-    if not isnan(order.take_profit) or not isnan(order.stop_loss):
-        _grow_legs(account, t, order, filled, inside)
+    opened = filled if sign(held) != -sign(filled) else filled + held
+    if sign(opened) == sign(filled) and not (isnan(order.take_profit) and isnan(order.stop_loss)):
+        _grow_legs(account, t, order, opened, inside)
     return filled
 
 

@@ -119,7 +119,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One order that an order strategy wants, on the first bar's share basis.
+    """One order that an order strategy wants: prices on the first bar's share basis, shares as traded.
 
     `quantity` signed; `trail` a fraction; legs are prices (nan = none). `cancel` cancels the symbol's orders instead,
     bracket legs excepted.
@@ -252,7 +252,7 @@ class ClosedTrade:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a deciding strategy sees of one symbol, prices and quantity on the first bar's share basis."""
+    """What a deciding strategy sees of one symbol: prices on the first bar's share basis, shares as traded."""
 
     quantity: float
     weight: float

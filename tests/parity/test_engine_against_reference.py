@@ -306,12 +306,12 @@ class ScriptedOrders(OrderStrategy):
 
     def decide(self, now: Any, held: Any) -> Any:
         first = OrderRequest(
-            int(now.kind_0), now.quantity_0, now.limit_0, now.stop_0, now.trail_0, now.take_profit_0, now.stop_loss_0,
-            int(now.day_0), int(now.symbol_0),
+            int(now.kind_0[0]), now.quantity_0[0], now.limit_0[0], now.stop_0[0], now.trail_0[0],
+            now.take_profit_0[0], now.stop_loss_0[0], int(now.day_0[0]), int(now.symbol_0[0]),
         )  # fmt: skip
         second = OrderRequest(
-            int(now.kind_1), now.quantity_1, now.limit_1, now.stop_1, now.trail_1, now.take_profit_1, now.stop_loss_1,
-            int(now.day_1), int(now.symbol_1),
+            int(now.kind_1[0]), now.quantity_1[0], now.limit_1[0], now.stop_1[0], now.trail_1[0],
+            now.take_profit_1[0], now.stop_loss_1[0], int(now.day_1[0]), int(now.symbol_1[0]),
         )  # fmt: skip
         return (first, second)
 

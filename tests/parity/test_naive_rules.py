@@ -40,7 +40,7 @@ def test_held_is_on_the_first_bars_share_basis() -> None:
     # 5 shares at 100; after the split 10 at 55: entry 100, peak 55 x 2 = 110, then 120; weight 600 / 1100.
     assert [(h.entry, h.peak, h.age) for h in seen[1:]] == [(100, 100, 0), (100, 110, 1), (100, 120, 2)]  # type: ignore[attr-defined]
     assert seen[-1].weight == near(600 / 1100)  # type: ignore[attr-defined]
-    assert seen[-1].quantity == 5  # type: ignore[attr-defined]
+    assert seen[-1].quantity == 10  # type: ignore[attr-defined]
 
 
 def test_indicators_agree_with_ta_lib() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -260,12 +261,12 @@ def test_a_compiled_rule_fails_as_the_same_rule_in_python() -> None:
 
 
 def test_a_rule_that_does_not_compile_runs_in_python_and_says_so_when_forced() -> None:
-    """A set of strings inside `decide` is nothing for numba."""
+    """A call of the json module inside `decide` is nothing for numba."""
 
     @dataclass(frozen=True)
     class Chatty(Strategy):
         def decide(self, now: Any, held: Any) -> Any:
-            return np.full(now.close.shape, 0.1 * len({"a", str(now.close)}))
+            return np.full(now.close.shape, 0.1 * len(json.dumps([held.equity > 0])))
 
     assert run(Chatty(), random_market(1001, 2, 1)).outcome.mode == "python"
     with pytest.raises(StrategyError, match="compile"):

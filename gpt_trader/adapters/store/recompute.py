@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store.records import RunRecord
     from gpt_trader.adapters.store.repository import RunStore
 
-BENCHMARK_METRICS = ("total_return", "cagr", "volatility", "sharpe", "max_drawdown")
+BENCHMARK_METRICS = (
+    "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
+)  # fmt: skip
 DAYS_PER_YEAR = 365.0  # of the borrow fee (docs/assumptions.md, step 0)
 
 

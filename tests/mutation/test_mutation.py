@@ -1,0 +1,52 @@
+"""A planted bug must fail a test: every patch of `patches.py` against the truth tests, on an interpreted copy of the package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.interpreted import failed, interpreted_copy, run_tests
+from tests.mutation.patches import PATCHES, Patch
+
+# The canary needs thousands of bars and the subprocess test compiles nothing of the engine: neither is needed to see a bug.
+QUICK = ("-x", "-k", "not earns_nothing and not in_every_process")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpatched copy."""
+    return interpreted_copy(tmp_path_factory.mktemp("healthy") / "copy")
+
+
+@pytest.fixture(scope="module")
+def known_failures(healthy: Path) -> set[str]:
+    """Tests that fail without a planted bug: they prove nothing, and are left out below."""
+    files = sorted({file for patch in PATCHES for file in patch.tests})
+    done = run_tests(healthy, *QUICK[1:], *files)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert " passed" in done.stdout, "the truth tests do not run uncompiled"
+    return failed(done.stdout)
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name.replace(" ", "-"))
+def test_a_planted_bug_fails_a_test(
+    patch: Patch, healthy: Path, known_failures: set[str], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(healthy, tmp_path / "copy")
+    source = folder / "gpt_trader" / "engine" / patch.file
+    text = source.read_text()
+    assert text.count(patch.old) == 1, f"{patch.file} has changed: renew the patch {patch.name!r}"
+    source.write_text(text.replace(patch.old, patch.new))
+    left_out = [f"--deselect={name}" for name in sorted(known_failures)]
+    done = run_tests(folder, *QUICK, *left_out, *patch.tests)
+    assert done.returncode == 1, f"no test noticed: {patch.name}\n{done.stdout[-2000:]}"
+    assert failed(done.stdout) - known_failures, done.stdout[-2000:]
+
+
+def test_every_patch_is_its_own() -> None:
+    assert len({patch.name for patch in PATCHES}) == len(PATCHES) >= 8
+    assert len({(patch.file, patch.old, patch.new) for patch in PATCHES}) == len(PATCHES)
