@@ -12,7 +12,7 @@ from benchmarks.definitions import DAYS, MINUTES, SYMBOLS
 
 Floats = NDArray[np.float64]
 SEED = 20_260_101
-PRICES = ("open", "high", "low", "close", "volume")
+COLUMNS = ("open", "high", "low", "close", "volume")
 QUIET = 256  # bars at the start that only fall; see `prices`
 
 
@@ -41,7 +41,7 @@ class Data:
 
 def prices(
     rng: np.random.Generator, bars: int, symbols: int, step: float, pull: float, quiet: int
-) -> tuple[Floats, ...]:
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Open, high, low, close (T, N) of log prices pulled back to log 100, with gaps between the bars.
 
     The pull keeps each price within a factor of two over any length, which lets a library that sizes only by capital
@@ -61,46 +61,35 @@ def prices(
 
 def make(name: str, bars: int | None = None) -> Data:
     """The data set `daily`, `minutes` or `panel` (DAYS, MINUTES or `bars` bars; 1, 1 and SYMBOLS symbols)."""
-    seed = {"daily": 0, "minutes": 1, "panel": 2}[name]
-    rng = np.random.default_rng(SEED + seed)
+    rng = np.random.default_rng(SEED + ("daily", "minutes", "panel").index(name))
     if name == "minutes":
         count = bars or MINUTES
-        time = np.datetime64("2020-01-01T00:00", "ns") + np.arange(count) * np.timedelta64(
-            60_000_000_000, "ns"
-        )
+        minute = np.timedelta64(60_000_000_000, "ns")
+        time = np.datetime64("2020-01-01T00:00", "ns") + np.arange(count) * minute
         values = prices(rng, count, 1, 0.0012, 0.0002, QUIET)
     else:
         count = bars or DAYS
         days = np.arange("2010-01-04", "2030-01-01", dtype="datetime64[D]")
         time = days[np.is_busday(days)][:count].astype("datetime64[ns]")
-        symbols = SYMBOLS if name == "panel" else 1
+        alone = name == "daily"
         values = prices(
-            rng, count, symbols, 0.012, 0.02 if symbols == 1 else 0.002, QUIET if symbols == 1 else 0
+            rng, count, 1 if alone else SYMBOLS, 0.012, 0.02 if alone else 0.002, QUIET if alone else 0
         )
-    volume = np.full(values[0].shape, 1e6)
-    return Data(time, *values, volume)
+    opened, high, low, close = values
+    return Data(time, opened, high, low, close, np.full(close.shape, 1e6))
 
 
 def write(name: str, folder: Path) -> Path:
     """Make a data set and save it as `folder/name.npz`."""
     data = make(name)
     path = folder / f"{name}.npz"
-    np.savez(
-        path,
-        time=data.time.astype(np.int64),
-        open=data.open,
-        high=data.high,
-        low=data.low,
-        close=data.close,
-        volume=data.volume,
-    )
+    columns = {column: getattr(data, column) for column in COLUMNS}
+    np.savez(path, time=data.time.astype(np.int64), **columns)
     return path
 
 
 def read(path: Path) -> Data:
     """What `write` saved."""
     with np.load(path) as stored:
-        opened, high, low, close, volume = (np.ascontiguousarray(stored[name]) for name in PRICES)
-            np.ascontiguousarray(stored[name]) for name in ("open", "high", "low", "close", "volume")
-        ]
+        opened, high, low, close, volume = (np.ascontiguousarray(stored[column]) for column in COLUMNS)
         return Data(stored["time"].view("datetime64[ns]"), opened, high, low, close, volume)

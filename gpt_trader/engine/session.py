@@ -110,6 +110,8 @@ def _run_compiled(
     symbols = book.symbols.shape[0]
     found = compile_driver(strategy, columns, symbols)
     if found is None:
+        if required:
+            raise StrategyError(f"{strategy_name(type(strategy))}.decide does not compile")
         return None
     driver, parameters = found
     scratch = [np.empty(symbols) for _ in range(6)]

@@ -218,7 +218,8 @@ class _Game:
             self._tighten(t, p, bar.close)
             self._time_stop(t, p)
         for order in self.account.orders:
-            if order.alive and order.day and order.created < t:
+            has_bar = self.rows[t][order.symbol] is not None
+            if order.alive and order.day and order.created < t and has_bar:
                 self.account.cancel(order, "day order", "expired")
         self.account.orders = [order for order in self.account.orders if order.alive]
         self.account.record()

@@ -74,11 +74,12 @@ def fill_order(
 ) -> float:
     """Fill an order and do what hangs on it: only-reduce, lock after an exit, bracket legs, one cancels the other."""
     position = account.positions[order.symbol]
-    if order.origin in ("exit", "time_stop", "flatten"):
+    if order.origin in ("exit", "time_stop", "flatten", "leg"):
         if sign(order.remaining) != -position.side:
             account.cancel(order, "nothing to close")
             return 0.0
-        if abs(order.remaining) > abs(position.quantity) or order.kind is not Kind.LIMIT:
+        closes = order.origin != "leg" and order.kind is not Kind.LIMIT
+        if closes or abs(order.remaining) > abs(position.quantity):
             order.remaining = -position.quantity
     held = position.quantity
     filled = account.fill(t, order, price, bar.volume, slips, inside)
@@ -96,32 +97,28 @@ def fill_order(
         if order.status == "filled" or sign(other.remaining) != sign(order.quantity):
             account.cancel(other, "one cancels the other")
     opened = filled if sign(held) != -sign(filled) else filled + held
-    if sign(opened) == sign(filled) and not (isnan(order.take_profit) and isnan(order.stop_loss)):
-        _grow_legs(account, t, order, opened, inside)
+    if sign(opened) == sign(filled):
+        _bring_legs(account, t, order, opened, inside)
     return filled
 
 
-def _grow_legs(account: Account, t: int, order: Order, filled: float, inside: bool) -> None:
-    """Make the bracket legs of a fill, or enlarge them when the order fills on."""
-    if order.legs:
-        for leg in order.legs:
-            if leg.alive:
-                leg.remaining -= filled
-                leg.quantity -= filled
-        return
+def _bring_legs(account: Account, t: int, order: Order, opened: float, inside: bool) -> None:
+    """The bracket legs of one fill, for what it opened."""
     kinds = (
         (Kind.STOP, order.stop_loss, "stop loss leg"),
         (Kind.LIMIT, order.take_profit, "take profit leg"),
     )
+    legs = []
     for kind, price, reason in kinds:
         if not isnan(price):
-            leg = account.add(Order(0, order.symbol, t, -filled, kind, "leg", reason))
+            leg = account.add(Order(0, order.symbol, t, -opened, kind, "leg", reason))
             leg.stop = price if kind is Kind.STOP else leg.stop
             leg.limit = price if kind is Kind.LIMIT else leg.limit
             leg.not_before = t + 1 if inside else t
-            order.legs.append(leg)
-    if len(order.legs) == 2:
-        order.legs[0].sibling, order.legs[1].sibling = order.legs[1], order.legs[0]
+            legs.append(leg)
+    order.legs += legs
+    if len(legs) == 2:
+        legs[0].sibling, legs[1].sibling = legs[1], legs[0]
 
 
 def protective_level(p: Position, exits: tuple[Exit, ...]) -> tuple[float, str]:
@@ -239,15 +236,9 @@ class _Inside:
                 and self._stop_price(sign(leg.remaining), leg.stop) is not None
             ):
                 better = sign(-leg.remaining) * leg.stop > sign(-leg.remaining) * price
-                fill_order(
-                    self.account,
-                    self.t,
-                    leg,
-                    price if better else leg.stop,
-                    self.bar,
-                    slips=True,
-                    inside=True,
-                )
+                at = price if better else leg.stop
+                fill_order(self.account, self.t, leg, at, self.bar, slips=True, inside=True)
+                leg.kind = Kind.MARKET  # a triggered stop is a market order
 
     # -- 2 ----------------------------------------------------------------------------------------------------------
 
