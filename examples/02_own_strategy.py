@@ -1,8 +1,8 @@
 """A strategy of one's own that looks at what it holds: in on a breakout, out after a fall from the best close.
 
-    python examples/02_own_strategy.py
-    gpt-trader check examples/02_own_strategy.py
-    gpt-trader backtest examples/02_own_strategy.py --symbols AAPL,IBM,MSFT --param trail=0.15
+$ python examples/02_own_strategy.py
+$ gpt-trader check examples/02_own_strategy.py --symbols IBM --start 2006-01-01
+$ gpt-trader backtest examples/02_own_strategy.py --symbols IBM --start 2006-01-01 --param trail=0.15
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """A strategy that places its own orders: a bid below the market for one bar, with a target and a stop behind it.
 
-    python examples/03_order_strategy_brackets.py
+$ python examples/03_order_strategy_brackets.py
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,8 @@ def main() -> None:
     columns = ["order_id", "parent_id", "time", "side", "kind", "limit", "stop", "status", "end_reason"]
     print(family[columns].to_string(index=False, float_format="%.2f"))
     print(result.closed_trades.loc[first, ["entry_time", "exit_time", "pnl", "mae", "mfe"]].to_string())
-    print(f"{result.metrics['round_trips']:.0f} round trips, profit factor {result.metrics['profit_factor']:.2f}")
+    metrics = result.metrics
+    print(f"{metrics['round_trips']:.0f} round trips, profit factor {metrics['profit_factor']:.2f}")
 
 
 if __name__ == "__main__":

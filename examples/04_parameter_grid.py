@@ -1,6 +1,6 @@
 """A parameter grid in one call, the best of it on data it has not seen, and why that is the number to believe.
 
-    python examples/04_parameter_grid.py
+$ python examples/04_parameter_grid.py
 """
 
 import numpy as np

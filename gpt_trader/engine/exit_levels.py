@@ -8,6 +8,20 @@ from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.records import R_ATR_STOP, R_BREAK_EVEN, R_STOP_LOSS, R_TRAILING, Book
 
 TOLERANCE = 1e-12
+TRAILING_ARMED, BREAK_EVEN_ARMED = 1, 2
+
+
+@inlined
+def arm_stops(b: Book, n: int) -> None:
+    """After the peak moved: stops that wait for a gain are armed once it is reached, and stay armed."""
+    s = b.symbols[n]
+    r = b.rules[0]
+    side = 1.0 if s.qty > 0.0 else -1.0
+    gain = side * (s.peak - s.entry) / s.entry
+    if gain >= r.trailing_after - TOLERANCE:
+        s.armed |= TRAILING_ARMED
+    if gain >= r.break_even - TOLERANCE:
+        s.armed |= BREAK_EVEN_ARMED
 
 
 @kernel
@@ -18,18 +32,17 @@ def protective_stop(b: Book, n: int) -> tuple[float, int]:
     side = 1.0 if s.qty > 0.0 else -1.0
     level = np.nan
     reason = -1
-    gain = side * (s.peak - s.entry) / s.entry
     if r.stop_loss > 0.0:
         level = s.entry * (1.0 - side * r.stop_loss)
         reason = R_STOP_LOSS
-    if r.trailing > 0.0 and gain >= r.trailing_after - TOLERANCE:
+    if r.trailing > 0.0 and (s.armed & TRAILING_ARMED != 0 or r.trailing_after == 0.0):
         other = s.peak * (1.0 - side * r.trailing)
         if np.isnan(level) or side * (other - level) > 0.0:
             level = other
             reason = R_TRAILING
     if (
         r.break_even > 0.0
-        and gain >= r.break_even - TOLERANCE
+        and s.armed & BREAK_EVEN_ARMED != 0
         and (np.isnan(level) or side * (s.entry - level) > 0.0)
     ):
         level = s.entry

@@ -171,7 +171,7 @@ def _affordable(m: Market, b: Book, order: int, price: float, slip: float, reduc
 def volume_room(m: Market, b: Book, t: int, n: int) -> float:
     """How many shares may still trade in this bar (infinite without a cap or without volume data)."""
     cap = b.rules[0].volume_cap
-    if cap <= 0.0 or m.info[n].has_volume == 0:
+    if cap <= 0.0 or t < m.info[n].first_volume:
         return np.inf
     s = b.symbols[n]
     used = s.used if s.used_bar == t else 0.0
@@ -188,7 +188,7 @@ def slippage_rate(m: Market, b: Book, t: int, n: int, kind: int, size: float) ->
         return 0.0
     r = b.rules[0]
     volume = m.panel[VOLUME, t, n]
-    share = size / volume if m.info[n].has_volume != 0 and volume > 0.0 else 0.0
+    share = size / volume if t >= m.info[n].first_volume and volume > 0.0 else 0.0
     return (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
 
 
@@ -309,6 +309,7 @@ def change_position(
         s.inside = 1 if inside else 0
         s.steps = 0
         s.step_left = 0.0
+        s.armed = 0
         s.max_qty = 0.0
         s.in_qty = 0.0
         s.in_cash = 0.0

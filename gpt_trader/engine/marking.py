@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.corporate import DAY_NS
-from gpt_trader.engine.exit_levels import tighten_atr_stop
+from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import NO_ORDER, cancel_symbol_orders, end_order, forget_target, new_order
 from gpt_trader.engine.records import (
@@ -49,6 +49,8 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
                 if s.opened < t:
                     s.age += 1
                 s.peak = max(s.peak, close) if s.qty > 0.0 else min(s.peak, close)
+                if r.exits_on > 0.0:
+                    arm_stops(b, n)
                 if r.stop_atr_k > 0.0:
                     tighten_atr_stop(b, n, close, m.signals[ATR_STOP, t, n])
                 if r.time_stop > 0.0 and s.age >= r.time_stop and s.exiting == 0:

@@ -225,8 +225,10 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
         beyond = opened > o.limit if buy else opened < o.limit
         if gapped and not beyond:
             _fill_resting(m, b, t, order, opened, True)
-        elif (buy and m.panel[LOW, t, n] <= o.limit) or (not buy and m.panel[HIGH, t, n] >= o.limit):
-            _fill_resting(m, b, t, order, o.limit, True)
+        elif buy and m.panel[LOW, t, n] <= o.limit:
+            _fill_resting(m, b, t, order, min(o.limit, m.panel[HIGH, t, n]), True)
+        elif not buy and m.panel[HIGH, t, n] >= o.limit:
+            _fill_resting(m, b, t, order, max(o.limit, m.panel[LOW, t, n]), True)
         return
     if born_inside:
         entry = b.symbols[n].entry

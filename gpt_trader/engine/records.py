@@ -51,7 +51,7 @@ SYMBOL = np.dtype([
     ("prev", "f8"), ("asked", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
     ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("age", "i8"), ("opened", "i8"), ("inside", "i8"), ("used_bar", "i8"),
     ("lock", "i8"), ("streak", "i8"), ("last_exit", "i8"), ("steps", "i8"), ("exiting", "i8"), ("target_order", "i8"),
-    ("change", "i8"), ("step_left", "f8"), ("want", "f8"), ("accepted", "f8"),
+    ("change", "i8"), ("armed", "i8"), ("step_left", "f8"), ("want", "f8"), ("accepted", "f8"),
 ])  # fmt: skip
 
 ORDER = np.dtype([
@@ -87,7 +87,7 @@ RULE_FIELDS = (
 )  # fmt: skip
 RULE = np.dtype([(name, "f8") for name in RULE_FIELDS])
 
-INFO = np.dtype([("lot", "f8"), ("has_volume", "i8"), ("sector", "i8"), ("last_session", "i8")])
+INFO = np.dtype([("lot", "f8"), ("first_volume", "i8"), ("sector", "i8"), ("last_session", "i8")])
 
 EQUITY, CASH, GROSS, NET = range(4)
 ATR_STOP, ATR_SIZE, SCORE = range(3)

@@ -65,6 +65,7 @@ def clear_book(b: Book, capital: float) -> None:
         s.last_exit = -1
         s.steps = 0
         s.step_left = 0.0
+        s.armed = 0
         s.exiting = 0
         s.target_order = -1
         s.change = 0

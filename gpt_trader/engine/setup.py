@@ -136,7 +136,7 @@ def build_market(
     info["lot"] = [item.lot for item in instruments]
     info["sector"] = [sectors.index(item.sector) if item.sector is not None else -1 for item in instruments]
     info["last_session"] = bars.last_session
-    info["has_volume"], events, time = market_constants(bars)
+    info["first_volume"], events, time = market_constants(bars)
     flags = events + REGIME * _regime(bars, settings)
     return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
 
@@ -159,17 +159,18 @@ def _signals(
     return signals
 
 
-def market_constants(bars: Bars) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64]]:
-    """(N,) whether a symbol has volume data, (T,) whether a corporate action happens, (T,) time in ns; made once per bars."""
+def market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
+    """(N,) first row with volume (T without any), (T,) whether a corporate action happens, (T,) time in ns; made once per bars."""
     return bars._once("market_constants", lambda: _market_constants(bars))
 
 
-def _market_constants(bars: Bars) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64]]:
-    has_volume = np.any(bars.volume > 0, axis=0).astype(np.int8)
+def _market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
+    traded = bars.volume > 0
+    first_volume = np.where(np.any(traded, axis=0), np.argmax(traded, axis=0), bars.T).astype(np.int64)
     events = np.any((bars.split != 1.0) | (bars.dividend != 0.0), axis=1)
     left = bars.last_session + 1
     events[left[left < bars.T]] = True
-    return has_volume, events.astype(np.int8), bars.time.astype(np.int64)
+    return first_volume, events.astype(np.int8), bars.time.astype(np.int64)
 
 
 def _raw_atr(bars: Bars, n: int) -> NDArray[np.float64]:

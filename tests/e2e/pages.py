@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tests.e2e.command import ROOT
 
-FENCE = re.compile(r"^```(?P<language>[\w-]*)[ \t]*(?P<note>[^\n]*)\n(?P<text>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^```(?P<language>[\w-]*)[ \t]*(?P<note>[^\n]*)\n(?P<text>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL
+)
 FILE_NAME = re.compile(r"# file: ([\w./-]+)\n")
 NO_RUN = "no-run"
 

@@ -17,7 +17,9 @@ from tests.e2e.pages import Block, anchors, blocks, links, name_of, pages
 SHELL = ("bash", "console", "sh", "shell")
 OWN_TEST = {"README.md"}
 """Pages whose commands tests/e2e/test_cli_reference.py runs."""
-SET_UP = re.compile(r"(git clone .*|cd gpt-trader|python3 bootstrap\.py|make [a-z]+|\. \.venv/bin/activate|pip install .*)")
+SET_UP = re.compile(
+    r"(git clone .*|cd gpt-trader|python3 bootstrap\.py|make [a-z]+|\. \.venv/bin/activate|pip install .*)"
+)
 """Commands that set a machine up or run tests: .ci/run does that, no test within a test."""
 EXIT_CODE = re.compile(r"\s+# exit code (\d+)$")
 
@@ -77,6 +79,15 @@ def test_commands_of_a_page_run_in_their_order(page: Path) -> None:
             done = _run(command)
             code = int(promised[1]) if promised else 0
             assert done.code == code, f"{name_of(page)}: {command}\n{done.out}\n{done.err}"
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_commands_in_the_docstring_of_an_example_run(script: Path) -> None:
+    shown = re.findall(r"^\$ (.+)$", script.read_text(encoding="utf-8").split('"""')[1], re.MULTILINE)
+    assert shown[0] == f"python examples/{script.name}"  # test_examples.py runs it
+    for line in shown[1:]:
+        done = _run(re.sub(r"examples/\S+", str(script), line))
+        assert done.code == 0, f"{script.name}: {line}\n{done.err}"
 
 
 def test_targets_of_make_exist() -> None:

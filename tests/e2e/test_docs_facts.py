@@ -26,11 +26,15 @@ def rows(page: Path, section: str = "") -> list[list[str]]:
     """The cells of every table row of a page, or of the section under one heading, heads left out."""
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     if section:
-        head, _, rest = text.partition(f"\n{section}\n")
+        _, _, rest = text.partition(f"\n{section}\n")
         assert rest, f"{page.name} has no heading {section!r}"
         level = len(section) - len(section.lstrip("#"))
         text = re.split(rf"\n#{{1,{level}}} ", rest)[0]
-    found = [[cell.strip() for cell in CELL.split(line)[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    found = [
+        [cell.strip() for cell in CELL.split(line)[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
     rules = [i for i, row in enumerate(found) if set("".join(row)) <= {"-", " ", ":"}]
     return [row for i, row in enumerate(found) if i not in rules and i + 1 not in rules]
 
@@ -57,7 +61,8 @@ def test_an_indicator_has_the_signature_and_the_warm_up_of_the_page(name: str) -
     function = getattr(ta, name)
     shown = code(INDICATORS[name][0])[0]
     signature = ", ".join(
-        p.name + ("" if p.default is p.empty else f"={p.default}") for p in inspect.signature(function).parameters.values()
+        p.name + ("" if p.default is p.empty else f"={p.default}")
+        for p in inspect.signature(function).parameters.values()
     )
     assert shown == f"{name}({signature})"
     values = _called(function)
@@ -79,8 +84,8 @@ def _called(function: Any) -> Any:
     close = 100.0 * np.exp(np.cumsum(noise.normal(0, 0.02, 200)))
     spread = noise.uniform(0.1, 2.0, (2, 200))
     known = {
-        "values": close, "close": close, "high": close + spread[0], "low": close - spread[1], "volume": noise.uniform(1e5, 1e6, 200),
-        "asset": close, "market": close[::-1].copy(), "session": np.arange(200) // 10, **CHOSEN,
+        "values": close, "close": close, "high": close + spread[0], "low": close - spread[1], "asset": close,
+        "volume": noise.uniform(1e5, 1e6, 200), "market": close[::-1].copy(), "session": np.arange(200) // 10, **CHOSEN,
     }  # fmt: skip
     if function.__name__ == "rolling_corr":
         known["other"] = close[::-1].copy()
@@ -140,7 +145,11 @@ def test_the_profiles_of_the_page_are_those_of_the_code() -> None:
 
 def test_every_limit_is_explained() -> None:
     text = (DOCS / "risk.md").read_text(encoding="utf-8").partition("## What a backtest enforces")[2]
-    assert not [field.name for field in fields(RiskLimits) if f"`{field.name}" not in text and field.name != "on_drawdown"]
+    assert not [
+        field.name
+        for field in fields(RiskLimits)
+        if f"`{field.name}" not in text and field.name != "on_drawdown"
+    ]
     assert "on_drawdown" in text
 
 
@@ -163,14 +172,19 @@ def test_every_exit_of_the_page_can_be_made_and_none_is_missing() -> None:
 
 
 def test_every_field_of_held_is_explained() -> None:
-    listed = [name for row in rows(DOCS / "writing-a-strategy.md", "## What is held") for name in code(row[0])]
+    listed = [
+        name for row in rows(DOCS / "writing-a-strategy.md", "## What is held") for name in code(row[0])
+    ]
     assert listed == [f"held.{name}" for name in Held._fields]
 
 
 def test_every_order_function_is_explained() -> None:
     from gpt_trader import orders
 
-    listed = {code(row[0])[0].partition("(")[0] for row in rows(DOCS / "writing-a-strategy.md", "## Order strategies")}
+    listed = {
+        code(row[0])[0].partition("(")[0]
+        for row in rows(DOCS / "writing-a-strategy.md", "## Order strategies")
+    }
     own = {name for name, item in vars(orders).items() if getattr(item, "__module__", "") == orders.__name__}
     assert listed == own - {"OrderRequest"}
 
@@ -180,7 +194,9 @@ def test_every_order_function_is_explained() -> None:
 
 def test_the_files_that_architecture_names_exist() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    everywhere = {path.name for folder in ("gpt_trader", "jobs", "tests") for path in (ROOT / folder).rglob("*.py")}
+    everywhere = {
+        path.name for folder in ("gpt_trader", "jobs", "tests") for path in (ROOT / folder).rglob("*.py")
+    }
     for name in re.findall(r"`([\w/]+\.py)`", text):
         assert (ROOT / name).is_file() or ("/" not in name and name in everywhere), name
     for name in re.findall(r"`((?:gpt_trader|tests|jobs)/[\w/]*)`", text):
@@ -192,8 +208,6 @@ def test_every_module_of_the_engine_and_the_core_is_on_the_map() -> None:
     folder = ROOT / "gpt_trader" / "engine"
     missing = [path.name for path in folder.glob("*.py") if path.stem not in text and path.stem != "__init__"]
     assert not missing
-
-
 
 
 # -- messages --------------------------------------------------------------------------------------------------------

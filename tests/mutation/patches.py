@@ -221,9 +221,9 @@ PATCHES = (
     ),
     Patch(
         "an exit leaves the other orders of its symbol alive",
-        "matching.py",
-        "        cancel_symbol_orders(b, n, order, R_EXITED)\n        forget_target(b, n, was)\n        s.exiting = 1\n",
-        "        forget_target(b, n, was)\n        s.exiting = 1\n",
+        "ledger.py",
+        "    cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)\n    forget_target(b, n, side)\n",
+        "    forget_target(b, n, side)\n",
         (EXITS,),
     ),
     Patch(

@@ -10,10 +10,10 @@ import pytest
 from tests.mutation.interpreted import failed, interpreted_copy, run_tests
 from tests.mutation.patches import PATCHES, Patch
 
-# The canary needs thousands of bars and the subprocess test compiles nothing of the engine: neither is needed to see a bug.
+# Left out: the canary needs thousands of bars, the test in other processes runs none of the engine.
 QUICK = ("-x", "-k", "not earns_nothing and not in_every_process")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

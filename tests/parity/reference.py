@@ -14,6 +14,7 @@ from tests.parity.reference_types import (
     Allocation,
     Ask,
     AtrStop,
+    BreakEven,
     Costs,
     Exit,
     FillModel,
@@ -26,6 +27,7 @@ from tests.parity.reference_types import (
     ReferenceRun,
     Row,
     TimeStop,
+    TrailingStop,
     to_lot,
 )
 
@@ -164,19 +166,16 @@ class _Game:
         self.ended = False
         self.capital = capital
         positions = [
-            Position(
-                n, lots.get(name, 1.0), any(bar is not None and bar.volume > 0 for bar in self._column(n))
-            )
+            Position(n, lots.get(name, 1.0), has_volume=False)
             for n, name in enumerate(bars.symbols)
         ]
         self.account = Account(capital, positions, costs, allocation, fills)
 
-    def _column(self, n: int) -> list[Bar | None]:
-        return [row[n] for row in self.rows]
-
     def play(self, decide: Callable[[int], None]) -> ReferenceRun:
         for t in range(self.bars.T):
             self._corporate_actions(t)
+            for position, bar in zip(self.account.positions, self.rows[t], strict=True):
+                position.has_volume = position.has_volume or (bar is not None and bar.volume > 0)
             match(self.account, t, self.rows[t], self.exits)
             self._mark(t)
             self._monitor(t)
@@ -215,11 +214,16 @@ class _Game:
             if p.opened < t:
                 p.age += 1
             p.peak = max(p.peak, bar.close) if p.side > 0 else min(p.peak, bar.close)
+            gain = p.side * (p.peak - p.entry) / p.entry
+            for declared in self.exits:
+                if isinstance(declared, TrailingStop):
+                    p.trails = p.trails or gain >= declared.after - 1e-12
+                elif isinstance(declared, BreakEven):
+                    p.at_even = p.at_even or gain >= declared.y - 1e-12
             self._tighten(t, p, bar.close)
             self._time_stop(t, p)
         for order in self.account.orders:
-            has_bar = self.rows[t][order.symbol] is not None
-            if order.alive and order.day and order.created < t and has_bar:
+            if order.alive and order.day and order.created < t:
                 self.account.cancel(order, "day order", "expired")
         self.account.orders = [order for order in self.account.orders if order.alive]
         self.account.record()

@@ -334,6 +334,7 @@ class Account:
         p.trip = None
         p.exit_bar = t
         p.entry = p.peak = p.atr_stop = float("nan")
+        p.trails = p.at_even = False
         p.age = 0
 
     def exit_triggered(self, p: Position, side: int) -> None:

@@ -85,7 +85,7 @@ def fill_order(
     filled = account.fill(t, order, price, bar.volume, slips, inside)
     if filled == 0.0:
         return filled
-    if held != 0.0 and sign(position.quantity) != sign(held):
+    if held != 0.0 and position.quantity == 0.0:
         for leg in account.working(order.symbol):
             if leg.origin == "leg" and leg is not order:
                 account.cancel(leg, "position closed")
@@ -96,14 +96,12 @@ def fill_order(
         other.remaining -= filled
         if order.status == "filled" or sign(other.remaining) != sign(order.quantity):
             account.cancel(other, "one cancels the other")
-    opened = filled if sign(held) != -sign(filled) else filled + held
-    if sign(opened) == sign(filled):
-        _bring_legs(account, t, order, opened, inside)
+    _bring_legs(account, t, order, filled, inside)
     return filled
 
 
-def _bring_legs(account: Account, t: int, order: Order, opened: float, inside: bool) -> None:
-    """The bracket legs of one fill, for what it opened."""
+def _bring_legs(account: Account, t: int, order: Order, filled: float, inside: bool) -> None:
+    """The bracket legs of one fill, for what was filled."""
     kinds = (
         (Kind.STOP, order.stop_loss, "stop loss leg"),
         (Kind.LIMIT, order.take_profit, "take profit leg"),
@@ -111,7 +109,7 @@ def _bring_legs(account: Account, t: int, order: Order, opened: float, inside: b
     legs = []
     for kind, price, reason in kinds:
         if not isnan(price):
-            leg = account.add(Order(0, order.symbol, t, -opened, kind, "leg", reason))
+            leg = account.add(Order(0, order.symbol, t, -filled, kind, "leg", reason))
             leg.stop = price if kind is Kind.STOP else leg.stop
             leg.limit = price if kind is Kind.LIMIT else leg.limit
             leg.not_before = t + 1 if inside else t
@@ -129,10 +127,10 @@ def protective_level(p: Position, exits: tuple[Exit, ...]) -> tuple[float, str]:
         if isinstance(declared, StopLoss):
             level, name = p.entry * (1.0 - side * declared.x), "stop loss"
         elif isinstance(declared, TrailingStop):
-            if side * p.peak >= side * p.entry * (1.0 + side * declared.after):
+            if p.trails or declared.after == 0.0:
                 level, name = p.peak * (1.0 - side * declared.x), "trailing stop"
         elif isinstance(declared, BreakEven):
-            if side * p.peak >= side * p.entry * (1.0 + side * declared.y):
+            if p.at_even:
                 level, name = p.entry, "break even"
         elif isinstance(declared, AtrStop):
             level, name = p.atr_stop, "atr stop"
@@ -157,7 +155,9 @@ class _Inside:
         self._protect(at_level=False)
         self._stops()
         self._limits()
-        if self.position.quantity != 0.0 and not self._opened_inside():
+        if self._opened_inside():
+            self._protect(at_level=True)
+        elif self.position.quantity != 0.0:
             self._targets()
 
     def _opened_inside(self) -> bool:
@@ -209,9 +209,12 @@ class _Inside:
                 order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
                 continue
             order.triggered = self.t
-            through = side * self.bar.open >= side * order.stop
-            if through and side * self.bar.open <= side * order.limit:
+            if side * self.bar.open >= side * order.stop and side * self.bar.open <= side * order.limit:
                 self._fill(order, self.bar.open, slips=False)
+            elif side > 0 and self.bar.low <= order.limit:
+                self._fill(order, min(order.limit, self.bar.high), slips=False)
+            elif side < 0 and self.bar.high >= order.limit:
+                self._fill(order, max(order.limit, self.bar.low), slips=False)
 
     def _ready(self, *kinds: Kind) -> list[Order]:
         orders = [
@@ -222,13 +225,9 @@ class _Inside:
         return sorted(orders, key=lambda order: order.id)
 
     def _fill(self, order: Order, price: float, slips: bool) -> None:
-        """Fill inside the bar; a position or a leg that this opens is protected by its stop at once."""
-        p = self.position
-        before = p.trip
+        """Fill inside the bar; a stop leg that the fill brings with it is looked at at once."""
         known = len(order.legs)
         fill_order(self.account, self.t, order, price, self.bar, slips, inside=True)
-        if p.trip is not None and p.trip is not before:
-            self._protect(at_level=True)
         for leg in order.legs[known:]:
             if (
                 leg.alive
@@ -244,11 +243,9 @@ class _Inside:
 
     def _limits(self) -> None:
         for order in self._ready(Kind.LIMIT, Kind.STOP_LIMIT):
-            if not order.alive or (order.kind is Kind.STOP_LIMIT and order.triggered < 0):
+            if not order.alive or (order.kind is Kind.STOP_LIMIT and not 0 <= order.triggered < self.t):
                 continue
             price = self._limit_price(sign(order.remaining), order.limit)
-            if order.kind is Kind.STOP_LIMIT and order.triggered == self.t and price is not None:
-                price = order.limit if self.bar.low <= order.limit <= self.bar.high else None
             if price is not None:
                 self._fill(order, price, slips=False)
 

@@ -202,6 +202,8 @@ class Position:
     opened: int = -1
     inside: bool = False  # opened by a limit or stop order inside bar `opened`
     atr_stop: float = nan
+    trails: bool = False  # the trailing stop is armed
+    at_even: bool = False  # the break-even stop is armed
     largest: float = 0.0
     steps: list[float] = field(
         default_factory=list

@@ -271,8 +271,9 @@ def test_cancel_spares_the_bracket_legs() -> None:
     assert fills_of(run) == [(1, "buy", 10, 100), (2, "sell", 10, 95)]
 
 
-def test_the_rest_of_a_bracket_waits_with_its_parent() -> None:
-    # The parent fills 6 and 4 (cap 10 % of 60); the stop leg grows with it and sells at most 6 a bar.
+def test_every_fill_of_a_parent_brings_its_own_legs_and_a_triggered_stop_goes_on_at_the_market() -> None:
+    # The parent fills 6 and 4 (cap 10 % of 60), each with a stop leg; in row 3 both are reached, the first takes the
+    # volume of the bar, the second is a market order at the open of row 4.
     market = [(100, 100, 100, 100, 60)] * 3 + [(100, 100, 94, 96, 60)] * 2
     run = order_run(market, (0, Ask(0, 10, stop_loss=95)))
-    assert fills_of(run) == [(1, "buy", 6, 100), (2, "buy", 4, 100), (3, "sell", 6, 95), (4, "sell", 4, 95)]
+    assert fills_of(run) == [(1, "buy", 6, 100), (2, "buy", 4, 100), (3, "sell", 6, 95), (4, "sell", 4, 100)]

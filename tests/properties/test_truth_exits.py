@@ -258,6 +258,18 @@ def test_an_exit_cancels_a_working_order_of_its_symbol() -> None:
     assert result.orders["end_reason"].tolist() == ["position closed", ""]
 
 
+@pytest.mark.parametrize("exit_rule", [StopLoss(0.05), TakeProfit(0.05)])
+def test_an_exit_cancels_the_resting_orders_of_its_symbol(exit_rule: Any) -> None:
+    """Bought at 100, with one more order resting at 90; after the exit of bar 2 the fall of bar 3 buys nothing."""
+    rows = [*flat(2), (100, 106, 94, 100), (100, 100, 89, 90), *flat(2, 90)]
+    script = {0: (orders.market(1000), orders.limit(10, 90))}
+    result = run(
+        type("Asks", (AtBars,), {"script": script})(), market(rows), mode="python", exits=(exit_rule,)
+    )
+    assert [(t, size) for t, _, size, *_ in fills_of(result)] == [(1, 1000.0), (2, -1000.0)]
+    assert result.orders["end_reason"].tolist() == ["", "position closed", ""]
+
+
 # -- stops never loosen -----------------------------------------------------------------------------------------------
 
 

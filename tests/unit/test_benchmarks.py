@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import pytest
 
 from benchmarks import data as datasets
+from benchmarks import definitions as given
 from benchmarks import limit
 from benchmarks.__main__ import main, row_of
 from benchmarks.definitions import WORKLOADS
 from benchmarks.peers import ours
-from benchmarks.peers.limit import expected
+from benchmarks.peers.limit import expected, pairs
 from benchmarks.plan import LIMIT, OURS, PARTICIPANTS, PLAN, Entry
 from benchmarks.runner import Measured
 from benchmarks.table import Row, number, render
@@ -46,23 +46,27 @@ def test_data_survive_the_way_through_a_file(tmp_path) -> None:
     assert (made.volume == back.volume).all()
 
 
-def test_the_bare_loop_pays_its_commission() -> None:
-    import numpy as np
-
-    # 60 falling bars, 40 rising ones, 60 falling ones: one round trip of 100 shares
-    close = np.concatenate((np.linspace(100, 80, 60), np.linspace(81, 120, 40), np.linspace(119, 60, 60)))
-    opened = np.concatenate((close[:1], close[:-1]))
-    equity = np.empty(close.size)
-    count, final = limit.two_averages(opened, close, 2, 5, equity, np.empty(4))
-    entry, leave = 81.0, 118.0  # closes whose averages cross, which are the opens of the fills
+def test_the_bare_loop_trades_at_the_next_open_and_pays_commission() -> None:
+    close = np.array([10.0, 9.0, 8.0, 9.0, 10.0, 9.0, 8.0])  # above its last two bars' mean at 3 and 4
+    opened = np.array([10.0, 9.5, 8.5, 8.2, 9.4, 9.9, 8.6])
+    equity, numbers = np.empty(7), np.empty(4)
+    count, final = limit.two_averages(opened, close, 1, 2, equity, numbers)
     assert count == 1
-    buys = [
-        price
-        for price in opened
-        if math.isclose(final, 100_000 + 100 * (leave - price) - 0.05 * (leave + price))
-    ]
-    assert entry >= 80.0
-    assert buys
+    assert final == pytest.approx(100_000 - 940 * 1.0005 + 860 * 0.9995)
+    assert equity[5] == pytest.approx(100_000 - 940 * 1.0005 + 900)
+    assert numbers[0] == pytest.approx(final / 100_000 - 1)
+    assert numbers[3] == pytest.approx(final / (100_000 - 940 * 1.0005 + 1_000) - 1)
+
+
+@pytest.mark.parametrize("pair", given.TEN_PAIRS[::3])
+def test_a_pair_of_the_sweep_is_that_of_the_bare_loop(pair: tuple[int, int]) -> None:
+    data = datasets.make("daily")
+    run = ours.backtest(
+        ours.TwoAverages(*pair), ours.bars_of(data), costs=ours.COSTS, fills=ours.FILLS, allocation=ours.WHOLE
+    )
+    reference = pairs(data, (pair,))
+    count, equity = reference.answer(reference.run(None))
+    assert ours.round_trips(run) == (count, pytest.approx(equity, abs=1e-6))
 
 
 def test_every_line_of_the_plan_names_a_known_participant_and_task() -> None:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from gpt_trader import Allocation, Bars, Costs, FillModel, Instrument, StopLoss
+from gpt_trader import (
+    Allocation,
+    Bars,
+    Costs,
+    FillModel,
+    Instrument,
+    OrderStrategy,
+    StopLoss,
+    TakeProfit,
+    TimeStop,
+    TrailingStop,
+    orders,
+    per_symbol,
+)
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, quiet_stretch, room_in_logs, unchanged_rows
@@ -16,7 +30,7 @@ from gpt_trader.engine.records import Book, Market
 from gpt_trader.engine.session import run_array
 from gpt_trader.engine.setup import grown
 from tests.markets import random_market
-from tests.properties.truth_cases import NAN, flat, market, prepared, scripted, side_by_side, walk
+from tests.properties.truth_cases import NAN, flat, market, prepared, run, scripted, side_by_side, walk
 
 LOGS = ("orders", "fills", "trades", "decisions")
 
@@ -201,3 +215,78 @@ def test_a_missing_bar_does_not_lengthen_the_row_of_signals(loop: str) -> None:
     quick = run_array(*prepared(strategy, bars, {}), targets)
     other = {"plain": plain_run, "thorough": thorough_run}[loop](*prepared(strategy, bars, {}), targets)
     assert quick.symbols["streak"].tolist() == other.symbols["streak"].tolist() == [15, 10]
+
+
+# -- order strategies: the engine is called only when the next bar may matter to an order ------------------------------
+
+
+class Seen:
+    """What the strategies below saw of their holdings, by bar."""
+
+    quantity: ClassVar[list[Any]] = []
+
+
+@dataclass(frozen=True)
+class Vector(OrderStrategy):
+    """Random orders for several symbols; writes down the quantities it is shown, and reads nothing else."""
+
+    seed: int = 0
+
+    def features(self, bars: Bars) -> Any:
+        return {"row": np.arange(bars.T, dtype=float)}
+
+    def decide(self, now: Any, held: Any) -> Any:
+        Seen.quantity.append(np.array(held.quantity))
+        n, request = random_order(now.close, 1000 * self.seed + int(now.row[0]))
+        return None if request is None else request(n)
+
+
+@dataclass(frozen=True)
+class Scalar(Vector):
+    """The same for one symbol, written for one."""
+
+    @per_symbol
+    def decide(self, now: Any, held: Any) -> Any:
+        Seen.quantity.append([held.quantity])
+        _, request = random_order(np.array([now.close]), 1000 * self.seed + int(now.row))
+        return None if request is None else (request(0),)
+
+
+def random_order(close: Any, seed: int) -> Any:
+    """(symbol, request of the symbol) now and then: seldom enough for long stretches without anything to do."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(close.size))
+    price = close[n]
+    if np.isnan(price) or rng.random() > 0.06:
+        return n, None
+    size = float(rng.choice([20, 100])) * (1 if rng.random() < 0.7 else -1)
+    far = price * (1 + 0.05 * np.sign(size))
+    return n, [
+        lambda k: orders.market(size, far, price * (1 - 0.05 * np.sign(size)), symbol=k),
+        lambda k: orders.limit(size, price * (1 - 0.04 * np.sign(size)), symbol=k),
+        lambda k: orders.stop(size, far, symbol=k),
+        lambda k: orders.stop_limit(size, far, far * 1.005, symbol=k),
+        lambda k: orders.trailing_stop(size, 0.05, symbol=k),
+        lambda k: orders.limit(size, price * (1 - 0.01 * np.sign(size)), day=1, symbol=k),
+        lambda k: orders.cancel(symbol=k),
+    ][int(rng.integers(7))]
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_an_order_strategy_never_sees_stale_holdings(number: int) -> None:
+    """The quantity shown at each bar is the one held at its close, by the positions table; exits and events included."""
+    rng = random.Random(number)
+    symbols = 1 if number % 2 else 3
+    bars = random_market(300, symbols, number, splits=True, dividends=True, gaps=0.02, sigma=0.015)
+    exits: Any = rng.choice(
+        [(), (StopLoss(0.06),), (TakeProfit(0.06),), (TrailingStop(0.06),), (TimeStop(9),)]
+    )
+    Seen.quantity = []
+    strategy = Scalar(number) if symbols == 1 else Vector(number)
+    result = run(strategy, bars, mode="python", exits=exits, fills=FillModel(rng.choice([None, 1e-4])))
+    held = np.zeros((bars.T, bars.N))
+    rows = {time: t for t, time in enumerate(bars.time)}
+    for item in result.positions.itertuples():
+        held[rows[np.datetime64(item.time)], bars.symbols.index(item.symbol)] = item.quantity
+    np.testing.assert_allclose(np.array(Seen.quantity), held, atol=1e-9)
+    assert len(result.fills) > 3
