@@ -270,6 +270,9 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     delta = quantity - s.qty
     if abs(delta) <= SMALL * max(1.0, abs(s.qty)):
         delta = 0.0
+    if b.account[0].halt != 0 and delta != 0.0 and s.qty * delta >= 0.0:
+        b.account[0].dirty = 1
+        return
     if quantity != 0.0 and s.qty * quantity > 0.0 and abs(delta) * close < r.min_rebalance * equity:
         if abs(accepted - s.acted) > WEIGHT_TOLERANCE:
             b.account[0].dirty = 1

@@ -93,7 +93,7 @@ def jitted(function: Callable[..., Any], seen: dict[str, Any] | None = None) -> 
         function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
     )
     copy.__kwdefaults__ = function.__kwdefaults__
-    return numba.njit(error_model="numpy")(copy)
+    return numba.njit(error_model="python", boundscheck=True)(copy)
 
 
 def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> str:

@@ -8,11 +8,22 @@ from gpt_trader.engine.ledger import (
     NO_ORDER,
     cancel_symbol_orders,
     change_position,
+    end_order,
     new_order,
     remove_working,
     to_lot,
 )
-from gpt_trader.engine.records import EVENT, EXIT, FILLED, MARKET, R_DELISTED, Book, Market
+from gpt_trader.engine.records import (
+    CANCELLED,
+    EVENT,
+    EXIT,
+    FILLED,
+    MARKET,
+    R_DELISTED,
+    R_ORDER_RULE,
+    Book,
+    Market,
+)
 
 DAY_NS = 86_400_000_000_000
 
@@ -67,7 +78,10 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
         account.gross -= abs(exact - whole) * s.mark
         account.equity -= (exact - whole) * s.mark
         s.max_qty *= ratio
-        s.step_left = to_lot(s.step_left * ratio, m.info[n].lot)
+        left = to_lot(s.step_left * ratio, m.info[n].lot)
+        if s.step_left > 0.0 and left == 0.0:
+            s.steps += 1
+        s.step_left = left
         s.in_qty *= ratio
         s.out_qty *= ratio
         _pay(b, n, (exact - whole) * s.mark)
@@ -76,8 +90,11 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
             change_to_flat(b, t, n)
         else:
             s.qty = whole
-    for k in range(b.account[0].working):
-        o = b.orders[b.working[k]]
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        k += 1
         if o.symbol == n:
             o.quantity = o.filled + to_lot((o.quantity - o.filled) * ratio, m.info[n].lot)
             o.limit /= ratio
@@ -85,6 +102,9 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
             o.trail_ref /= ratio
             o.take_profit /= ratio
             o.stop_loss /= ratio
+            if o.quantity == o.filled:
+                end_order(b, order, CANCELLED, R_ORDER_RULE)
+                k -= 1
 
 
 @kernel

@@ -59,7 +59,7 @@ def remove_working(b: Book, order: int) -> None:
 
 @kernel
 def end_order(b: Book, order: int, status: int, reason: int) -> None:
-    """Close an order. A target order that never filled while the position is flat forgets its target."""
+    """Close an order. A target order that ends with nothing held forgets its target."""
     o = b.orders[order]
     remove_working(b, order)
     o.status = status
@@ -67,7 +67,7 @@ def end_order(b: Book, order: int, status: int, reason: int) -> None:
     s = b.symbols[o.symbol]
     if s.target_order == order:
         s.target_order = NO_ORDER
-        if s.qty == 0.0 and o.filled == 0.0 and status == CANCELLED:
+        if s.qty == 0.0 and status == CANCELLED:
             s.base = 0.0
             s.acted = 0.0
             b.account[0].dirty = 1

@@ -44,16 +44,19 @@ from gpt_trader.engine.records import (
 @inlined
 def match_open(m: Market, b: Book, t: int) -> None:
     """Phase A: market orders at the open, reductions first, each group in order of id."""
-    for reducing in (True, False):
+    for k in range(b.account[0].working):
+        o = b.orders[b.working[k]]
+        if o.kind == MARKET or o.triggered:
+            o.inside = 1 if b.symbols[o.symbol].qty * (o.quantity - o.filled) < 0.0 else 0
+    for reducing in (1, 0):
         k = 0
         while k < b.account[0].working and b.account[0].markets > 0:
             order = b.working[k]
             o = b.orders[order]
             before = b.account[0].working
-            if (o.kind == MARKET or o.triggered) and o.born < t and not np.isnan(m.panel[OPEN, t, o.symbol]):
-                s = b.symbols[o.symbol]
-                if (s.qty * (o.quantity - o.filled) < 0.0) == reducing:
-                    _fill_market(m, b, t, order)
+            due = (o.kind == MARKET or o.triggered) and o.born < t and o.inside == reducing
+            if due and not np.isnan(m.panel[OPEN, t, o.symbol]):
+                _fill_market(m, b, t, order)
             same = b.account[0].working == before and b.working[k] == order
             k = k + 1 if same else _next_after(b, order)
 
@@ -78,8 +81,13 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
             end_order(b, order, CANCELLED, R_EXITED)
             return
         o.quantity = o.filled - s.qty
+    if not clip_leg(b, order):
+        return
     filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
-    _legs_after_fill(b, t, order, filled, False)
+    _shrink_sibling(b, order, filled)
+    _legs_after_fill(b, t, order, filled, False, m.panel[OPEN, t, n])
+    if is_leg(o.purpose) and was != 0.0 and s.qty == 0.0:
+        _cancel_legs(b, n)
     if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
         after_exit(b, n, was)
         s.exiting = 0
@@ -107,7 +115,7 @@ def match_inside(m: Market, b: Book, t: int) -> None:
             _protect(m, b, t, n, False)
         if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == t and s.inside == 1):
             _targets(m, b, t, n)
-    if account.working - account.markets > 0:
+    if account.working > 0:
         _expire_day_orders(b, t)
 
 
@@ -121,8 +129,6 @@ def _protect(m: Market, b: Book, t: int, n: int, inside: bool) -> None:
         return
     if inside:
         price = min(level, s.entry) if long else max(level, s.entry)
-    elif s.opened == t:
-        price = level
     else:
         price = min(m.panel[OPEN, t, n], level) if long else max(m.panel[OPEN, t, n], level)
     _fire(m, b, t, n, -s.qty, STOP, price, reason)
@@ -174,9 +180,7 @@ def _targets(m: Market, b: Book, t: int, n: int) -> None:
             or (side < 0.0 and m.panel[LOW, t, n] > level)
         ):
             return
-        price = level
-        if s.opened != t:
-            price = max(m.panel[OPEN, t, n], level) if side > 0.0 else min(m.panel[OPEN, t, n], level)
+        price = max(m.panel[OPEN, t, n], level) if side > 0.0 else min(m.panel[OPEN, t, n], level)
         quantity = abs(s.qty)
         if reason == R_SCALE_OUT:
             if s.step_left == 0.0:
@@ -231,10 +235,7 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
             _fill_resting(m, b, t, order, max(o.limit, m.panel[LOW, t, n]), True)
         return
     if born_inside:
-        entry = b.symbols[n].entry
-        price = max(o.stop, entry) if buy else min(o.stop, entry)
-    elif o.born == t:
-        price = o.stop
+        price = max(o.stop, o.trail_ref) if buy else min(o.stop, o.trail_ref)
     else:
         price = max(opened, o.stop) if buy else min(opened, o.stop)
     o.triggered = 1
@@ -253,10 +254,31 @@ def _resting_limits(m: Market, b: Book, t: int, n: int) -> None:
         if o.symbol == n and o.kind == LIMIT and (o.born < t or (o.purpose == LEG_TARGET and o.inside == 0)):
             opened = m.panel[OPEN, t, n]
             if o.quantity > 0.0 and m.panel[LOW, t, n] <= o.limit:
-                _fill_resting(m, b, t, order, o.limit if o.born == t else min(opened, o.limit), True)
+                _fill_resting(m, b, t, order, min(opened, o.limit), True)
             elif o.quantity < 0.0 and m.panel[HIGH, t, n] >= o.limit:
-                _fill_resting(m, b, t, order, o.limit if o.born == t else max(opened, o.limit), True)
+                _fill_resting(m, b, t, order, max(opened, o.limit), True)
         k = k + 1 if b.account[0].working == before and b.working[k] == order else _next_after(b, order)
+
+
+@inlined
+def is_leg(purpose: int) -> bool:
+    """Stop and target that an order brought with it."""
+    return purpose in (LEG_STOP, LEG_TARGET)
+
+
+@kernel
+def clip_leg(b: Book, order: int) -> bool:
+    """A leg never trades more than the position it protects; without one it is cancelled and False comes back."""
+    o = b.orders[order]
+    s = b.symbols[o.symbol]
+    if not is_leg(o.purpose):
+        return True
+    if s.qty * o.quantity >= 0.0:
+        end_order(b, order, CANCELLED, R_EXITED)
+        return False
+    if abs(o.quantity - o.filled) > abs(s.qty):
+        o.quantity = o.filled - s.qty
+    return True
 
 
 @kernel
@@ -264,18 +286,13 @@ def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: 
     """Fill a resting order; a leg never trades more than the position it protects, nor beside its sibling."""
     o = b.orders[order]
     s = b.symbols[o.symbol]
-    if o.purpose == LEG_STOP or o.purpose == LEG_TARGET:
-        if s.qty * o.quantity >= 0.0:
-            end_order(b, order, CANCELLED, R_EXITED)
-            return
-        left = o.quantity - o.filled
-        if abs(left) > abs(s.qty):
-            o.quantity = o.filled - s.qty
+    if not clip_leg(b, order):
+        return
     was = s.qty
     filled = execute(m, b, t, order, price, inside)
     _shrink_sibling(b, order, filled)
-    _legs_after_fill(b, t, order, filled, inside)
-    if (o.purpose == LEG_STOP or o.purpose == LEG_TARGET) and was != 0.0 and s.qty == 0.0:
+    _legs_after_fill(b, t, order, filled, inside, price)
+    if is_leg(o.purpose) and was != 0.0 and s.qty == 0.0:
         _cancel_legs(b, o.symbol)
 
 
@@ -303,7 +320,7 @@ def _cancel_legs(b: Book, n: int) -> None:
 
 
 @kernel
-def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool) -> None:
+def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool, price: float) -> None:
     """Every fill of an order with a bracket brings its stop and its target to life for the quantity filled."""
     o = b.orders[order]
     if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
@@ -313,6 +330,7 @@ def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool) -
         stop = new_order(b, t, o.symbol, -filled, STOP, LEG_STOP, R_USER, o.decision)
         b.orders[stop].stop = o.stop_loss
         b.orders[stop].parent = order
+        b.orders[stop].trail_ref = price
         b.orders[stop].inside = 1 if inside else 0
     if not np.isnan(o.take_profit):
         target = new_order(b, t, o.symbol, -filled, LIMIT, LEG_TARGET, R_USER, o.decision)

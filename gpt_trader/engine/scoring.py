@@ -7,9 +7,12 @@ import numpy as np
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import compiled
 from gpt_trader.engine.loop import run_targets, unchanged_rows
+from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import DONE, EQUITY, GROSS, Book, Market
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.statistics import summary
+
+SLIPPAGE = METRIC_NAMES.index("slippage")
 
 
 @compiled
@@ -41,6 +44,7 @@ def statistics_into(
         b.track[EQUITY], gross, m.time, account.capital, per_year, risk_free, trade_fields[0, :count], trade_fields[1, :count],
         trade_bars[:count], account.traded, account.commission, account.slippage + account.borrow, open_profit(b), out,
     )  # fmt: skip
+    out[SLIPPAGE] -= account.borrow
 
 
 @compiled

@@ -24,7 +24,7 @@ from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbo
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
 MODES = (ARRAY, COMPILED, PYTHON)
-COMPILE_FROM = 2_000  # bars x symbols below which compiling a rule costs more than running it in Python
+COMPILE_FROM = 200_000  # bars x symbols below which compiling a rule (seconds) costs more than running it in Python
 FARTHEST = 4_096
 
 
@@ -79,6 +79,8 @@ def _full(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
 
 
 def _choose(strategy: Strategy, bars: Bars) -> str:
+    if isinstance(strategy, OrderStrategy) and is_per_symbol(strategy) and bars.N > 1:
+        return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
     if isinstance(strategy, OrderStrategy) or uses_held(strategy) or is_per_symbol(strategy):
         return COMPILED if bars.T * bars.N >= COMPILE_FROM else PYTHON
     return ARRAY
@@ -128,6 +130,9 @@ def _run_compiled(
                 ) from error
             return None
         except Exception as error:
+            if not required:  # Python runs it again and either succeeds or names the fault
+                refuse_driver(strategy, driver)
+                return None
             raise StrategyError(
                 f"{strategy_name(type(strategy))}.decide raised {type(error).__name__}: {error}"
             ) from error
@@ -238,8 +243,17 @@ def _run_orders_per_symbol(
             one = held_of(held, n)
             answer = deciding._call(strategy, "decide", strategy.decide, row, one)
             if answer is not None and answer != ():
-                submit_answer(market, live, t, factor, answer, name)
+                submit_answer(market, live, t, factor, _for_symbol(answer, n), name)
     return live.book
+
+
+def _for_symbol(answer: Any, n: int) -> Any:
+    """The requests of one `@per_symbol` call, addressed to column n."""
+    if isinstance(answer, OrderRequest):
+        return answer._replace(symbol=n)
+    if isinstance(answer, tuple | list):
+        return [item._replace(symbol=n) if isinstance(item, OrderRequest) else item for item in answer]
+    return answer
 
 
 def submit_answer(market: Market, live: LiveHeld, t: int, factor: Any, answer: Any, name: str) -> None:

@@ -195,6 +195,11 @@ def _regime(bars: Bars, settings: Settings) -> NDArray[np.int8] | np.int8:
     source = bars if symbol in bars.symbols else settings.index
     if source is None or symbol not in source.symbols:
         raise UnknownName("regime symbol (trade it, or pass its bars as index=)", symbol, bars.symbols)
+    if source.timeframe != bars.timeframe:
+        raise BadParameter(
+            f"the regime index has bars of {source.timeframe}, the run of {bars.timeframe}; they must be the same, for a "
+            "longer bar is not complete when a shorter one of its time closes"
+        )
     close = np.ascontiguousarray(source.continuous().close[:, source.symbols.index(symbol)])
     with np.errstate(invalid="ignore"):
         above = (close >= sma(close, window)).astype(np.int8)

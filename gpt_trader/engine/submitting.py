@@ -72,7 +72,8 @@ def valid_request(b: Book, order: int, kind: int) -> bool:
         return False
     if kind == TRAILING and not (0.0 < o.trail < 1.0):
         return False
-    return not (b.account[0].halt != 0 and b.symbols[o.symbol].qty * o.quantity >= 0.0)
+    held = b.symbols[o.symbol].qty
+    return b.account[0].halt == 0 or (held * o.quantity < 0.0 and abs(o.quantity) <= abs(held))
 
 
 @kernel

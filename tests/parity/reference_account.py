@@ -127,6 +127,12 @@ class Account:
         p.base = p.acted = 0.0
 
     def _split(self, t: int, p: Position, ratio: float) -> None:
+        self._restate(t, p, ratio)
+        for order in self.working(p.symbol):
+            if order.remaining == 0.0:
+                self.cancel(order, "split")
+
+    def _restate(self, t: int, p: Position, ratio: float) -> None:
         p.mark /= ratio
         waits = self.leaving(p.symbol)
         for order in self.working(p.symbol):
@@ -138,8 +144,6 @@ class Account:
             order.extreme /= ratio
             order.take_profit /= ratio
             order.stop_loss /= ratio
-            if order.remaining == 0.0:
-                self.cancel(order, "split")
         if p.quantity == 0.0:
             return
         assert p.trip is not None

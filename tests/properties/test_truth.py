@@ -21,6 +21,7 @@ from gpt_trader.engine.records import EXIT, MARKET, R_DELISTED
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.result import Result
 from tests.markets import random_market
+from tests.properties.test_truth_accounting import RandomOrders
 from tests.properties.truth_cases import (
     ALL_IN,
     FREE,
@@ -218,6 +219,17 @@ def test_random_targets_know_no_future_either() -> None:
         assert_prefix(
             run(strategy, first_bars(bars, count), **options), run(strategy, bars, **options), count
         )
+
+
+def test_orders_know_no_future_either() -> None:
+    """An order strategy: the engine looks ahead for the next bar that matters, and must not let it show."""
+    for case in range(10):
+        rng = random.Random(case)
+        bars = market_with_events(40 + case)
+        options = random_options(rng, bars.symbols) | {"mode": "python"}
+        count = rng.randrange(20, 150)
+        whole = run(RandomOrders(case), bars, **options)
+        assert_prefix(run(RandomOrders(case), first_bars(bars, count), **options), whole, count)
 
 
 def test_volume_that_arrives_later_does_not_change_earlier_fills() -> None:

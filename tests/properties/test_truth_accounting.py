@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader import Allocation, Bars, Costs, FillModel, Instrument, OrderStrategy, Result, backtest, orders
+from gpt_trader import (
+    Allocation,
+    Bars,
+    Costs,
+    FillModel,
+    Instrument,
+    OrderStrategy,
+    Result,
+    StopLoss,
+    backtest,
+    orders,
+)
+from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
 from tests.properties.truth_cases import FREE, UNCAPPED, random_options, random_weights, scripted
 
@@ -74,6 +86,8 @@ class SecondBooks:
     trips: list[tuple[int, int, float]] = field(default_factory=list)
     curves: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     quantities: list[Any] = field(default_factory=list)
+    entry: Any = None
+    open_profits: list[Any] = field(default_factory=list)
     overdrawn: list[tuple[int, float]] = field(default_factory=list)
 
     def pay(self, n: int, cash: float) -> None:
@@ -95,6 +109,7 @@ class SecondBooks:
                 lot = lots.get(bars.symbols[n], 1.0)
                 whole = np.sign(exact) * np.floor(abs(exact) / lot + 1e-9) * lot if lot else exact
                 self.mark[n] /= bars.split[t, n]
+                self.entry[n] /= bars.split[t, n]
                 self.pay(n, (exact - whole) * self.mark[n])
                 was, self.quantity[n] = self.quantity[n], whole
                 if was and not whole:
@@ -116,6 +131,9 @@ class SecondBooks:
             size, costs = size + before, costs * (1 - share)
         if abs(size) > 1e-9:
             self.pay(n, -size * price - costs)
+            if self.quantity[n] * size >= 0:
+                held = abs(self.quantity[n])
+                self.entry[n] = (self.entry[n] * held + price * abs(size)) / (held + abs(size))
             self.quantity[n] += size
         self.mark[n] = price
         if self.quantity[n] * fill["quantity"] > 0:
@@ -125,7 +143,8 @@ class SecondBooks:
 
     def keep(self) -> SecondBooks:
         bars, log = self.result.bars, self.result.log("fills")
-        self.cash, self.quantity, self.mark = self.result.settings.capital, np.zeros(bars.N), np.zeros(bars.N)
+        self.cash = self.result.settings.capital
+        self.quantity, self.mark, self.entry = np.zeros(bars.N), np.zeros(bars.N), np.zeros(bars.N)
         for t in range(bars.T):
             self.actions(t)
             for fill in log[(log["bar"] == t) & (self.result.fills["reason"] != "delisted").to_numpy()]:
@@ -137,6 +156,7 @@ class SecondBooks:
             for name, number in now.items():
                 self.curves[name].append(number)
             self.quantities.append(self.quantity.copy())
+            self.open_profits.append(self.quantity * (self.mark - self.entry))
         return self
 
 
@@ -183,6 +203,17 @@ def test_the_positions_table_holds_what_the_fills_bought(number: int) -> None:
         assert item.weight == pytest.approx(item.value / result.track[0, t], rel=1e-9)
     np.testing.assert_allclose(held, books.quantities, rtol=1e-9, atol=1e-6)
     np.testing.assert_allclose(value, books.curves["net"], rtol=1e-9, atol=1e-4)
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_open_profit_is_measured_from_the_average_entry(number: int) -> None:
+    """Also after a split whose fraction of a share was paid in cash."""
+    result = case(number)
+    row = {time: t for t, time in enumerate(result.bars.time)}
+    profit = np.zeros((result.bars.T, result.bars.N))
+    for item in result.positions.itertuples():
+        profit[row[np.datetime64(item.time)], result.symbols.index(item.symbol)] = item.open_pnl
+    np.testing.assert_allclose(profit, second_books(number).open_profits, rtol=1e-9, atol=1e-4)
 
 
 @pytest.mark.parametrize("number", CASES)
@@ -333,3 +364,59 @@ def test_an_open_position_shows_its_profit_without_a_round_trip() -> None:
         equity["drawdown"], equity["equity"] / np.maximum(equity["equity"].cummax(), 1e5) - 1
     )
     np.testing.assert_allclose(equity["gross"], 1 - equity["cash"] / equity["equity"], atol=1e-12)
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_the_metrics_say_what_the_tables_say(number: int) -> None:
+    result, trades = case(number), case(number).closed_trades
+    metrics, pnl, equity = result.metrics, trades["pnl"], result.equity["equity"]
+    assert metrics["final_equity"] == equity.iloc[-1]
+    assert metrics["total_return"] == pytest.approx(equity.iloc[-1] / result.settings.capital - 1, abs=1e-12)
+    assert metrics["max_drawdown"] == pytest.approx(result.equity["drawdown"].min(), abs=1e-12)
+    assert metrics["round_trips"] == len(trades)
+    assert metrics["exposure"] == pytest.approx((result.track[2] != 0).mean())
+    if len(trades):
+        assert metrics["win_rate"] == pytest.approx((pnl > 0).mean())
+        assert metrics["expectancy"] == pytest.approx(pnl.mean())
+        assert metrics["best_trade"] == trades["return_"].max()
+        assert metrics["worst_trade"] == trades["return_"].min()
+        assert metrics["average_trade_bars"] == pytest.approx(trades["bars"].mean())
+    if (pnl < 0).any():
+        assert metrics["profit_factor"] == pytest.approx(pnl[pnl > 0].sum() / -pnl[pnl < 0].sum())
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_a_trade_lies_between_its_excursions(number: int) -> None:
+    """Worst <= what the price made of the trade <= best, and both are prices that were traded while it was held."""
+    result = case(number)
+    for row, trade in zip(result.log("trades"), result.closed_trades.itertuples(), strict=True):
+        side = 1 if trade.side == "long" else -1
+        n, first, last = row["symbol"], row["entry_bar"], row["exit_bar"]
+        if not (result.bars.split[first : last + 1, n] == 1.0).all() or trade.exit_price == 0.0:
+            continue
+        gain = side * (trade.exit_price / trade.entry_price - 1)
+        assert trade.mae <= min(gain, 0) + 1e-12
+        assert trade.mfe >= max(gain, 0) - 1e-12
+        held = slice(first, last + 1)
+        reach = (
+            np.array([np.nanmin(result.bars.low[held, n]), np.nanmax(result.bars.high[held, n])])
+            / trade.entry_price
+            - 1
+        )
+        assert trade.mae >= min(side * reach) - 1e-12
+        assert trade.mfe <= max(side * reach) + 1e-12
+
+
+def test_the_benchmark_is_buy_and_hold_under_the_same_costs() -> None:
+    bars = random_market(200, 3, 9, dividends=True, splits=True)
+    options: dict[str, Any] = {"costs": Costs(bps=20, minimum=2), "capital": 50_000.0}
+    allocation = Allocation(gross=0.7, max_positions=1, cadence="month", sizing="risk")
+    result = backtest(
+        load_strategy("demo_ma")(), bars, allocation=allocation, exits=(StopLoss(0.05),), **options
+    )
+    held = backtest(
+        load_strategy("buy_and_hold")(), bars, allocation=Allocation(gross=0.7), benchmark=False, **options
+    )
+    np.testing.assert_array_equal(result.equity["benchmark"], held.equity["equity"])
+    for name in ("total_return", "cagr", "sharpe", "max_drawdown", "volatility"):
+        assert result.metrics[f"benchmark_{name}"] == held.metrics[name]

@@ -90,6 +90,14 @@ def test_a_split_that_leaves_a_fraction_pays_it_in_cash() -> None:
     assert fractional.equity["cash"].iloc[-1] == 100_000 - 500
 
 
+def test_open_profit_after_a_split_that_left_a_fraction_starts_anew() -> None:
+    """5 shares become 1 (and cash), which is sold; one share bought later at 330 and marked at 330 has earned nothing."""
+    bars = market([*flat(3), *flat(2, 300.0), *flat(4, 330.0)], split={3: 1 / 3})
+    result = run(scripted([5.0, 5.0, 5.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0], target="units"), bars)
+    assert [(t, size) for t, _, size, *_ in fills_of(result)] == [(1, 5.0), (4, -1.0), (7, 1.0)]
+    assert result.positions["open_pnl"].tolist()[-2:] == [0.0, 0.0]
+
+
 def test_a_split_that_leaves_nothing_closes_the_position_in_cash() -> None:
     bars = market([*flat(3), *flat(3, 1000.0)], split={3: 0.1})
     result = run(scripted([5.0, *[NAN] * 5], target="units"), bars)
@@ -129,6 +137,16 @@ def test_resting_orders_are_restated_by_a_split(order: Any, filled: tuple[float,
     assert found[0][:2] == (3, filled[0])
     assert found[0][2] == pytest.approx(filled[1], rel=0.02)
     assert result.orders["quantity"].tolist() == [20.0]
+
+
+def test_an_order_placed_after_a_split_is_priced_on_the_basis_the_strategy_sees() -> None:
+    """After a 2:1 split the strategy still sees 100: a limit of 98 with legs at 104 and 90 means 49, 52 and 45 on the market."""
+    rows = [*flat(2), *flat(1, 50.0), (50, 50, 48.5, 50), (50, 52.5, 49, 51), *flat(1, 51.0)]
+    bars = market(rows, split={2: 2.0})
+    result = asks({2: orders.limit(10, 98, take_profit=104, stop_loss=90)}, None, bars=bars)
+    assert trades(result) == [(3, 10.0, 49.0), (4, -10.0, 52.0)]
+    assert result.orders["limit"].iloc[0] == 49.0
+    assert result.orders["stop"].dropna().tolist() == [45.0]
 
 
 def test_bracket_legs_are_restated_by_a_split() -> None:

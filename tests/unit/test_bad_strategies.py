@@ -235,9 +235,9 @@ def test_an_order_strategy_that_raises() -> None:
 
 @dataclass(frozen=True)
 class Compilable(Strategy):
-    """At bar 10: infinity (`fault` 1) or an error (`fault` 2), from a rule that compiles."""
+    """At bar 10: infinity (`fault` 1), an error (2) or a division by zero (3), from a rule that compiles."""
 
-    fault: int = param(0, low=0, high=2)
+    fault: int = param(0, low=0, high=3)
 
     def features(self, bars: Bars) -> Any:
         return {"row": np.arange(bars.T, dtype=float)}
@@ -248,6 +248,8 @@ class Compilable(Strategy):
             return np.inf
         if now.row == 10.0 and self.fault == 2:
             raise ValueError("boom")
+        if self.fault == 3 and 1.0 / (now.row - 10.0) > 0.5:
+            return 0.0
         return 0.1 if held.quantity == 0.0 else np.nan
 
 
@@ -258,6 +260,19 @@ def test_a_compiled_rule_fails_as_the_same_rule_in_python() -> None:
             run(Compilable(1), BARS, mode=mode)
         with pytest.raises(StrategyError, match=r"(?i)compilable.*ValueError.*boom"):
             run(Compilable(2), BARS, mode=mode)
+
+
+def outcome(strategy: Strategy, mode: str) -> Any:
+    """The bytes of the track, or the class of the error."""
+    try:
+        return run(strategy, BARS, mode=mode).track.tobytes()
+    except StrategyError as error:
+        return type(error)
+
+
+def test_a_division_by_zero_is_the_same_in_python_and_machine_code() -> None:
+    """The mode is chosen by the amount of data; the result may not depend on it: an error in both, or infinity in both."""
+    assert outcome(Compilable(3), "python") == outcome(Compilable(3), "compiled")
 
 
 def test_a_rule_that_does_not_compile_runs_in_python_and_says_so_when_forced() -> None:
