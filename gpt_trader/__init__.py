@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gpt_trader.allocation import Allocation
     from gpt_trader.backtesting import backtest
     from gpt_trader.bars import Bars
+    from gpt_trader.batch import backtest_many
+    from gpt_trader.check import check_strategy
     from gpt_trader.costs import Costs, FillModel
     from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
     from gpt_trader.instruments import Instrument
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
-    "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "load_bars": "adapters.loader", "OrderRequest": "orders",
+    "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "backtest_many": "batch",
+    "check_strategy": "check", "load_bars": "adapters.loader", "OrderRequest": "orders",
     **dict.fromkeys(("AtrStop", "BreakEven", "ScaleOut", "StopLoss", "TakeProfit", "TimeStop", "TrailingStop"), "exits"),
     **dict.fromkeys(
         ("Features", "Held", "OrderStrategy", "Row", "Strategy", "Weights", "param", "per_symbol"), "strategy"
@@ -33,7 +36,7 @@ _HOMES = {
 __all__ = [
     "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "OrderRequest",
     "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "TakeProfit", "TimeStop", "TrailingStop",
-    "Weights", "__version__", "backtest", "load_bars", "param", "per_symbol", "ta",
+    "Weights", "__version__", "backtest", "backtest_many", "check_strategy", "load_bars", "param", "per_symbol", "ta",
 ]  # fmt: skip
 
 

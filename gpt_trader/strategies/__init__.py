@@ -80,4 +80,12 @@ def _only_strategy(module: object, wanted: str, where: str) -> type[Strategy]:
     return next(iter(found.values()))
 
 
+def __getattr__(name: str) -> type[Strategy]:
+    """The shipped classes by their own name: `from gpt_trader.strategies import DemoMa`."""
+    module = next((key for key in SHIPPED if key.replace("_", "") == name.lower()), None)
+    if module is None:
+        raise AttributeError(f"module 'gpt_trader.strategies' has no attribute {name!r}")
+    return load_strategy(module)
+
+
 __all__ = ["SHIPPED", "available", "load_strategy", "strategy_name"]
