@@ -31,7 +31,7 @@ imports: setup
 	@$(BIN)/lint-imports --no-logo
 
 unit: setup
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit tests/architecture
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow" tests/unit tests/architecture
 
 bench: setup ## Measure our speed against peers and against the limit
 	@$(BIN)/python -m benchmarks

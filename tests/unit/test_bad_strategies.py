@@ -253,6 +253,7 @@ class Compilable(Strategy):
         return 0.1 if held.quantity == 0.0 else np.nan
 
 
+@pytest.mark.slow
 def test_a_compiled_rule_fails_as_the_same_rule_in_python() -> None:
     for mode in ("python", "compiled"):
         assert len(run(Compilable(), BARS, mode=mode).fills) == 2

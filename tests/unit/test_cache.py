@@ -349,6 +349,7 @@ def test_a_key_keeps_two_feeds_of_one_vendor_apart(vendor: Vendor, tmp_path: Pat
     assert [manifest.source for manifest in stored_manifests(tmp_path)] == ["vendor-iex", "vendor-sip"]
 
 
+@pytest.mark.slow
 def test_many_small_fetches_are_folded_into_a_snapshot(cache: CachedSource, vendor: Vendor) -> None:
     days = truth(vendor, "2022-01-03", "2022-01-31")["time"].dt.strftime("%Y-%m-%d")
     for day in days:

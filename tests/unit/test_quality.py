@@ -301,6 +301,7 @@ CELLS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(cells=st.lists(CELLS, min_size=1, max_size=8), order=st.permutations(range(10)), twice=st.booleans())
 def test_repair_leaves_no_error_and_a_second_repair_changes_nothing(
@@ -337,6 +338,7 @@ def defects_of(name: str, calendar: SessionCalendar | None, start: str | None = 
     return listed
 
 
+@pytest.mark.slow
 def test_the_known_defects_of_the_sp500_file() -> None:
     defects = defects_of("equity/sp500_daily_2013_2018.parquet", new_york())
     counts = Counter(defect.rule for defect in defects)
@@ -355,6 +357,7 @@ def test_the_known_defects_of_the_sp500_file() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_known_defects_of_the_whole_market_file() -> None:
     defects = defects_of("equity/us_market_daily_2015_2016.parquet", new_york())
     counts = Counter(defect.rule for defect in defects)
@@ -364,6 +367,7 @@ def test_the_known_defects_of_the_whole_market_file() -> None:
     assert jumps == ["2016-06-09", "2016-11-22", "2016-11-29"]
 
 
+@pytest.mark.slow
 def test_the_known_defects_of_the_long_histories() -> None:
     defects = defects_of("equity/long_adjusted_daily.parquet", None)
     counts = Counter(defect.rule for defect in defects)
