@@ -168,7 +168,7 @@ def positions(result: Result) -> Columns:
     prices = _marks(result)
     t, n = np.nonzero(held)
     value = held[t, n] * prices[t, n]
-    entry = _entries(result)
+    entry = _entries(result, held)
     return {
         "time": bars.time[t], "symbol": np.array(bars.symbols, dtype=object)[n], "quantity": held[t, n], "price": prices[t, n],
         "value": value, "weight": value / result.track[0][t], "open_pnl": held[t, n] * (prices[t, n] - entry[t, n]),
@@ -191,27 +191,30 @@ def _marks(result: Result) -> NDArray[np.float64]:
     return restated
 
 
-def _entries(result: Result) -> NDArray[np.float64]:
-    """(T, N) average entry price at each close, on the raw basis of that bar."""
+def _entries(result: Result, held: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, N) average entry price at each close, on the raw basis of that bar; `held` (T, N) shares at each close."""
     bars = result.bars
     factor = bars.split_factor
     out = np.full((bars.T, bars.N), np.nan)
-    state: dict[int, tuple[float, float]] = {}
-    for row in result.log("fills"):
+    log = result.log("fills")
+    carried = held.copy()
+    np.subtract.at(carried, (log["bar"], log["symbol"]), log["quantity"])
+    state: dict[int, tuple[int, float, float]] = {}
+    for row in log:
         t, n = int(row["bar"]), int(row["symbol"])
         quantity, price = float(row["quantity"]) / factor[t, n], float(row["price"]) * factor[t, n]
-        before, average = state.get(n, (0.0, np.nan))
+        bar, before, average = state.get(n, (-1, 0.0, np.nan))
+        if bar != t:  # what a split left of the position
+            before = carried[t, n] / factor[t, n] if abs(carried[t, n]) > 1e-9 else 0.0
         after = before + quantity
         if before == 0.0 or before * after < 0.0:
             average = price
         elif before * quantity > 0.0:
             average = (average * before + price * quantity) / after
-        state[n] = (after if abs(after) > 1e-9 else 0.0, average)
+        state[n] = (t, after if abs(after) > 1e-9 else 0.0, average)
         out[t, n] = average
     rows = np.where(np.isnan(out), 0, np.arange(bars.T)[:, None])
-    filled: NDArray[np.float64] = (
-        np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
-    )
+    filled: NDArray[np.float64] = np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
     return filled
 
 
