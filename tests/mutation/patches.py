@@ -10,6 +10,8 @@ from dataclasses import dataclass
 EVENTS = "tests/properties/test_truth_events.py"
 EXITS = "tests/properties/test_truth_exits.py"
 RULES = "tests/properties/test_truth_rules.py"
+ENTRIES = "tests/properties/test_truth_entries.py"
+ORDERS = "tests/properties/test_truth_orders.py"
 ACCOUNTING = "tests/properties/test_truth_accounting.py"
 TRUTH = "tests/properties/test_truth.py"
 QUIET = "tests/unit/test_engine_quiet.py"
@@ -136,14 +138,14 @@ PATCHES = (
         "matching.py",
         "min(o.limit, m.panel[HIGH, t, n])",
         "o.limit",
-        (f"{EXITS}::test_a_stop_limit_that_triggers_inside_the_bar_fills_inside_the_bar",),
+        (f"{ORDERS}::test_a_stop_limit_that_triggers_inside_the_bar_fills_inside_the_bar",),
     ),
     Patch(
         "a limit ignores a better open",
         "matching.py",
         "order, min(opened, o.limit), True)",
         "order, o.limit, True)",
-        (f"{EXITS}::test_limit_orders_fill_at_the_limit_or_at_a_better_open",),
+        (f"{ORDERS}::test_limit_orders_fill_at_the_limit_or_at_a_better_open",),
     ),
     # -- costs and cash
     Patch(
@@ -222,21 +224,21 @@ PATCHES = (
         "allocating.py",
         "t - s.last_exit < r.cooldown",
         "t - s.last_exit < r.cooldown - 1.0",
-        (f"{RULES}::test_a_cooldown_blocks_that_many_bars",),
+        (f"{ENTRIES}::test_a_cooldown_blocks_that_many_bars",),
     ),
     Patch(
         "one confirmation too few",
         "allocating.py",
         "s.streak < r.confirm",
         "s.streak < r.confirm - 1.0",
-        (f"{RULES}::test_an_entry_waits_for_its_confirmations",),
+        (f"{ENTRIES}::test_an_entry_waits_for_its_confirmations",),
     ),
     Patch(
         "the regime filter is upside down",
         "allocating.py",
         "m.flags[t] & REGIME == 0",
         "m.flags[t] & REGIME != 0",
-        (f"{RULES}::test_the_regime_filter_stops_new_longs_only",),
+        (f"{ENTRIES}::test_the_regime_filter_stops_new_longs_only",),
     ),
     Patch(
         "the weekly cadence decides on the last bar of the week",
@@ -250,7 +252,7 @@ PATCHES = (
         "allocating.py",
         "distance = r.atr_k * m.signals[ATR_SIZE, t, n]",
         "distance = m.signals[ATR_SIZE, t, n]",
-        (f"{RULES}::test_risk_sizing_buys_equity_times_risk_over_the_stop_distance",),
+        (f"{ENTRIES}::test_risk_sizing_buys_equity_times_risk_over_the_stop_distance",),
     ),
     Patch(
         "the minimum rebalance is ignored",
@@ -310,13 +312,13 @@ PATCHES = (
         "ledger.py",
         "    cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)\n    forget_target(b, n, side)\n",
         "    forget_target(b, n, side)\n",
-        (f"{EXITS}::test_an_exit_cancels_the_resting_orders_of_its_symbol",),
+        (f"{ORDERS}::test_an_exit_cancels_the_resting_orders_of_its_symbol",),
     ),
     Patch(
         "reductions wait for the entries",
         "matching.py",
         "for reducing in (1, 0):",
         "for reducing in (0, 1):",
-        (f"{EXITS}::test_reductions_fill_before_entries_at_the_open",),
+        (f"{ORDERS}::test_reductions_fill_before_entries_at_the_open",),
     ),
 )

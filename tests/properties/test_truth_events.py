@@ -12,7 +12,7 @@ import pytest
 from gpt_trader import AtrStop, Bars, Costs, Instrument, StopLoss, Strategy, TakeProfit, TrailingStop, orders
 from gpt_trader.errors import BadData
 from tests.markets import random_market
-from tests.properties.test_truth_exits import asks, trades
+from tests.properties.test_truth_orders import asks, trades
 from tests.properties.truth_cases import (
     NAN,
     days,
