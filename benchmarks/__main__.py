@@ -70,9 +70,9 @@ def run(
         folder = Path(name)
         measured = measure_all(entries, effort, folder, tell)
         if PROCESS in works:
-            known = process.commands(folder, write("daily", folder), peers, bare=not quick)
+            known = process.commands(folder, write("daily", folder), peers, full=not quick)
             started = [item for item in known if item.participant in peers]
-            process.start_all(started, 1 if quick else 5, folder, tell, warm=not quick)
+            process.start_all(started, 1 if quick else 3, folder, tell, warm=not quick)
     return measured, started
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 FOLDER = HERE / ".envs"
+OFFLINE = {
+    "RAPTORBT_NO_VERSION_CHECK": "1"
+}  # raptorbt asks the package index for its newest version when imported
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 

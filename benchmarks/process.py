@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import read
-from benchmarks.environments import ROOT, Unavailable, interpreter
+from benchmarks.environments import OFFLINE, ROOT, Unavailable, interpreter
 from benchmarks.plan import LIMIT, OURS, PARTICIPANTS
 
 MODULES = {
@@ -39,35 +39,29 @@ class Started:
     problem: str = ""
 
 
-def commands(folder: Path, daily: Path, peers: Sequence[str], *, bare: bool) -> list[Started]:
-    """What is started: imports, help, first results; with `bare` also the first run without the set-up's compiled kernels."""
+def commands(folder: Path, daily: Path, peers: Sequence[str], *, full: bool) -> list[Started]:
+    """What is started: imports, help, first results; all peers and the first run without compiled kernels only with `full`."""
     found = [Started("import", LIMIT, "python -c pass", [sys.executable, "-c", "pass"])]
-    modules = {name: module for name, module in MODULES.items() if name in (OURS, *peers)}
+    wanted = peers if full else [name for name in peers if name == "vectorbt"]
+    modules = {name: module for name, module in MODULES.items() if name in (OURS, *wanted)}
     for name, module in modules.items():
         found.append(_of(name, "import", f"import {module}", ["-c", f"import {module}"]))
     names = "from gpt_trader import Bars, Costs, Strategy, backtest, ta"
-    found.insert(2, Started("import", OURS, names, [sys.executable, "-c", names]))
+    found.insert(1, Started("import", OURS, names, [sys.executable, "-c", names]))
     found.append(Started("help", OURS, "gpt-trader --help", [*COMMAND, "--help"]))
     run = [*COMMAND, "backtest", "demo_ma", "--source", "csv", "--path", str(table(daily, folder)), "--json"]
     run += ["--param", "fast=10", "--param", "slow=50"]
     found.append(Started("result", OURS, "gpt-trader backtest, saved", run))
     cold = {"PYTHONPYCACHEPREFIX": str(folder / "no-byte-code")}
     found.append(Started("result", OURS, "the same, no byte code cached", run, cold, rounds=1))
-    if bare:
+    if full:
         kernels = {"NUMBA_CACHE_DIR": str(folder / "no-kernels")}
         found.append(Started("result", OURS, "the same, set-up's kernels missing", run, kernels, rounds=1))
     for name in modules:
         if name == "bt":
             continue  # it has no W1: it sizes by weights only
-        module = PARTICIPANTS[name].module
-        found.append(
-            _of(
-                name,
-                "result",
-                "python: import, W1, statistics",
-                ["-m", "benchmarks.first", module, str(daily)],
-            )
-        )
+        arguments = ["-m", "benchmarks.first", PARTICIPANTS[name].module, str(daily)]
+        found.append(_of(name, "result", "python: import, W1, statistics", arguments))
     return found
 
 
@@ -111,7 +105,7 @@ def start(item: Started, folder: Path) -> tuple[float, float, str]:
     began = time.perf_counter()
     with (folder / "errors.txt").open("w+") as errors:
         child = subprocess.Popen(
-            item.command, cwd=folder, env={**os.environ, "PYTHONPATH": paths, **item.extra},
+            item.command, cwd=folder, env={**os.environ, **OFFLINE, "PYTHONPATH": paths, **item.extra},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
         )  # fmt: skip
         _, status, usage = os.wait4(child.pid, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from typing import IO, Any, Self
 
 from benchmarks import data as datasets
 from benchmarks.definitions import WORKLOADS
-from benchmarks.environments import ROOT, Unavailable, interpreter
+from benchmarks.environments import OFFLINE, ROOT, Unavailable, interpreter
 from benchmarks.peers.limit import expected
 from benchmarks.plan import PARTICIPANTS, Entry, Participant
 
@@ -69,7 +70,8 @@ class Worker:
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self.process = subprocess.Popen(
             [python, "-m", f"benchmarks.peers.{participant.module}"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            cwd=ROOT, env={**os.environ, **OFFLINE},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
         )  # fmt: skip
         self.version = str(self.ask({"do": "facts"})["version"])
 
