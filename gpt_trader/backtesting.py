@@ -12,7 +12,14 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.session import Outcome, simulate
-from gpt_trader.engine.setup import Settings, build_market, empty_book, rules_record
+from gpt_trader.engine.setup import (
+    Settings,
+    build_market,
+    empty_book,
+    room_for_orders,
+    rules_record,
+    settings_of,
+)
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
@@ -49,14 +56,12 @@ def backtest(
     """
     candidate: Any = strategy
     if isinstance(candidate, type):
-        raise BadParameter(f"backtest needs a strategy instance: call the class, as in {candidate.__name__}()")
+        raise BadParameter(
+            f"backtest needs a strategy instance: call the class, as in {candidate.__name__}()"
+        )
     if not isinstance(candidate, Strategy):
         raise BadParameter(f"backtest needs a Strategy, got {type(candidate).__name__}")
-    given = instruments.values() if isinstance(instruments, Mapping) else instruments
-    settings = Settings(
-        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits),
-        tuple(item for item in given if item.symbol in bars.symbols), index,
-    )  # fmt: skip
+    settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     outcome = simulate(strategy, bars, settings, mode)
     held = buy_and_hold(bars, settings) if benchmark else None
     return Result(strategy, bars, settings, seed, outcome, held)
@@ -71,7 +76,7 @@ def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
     ))  # fmt: skip
     market = build_market(bars, plain, (), None)
     book = empty_book(
-        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, 64 + 24 * (bars.N + 1)
+        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars)
     )
     targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
     return Outcome(run_array(market, book, targets), market, "array")

@@ -13,16 +13,28 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
-from gpt_trader.engine.records import LOG_FULL
-from gpt_trader.engine.scoring import score_targets
-from gpt_trader.engine.session import _choose, _full, all_exits, simulate
-from gpt_trader.engine.setup import Settings, build_market, empty_book, grown, rules_record
+from gpt_trader.engine.records import BAD_TARGET, DONE
+from gpt_trader.engine.scoring import score_many
+from gpt_trader.engine.session import ARRAY, all_exits, chosen_mode, simulate, whole
+from gpt_trader.engine.setup import (
+    Settings,
+    build_market,
+    empty_book,
+    grown,
+    room_for_orders,
+    rules_record,
+    settings_of,
+)
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.exits import Exit
+from gpt_trader.instruments import Instrument
 from gpt_trader.memo import memo
 from gpt_trader.metrics import periods_per_year
 from gpt_trader.risk import RiskLimits
-from gpt_trader.strategy import Strategy
+from gpt_trader.strategy import Row, Strategy
+
+Floats = NDArray[np.float64]
+CHUNK = 2**19  # targets (runs x bars x symbols) that one call of the kernel takes: 4 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +42,10 @@ class Scores:
     """`values` (runs, metrics) in the order of `names`."""
 
     names: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: Floats
 
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
-        column: NDArray[np.float64] = self.values[:, self.names.index(name)]
+    def __getitem__(self, name: str) -> Floats:
+        column: Floats = self.values[:, self.names.index(name)]
         return column
 
     def row(self, index: int) -> Mapping[str, float]:
@@ -50,77 +62,103 @@ def backtest_many(
     allocation: Allocation | None = None,
     risk: RiskLimits | None = None,
     fills: FillModel | None = None,
-    exits: tuple[Exit, ...] = (),
+    exits: Iterable[Exit] = (),
+    instruments: Mapping[str, Instrument] | Iterable[Instrument] = (),
+    index: Bars | None = None,
 ) -> Scores:
     """The metrics of every strategy, each exactly what `backtest` gives for it; tables are not kept.
 
-    Indicators of equal arguments are computed once. Raises as `backtest` does.
+    Arguments as in `backtest`. Indicators of equal arguments are computed once. Raises as `backtest` does.
     """
-    settings = Settings(
-        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits)
-    )
+    settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     scorer = _Scorer(bars, settings)
-    with memo():
-        rows = [scorer.score(strategy) for strategy in strategies]
-    return Scores(METRIC_NAMES, np.array(rows).reshape(len(rows), len(METRIC_NAMES)))
+    with memo(), np.errstate(invalid="ignore", divide="ignore"):
+        for strategy in strategies:
+            scorer.add(strategy)
+        scorer.flush()
+    return Scores(METRIC_NAMES, np.concatenate(scorer.done))
 
 
 class _Scorer:
-    """Holds what all runs share: the market, one book that is used again, scratch arrays."""
+    """Collects targets of runs with the same rules and scores them together, in one book that is used again."""
 
     def __init__(self, bars: Bars, settings: Settings) -> None:
         self.bars, self.seen, self.settings = bars, bars.continuous(), settings
+        self.fields = deciding.row_values(self.seen, {})
         self.per_year = float(periods_per_year(bars.time, bars.timeframe))
+        self.modes: dict[type[Strategy], str] = {}
         self.markets: dict[Any, Any] = {}
-        self.rules: Any = None
-        self.gross = np.empty(bars.T)
+        self.done: list[Floats] = [np.empty((0, len(METRIC_NAMES)))]
+        self.waiting: list[Strategy] = []
+        self.key: Any = None
+        self.targets = np.empty((max(1, min(64, CHUNK // (bars.T * bars.N))), bars.T, bars.N))
+        self.scratch = np.empty((3, bars.T))
         self.unchanged = np.empty(bars.T, np.int8)
-        self._make_book(256 + 24 * (bars.N + 1))
+        rules = rules_record(settings, (), False, False)
+        self._keep(empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars)))
 
-    def _make_book(self, orders: int) -> None:
-        rules = rules_record(self.settings, (), False, False)
-        self.book = empty_book(self.bars.T, self.bars.N, rules, self.settings.capital, orders)
-        self._scratch()
+    def _keep(self, book: Any) -> None:
+        self.book = book
+        self.trade_fields = np.empty((2, book.trades.shape[0]))
+        self.trade_bars = np.empty(book.trades.shape[0], np.int64)
 
-    def _scratch(self) -> None:
-        self.trade_fields = np.empty((2, self.book.trades.shape[0]))
-        self.trade_bars = np.empty(self.book.trades.shape[0], np.int64)
-
-    def score(self, strategy: Strategy) -> NDArray[np.float64]:
-        """METRIC_NAMES of one run."""
-        if _choose(strategy, self.bars) != "array":
-            return self._score_slowly(strategy)
+    def add(self, strategy: Strategy) -> None:
+        """Put one run at the end of those that wait, or score it now when it runs bar by bar."""
+        kind = type(strategy)
+        if kind not in self.modes:
+            self.modes[kind] = chosen_mode(strategy, self.bars)
+        if self.modes[kind] != ARRAY:
+            self.flush()
+            self.done.append(self._score_slowly(strategy))
+            return
         features = deciding.compute_features(strategy, self.seen)
-        targets = deciding.decide_all(strategy, self.seen, features)
-        market = self._market(strategy, features.get("score"))
-        out = np.empty(len(METRIC_NAMES))
-        while True:
-            code = score_targets(
-                market, self.book, targets, self.unchanged, self.settings.capital, self.per_year, self.gross,
-                self.trade_fields, self.trade_bars, out,
-            )  # fmt: skip
-            if code != LOG_FULL:
-                return out
-            self.book = grown(self.book)
-            self._scratch()
+        score = features.get("score")
+        key = (all_exits(strategy, self.settings), strategy.target_kind, score is not None)
+        if key != self.key or score is not None or len(self.waiting) == len(self.targets):
+            self.flush()
+            self._choose_market(key, score)
+        answer = deciding.call_strategy(strategy, "decide", strategy.decide, Row({**self.fields, **features}))
+        slot = self.targets[len(self.waiting)]
+        if type(answer) is not np.ndarray or answer.shape != slot.shape or answer.dtype != np.float64:
+            answer = deciding.checked_targets(strategy, answer, slot.shape)
+        slot[:] = answer
+        self.waiting.append(strategy)
 
-    def _market(self, strategy: Strategy, score: NDArray[Any] | None) -> Any:
-        exits = all_exits(strategy, self.settings)
-        units = strategy.target_kind == "units"
-        key = (exits, units, score is not None)
+    def _choose_market(self, key: Any, score: NDArray[Any] | None) -> None:
+        """The market and the rules of the runs to come; those with ranks of their own are made anew for each."""
+        exits, kind, ranked = key
         if key not in self.markets or score is not None:
-            ranks = None if score is None else _full(score, self.bars)
-            rules = rules_record(self.settings, exits, units, score is not None)
-            self.markets[key] = (build_market(self.bars, self.settings, exits, ranks), rules)
-        market, rules = self.markets[key]
-        if rules is not self.rules:
-            self.book.rules[:] = rules
-            self.rules = rules
-        return market
+            ranks = None if score is None else whole(score, self.bars)
+            self.markets[key] = (
+                build_market(self.bars, self.settings, exits, ranks),
+                rules_record(self.settings, exits, kind == "units", ranked),
+            )
+        self.key = key
+        self.market, rules = self.markets[key]
+        self.book.rules[:] = rules
 
-    def _score_slowly(self, strategy: Strategy) -> NDArray[np.float64]:
+    def flush(self) -> None:
+        """Score the runs that wait."""
+        runs = len(self.waiting)
+        if runs == 0:
+            return
+        out = np.empty((runs, len(METRIC_NAMES)))
+        at, code = 0, DONE
+        while at < runs:
+            at, code = score_many(
+                self.market, self.book, self.targets[:runs], at, self.unchanged, self.settings.capital, self.per_year,
+                self.scratch, self.trade_fields, self.trade_bars, out,
+            )  # fmt: skip
+            if code == BAD_TARGET:
+                deciding.checked_targets(self.waiting[at], self.targets[at], self.targets[at].shape)
+            if code != DONE:
+                self._keep(grown(self.book))
+        self.done.append(out)
+        self.waiting = []
+
+    def _score_slowly(self, strategy: Strategy) -> Floats:
         """Rules that run bar by bar: a whole run, of which only the statistics are kept."""
         from gpt_trader.result import run_statistics
 
-        values = run_statistics(self.bars, self.settings, simulate(strategy, self.bars, self.settings))
-        return np.array([values[name] for name in METRIC_NAMES])
+        values = run_statistics(self.bars, simulate(strategy, self.bars, self.settings))
+        return np.array([[values[name] for name in METRIC_NAMES]])

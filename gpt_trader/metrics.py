@@ -70,12 +70,12 @@ def returns(equity: ArrayLike, capital: float | None = None) -> Floats:
 
     The bar on which equity reaches zero or less still has its return (-1 or lower), the bars after it have NaN.
     """
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import curves
 
     values, base = _curve_and_base(equity, capital)
     out = np.empty(values.size)
-    statistics.simple_returns(values, base, out)
-    out[statistics.bars_until_ruin(values, base) :] = np.nan
+    curves.simple_returns(values, base, out)
+    out[curves.bars_until_ruin(values, base) :] = np.nan
     if capital is None:
         out[:1] = np.nan
     return out
@@ -164,11 +164,11 @@ def max_drawdown(equity: ArrayLike, capital: float | None = None) -> float:
 
 def drawdown(equity: ArrayLike, capital: float | None = None) -> Floats:
     """Equity below its highest value so far, the capital included: (T,) fractions, 0 at a high, negative below."""
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import curves
 
     values, base = _curve_and_base(equity, capital)
     out = np.empty(values.size)
-    statistics.drawdown_path(values, base, out)
+    curves.drawdown_path(values, base, out)
     return out
 
 
@@ -176,7 +176,7 @@ def drawdowns(
     equity: ArrayLike, capital: float | None = None, worst: int | None = None
 ) -> tuple[Drawdown, ...]:
     """All drawdowns, or the `worst` so many, deepest first (of equal ones the earlier); none for a curve with NaN."""
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import curves
 
     if worst is not None and worst < 0:
         raise BadParameter(f"worst is {worst}: give how many drawdowns to list, 0 or more")
@@ -184,7 +184,7 @@ def drawdowns(
     if not (np.isfinite(values).all() and base > 0.0):
         return ()
     rows = np.empty((values.size // 2 + 1, 3), np.int64)
-    found: Deepest = statistics.scan_curve(values, base, rows)[1]
+    found: Deepest = curves.scan_drawdowns(values, base, rows)
     path = drawdown(values, base)
     rows = rows[: found.episodes]
     order = np.argsort(path[rows[:, 1]], kind="stable")[:worst]
@@ -334,6 +334,7 @@ def summarise(
         float(commission),
         float(slippage),
         float(open_pnl),
+        np.empty((2, values.size)),
         out,
     )
     metrics = dict(zip(statistics.METRIC_NAMES, out.tolist(), strict=True))
@@ -362,9 +363,9 @@ def _known(returns: ArrayLike) -> Floats:
 
 
 def _moments(returns: ArrayLike, target: float = 0.0) -> Moments:
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import curves
 
-    return statistics.moments(_known(returns), target)
+    return curves.moments(_known(returns), target)
 
 
 def _curve(equity: ArrayLike, capital: float | None, time: ArrayLike | None = None) -> Curve:
@@ -372,7 +373,7 @@ def _curve(equity: ArrayLike, capital: float | None, time: ArrayLike | None = No
 
     values, base = _curve_and_base(equity, capital)
     moments = np.zeros(values.size, np.int64) if time is None else times(time, values.size).view(np.int64)
-    return statistics.curve_statistics(values, moments, base, TRADING_DAYS, 0.0)[0]
+    return statistics.curve_statistics(values, moments, base, TRADING_DAYS, 0.0, np.empty((2, values.size)))[0]
 
 
 def _trades(pnl: ArrayLike) -> Trades:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.records import EQUITY, GROSS, SCALED
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.records import EQUITY, SCALED
+from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
-from gpt_trader.engine.statistics import METRIC_NAMES, summary
 from gpt_trader.errors import UnknownName
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
@@ -118,11 +119,11 @@ class Result:
     @cached_property
     def metrics(self) -> dict[str, float]:
         """The statistics by name (docs/results.md); undefined ones are NaN."""
-        values = run_statistics(self.bars, self.settings, self.outcome)
+        values = run_statistics(self.bars, self.outcome)
         for name in BENCHMARK_METRICS:
             values[f"benchmark_{name}"] = float("nan")
         if self._benchmark is not None:
-            compared = run_statistics(self.bars, self.settings, self._benchmark)
+            compared = run_statistics(self.bars, self._benchmark)
             for name in BENCHMARK_METRICS:
                 values[f"benchmark_{name}"] = compared[name]
         return values
@@ -211,37 +212,22 @@ class Result:
         return int((self.log("decisions")["verdict"] == SCALED).sum())
 
 
-def run_statistics(bars: Bars, settings: Settings, outcome: Outcome) -> dict[str, float]:
+def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     """METRIC_NAMES of a run, plus `borrow`, `dividends` and `periods_per_year`."""
     from gpt_trader.metrics import periods_per_year
 
     book = outcome.book
     account = book.account[0]
-    trades = book.trades[: int(account["trades"])]
-    equity = book.track[EQUITY]
+    trades = int(account["trades"])
     per_year = float(bars._once("periods_per_year", lambda: periods_per_year(bars.time, bars.timeframe)))
     out = np.empty(len(METRIC_NAMES))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gross = book.track[GROSS] / equity
-    summary(
-        equity, gross, bars.time.view(np.int64), settings.capital, per_year, 0.0, trades["pnl"], trades["return_"], trades["bars"],
-        float(account["traded"]), float(account["commission"]), float(account["slippage"] + account["borrow"]),
-        open_profit(book), out,
+    statistics_into(
+        outcome.market, book, np.empty((3, bars.T)), per_year, 0.0, np.empty((2, trades)), np.empty(trades, np.int64), out
     )  # fmt: skip
     values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))
-    values["slippage"] -= float(account["borrow"])
     values["borrow"] = float(account["borrow"])
     values["periods_per_year"] = per_year
     return values
-
-
-def open_profit(book: Any) -> float:
-    """What the open positions have earned so far after their costs, in cash."""
-    s = book.symbols[book.symbols["qty"] != 0.0]
-    side = np.sign(s["qty"])
-    return float(
-        (s["qty"] * s["mark"] - side * (s["in_cash"] - s["out_cash"]) - s["costs"] + s["income"]).sum()
-    )
 
 
 def code_hash(strategy: type[Strategy]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, SMALL, end_order, log_decision, new_order, to_lot
+from gpt_trader.engine.ledger import NO_ORDER, SMALL, append_order, end_order, log_decision, to_lot
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.marking import same_month, same_week
 from gpt_trader.engine.records import (
@@ -73,14 +73,19 @@ def nothing_new(b: Book, target: np.ndarray) -> bool:
     return True
 
 
-@kernel
+@inlined
 def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     """Steps 5 and 6 for bar t: `target` is (N,) weights (or units); NaN leaves a symbol as it is."""
     if nothing_new(b, target):
         for n in range(b.symbols.shape[0]):
             if not (np.isnan(target[n]) or np.isnan(m.panel[CLOSE, t, n])):
                 b.symbols[n].streak += 1
-        return
+    else:
+        _allocate(m, b, target, t)
+
+
+@kernel
+def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
     account.dirty = 0
     decides = decision_bar(m, b, t)
@@ -96,12 +101,13 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
             b.symbols[n].change = _want(m, b, t, n, target[n])
     _take_seats(m, b, t)
     _scale_to_gross(b, t)
-    apply_risk_limits(m, b, t)
+    if b.rules[0].risk_on > 0.0 and b.rules[0].units == 0.0:
+        apply_risk_limits(m, b, t)
     for n in range(b.symbols.shape[0]):
         _act(m, b, t, n, b.symbols[n].change, b.symbols[n].want)
 
 
-@kernel
+@inlined
 def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
     """Step 5.1 to 5.4 for one symbol: updates base; returns KEEP, CHANGED or RENEWED (a number after a NaN)."""
     s = b.symbols[n]
@@ -142,7 +148,7 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
     return RENEWED if np.isnan(prev) and r.sizing == 0.0 else CHANGED
 
 
-@kernel
+@inlined
 def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, float, float]:
     """The first filter that refuses an entry, with its value and limit; V_NONE when none does."""
     s = b.symbols[n]
@@ -173,7 +179,7 @@ def _risk_weight(m: Market, b: Book, t: int, n: int, w: float) -> float:
     return _sign(w) * to_lot(equity * r.risk / distance, m.info[n].lot) * close / equity
 
 
-@kernel
+@inlined
 def _cut_position(b: Book, t: int, n: int, w: float) -> float:
     most = b.rules[0].position
     if abs(w) <= most:
@@ -248,7 +254,7 @@ def _scale_to_gross(b: Book, t: int) -> None:
                 log_decision(b, t, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
 
 
-@kernel
+@inlined
 def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     """Step 6 for one symbol: replace its working target order by one for the accepted weight, if that is due."""
     s = b.symbols[n]
@@ -292,4 +298,4 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
         delta = allowed
     if delta != 0.0:
         decision = log_decision(b, t, n, w, 0, V_NONE, equity, close)
-        s.target_order = new_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)
+        s.target_order = append_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)

@@ -19,15 +19,18 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.jit import compiled
+from gpt_trader.engine.jit import inlined
 from gpt_trader.engine.loop import before_decision, room_in_logs
+from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.records import BAD_TARGET, DONE, LOG_FULL, Book, Market
-from gpt_trader.engine.submitting import submit
-from gpt_trader.orders import OrderRequest
+from gpt_trader.engine.submitting import next_busy, submit
+from gpt_trader.orders import NOTHING, OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, uses_held
 
 Driver = Callable[..., tuple[int, int]]
+_njit: Any = numba.njit  # its stub does not know `_nrt`
 PLAIN = (bool, int, float, str)
+FARTHEST = 4_096  # bars that an order strategy's loop looks ahead at most
 
 
 def submit_all(m: Market, b: Book, t: int, factor: Any, answer: Any) -> None:
@@ -41,18 +44,20 @@ def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
         return None
 
     def one(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
-        submit(m, b, t, factor, answer)
+        if answer.kind != NOTHING:
+            submit(m, b, t, factor, answer)
 
     def many(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
         for request in answer:
-            submit(m, b, t, factor, request)
+            if request.kind != NOTHING:
+                submit(m, b, t, factor, request)
 
     if isinstance(answer, numba.types.NoneType):
         return nothing
     return one if getattr(answer, "instance_class", None) is OrderRequest else many
 
 
-@compiled
+@inlined
 def fill_held(
     b: Any, t: int, factor: Any, weight: Any, quantity: Any, entry: Any, peak: Any, age: Any
 ) -> None:
@@ -75,8 +80,8 @@ def parameter_tuple(strategy: Strategy) -> Any:
     return namedtuple("Parameters", plain)(**plain)
 
 
-def jitted(function: Callable[..., Any], seen: dict[str, Any] | None = None) -> Any:
-    """A compiled copy of a plain function whose plain helper functions are compiled as well."""
+def jitted(function: Callable[..., Any], counted: bool, seen: dict[str, Any] | None = None) -> Any:
+    """A compiled copy of a plain function whose plain helper functions are compiled as well; `counted` as in compile_driver."""
     if not isinstance(function, FunctionType):
         return function
     seen = {} if seen is None else seen
@@ -87,13 +92,13 @@ def jitted(function: Callable[..., Any], seen: dict[str, Any] | None = None) -> 
             key = f"{value.__module__}.{value.__qualname__}"
             if key not in seen:
                 seen[key] = None
-                seen[key] = jitted(value, seen)
+                seen[key] = jitted(value, counted, seen)
             scope[name] = seen[key] or value
     copy = FunctionType(
         function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
     )
     copy.__kwdefaults__ = function.__kwdefaults__
-    return numba.njit(error_model="python", boundscheck=True)(copy)
+    return _njit(error_model="python", boundscheck=True, _nrt=counted)(copy)
 
 
 def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> str:
@@ -113,51 +118,74 @@ def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbo
     else:
         view = ", Held(weight, quantity, entry, peak, age, b.account[0].equity, b.account[0].cash)"
     call = f"decide(self, Row({cells}){view})"
-    lines = [
-        f"def drive(m, b, start, stop, self, factor, weight, quantity, entry, peak, age, target, {arguments}):",
-        "    for t in range(start, stop):",
-        "        if not room_in_logs(b):",
-        "            return t, LOG_FULL",
-        "        before_decision(m, b, t)",
-        *(["        fill_held(b, t, factor, weight, quantity, entry, peak, age)"] if held else []),
-    ]
-    body = "answer = " + call
+    head = f"def drive(m, b, start, stop, self, factor, weight, quantity, entry, peak, age, target, {arguments}):\n"
+    show = "fill_held(b, t, factor, weight, quantity, entry, peak, age)" if held else "pass"
     if isinstance(strategy, OrderStrategy):
-        if scalar:
-            lines += [f"        for n in range({symbols}):", f"            {body}"]
-            lines += ["            submit_all(m, b, t, factor, answer)"]
+        return head + ORDER_LOOP.format(show=show, call=call)
+    ask = f"for n in range({symbols}): target[n] = {call}" if scalar else f"target[:] = {call}"
+    return head + TARGET_LOOP.format(show=show, ask=ask, symbols=symbols)
+
+
+TARGET_LOOP = """
+    for t in range(start, stop):
+        if not room_in_logs(b):
+            return t, LOG_FULL
+        before_decision(m, b, t)
+        {show}
+        {ask}
+        for n in range({symbols}):
+            if np.isinf(target[n]):
+                return t, BAD_TARGET
+        allocate(m, b, target, t)
+    return stop, DONE
+"""
+
+# Until the bar `busy` no order can fill and nothing can be paid: such a bar needs its marks alone.
+ORDER_LOOP = """
+    busy, ahead = start, 1
+    account = b.account[0]
+    for t in range(start, stop):
+        if t >= busy:
+            if not room_in_logs(b):
+                return t, LOG_FULL
+            before_decision(m, b, t)
+            busy = next_busy(m, b, t, ahead)
+            ahead = min(2 * ahead, FARTHEST)
         else:
-            lines += [f"        {body}", "        submit_all(m, b, t, factor, answer)"]
-    else:
-        if scalar:
-            lines += [f"        for n in range({symbols}):", f"            target[n] = {call}"]
-        else:
-            lines += [f"        target[:] = {call}"]
-        lines += [
-            f"        for n in range({symbols}):",
-            "            if np.isinf(target[n]):",
-            "                return t, BAD_TARGET",
-            "        allocate(m, b, target, t)",
-        ]
-    return "\n".join([*lines, "    return stop, DONE"])
+            mark_to_market(m, b, t)
+            monitor(m, b, t)
+        orders, working = account.orders, account.working
+        {show}
+        n = 0
+        answer = {call}
+        submit_all(m, b, t, factor, answer)
+        if account.orders != orders or account.working != working or account.markets > 0:
+            busy, ahead = t + 1, 1
+    return stop, DONE
+"""
 
 
 _DRIVERS: dict[Any, Driver | None] = {}
 
 
 def compile_driver(
-    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, counted: bool
 ) -> tuple[Driver, Any] | None:
-    """(driver, parameters) for this strategy and these columns, or None when numba cannot compile its rule."""
+    """(driver, parameters) for this strategy and these columns, or None when numba could not compile it before.
+
+    `counted` says whether the code counts references to arrays and lists. A rule that makes none of its own runs several
+    times as fast without; one that does make them does not compile without.
+    """
     parameters = parameter_tuple(strategy)
     shapes = tuple((name, array.dtype.str, array.shape[1] == 1) for name, array in columns.items())
     kinds = tuple((name, type(value)) for name, value in parameters._asdict().items())
-    key = (type(strategy), type(strategy).decide, shapes, kinds, symbols)
+    key = (type(strategy), type(strategy).decide, shapes, kinds, symbols, counted)
     if key not in _DRIVERS:
         row = namedtuple("Row", list(columns))  # type: ignore[misc]
         scope = {
-            "np": np, "decide": jitted(type(strategy).decide), "Row": row, "Held": Held, "room_in_logs": room_in_logs,
+            "np": np, "decide": jitted(type(strategy).decide, counted), "Row": row, "Held": Held, "room_in_logs": room_in_logs,
             "before_decision": before_decision, "fill_held": fill_held, "allocate": allocate, "submit_all": submit_all,
+            "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy, "FARTHEST": FARTHEST,
             "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET,
         }  # fmt: skip
         exec(
@@ -166,7 +194,7 @@ def compile_driver(
             ),
             scope,
         )
-        _DRIVERS[key] = numba.njit(error_model="numpy")(scope["drive"])
+        _DRIVERS[key] = _njit(error_model="numpy", _nrt=counted)(scope["drive"])
         _PARAMETER_TYPES[key] = type(parameters)
     driver = _DRIVERS[key]
     return None if driver is None else (driver, _PARAMETER_TYPES[key](*parameters))
@@ -175,7 +203,7 @@ def compile_driver(
 _PARAMETER_TYPES: dict[Any, Any] = {}
 
 
-def refuse_driver(strategy: Strategy, driver: Driver) -> None:
+def refuse_driver(driver: Driver) -> None:
     """Remember that this driver did not compile, so that the next run goes straight to Python."""
     for key, known in _DRIVERS.items():
         if known is driver:

@@ -58,19 +58,20 @@ def row_values(bars: Bars, features: Mapping[str, NDArray[Any]]) -> dict[str, ND
 def decide_all(strategy: Strategy, bars: Bars, features: Mapping[str, NDArray[Any]]) -> Floats:
     """One call of a stateless `decide` for all bars: target weights (T, N). Raises StrategyError."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        answer = _call(strategy, "decide", strategy.decide, Row(row_values(bars, features)))
+        answer = call_strategy(strategy, "decide", strategy.decide, Row(row_values(bars, features)))
     return checked_targets(strategy, answer, (bars.T, bars.N))
 
 
 def decide_bar(strategy: Strategy, row: Row, held: Held | None, symbols: int) -> Floats:
     """One call of `decide` for one bar: target weights (N,). Raises StrategyError."""
-    answer = _call(strategy, "decide", strategy.decide, row) if held is None else _call(
+    answer = call_strategy(strategy, "decide", strategy.decide, row) if held is None else call_strategy(
         strategy, "decide", strategy.decide, row, held
     )  # fmt: skip
     return checked_targets(strategy, answer, (symbols,))
 
 
-def _call(strategy: Strategy, what: str, function: Any, *arguments: Any) -> Any:
+def call_strategy(strategy: Strategy, what: str, function: Any, *arguments: Any) -> Any:
+    """`function(*arguments)`, a method of the strategy named `what`; what it raises comes out as StrategyError."""
     try:
         return function(*arguments)
     except GptTraderError:

@@ -41,7 +41,7 @@ def is_aggressive(kind: int) -> bool:
     return kind != LIMIT and kind != STOP_LIMIT
 
 
-@kernel
+@inlined
 def remove_working(b: Book, order: int) -> None:
     """Take an order out of the list of live ones, keeping the order of ids."""
     account = b.account[0]
@@ -75,8 +75,8 @@ def end_order(b: Book, order: int, status: int, reason: int) -> None:
         s.exiting = 0
 
 
-@kernel
-def new_order(
+@inlined
+def append_order(
     b: Book, t: int, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int
 ) -> int:
     """Append an order (signed quantity) to the log and to the live ones; its id is its row."""
@@ -116,6 +116,14 @@ def new_order(
 
 
 @kernel
+def new_order(
+    b: Book, t: int, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int
+) -> int:
+    """`append_order` as a call, for the places that are not on the path of every trade."""
+    return append_order(b, t, n, quantity, kind, purpose, reason, decision)
+
+
+@inlined
 def log_decision(
     b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
 ) -> int:
@@ -163,7 +171,9 @@ def _affordable(m: Market, b: Book, order: int, price: float, slip: float, reduc
     spent = o.charge - o.charged + reduce * (price * rate + r.per_share)
     quantity = (free - spent) / (price * (1.0 + rate) + r.per_share)
     if r.minimum > 0.0:
-        quantity = min(quantity, (free - r.minimum + o.charged - reduce * price * slip) / (price * (1.0 + slip)))
+        quantity = min(
+            quantity, (free - r.minimum + o.charged - reduce * price * slip) / (price * (1.0 + slip))
+        )
     return max(0.0, to_lot(quantity, m.info[o.symbol].lot))
 
 
@@ -234,7 +244,7 @@ def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) 
     return side * size
 
 
-@kernel
+@inlined
 def _finish(b: Book, order: int) -> None:
     """A completely filled order leaves the live ones and takes its other leg with it."""
     o = b.orders[order]
@@ -328,7 +338,7 @@ def change_position(
     s.max_qty = max(s.max_qty, abs(s.qty))
 
 
-@kernel
+@inlined
 def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
     """Log the finished round trip of symbol n and set its position to flat."""
     account = b.account[0]

@@ -27,8 +27,6 @@ TOLERANCE = 1e-12
 def apply_risk_limits(m: Market, b: Book, t: int) -> None:
     """Position, correlation, sector, gross, net and cash, in this order; reductions always pass."""
     r = b.rules[0]
-    if r.risk_on <= 0.0 or r.units > 0.0:
-        return
     for n in range(b.symbols.shape[0]):
         if abs(b.symbols[n].accepted) > r.risk_position + TOLERANCE:
             wanted = b.symbols[n].accepted

@@ -64,8 +64,11 @@ def unchanged_rows(close: np.ndarray, targets: np.ndarray, out: np.ndarray) -> N
             out[t] = same_target(close[t, 0], close[t - 1, 0], targets[t, 0], targets[t - 1, 0])
         return
     for t in range(1, targets.shape[0]):
-        for n in range(targets.shape[1]):
-            out[t] &= same_target(close[t, n], close[t - 1, n], targets[t, n], targets[t - 1, n])
+        now, before, target, last = close[t], close[t - 1], targets[t], targets[t - 1]
+        changed = 0
+        for n in range(target.shape[0]):
+            changed += 1 - same_target(now[n], before[n], target[n], last[n])
+        out[t] = 1 if changed == 0 else 0
 
 
 @inlined
@@ -93,20 +96,51 @@ def may_be_quiet(b: Book) -> bool:
 
 
 @inlined
-def hold_through(m: Market, b: Book, n: int, start: int, stop: int) -> None:
-    """Add the value of one position to the net exposure of bars start..stop-1 and move its mark, age and peak."""
+def hold_through(m: Market, b: Book, n: int, start: int, stop: int, first: bool) -> None:
+    """Put (`first`) or add the value of one position into the net exposure of bars start..stop-1; move mark, age, peak."""
     s = b.symbols[n]
-    quantity, mark, peak, bars = s.qty, s.mark, s.peak, 0
-    for t in range(start, stop):
-        close = m.panel[CLOSE, t, n]
-        if close == close:
-            mark = close
-            bars += 1
-            peak = max(peak, close)
-        b.track[NET, t] += quantity * mark
-    s.mark = mark
-    s.peak = peak
-    s.age += bars
+    quantity = s.qty
+    close = m.panel[CLOSE, start:stop, n]
+    net = b.track[NET, start:stop]
+    bars = close.shape[0]
+    present = 0
+    for i in range(bars):
+        present += close[i] == close[i]
+    if (
+        present == bars
+    ):  # the usual case, in loops without a branch: the compiler makes vector instructions of them
+        if first:
+            for i in range(bars):
+                net[i] = 0.0 + quantity * close[i]
+        else:
+            for i in range(bars):
+                net[i] += quantity * close[i]
+        s.mark = close[bars - 1]
+        s.peak = max(s.peak, highest(close))
+    else:
+        mark = s.mark
+        for i in range(bars):
+            if close[i] == close[i]:
+                mark = close[i]
+                s.peak = max(s.peak, mark)
+            net[i] = (0.0 if first else net[i]) + quantity * mark
+        s.mark = mark
+    s.age += present
+
+
+@inlined
+def highest(values: np.ndarray) -> float:
+    """The greatest of at least one number (no NaN), in four lanes that do not wait for each other."""
+    best0 = best1 = best2 = best3 = values[0]
+    whole = values.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        best0 = max(best0, values[i])
+        best1 = max(best1, values[i + 1])
+        best2 = max(best2, values[i + 2])
+        best3 = max(best3, values[i + 3])
+    for i in range(whole, values.shape[0]):
+        best0 = max(best0, values[i])
+    return max(max(best0, best1), max(best2, best3))
 
 
 @inlined
@@ -129,6 +163,37 @@ def lowest_equity_bar(m: Market, b: Book, cash: float, start: int, stop: int) ->
 
 
 @inlined
+def write_track(b: Book, cash: float, start: int, stop: int, flat: bool) -> None:
+    """Gross exposure, cash and equity of bars start..stop-1 without shorts; the net exposure is known, or 0 when `flat`."""
+    net = b.track[NET, start:stop]
+    gross = b.track[GROSS, start:stop]
+    held = b.track[CASH, start:stop]
+    equity = b.track[EQUITY, start:stop]
+    if flat:
+        for i in range(net.shape[0]):
+            net[i] = 0.0
+            gross[i] = 0.0
+            held[i] = cash
+            equity[i] = cash + 0.0
+        return
+    for i in range(net.shape[0]):
+        gross[i] = net[i]
+        held[i] = cash
+        equity[i] = cash + net[i]
+
+
+@inlined
+def quiet_bars(unchanged: np.ndarray, flags: np.ndarray) -> int:
+    """How many bars from the first on have unchanged targets and no corporate action."""
+    count = 0
+    for i in range(unchanged.shape[0]):
+        if unchanged[i] == 0 or flags[i] & EVENT != 0:
+            break
+        count += 1
+    return count
+
+
+@inlined
 def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: int) -> int:
     """Mark the bars from `start` on in which nothing but prices changes; returns the first bar that needs every step.
 
@@ -137,25 +202,20 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
     """
     if start >= stop or unchanged[start] == 0 or not may_be_quiet(b):
         return start
-    end = start
-    while end < stop and unchanged[end] != 0 and m.flags[end] & EVENT == 0:
-        end += 1
+    end = start + quiet_bars(unchanged[start:stop], m.flags[start:stop])
     account = b.account[0]
     cash = account.cash
     end = lowest_equity_bar(m, b, cash, start, end)
     if end == start:
         return start
-    for t in range(start, end):
-        b.track[NET, t] = 0.0
+    first = True
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].qty != 0.0:
-            hold_through(m, b, n, start, end)
+            hold_through(m, b, n, start, end, first)
+            first = False
         if b.symbols[n].prev == b.symbols[n].prev and not np.isnan(m.panel[CLOSE, start, n]):
             b.symbols[n].streak += end - start
-    for t in range(start, end):
-        b.track[GROSS, t] = b.track[NET, t]
-        b.track[CASH, t] = cash
-        b.track[EQUITY, t] = cash + b.track[NET, t]
+    write_track(b, cash, start, end, first)
     account.gross = b.track[NET, end - 1]
     account.equity = b.track[EQUITY, end - 1]
     return end

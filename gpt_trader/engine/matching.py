@@ -266,13 +266,16 @@ def is_leg(purpose: int) -> bool:
     return purpose in (LEG_STOP, LEG_TARGET)
 
 
-@kernel
+@inlined
 def clip_leg(b: Book, order: int) -> bool:
     """A leg never trades more than the position it protects; without one it is cancelled and False comes back."""
+    return _clip_leg(b, order) if is_leg(b.orders[order].purpose) else True
+
+
+@kernel
+def _clip_leg(b: Book, order: int) -> bool:
     o = b.orders[order]
     s = b.symbols[o.symbol]
-    if not is_leg(o.purpose):
-        return True
     if s.qty * o.quantity >= 0.0:
         end_order(b, order, CANCELLED, R_EXITED)
         return False

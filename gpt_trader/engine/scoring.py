@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.jit import compiled
+from gpt_trader.engine.jit import compiled, inlined
 from gpt_trader.engine.loop import run_targets, unchanged_rows
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.engine.records import DONE, EQUITY, GROSS, Book, Market
+from gpt_trader.engine.records import BAD_TARGET, DONE, EQUITY, GROSS, Book, Market
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.statistics import summary
 
@@ -27,14 +27,22 @@ def open_profit(b: Book) -> float:
 
 
 @compiled
+def exposure_of(value: np.ndarray, equity: np.ndarray, out: np.ndarray) -> None:
+    """`out[t]`: gross exposure `value` as share of equity, 0 without positions whatever the equity."""
+    for t in range(out.shape[0]):
+        out[t] = (0.0 if value[t] == 0.0 else value[t]) / (1.0 if value[t] == 0.0 else equity[t])
+
+
+@compiled
 def statistics_into(
-    m: Market, b: Book, gross: np.ndarray, per_year: float, risk_free: float, trade_fields: np.ndarray,
+    m: Market, b: Book, scratch: np.ndarray, per_year: float, risk_free: float, trade_fields: np.ndarray,
     trade_bars: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    """Statistics of a finished run into `out` (METRIC_NAMES); `gross` (T,), `trade_fields` (2, K), `trade_bars` (K,) scratch."""
+    """Statistics of a finished run into `out` (METRIC_NAMES); `scratch` (3, T), `trade_fields` (2, K) and
+    `trade_bars` (K,) are room to work in."""
     account = b.account[0]
-    for t in range(gross.shape[0]):
-        gross[t] = b.track[GROSS, t] / b.track[EQUITY, t] if b.track[GROSS, t] != 0.0 else 0.0
+    gross = scratch[2]
+    exposure_of(b.track[GROSS], b.track[EQUITY], gross)
     count = account.trades
     for k in range(count):
         trade_fields[0, k] = b.trades[k].pnl
@@ -42,20 +50,51 @@ def statistics_into(
         trade_bars[k] = b.trades[k].bars
     summary(
         b.track[EQUITY], gross, m.time, account.capital, per_year, risk_free, trade_fields[0, :count], trade_fields[1, :count],
-        trade_bars[:count], account.traded, account.commission, account.slippage + account.borrow, open_profit(b), out,
+        trade_bars[:count], account.traded, account.commission, account.slippage + account.borrow, open_profit(b), scratch[:2], out,
     )  # fmt: skip
     out[SLIPPAGE] -= account.borrow
 
 
+@inlined
+def has_infinity(targets: np.ndarray) -> bool:
+    """Whether a target of (T, N) is infinite."""
+    found = 0
+    for t in range(targets.shape[0]):
+        for n in range(targets.shape[1]):
+            found |= int(abs(targets[t, n]) == np.inf)
+    return found != 0
+
+
 @compiled
 def score_targets(
-    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, capital: float, per_year: float, gross: np.ndarray,
+    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, capital: float, per_year: float, scratch: np.ndarray,
     trade_fields: np.ndarray, trade_bars: np.ndarray, out: np.ndarray,
 ) -> int:  # fmt: skip
-    """One run on known targets and its statistics; returns DONE, or LOG_FULL when the book is too small for it."""
+    """One run on known targets and its statistics; returns DONE, BAD_TARGET when one is infinite, or LOG_FULL when the book
+    is too small for it."""
+    if has_infinity(targets):
+        return BAD_TARGET
     clear_book(b, capital)
     unchanged_rows(m.panel[CLOSE], targets, unchanged)
     _, code = run_targets(m, b, targets, unchanged, 0, targets.shape[0])
     if code == DONE:
-        statistics_into(m, b, gross, per_year, 0.0, trade_fields, trade_bars, out)
+        statistics_into(m, b, scratch, per_year, 0.0, trade_fields, trade_bars, out)
     return code
+
+
+@compiled
+def score_many(
+    m: Market, b: Book, targets: np.ndarray, first: int, unchanged: np.ndarray, capital: float, per_year: float,
+    scratch: np.ndarray, trade_fields: np.ndarray, trade_bars: np.ndarray, out: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """`score_targets` of runs `first` and on: `targets` (runs, T, N), `out` (runs, METRIC_NAMES).
+
+    Returns (run it stopped at, its code), or (runs, DONE).
+    """
+    for k in range(first, targets.shape[0]):
+        code = score_targets(
+            m, b, targets[k], unchanged, capital, per_year, scratch, trade_fields, trade_bars, out[k]
+        )
+        if code != DONE:
+            return k, code
+    return targets.shape[0], DONE

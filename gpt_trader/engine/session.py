@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.engine import deciding
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.compiling import compile_driver, fill_held, refuse_driver
+from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, fill_held, refuse_driver
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow
 from gpt_trader.engine.loop import before_decision, room_in_logs, run_targets, unchanged_rows
 from gpt_trader.engine.records import BAD_TARGET, LOG_FULL, Book, Market
-from gpt_trader.engine.setup import UNUSED, Settings, build_market, empty_book, grown, rules_record
+from gpt_trader.engine.setup import (
+    UNUSED,
+    Settings,
+    build_market,
+    empty_book,
+    grown,
+    room_for_orders,
+    rules_record,
+)
 from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.errors import GptTraderError, StrategyError, UnknownName
 from gpt_trader.orders import OrderRequest
@@ -24,8 +32,9 @@ from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbo
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
 MODES = (ARRAY, COMPILED, PYTHON)
-COMPILE_FROM = 200_000  # bars x symbols below which compiling a rule (seconds) costs more than running it in Python
-FARTHEST = 4_096
+COMPILE_FROM = (
+    200_000  # bars x symbols below which compiling a rule (seconds) costs more than running it in Python
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class Outcome:
 
 def all_exits(strategy: Strategy, settings: Settings) -> tuple[Any, ...]:
     """The strategy's own exits and those of the run; a kind given for the run replaces the strategy's."""
+    if not settings.exits:
+        return strategy.declared_exits()
     given = {type(item) for item in settings.exits}
     return tuple(item for item in strategy.declared_exits() if type(item) not in given) + settings.exits
 
@@ -52,12 +63,12 @@ def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | Non
     features = deciding.compute_features(strategy, seen)
     exits = all_exits(strategy, settings)
     score = features.get("score")
-    market = build_market(bars, settings, exits, None if score is None else _full(score, bars))
+    market = build_market(bars, settings, exits, None if score is None else whole(score, bars))
     rules = rules_record(settings, exits, strategy.target_kind == "units", score is not None)
-    book = empty_book(bars.T, bars.N, rules, settings.capital, 256 + 24 * (bars.N + 1))
+    book = empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars))
     columns = deciding.row_values(seen, features)
     factor = UNUSED if seen is bars else bars.split_factor
-    chosen = mode or _choose(strategy, bars)
+    chosen = mode or chosen_mode(strategy, bars)
     if chosen not in MODES:
         raise UnknownName("mode", chosen, MODES)
     if chosen == ARRAY:
@@ -74,11 +85,13 @@ def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | Non
     return Outcome(book, market, chosen)
 
 
-def _full(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
+def whole(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
+    """A feature (T, N) or (T, 1) as a contiguous float array (T, N)."""
     return np.ascontiguousarray(np.broadcast_to(score, (bars.T, bars.N)), dtype=np.float64)
 
 
-def _choose(strategy: Strategy, bars: Bars) -> str:
+def chosen_mode(strategy: Strategy, bars: Bars) -> str:
+    """How `decide` is best called over these bars; the result is the same in every way."""
     if isinstance(strategy, OrderStrategy) and is_per_symbol(strategy) and bars.N > 1:
         return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
     if isinstance(strategy, OrderStrategy) or uses_held(strategy) or is_per_symbol(strategy):
@@ -109,37 +122,50 @@ def _run_compiled(
     """The fused driver; None when numba cannot compile the rule (raises StrategyError then if `required`)."""
     import numba
 
-    symbols = book.symbols.shape[0]
-    found = compile_driver(strategy, columns, symbols)
-    if found is None:
-        if required:
-            raise StrategyError(f"{strategy_name(type(strategy))}.decide does not compile")
-        return None
+    name = strategy_name(type(strategy))
+    refusal: Exception | None = None
+    for counted in (False, True) if is_per_symbol(strategy) else (True,):
+        found = compile_driver(strategy, columns, book.symbols.shape[0], counted)
+        if found is None:
+            continue
+        try:
+            return _drive(found, name, market, book, columns, factor)
+        except (numba.core.errors.NumbaError, NotImplementedError) as error:
+            refusal = error
+        except StrategyError as error:
+            if required or error.__cause__ is None:
+                raise
+            refusal = error  # Python runs it again and either succeeds or names the fault
+        refuse_driver(found[0])
+    if required:
+        raise StrategyError(f"{name}.decide does not compile: {refusal or 'it did not before'}") from refusal
+    return None
+
+
+def _drive(
+    found: tuple[Driver, Any],
+    name: str,
+    market: Market,
+    book: Book,
+    columns: Mapping[str, NDArray[Any]],
+    factor: Any,
+) -> Book:
+    """Run a compiled driver over all bars. Raises StrategyError for what the rule raises or for an infinite weight."""
+    import numba
+
     driver, parameters = found
-    scratch = [np.empty(symbols) for _ in range(6)]
+    scratch = [np.empty(book.symbols.shape[0]) for _ in range(6)]
     arrays = [np.ascontiguousarray(array) for array in columns.values()]
     at, stop = 0, market.panel.shape[1]
     while True:
         try:
             at, code = driver(market, book, at, stop, parameters, factor, *scratch, *arrays)
-        except (numba.core.errors.NumbaError, NotImplementedError) as error:
-            refuse_driver(strategy, driver)
-            if required:
-                raise StrategyError(
-                    f"{strategy_name(type(strategy))}.decide does not compile: {error}"
-                ) from error
-            return None
+        except (numba.core.errors.NumbaError, NotImplementedError):
+            raise
         except Exception as error:
-            if not required:  # Python runs it again and either succeeds or names the fault
-                refuse_driver(strategy, driver)
-                return None
-            raise StrategyError(
-                f"{strategy_name(type(strategy))}.decide raised {type(error).__name__}: {error}"
-            ) from error
+            raise StrategyError(f"{name}.decide raised {type(error).__name__}: {error}") from error
         if code == BAD_TARGET:
-            raise StrategyError(
-                f"{strategy_name(type(strategy))}.decide returned an infinite weight at bar {at}"
-            )
+            raise StrategyError(f"{name}.decide returned an infinite weight at bar {at}")
         if code != LOG_FULL:
             return book
         book = grown(book)
@@ -241,7 +267,7 @@ def _run_orders_per_symbol(
         for n in range(symbols):
             row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in columns.items()})
             one = held_of(held, n)
-            answer = deciding._call(strategy, "decide", strategy.decide, row, one)
+            answer = deciding.call_strategy(strategy, "decide", strategy.decide, row, one)
             if answer is not None and answer != ():
                 submit_answer(market, live, t, factor, _for_symbol(answer, n), name)
     return live.book

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,25 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.capital < 1e15:
             raise BadParameter(f"capital is {self.capital}; give a positive amount of cash")
+
+
+def settings_of(
+    bars: Bars,
+    capital: float,
+    costs: Costs | None,
+    allocation: Allocation | None,
+    risk: RiskLimits | None,
+    fills: FillModel | None,
+    exits: Iterable[Exit],
+    instruments: Mapping[str, Instrument] | Iterable[Instrument],
+    index: Bars | None,
+) -> Settings:
+    """The settings of a run from the arguments of `backtest`; instruments of symbols that are not traded are left out."""
+    given = instruments.values() if isinstance(instruments, Mapping) else instruments
+    return Settings(
+        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits),
+        tuple(item for item in given if item.symbol in bars.symbols), index,
+    )  # fmt: skip
 
 
 def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score: bool) -> NDArray[Any]:
@@ -208,6 +228,11 @@ def _regime(bars: Bars, settings: Settings) -> NDArray[np.int8] | np.int8:
     known = ~np.isnan(close)
     rows = np.searchsorted(source.time[known], bars.time, side="right") - 1
     return np.where(rows >= 0, above[known][np.maximum(rows, 0)], 0).astype(np.int8)
+
+
+def room_for_orders(bars: Bars) -> int:
+    """How many orders the logs of a run hold at first: more than most runs need, for memory costs only where it is written."""
+    return 256 + 24 * (bars.N + 1) + min(bars.T * bars.N // 8, 100_000)
 
 
 def empty_book(bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int) -> Book:

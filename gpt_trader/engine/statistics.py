@@ -10,7 +10,7 @@ Rules that hold for every kernel here:
 - An account whose equity reaches zero or less is ruined. The bar of the ruin still has its return (-100 % or worse:
   a margin account can owe money); no later bar has one, whatever the account does afterwards.
 - An equity curve with a NaN or an infinity has no statistics: every field of `Curve` but `final_equity` is NaN.
-- A spread no wider than the rounding of a return (`ROUNDING`) is no spread: ratios over it are NaN, not 1e15.
+- A spread no wider than the rounding of a return (`curves.ROUNDING`) is no spread: ratios over it are NaN, not 1e15.
 - Sums run in one order, without fast-math, so that they do not depend on the processor's vector width.
 """
 
@@ -20,14 +20,21 @@ import numpy as np
 from numba import float64, njit, types, void
 from numpy.typing import NDArray
 
+from gpt_trader.engine.curves import (
+    ROUNDING,
+    curve_moments,
+    has_spread,
+    moments,
+    power_sum,
+    scan_drawdowns,
+)
 from gpt_trader.engine.jit import kernel
 from gpt_trader.engine.measures import METRIC_NAMES as METRIC_NAMES
-from gpt_trader.engine.measures import Activity, Curve, Deepest, Moments, Powers, Trades
+from gpt_trader.engine.measures import Activity, Curve, Trades
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-ROUNDING = 1e-14
 NANOSECONDS_PER_DAY = 86_400_000_000_000
 DAYS_PER_YEAR = 365.25
 
@@ -45,81 +52,6 @@ def total_absolute(values: Floats) -> float:
     for i in range(whole, values.shape[0]):
         lane0 += abs(values[i])
     return (lane0 + lane1) + (lane2 + lane3)
-
-
-@kernel
-def simple_returns(equity: Floats, capital: float, out: Floats) -> None:
-    """`out[t] = equity[t] / equity[t - 1] - 1`, bar 0 against `capital`; knows nothing of ruin."""
-    if equity.shape[0] > 0:
-        out[0] = equity[0] / capital - 1.0
-    for t in range(1, equity.shape[0]):
-        out[t] = equity[t] / equity[t - 1] - 1.0
-
-
-@kernel
-def bars_until_ruin(equity: Floats, capital: float) -> int:
-    """Number of bars that have a return: all, or up to and with the first bar whose equity is zero or less."""
-    if not capital > 0.0:
-        return 0
-    for t in range(equity.shape[0]):
-        if equity[t] <= 0.0:
-            return t + 1
-    return int(equity.shape[0])
-
-
-@kernel
-def with_return(sums: Powers, value: float, shift: float, target: float) -> Powers:
-    """The power sums with one more return."""
-    distance = value - shift
-    square = distance * distance
-    short = min(value - target, 0.0)
-    return Powers(
-        sums.number + 1,
-        sums.first + distance,
-        sums.second + square,
-        sums.third + square * distance,
-        sums.fourth + square * square,
-        sums.shortfall + short * short,
-    )
-
-
-@kernel
-def moments_from(sums: Powers, shift: float) -> Moments:
-    """`Moments` from power sums about `shift`."""
-    if sums.number == 0:
-        return Moments(np.nan, np.nan, np.nan, np.nan, np.nan)
-    count = float(sums.number)
-    offset, square = sums.first / count, sums.second / count
-    cube, fourth = sums.third / count, sums.fourth / count
-    mean = shift + offset
-    variance = max(square - offset * offset, 0.0)
-    deviation = np.sqrt(variance * count / (count - 1.0)) if count > 1.0 else np.nan
-    skew = kurtosis = np.nan
-    if has_spread(deviation, mean):
-        third_central = cube - 3.0 * offset * square + 2.0 * offset**3
-        fourth_central = fourth - 4.0 * offset * cube + 6.0 * offset**2 * square - 3.0 * offset**4
-        skew = third_central / (variance * np.sqrt(variance))
-        kurtosis = fourth_central / (variance * variance)
-    return Moments(mean, deviation, np.sqrt(sums.shortfall / count), skew, kurtosis)
-
-
-@kernel
-def moments(returns: Floats, target: float) -> Moments:
-    """`Moments` of returns (n,), the powers taken about their mean (a second pass)."""
-    added = 0.0
-    for value in returns:
-        added += value
-    shift = added / returns.shape[0]
-    sums = Powers(0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    for value in returns:
-        sums = with_return(sums, value, shift, target)
-    return moments_from(sums, shift)
-
-
-@kernel
-def has_spread(deviation: float, mean: float) -> bool:
-    """Whether a deviation of returns is more than rounding (False for NaN)."""
-    return bool(deviation > ROUNDING * (1.0 + abs(mean)))
 
 
 @kernel
@@ -158,82 +90,22 @@ def annual_growth(capital: float, final_equity: float, years: float) -> float:
 
 
 @kernel
-def with_drawdown(
-    known: Deepest, rows: Integers | None, depth: float, peak: int, trough: int, recovery: int
-) -> Deepest:
-    """The deepest of those known and one more drawdown, which also becomes a row of `rows` unless that is None."""
-    if rows is not None:
-        rows[known.episodes, 0] = peak
-        rows[known.episodes, 1] = trough
-        rows[known.episodes, 2] = recovery
-    if depth < known.depth:
-        return Deepest(depth, peak, trough, recovery, known.episodes + 1)
-    return Deepest(known.depth, known.peak, known.trough, known.recovery, known.episodes + 1)
-
-
-@kernel
-def scan_curve(equity: Floats, capital: float, rows: Integers | None) -> tuple[Moments, Deepest, float]:
-    """One pass over an equity curve: the moments of its returns, its drawdowns and the sum of its values.
-
-    `rows[i] = peak, trough, recovery` of the i-th drawdown, where `rows` is None or (T // 2 + 1, 3), room for all
-    there can be; a drawdown runs from the last bar at a high to the first bar at or above it. The powers of the
-    returns are taken about the geometric mean return: known before the pass, and about half a variance from the
-    arithmetic mean, so that moving them there cancels nothing (Chan, Golub and LeVeque 1983, "Algorithms for
-    Computing the Sample Variance", The American Statistician 37(3), on shifted data).
-    """
-    sums = Powers(0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    deepest = Deepest(0.0, -1, -1, -1, 0)
-    shift = added = 0.0
-    bars = equity.shape[0]
-    if bars > 0 and equity[-1] > 0.0:
-        shift = min((equity[-1] / capital) ** (1.0 / bars) - 1.0, 1.0)
-    previous = peak = low = capital
-    peak_at = low_at = -1
-    solvent = capital > 0.0
-    for t in range(bars):
-        value = equity[t]
-        added += value
-        if solvent:
-            sums = with_return(sums, value / previous - 1.0, shift, 0.0)
-            solvent = value > 0.0
-        previous = value
-        if value >= peak:
-            if low < peak:
-                deepest = with_drawdown(deepest, rows, low / peak - 1.0, peak_at, low_at, t)
-            peak = low = value
-            peak_at = t
-        elif value < low:
-            low = value
-            low_at = t
-    if low < peak:
-        deepest = with_drawdown(deepest, rows, low / peak - 1.0, peak_at, low_at, -1)
-    return moments_from(sums, shift), deepest, added
-
-
-@kernel
-def drawdown_path(equity: Floats, capital: float, out: Floats) -> None:
-    """`out[t]`: equity over its highest value so far (the capital included), minus one; NaN where equity is NaN."""
-    peak = capital
-    for t in range(equity.shape[0]):
-        if equity[t] > peak:
-            peak = equity[t]
-        out[t] = equity[t] / peak - 1.0 if peak > 0.0 else np.nan
-
-
-@kernel
 def curve_statistics(
-    equity: Floats, time: Integers, capital: float, periods_per_year: float, risk_free: float
+    equity: Floats, time: Integers, capital: float, periods_per_year: float, risk_free: float, scratch: Floats
 ) -> tuple[Curve, float]:
-    """`Curve` of an equity curve (T,), its times (T,) in nanoseconds and the capital before bar 0; and mean equity."""
+    """`Curve` of an equity curve (T,), its times (T,) in nanoseconds and the capital before bar 0; and mean equity.
+    `scratch` (2, T)."""
     bars = equity.shape[0]
     final = equity[-1] if bars > 0 else np.nan
     nan = np.nan
     unknown = Curve(nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, final, periods_per_year)
     if bars == 0 or not (capital > 0.0 and np.isfinite(capital)):
         return unknown, nan
-    shape, deepest, added = scan_curve(equity, capital, None)
+    added = power_sum(equity, 0.0, 1, scratch[1])
     if not np.isfinite(added):
         return unknown, nan
+    shape = curve_moments(equity, capital, scratch)
+    deepest = scan_drawdowns(equity, capital, None)
     excess = shape.mean - rate_per_bar(risk_free, periods_per_year)
     cagr = annual_growth(capital, final, calendar_years(time))
     end = deepest.recovery if deepest.recovery >= 0 else bars - 1
@@ -261,8 +133,8 @@ def exposure_statistics(gross: Floats) -> tuple[float, float]:
     """Exposure and mean gross exposure, see `Activity`."""
     bars = gross.shape[0]
     held = 0
-    for value in gross:
-        held += value != 0.0
+    for t in range(bars):
+        held += int(gross[t] != 0.0)
     added = total_absolute(gross)
     if not np.isfinite(added):
         bars = held = 0
@@ -366,7 +238,7 @@ _COUNT = types.Array(types.int64, 1, "A", readonly=True, aligned=False)
 @njit(
     void(
         _CURVE, _CURVE, _TIMES, float64, float64, float64, _FIELD, _FIELD, _COUNT,
-        float64, float64, float64, float64, types.Array(types.float64, 1, "C"),
+        float64, float64, float64, float64, types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C"),
     ),
     cache=True,
     error_model="numpy",
@@ -385,6 +257,7 @@ def summary(
     commission: float,
     slippage: float,
     open_pnl: float,
+    scratch: Floats,
     out: Floats,
 ) -> None:
     """All statistics of one run into `out`, in the order of `METRIC_NAMES`.
@@ -392,10 +265,10 @@ def summary(
     Args: `equity` (T,) account value at each close; `gross` (T,) gross exposure as share of equity; `time` (T,) int64
     nanoseconds (`Bars.time.view(np.int64)`); `capital` the capital before bar 0; `risk_free` an annual rate;
     `trade_*` (K,) of the closed trades, where fields of a structured array's slice, such as `log["pnl"][:k]`, are
-    taken as they are, strided and without a copy; `traded_notional` sum of |quantity x price| over all fills.
+    taken as they are, strided and without a copy; `traded_notional` sum of |quantity x price| over all fills; `scratch` (2, T).
     One compiled signature serves read-only and writable, strided and contiguous inputs.
     """
-    curve, mean_equity = curve_statistics(equity, time, capital, periods_per_year, risk_free)
+    curve, mean_equity = curve_statistics(equity, time, capital, periods_per_year, risk_free, scratch)
     exposure, mean_gross = exposure_statistics(gross)
     turnover = yearly_turnover(traded_notional, mean_equity, calendar_years(time))
     costs = commission + slippage

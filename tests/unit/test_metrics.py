@@ -248,6 +248,7 @@ def test_the_kernel_takes_fields_of_a_trade_log_as_they_are() -> None:
             2.0,
             1.5,
             12.0,
+            np.empty((2, equity.size)),
             out,
         )
         assert dict(zip(METRIC_NAMES, out.tolist(), strict=True)) == everything()
