@@ -107,7 +107,6 @@ def backtest(
         watched = regime is not None and regime not in loaded.bars.symbols
         index = data.load_index(configuration, str(regime), seed) if watched else None
 
-    from gpt_trader import Instrument
     from gpt_trader import backtest as run_backtest
 
     with output.progress("running"):
@@ -120,7 +119,7 @@ def backtest(
             allocation=rules.allocation,
             exits=rules.exits,
             risk=rules.risk,
-            instruments=[Instrument(name, lot=0.0) for name in loaded.bars.symbols] if run.fractional else (),
+            instruments=data.instruments(loaded.bars.symbols, fractional=run.fractional),
             benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
             seed=seed,
             index=index,

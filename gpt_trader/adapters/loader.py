@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +71,7 @@ def load_bars(
     skip_missing: bool = False,
     calendar: str | None = None,
     timezone: str | None = None,
+    delisted: Mapping[str, str] | None = None,
 ) -> Bars:
     """Bars (T, N) of `symbols` from a named source: the union of all times, missing where a symbol has no bar.
 
@@ -77,7 +79,8 @@ def load_bars(
     repair (mend them) or off. `path` is for csv and parquet, `seed` for synthetic, `cache_dir` for yahoo and alpaca
     (without it nothing is kept). With `calendar` (such as "XNYS") closed days and missing sessions are judged, and a
     cache counts its sessions. `timezone` is the zone of file times without an offset. `skip_missing` leaves out
-    symbols that the source does not know or has no bars for. `load` returns what was noticed on the way as well.
+    symbols that the source does not know or has no bars for. `delisted` maps a symbol to its last session (ISO date),
+    for no source reports it. `load` returns what was noticed on the way as well.
 
     Raises UnknownName for a source or symbol (with the nearest match where the source can list its symbols, else
     SymbolNotFound), BadRange for a reversed or empty span, BadData for defects, BadParameter for another setting,
@@ -97,6 +100,7 @@ def load_bars(
         skip_missing=skip_missing,
         calendar=calendar,
         timezone=timezone,
+        delisted=delisted,
     )
     return loaded.bars
 
@@ -116,6 +120,7 @@ def load(
     skip_missing: bool = False,
     calendar: str | None = None,
     timezone: str | None = None,
+    delisted: Mapping[str, str] | None = None,
 ) -> Loaded:
     """As `load_bars`, with the defects, changes, skipped symbols, notes and stale symbols beside the bars."""
     names = _symbol_names(symbols)
@@ -134,7 +139,7 @@ def load(
     reader = _Reader(source, quality, sessions, skip_missing)
     for name in names:
         reader.add(BarRequest(name, timeframe, low, high, adjustment))
-    return reader.loaded(timeframe, adjustment)
+    return reader.loaded(timeframe, adjustment, delisted or {})
 
 
 class _Reader:
@@ -207,7 +212,7 @@ class _Reader:
                 held = ""
         return f"{request.symbol}: no {request.timeframe} bars {asked}{held}"
 
-    def loaded(self, timeframe: str, adjustment: str) -> Loaded:
+    def loaded(self, timeframe: str, adjustment: str, delisted: Mapping[str, str]) -> Loaded:
         """The panel of everything added. Raises BadRange when nothing, or in strict mode a single bar, is there."""
         if not self.series:
             reasons = "; ".join(reason for _, reason in self.skipped[:3])
@@ -221,7 +226,7 @@ class _Reader:
         notes = [f"{symbol}: {note}" for symbol, series in self.series.items() for note in series.notes]
         if delivered != [adjustment]:
             notes.append(f"asked for adjustment {adjustment!r}, the source has {delivered[0]!r}")
-        bars = assemble(self.series, timeframe, delivered[0])
+        bars = assemble(self.series, timeframe, delivered[0], delisted)
         if bars.T == 1 and self.quality == "strict":
             raise BadRange(
                 f"only one bar ({_day(bars.time[0])}) lies in the span; two or more are needed for a return: widen it"
@@ -232,7 +237,12 @@ class _Reader:
         )
 
 
-def assemble(series: Mapping[str, Series], timeframe: str, adjustment: str) -> Bars:
+def assemble(
+    series: Mapping[str, Series],
+    timeframe: str,
+    adjustment: str,
+    delisted: Mapping[str, str] = MappingProxyType({}),
+) -> Bars:
     """One panel (7, T, N) over the union of all times; a symbol without a bar is NaN, volume 0, split 1, dividend 0.
 
     A row whose four prices are NaN counts as no bar: its volume becomes 0, its events stay.
@@ -248,7 +258,8 @@ def assemble(series: Mapping[str, Series], timeframe: str, adjustment: str) -> B
         panel[:, np.searchsorted(times, stamps), n] = values
         panel[VOLUME, np.searchsorted(times, stamps[halted]), n] = 0.0
     sources = tuple(one.source for one in series.values())
-    return Bars(tuple(series), times, panel, timeframe, adjustment, sources)
+    left = tuple(delisted.get(name) for name in series)
+    return Bars(tuple(series), times, panel, timeframe, adjustment, sources, left)
 
 
 # -- reading what the user typed -----------------------------------------------------------------------------------
