@@ -20,6 +20,7 @@ from gpt_trader.engine.statistics import METRIC_NAMES, summary
 from gpt_trader.errors import UnknownName
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
+from gpt_trader.strategy_code import code_hash
 from gpt_trader.version import __version__
 
 if TYPE_CHECKING:
@@ -242,29 +243,6 @@ def open_profit(book: Any) -> float:
     return float(
         (s["qty"] * s["mark"] - side * (s["in_cash"] - s["out_cash"]) - s["costs"] + s["income"]).sum()
     )
-
-
-def code_hash(strategy: type[Strategy]) -> str:
-    """SHA-256 (hex) of the strategy's own compiled methods: names, constants and byte code, not line numbers."""
-    digest = hashlib.sha256()
-    for name in sorted(vars(strategy)):
-        code = getattr(vars(strategy)[name], "__code__", None)
-        if code is not None:
-            digest.update(name.encode() + _code_bytes(code))
-    return digest.hexdigest()
-
-
-def _code_bytes(code: Any) -> bytes:
-    parts = [code.co_code, repr(code.co_names).encode()]
-    parts += [
-        _code_bytes(item) if hasattr(item, "co_code") else _stable_text(item).encode() for item in code.co_consts
-    ]
-    return b"|".join(parts)
-
-
-def _stable_text(constant: Any) -> str:
-    """`repr`, with the members of a frozenset in order: their own order differs from process to process."""
-    return repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
 
 
 def _named(item: Any) -> dict[str, Any]:
