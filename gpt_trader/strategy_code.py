@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from functools import cache
 from typing import Any
 
 from gpt_trader.strategy import Strategy
 
 _LIBRARY = {"gpt_trader.strategy", *sys.stdlib_module_names}
+_HASHES: dict[type[Strategy], str] = {}
 
 
-@cache
 def code_hash(strategy: type[Strategy]) -> str:
     """SHA-256 (hex) over the class names and source files of the strategy and of the classes it inherits from.
 
@@ -21,11 +20,13 @@ def code_hash(strategy: type[Strategy]) -> str:
     define does not. A class without a file (typed at a prompt) is represented by its compiled methods. The hash is made
     once for a class, as it was when it was first asked for.
     """
-    digest = hashlib.sha256()
-    for owner in strategy.__mro__:
-        if owner.__module__ not in _LIBRARY:
-            digest.update(f"{owner.__qualname__}\n".encode() + (_source(owner) or _methods(owner)))
-    return digest.hexdigest()
+    if strategy not in _HASHES:
+        digest = hashlib.sha256()
+        for owner in strategy.__mro__:
+            if owner.__module__ not in _LIBRARY:
+                digest.update(f"{owner.__qualname__}\n".encode() + (_source(owner) or _methods(owner)))
+        _HASHES[strategy] = digest.hexdigest()
+    return _HASHES[strategy]
 
 
 def _source(owner: type) -> bytes:
