@@ -95,6 +95,7 @@ class Result:
             "risk": asdict(self.settings.risk) if self.settings.risk else None,
             "instruments": [asdict(item) for item in self.settings.instruments],
             "data": self.bars.fingerprint(),
+            "notes": list(self.data_notes),
             "index": self.settings.index.fingerprint() if self.settings.index else None,
             "seed": self.seed,
             "version": __version__,
@@ -130,10 +131,16 @@ class Result:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What the reader of the numbers should know."""
+        """What the reader of the numbers should know: of the data (`data_notes`), then of the trading."""
         from gpt_trader.run_warnings import run_warnings
 
-        return run_warnings(self)
+        return (*self.data_notes, *run_warnings(self))
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
+        """What was noticed when the bars, and those of the regime index, were loaded."""
+        index = self.settings.index
+        return (*self.bars.notes, *(() if index is None else index.notes))
 
     @property
     def track(self) -> NDArray[np.float64]:

@@ -92,6 +92,7 @@ class DataOptions:
             quality=quality,
             skip_missing=self.universe is not None,
             calendar=self.calendar,
+            noted=self.skipped_lines(),
             delisted={} if self.universe is None else self._read_universe(self.universe).delisted,
         )
 

@@ -42,15 +42,8 @@ class Loaded:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line each: stale symbols, skipped symbols, repairs (counted), quality warnings (counted), notes."""
-        lines = [f"{symbol}: stale, the source did not answer" for symbol in self.stale]
-        lines += [f"{symbol}: left out: {reason}" for symbol, reason in self.skipped]
-        if self.changes:
-            lines.append(f"{len(self.changes)} repairs were made; the first: {self.changes[0].message}")
-        left = [defect for defect in self.defects if defect.severity is Severity.WARNING]
-        if left:
-            lines.append(f"{len(left)} quality warnings; the first: {left[0].message}")
-        return (*lines, *self.notes)
+        """One line each, as `bars.notes`: what was noted before the data were read, then `_noticed`."""
+        return self.bars.notes
 
 
 # -- loading -------------------------------------------------------------------------------------------------
@@ -121,8 +114,12 @@ def load(
     calendar: str | None = None,
     timezone: str | None = None,
     delisted: Mapping[str, str] | None = None,
+    noted: Sequence[str] = (),
 ) -> Loaded:
-    """As `load_bars`, with the defects, changes, skipped symbols, notes and stale symbols beside the bars."""
+    """As `load_bars`, with the defects, changes, skipped symbols, notes and stale symbols beside the bars.
+
+    `noted` is what the caller noticed before: it begins `bars.notes`.
+    """
     names = _symbol_names(symbols)
     for kind, value, known in (
         ("timeframe", timeframe, TIMEFRAMES),
@@ -136,7 +133,7 @@ def load(
         place = None if path is None else Path(path)
         source = open_source(source, SourceOptions(place, seed, timezone, calendar=calendar), cache_dir)
     sessions = None if calendar is None else _sessions(calendar)
-    reader = _Reader(source, quality, sessions, skip_missing)
+    reader = _Reader(source, quality, sessions, skip_missing, noted)
     for name in names:
         reader.add(BarRequest(name, timeframe, low, high, adjustment))
     return reader.loaded(timeframe, adjustment, delisted or {})
@@ -146,9 +143,15 @@ class _Reader:
     """Fetches and checks one symbol after the other and remembers what was noticed."""
 
     def __init__(
-        self, source: BarSource, quality: str, calendar: SessionCalendar | None, skip_missing: bool
+        self,
+        source: BarSource,
+        quality: str,
+        calendar: SessionCalendar | None,
+        skip_missing: bool,
+        noted: Sequence[str],
     ) -> None:
         self.source, self.quality, self.calendar, self.skip_missing = source, quality, calendar, skip_missing
+        self.noted = tuple(noted)
         self.series: dict[str, Series] = {}
         self.defects: list[Defect] = []
         self.changes: list[Change] = []
@@ -226,15 +229,32 @@ class _Reader:
         notes = [f"{symbol}: {note}" for symbol, series in self.series.items() for note in series.notes]
         if delivered != [adjustment]:
             notes.append(f"asked for adjustment {adjustment!r}, the source has {delivered[0]!r}")
-        bars = assemble(self.series, timeframe, delivered[0], delisted)
+        stale = tuple(symbol for symbol, series in self.series.items() if series.stale)
+        noted = (*self.noted, *self._noticed(stale), *notes)
+        bars = assemble(self.series, timeframe, delivered[0], delisted, noted)
         if bars.T == 1 and self.quality == "strict":
             raise BadRange(
                 f"only one bar ({_day(bars.time[0])}) lies in the span; two or more are needed for a return: widen it"
             )
-        stale = tuple(symbol for symbol, series in self.series.items() if series.stale)
         return Loaded(
-            bars, tuple(self.defects), tuple(self.changes), tuple(self.skipped), tuple(notes), stale
+            bars,
+            tuple(self.defects),
+            tuple(self.changes),
+            tuple(self.skipped),
+            tuple(notes),
+            stale,
         )
+
+    def _noticed(self, stale: Sequence[str]) -> list[str]:
+        """One line each: stale symbols, skipped symbols, repairs (counted), quality warnings (counted)."""
+        lines = [f"{symbol}: stale, the source did not answer" for symbol in stale]
+        lines += [f"{symbol}: left out: {reason}" for symbol, reason in self.skipped]
+        if self.changes:
+            lines.append(f"{len(self.changes)} repairs were made; the first: {self.changes[0].message}")
+        left = [defect for defect in self.defects if defect.severity is Severity.WARNING]
+        if left:
+            lines.append(f"{len(left)} quality warnings; the first: {left[0].message}")
+        return lines
 
 
 def assemble(
@@ -242,6 +262,7 @@ def assemble(
     timeframe: str,
     adjustment: str,
     delisted: Mapping[str, str] = MappingProxyType({}),
+    notes: Sequence[str] = (),
 ) -> Bars:
     """One panel (7, T, N) over the union of all times; a symbol without a bar is NaN, volume 0, split 1, dividend 0.
 
@@ -259,7 +280,7 @@ def assemble(
         panel[VOLUME, np.searchsorted(times, stamps[halted]), n] = 0.0
     sources = tuple(one.source for one in series.values())
     left = tuple(delisted.get(name) for name in series)
-    return Bars(tuple(series), times, panel, timeframe, adjustment, sources, left)
+    return Bars(tuple(series), times, panel, timeframe, adjustment, sources, left, tuple(notes))
 
 
 # -- reading what the user typed -----------------------------------------------------------------------------------
