@@ -221,7 +221,7 @@ class Result:
 
 def run_statistics(bars: Bars, settings: Settings, outcome: Outcome) -> dict[str, float]:
     """METRIC_NAMES of a run, plus `borrow`, `dividends` and `periods_per_year`."""
-    from gpt_trader.metrics import periods_per_year
+    from gpt_trader.periods import periods_per_year
 
     book = outcome.book
     account = book.account[0]
