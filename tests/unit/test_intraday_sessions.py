@@ -49,7 +49,7 @@ def rules_of(times: np.ndarray, timeframe: str, calendar: Any = NEW_YORK) -> lis
 def test_a_half_day_has_the_bars_of_its_hours(timeframe: str, count: int, last: str) -> None:
     # 14:30 to 18:00 UTC: 210 minutes; the fourth hour is half a one
     bars = minutes(HALF_DAY, HALF_DAY, timeframe)
-    assert bars.T == count
+    assert bars.time.size == count
     assert bars.time[0] == np.datetime64(f"{HALF_DAY}T14:30")
     assert bars.time[-1] == np.datetime64(f"{HALF_DAY}T{last}")
 
