@@ -38,6 +38,7 @@ class Bars:
 
     `adjustment` says what the prices are: "raw" (as traded; splits are events in the panel), "split" or "all".
     `delisted` names, per symbol, the ISO date of its last session when it is known to have left the market, else None.
+    `notes` are what its reader should know: stale or skipped symbols, repairs, a failover; a run hands them on.
     The arrays are read-only. `bars.close` and its like are (T, N) views, the same object at every access.
 
     Raises BadData when shapes disagree, times do not increase, or a price, split or dividend breaks its rule.
@@ -50,6 +51,7 @@ class Bars:
     adjustment: str = "raw"
     sources: tuple[str, ...] = ()
     delisted: tuple[str | None, ...] = ()
+    notes: tuple[str, ...] = ()
     open: Floats = field(init=False, repr=False)
     high: Floats = field(init=False, repr=False)
     low: Floats = field(init=False, repr=False)
@@ -71,6 +73,7 @@ class Bars:
         put(self, "panel", panel)
         put(self, "sources", tuple(self.sources) or ("memory",) * len(self.symbols))
         put(self, "delisted", tuple(self.delisted) or (None,) * len(self.symbols))
+        put(self, "notes", tuple(self.notes))
         for index, name in enumerate(FIELDS):
             put(self, name, panel[index])
 
@@ -172,6 +175,7 @@ class Bars:
             self.adjustment,
             tuple(self.sources[i] for i in index),
             tuple(self.delisted[i] for i in index),
+            self.notes,
         )
 
     def fingerprint(self) -> dict[str, str]:

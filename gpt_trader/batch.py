@@ -29,7 +29,7 @@ from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
 from gpt_trader.memo import memo
-from gpt_trader.metrics import periods_per_year
+from gpt_trader.periods import periods_of
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Row, Strategy
 
@@ -85,7 +85,7 @@ class _Scorer:
     def __init__(self, bars: Bars, settings: Settings) -> None:
         self.bars, self.seen, self.settings = bars, bars.continuous(), settings
         self.fields = deciding.row_values(self.seen, {})
-        self.per_year = float(periods_per_year(bars.time, bars.timeframe))
+        self.per_year = periods_of(bars.time.view(np.int64), bars.timeframe)
         self.modes: dict[type[Strategy], str] = {}
         self.markets: dict[Any, Any] = {}
         self.done: list[Floats] = [np.empty((0, len(METRIC_NAMES)))]

@@ -98,6 +98,19 @@ class SessionCalendar:
         utc = pd.DatetimeIndex(np.asarray(times, "datetime64[ns]")).tz_localize("UTC")
         return utc.tz_convert(self.timezone).tz_localize(None).to_numpy().astype("datetime64[D]")
 
+    def session_dates(self, times: Dates) -> Dates:
+        """(K,) the date of the session that trades at each naive UTC moment, the local date outside of sessions.
+
+        The two differ where a session opens on the evening before, as on a futures exchange.
+        """
+        moments = np.asarray(times, "datetime64[ns]")
+        days = self.local_dates(moments)
+        if self.dates.size:
+            row = np.searchsorted(self.opens, moments, side="right") - 1
+            inside = (row >= 0) & (moments < self.closes[row])
+            days = np.where(inside, self.dates[row], days)
+        return days
+
     def _index(self, date: DateLike, side: str) -> int:
         day = _day(date)
         self._check(day)

@@ -275,7 +275,7 @@ def _days(columns: Columns, calendar: SessionCalendar, timeframe: str) -> NDArra
         return columns.time.astype("datetime64[D]")
     days = np.full(len(columns), np.datetime64("NaT"), "datetime64[D]")
     known = ~np.isnat(columns.time)
-    days[known] = calendar.local_dates(columns.time[known])
+    days[known] = calendar.session_dates(columns.time[known])
     return days
 
 

@@ -21,6 +21,7 @@ from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
+from gpt_trader.strategy_code import code_hash
 from gpt_trader.version import __version__
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Result:
             "risk": asdict(self.settings.risk) if self.settings.risk else None,
             "instruments": [asdict(item) for item in self.settings.instruments],
             "data": self.bars.fingerprint(),
+            "notes": list(self.data_notes),
             "index": self.settings.index.fingerprint() if self.settings.index else None,
             "seed": self.seed,
             "version": __version__,
@@ -130,10 +132,16 @@ class Result:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What the reader of the numbers should know."""
+        """What the reader of the numbers should know: of the data (`data_notes`), then of the trading."""
         from gpt_trader.run_warnings import run_warnings
 
-        return run_warnings(self)
+        return (*self.data_notes, *run_warnings(self))
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
+        """What was noticed when the bars, and those of the regime index, were loaded."""
+        index = self.settings.index
+        return (*self.bars.notes, *(() if index is None else index.notes))
 
     @property
     def track(self) -> NDArray[np.float64]:
@@ -214,12 +222,12 @@ class Result:
 
 def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     """METRIC_NAMES of a run, plus `borrow`, `dividends` and `periods_per_year`."""
-    from gpt_trader.metrics import periods_per_year
+    from gpt_trader.periods import periods_of
 
     book = outcome.book
     account = book.account[0]
     trades = int(account["trades"])
-    per_year = float(bars._once("periods_per_year", lambda: periods_per_year(bars.time, bars.timeframe)))
+    per_year = float(bars._once("periods_per_year", lambda: periods_of(bars.time.view(np.int64), bars.timeframe)))
     out = np.empty(len(METRIC_NAMES))
     statistics_into(
         outcome.market, book, np.empty((3, bars.T)), per_year, 0.0, np.empty((2, trades)), np.empty(trades, np.int64), out
@@ -228,29 +236,6 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     values["borrow"] = float(account["borrow"])
     values["periods_per_year"] = per_year
     return values
-
-
-def code_hash(strategy: type[Strategy]) -> str:
-    """SHA-256 (hex) of the strategy's own compiled methods: names, constants and byte code, not line numbers."""
-    digest = hashlib.sha256()
-    for name in sorted(vars(strategy)):
-        code = getattr(vars(strategy)[name], "__code__", None)
-        if code is not None:
-            digest.update(name.encode() + _code_bytes(code))
-    return digest.hexdigest()
-
-
-def _code_bytes(code: Any) -> bytes:
-    parts = [code.co_code, repr(code.co_names).encode()]
-    parts += [
-        _code_bytes(item) if hasattr(item, "co_code") else _stable_text(item).encode() for item in code.co_consts
-    ]
-    return b"|".join(parts)
-
-
-def _stable_text(constant: Any) -> str:
-    """`repr`, with the members of a frozenset in order: their own order differs from process to process."""
-    return repr(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
 
 
 def _named(item: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from gpt_trader.errors import BadParameter, UnknownName
 
 BREACHES = ("halt", "flatten")
+CUSTOM = "custom"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,14 @@ class RiskLimits:
 
     @classmethod
     def profile(cls, name: str) -> RiskLimits:
-        """A named profile: conservative, moderate (the defaults) or aggressive. Raises UnknownName."""
+        """A named profile: conservative, moderate (the defaults), aggressive, or custom: every limit off, to be set one by one.
+
+        Raises UnknownName for another name.
+        """
+        if name == CUSTOM:
+            return NO_LIMITS
         if name not in PROFILES:
-            raise UnknownName("risk profile", name, PROFILES)
+            raise UnknownName("risk profile", name, [*PROFILES, CUSTOM])
         return PROFILES[name]
 
 
@@ -57,3 +63,6 @@ PROFILES = {
     "moderate": RiskLimits(),
     "aggressive": RiskLimits(0.25, 1.50, 1.50, 0.0, 0.06, 0.15, 0.25, 0.30, 40, 0.10, 0.50, 0.90),
 }
+
+NO_LIMITS = RiskLimits(*(None,) * 12)
+"""Every limit off: what single limits without a profile, or with the profile custom, are added to."""

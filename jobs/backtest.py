@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,7 +106,6 @@ def backtest(
         watched = regime is not None and regime not in loaded.bars.symbols
         index = data.load_index(configuration, str(regime), seed) if watched else None
 
-    from gpt_trader import Instrument
     from gpt_trader import backtest as run_backtest
 
     with output.progress("running"):
@@ -120,7 +118,7 @@ def backtest(
             allocation=rules.allocation,
             exits=rules.exits,
             risk=rules.risk,
-            instruments=[Instrument(name, lot=0.0) for name in loaded.bars.symbols] if run.fractional else (),
+            instruments=data.instruments(loaded.bars.symbols, fractional=run.fractional),
             benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
             seed=seed,
             index=index,
@@ -128,10 +126,9 @@ def backtest(
     problem = kept.keep(result) if kept is not None else None
     if run.report is not None:
         result.report(run.report)
-    notes = (*data.skipped_lines(), *loaded.warnings, *result.warnings)
-    output.emit(as_object(result, notes))
+    output.emit(as_object(result))
     if output.tables:
-        show(result, notes, output)
+        show(result, output)
         if kept is not None:
             output.line(f"tables   {kept.runs_dir / result.run_id}")
         if run.report is not None:
@@ -171,8 +168,8 @@ def check_report_path(path: Path | None) -> None:
         raise UserError(f"--report {path} is a folder; name a file in it, such as {path / 'report.html'}")
 
 
-def as_object(result: Result, notes: Sequence[str]) -> dict[str, Any]:
-    """The JSON object of a run; `notes` are those on its data and on its trading."""
+def as_object(result: Result) -> dict[str, Any]:
+    """The JSON object of a run; its warnings are those on its data and on its trading."""
     return {
         "run_id": result.run_id,
         "strategy": result.strategy,
@@ -182,11 +179,11 @@ def as_object(result: Result, notes: Sequence[str]) -> dict[str, Any]:
         "end": result.end,
         "metrics": result.metrics,
         "fingerprint": result.fingerprint,
-        "warnings": notes,
+        "warnings": result.warnings,
     }
 
 
-def show(result: Result, notes: Sequence[str], output: Output) -> None:
+def show(result: Result, output: Output) -> None:
     """The summary of a run for a person."""
     from jobs.tables import parameters_line, sparkline, summary
 
@@ -201,7 +198,7 @@ def show(result: Result, notes: Sequence[str], output: Output) -> None:
     )
     output.show(summary(result.metrics))
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
-    for note in notes:
+    for note in result.warnings:
         output.line(f"note     {note}")
     output.line(f"run      {result.run_id}")
 

@@ -103,6 +103,8 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None, name: 
     try:
         code = application(args=given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # Typer turns Ctrl-C inside a command into this code
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         report_error("interrupted; nothing half-written was kept")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,9 @@ from gpt_trader.errors import BadParameter, UserError
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
     from gpt_trader.adapters.loader import Loaded
+    from gpt_trader.adapters.universe import Universe
     from gpt_trader.bars import Bars
+    from gpt_trader.instruments import Instrument
     from gpt_trader.sources import BarSource
 
 PANEL = "Data"
@@ -44,7 +47,7 @@ class DataOptions:
 
     symbols: Annotated[list[str] | None, _data("--symbols", "--symbol", "-s", text=SYMBOLS_HELP, metavar="A,B")] = None
     universe: Annotated[
-        Path | None, _data("--universe", text="CSV with a column symbol or ticker.", metavar="FILE")
+        Path | None, _data("--universe", text="CSV with a column symbol; sector, lot, delisted where known.", metavar="FILE")
     ] = None
     source: Annotated[str | None, _data("--source", text=SOURCE_HELP, metavar="SOURCE")] = None
     path: Annotated[
@@ -89,6 +92,8 @@ class DataOptions:
             quality=quality,
             skip_missing=self.universe is not None,
             calendar=self.calendar,
+            noted=self.skipped_lines(),
+            delisted={} if self.universe is None else self._read_universe(self.universe).delisted,
         )
 
     def load_index(self, configuration: Configuration, symbol: str, seed: int = 0) -> Bars:
@@ -121,9 +126,7 @@ class DataOptions:
         if self.symbols and self.universe:
             raise UserError("--symbols and --universe are both given; give one of them")
         if self.universe is not None:
-            from gpt_trader.adapters.universe import read_universe
-
-            return read_universe(self.universe).symbols
+            return self._read_universe(self.universe).symbols
         if self.symbols:
             names = [name.strip() for part in self.symbols for name in part.split(",")]
             if not any(names):
@@ -140,10 +143,24 @@ class DataOptions:
         """A note for each line of the universe file that gave no symbol."""
         if self.universe is None:
             return ()
+        lines = self._read_universe(self.universe).skipped
+        return tuple(f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in lines)
+
+    def instruments(self, symbols: Sequence[str], *, fractional: bool) -> tuple[Instrument, ...]:
+        """Lot and sector of `symbols` as the universe file has them; with `fractional` every lot is 0."""
+        from gpt_trader.instruments import Instrument
+
+        listed = () if self.universe is None else self._read_universe(self.universe).instruments
+        if not fractional:
+            return listed
+        known = {item.symbol: item for item in listed}
+        return tuple(replace(known.get(name, Instrument(name)), lot=0.0) for name in symbols)
+
+    @staticmethod
+    def _read_universe(path: Path) -> Universe:
         from gpt_trader.adapters.universe import read_universe
 
-        lines = read_universe(self.universe).skipped
-        return tuple(f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in lines)
+        return read_universe(path)
 
     def _source(self, configuration: Configuration) -> str:
         if self.source is not None:

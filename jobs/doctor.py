@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
 
 OLDEST_PYTHON = (3, 11)
 PACKAGES = (
-    "numpy", "numba", "pandas", "pyarrow", "scipy", "sqlalchemy", "alembic", "psycopg", "plotly", "exchange-calendars",
+    "numpy", "numba", "pandas", "pyarrow", "scipy", "sqlalchemy", "alembic", "psycopg", "exchange-calendars", "curl-cffi",
     "yfinance", "alpaca-py", "typer", "rich",
 )  # fmt: skip
 

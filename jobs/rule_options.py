@@ -12,7 +12,7 @@ from gpt_trader.allocation import CADENCES, REBALANCES, REENTRIES, SIZINGS, Allo
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
-from gpt_trader.risk import BREACHES, PROFILES, RiskLimits
+from gpt_trader.risk import BREACHES, CUSTOM, NO_LIMITS, PROFILES, RiskLimits
 from jobs.values import number, number_or_none
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ Whole = int | None
 Text = str | None
 
 NO_PROFILE = "none"
-CUSTOM = "custom"
 PROFILE_HELP = (
     f"{', '.join(PROFILES)}; {CUSTOM}: only the limits given below; {NO_PROFILE}. (default {NO_PROFILE})"
 )
@@ -209,14 +208,7 @@ class RiskOptions:
         start = base.limits if profile is None else PROFILES.get(profile)
         if start is None and not chosen:
             return None
-        return replace(start or _no_limits(), **chosen)
-
-
-def _no_limits() -> RiskLimits:
-    """Every limit off."""
-    off: dict[str, Any] = {item.name: None for item in fields(RiskLimits)}
-    del off["correlation_bars"], off["on_drawdown"]
-    return RiskLimits(**off)
+        return replace(start or NO_LIMITS, **chosen)
 
 
 def _off(value: Any) -> Any:

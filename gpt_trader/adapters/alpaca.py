@@ -13,21 +13,25 @@ import numpy as np
 
 from gpt_trader.adapters.exchange_calendar import load_calendar
 from gpt_trader.adapters.http_policy import (
+    RetryPolicy,
+    Unrepeatable,
+    polite_requests_adapter,
+    retry_after,
+)
+from gpt_trader.adapters.tables import (
+    Span,
+    Times,
+    group_bars,
+    within,
+)
+from gpt_trader.adapters.vendor_rows import (
     DAY,
     INTRADAY_MINUTES,
     LOOK_BACK,
     Actions,
-    RetryPolicy,
-    Span,
-    Times,
-    Unrepeatable,
     checked_span,
-    group_bars,
-    polite_requests_adapter,
-    retry_after,
     unfinished_note,
     whole_periods,
-    within,
 )
 from gpt_trader.bars import parse_time
 from gpt_trader.errors import (

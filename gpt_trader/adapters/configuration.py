@@ -17,7 +17,7 @@ from gpt_trader.adapters.store.location import locate
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import UnknownName, UserError
-from gpt_trader.risk import PROFILES, RiskLimits
+from gpt_trader.risk import CUSTOM, PROFILES, RiskLimits
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -79,7 +79,7 @@ class RiskSettings:
     limits: RiskLimits | None = None
 
     def __post_init__(self) -> None:
-        known = ("none", "custom", *PROFILES)
+        known = ("none", CUSTOM, *PROFILES)
         if self.profile not in known:
             raise UnknownName("risk profile", self.profile, known)
 
@@ -235,17 +235,18 @@ def _sections(values: Mapping[str, Any], origins: Mapping[str, str]) -> dict[str
 
 
 def _risk(given: Mapping[str, Any]) -> RiskSettings:
-    """The limits of the profile with the single limits that were set; single limits alone are the profile custom."""
+    """The profile with the single limits that were set; single limits alone are the profile custom, which has no others."""
     limits = {name: value for name, value in given.items() if name != "profile"}
-    settings = RiskSettings(given.get("profile", "custom" if limits else "none"))
+    settings = RiskSettings(given.get("profile", CUSTOM if limits else "none"))
     if settings.profile == "none":
         if limits:
             raise UserError(
                 f"risk.profile is none, so {', '.join(sorted(limits))} would limit nothing; use custom"
             )
         return settings
-    base = RiskLimits() if settings.profile == "custom" else RiskLimits.profile(settings.profile)
-    return replace(settings, limits=replace(base, **limits))
+    if settings.profile == CUSTOM and not limits:
+        return settings
+    return replace(settings, limits=replace(RiskLimits.profile(settings.profile), **limits))
 
 
 def default_toml() -> str:
@@ -258,6 +259,7 @@ def default_toml() -> str:
         if section is Secrets:
             lines.append("# Better in the environment; a file with secrets must be private (chmod 600).")
         if section is RiskSettings:
+            lines.append("# Below are the limits of moderate; without a profile only those set here count.")
             lines.append('# profile = "none"')
         kind = RiskLimits if section is RiskSettings else section
         lines += [f"# {item.name} = {_toml(getattr(kind(), item.name))}" for item in fields(kind)]

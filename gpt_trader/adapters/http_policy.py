@@ -1,4 +1,4 @@
-"""What the adapters that speak HTTP share: how they wait, and how rows and actions become a Series."""
+"""How the adapters that speak HTTP wait: time-outs, retries, rate limits, and one deadline for all of an answer."""
 
 from __future__ import annotations
 
@@ -7,31 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gpt_trader.bars import TIMEFRAMES, parse_time
-from gpt_trader.errors import BadParameter, BadRange, RateLimited, SourceUnavailable
-from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, BarRequest
-
-if TYPE_CHECKING:
-    import pandas as pd
+from gpt_trader.errors import RateLimited, SourceUnavailable
 
 Answer = TypeVar("Answer")
-Floats = NDArray[np.float64]
-Times = NDArray[np.datetime64]
-
-Span = tuple[np.datetime64 | None, np.datetime64 | None]
-
-DAY = np.timedelta64(1, "D")
-LOOK_BACK = 10 * DAY
-"""Daily answers start this much earlier, so that an action on a day without a bar finds its bar."""
-INTRADAY_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
-
-
-# -- how they wait -------------------------------------------------------------------------------------------
 
 
 class OutOfTimeError(TimeoutError):
@@ -241,133 +223,3 @@ def _cause(error: BaseException) -> str:
 def _reason(error: Exception) -> str:
     """What libcurl says, without the advice around it."""
     return str(error.args[0]).partition("curl: ")[2].partition(". See ")[0] or type(error).__name__
-
-
-# -- from rows and corporate actions to a Series -------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Actions:
-    """Corporate actions of one symbol, in order of date.
-
-    `date` (E,) datetime64[D]; `split` (E,) new shares per old; `dividend` (E,) cash per share on the share
-    basis of TODAY, that is after every split so far.
-    """
-
-    date: Times
-    split: Floats
-    dividend: Floats
-
-    def placed(self, session: Times) -> tuple[Floats, Floats, Floats]:
-        """(split, dividend, later), each (T,), for bars of the sessions `session` (T,), not descending.
-
-        An event falls on the first bar on or after its date, so none is lost when its own day has no bar.
-        `later` is the product of all splits after the bar: raw price = price on today's basis * later.
-        """
-        row = np.searchsorted(session, self.date, side="left")
-        inside = row < session.size
-        split, dividend = np.ones(session.size), np.zeros(session.size)
-        np.multiply.at(split, row[inside], self.split[inside])
-        np.add.at(dividend, row[inside], self.dividend[inside])
-        from_row_on = np.cumprod(np.append(split, self.split[~inside].prod())[::-1])[::-1]
-        return split, dividend, from_row_on[1:]
-
-
-def checked_span(request: BarRequest, now: np.datetime64) -> Span:
-    """Start and end of the request as datetime64[ns]; daily and longer bars end with the end's whole day.
-
-    Raises BadParameter for a blank symbol or an unknown timeframe or adjustment, BadRange when start lies after
-    end or more than LOOK_BACK after `now` (a cache may well ask from tomorrow on).
-    """
-    if not request.symbol.strip():
-        raise BadParameter("the symbol is blank; give one such as AAPL")
-    for kind, value, known in (
-        ("timeframe", request.timeframe, TIMEFRAMES),
-        ("adjustment", request.adjustment, ADJUSTMENTS),
-    ):
-        if value not in known:
-            raise BadParameter(f"unknown {kind} {value!r}; use one of {', '.join(known)}")
-    start, end = parse_time(request.start), parse_time(request.end, end_of_day=True)
-    if end is not None and request.timeframe not in INTRADAY_MINUTES:
-        end = parse_time(end.astype("datetime64[D]"), end_of_day=True)
-    if start is not None and end is not None and start > end:
-        raise BadRange(f"start {request.start} lies after end {request.end}; give the earlier date as start")
-    if start is not None and start > now + LOOK_BACK:
-        raise BadRange(f"start {request.start} lies in the future; give a date that has been traded")
-    return start, end
-
-
-def period_start(session: Times, timeframe: str) -> Times:
-    """(T,) datetime64[D]: the week's Monday for 1w, the first of the month for 1mo, else the day itself."""
-    days: Times = session.astype("datetime64[D]")
-    if timeframe == "1w":
-        since_monday = (days.astype(np.int64) + 3) % 7
-        days = days - since_monday.astype("timedelta64[D]")
-    if timeframe == "1mo":
-        days = days.astype("datetime64[M]").astype("datetime64[D]")
-    return days
-
-
-def running_period(session: Times, today: np.datetime64, timeframe: str) -> np.datetime64 | None:
-    """The week or month that goes on after the last of the sessions `session` (T,), None when that ended it."""
-    weekdays_only = bool(np.is_busday(session).all())
-    following = np.busday_offset(session[-1:], 1, roll="forward") if weekdays_only else session[-1:] + 1
-    days = np.concatenate([session[-1:], following, [today]])
-    last, coming, current = period_start(days, timeframe)
-    return last if last == coming == current else None
-
-
-def unfinished_note(time: np.datetime64) -> str:
-    """What a Series says of the bar it leaves out because its time is not over."""
-    day = time.astype("datetime64[D]")
-    return f"the bar of {day if day == time else str(time)[:16]} left out: it is still being traded"
-
-
-def group_bars(frame: pd.DataFrame, label: Times) -> pd.DataFrame:
-    """One bar per run of equal `label` (T,), which becomes its time: first open, highest high, lowest low...
-
-    Where a split falls inside a run, the bars before it are brought onto the share basis of the run's last
-    bar, so that the grouped bar has one basis and carries the split as if before its open: a split never
-    shows as a price move inside a bar.
-    """
-    import pandas as pd
-
-    if frame.empty:
-        return frame
-    first = np.flatnonzero(np.append(True, label[1:] != label[:-1]))
-    last = np.append(first[1:], label.size) - 1
-    column: dict[str, Floats] = {name: frame[name].to_numpy(np.float64) for name in SERIES_COLUMNS[1:]}
-    through = np.cumprod(column["split"])
-    basis = np.repeat(through[last], last - first + 1) / through
-    grouped: dict[str, Any] = {
-        "time": label[first].astype("datetime64[ns]"),
-        "open": (column["open"] / basis)[first],
-        "high": np.maximum.reduceat(column["high"] / basis, first),
-        "low": np.minimum.reduceat(column["low"] / basis, first),
-        "close": column["close"][last],
-        "volume": np.add.reduceat(column["volume"] * basis, first),
-        "split": np.multiply.reduceat(column["split"], first),
-        "dividend": np.add.reduceat(column["dividend"] / basis, first),
-    }
-    return pd.DataFrame(grouped, columns=list(SERIES_COLUMNS))
-
-
-def whole_periods(
-    frame: pd.DataFrame, session: Times, today: np.datetime64, timeframe: str
-) -> tuple[pd.DataFrame, np.datetime64 | None]:
-    """Daily bars of the sessions `session` (T,) as 1w or 1mo bars, and the period left out as still running."""
-    if frame.empty:
-        return frame, None
-    grouped, running = (
-        group_bars(frame, period_start(session, timeframe)),
-        running_period(session, today, timeframe),
-    )
-    return (grouped, None) if running is None else (grouped[grouped["time"] < running], running)
-
-
-def within(frame: pd.DataFrame, start: np.datetime64 | None, end: np.datetime64 | None) -> pd.DataFrame:
-    """The rows of `frame` whose time lies from `start` to `end`, both inclusive, numbered from 0."""
-    times = frame["time"].to_numpy("datetime64[ns]")
-    low = 0 if start is None else int(np.searchsorted(times, start, side="left"))
-    high = times.size if end is None else int(np.searchsorted(times, end, side="right"))
-    return frame.iloc[low:high].reset_index(drop=True)

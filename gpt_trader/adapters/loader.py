@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,15 +42,8 @@ class Loaded:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line each: stale symbols, skipped symbols, repairs (counted), quality warnings (counted), notes."""
-        lines = [f"{symbol}: stale, the source did not answer" for symbol in self.stale]
-        lines += [f"{symbol}: left out: {reason}" for symbol, reason in self.skipped]
-        if self.changes:
-            lines.append(f"{len(self.changes)} repairs were made; the first: {self.changes[0].message}")
-        left = [defect for defect in self.defects if defect.severity is Severity.WARNING]
-        if left:
-            lines.append(f"{len(left)} quality warnings; the first: {left[0].message}")
-        return (*lines, *self.notes)
+        """One line each, as `bars.notes`: what was noted before the data were read, then `_noticed`."""
+        return self.bars.notes
 
 
 # -- loading -------------------------------------------------------------------------------------------------
@@ -70,6 +64,7 @@ def load_bars(
     skip_missing: bool = False,
     calendar: str | None = None,
     timezone: str | None = None,
+    delisted: Mapping[str, str] | None = None,
 ) -> Bars:
     """Bars (T, N) of `symbols` from a named source: the union of all times, missing where a symbol has no bar.
 
@@ -77,7 +72,8 @@ def load_bars(
     repair (mend them) or off. `path` is for csv and parquet, `seed` for synthetic, `cache_dir` for yahoo and alpaca
     (without it nothing is kept). With `calendar` (such as "XNYS") closed days and missing sessions are judged, and a
     cache counts its sessions. `timezone` is the zone of file times without an offset. `skip_missing` leaves out
-    symbols that the source does not know or has no bars for. `load` returns what was noticed on the way as well.
+    symbols that the source does not know or has no bars for. `delisted` maps a symbol to its last session (ISO date),
+    for no source reports it. `load` returns what was noticed on the way as well.
 
     Raises UnknownName for a source or symbol (with the nearest match where the source can list its symbols, else
     SymbolNotFound), BadRange for a reversed or empty span, BadData for defects, BadParameter for another setting,
@@ -97,6 +93,7 @@ def load_bars(
         skip_missing=skip_missing,
         calendar=calendar,
         timezone=timezone,
+        delisted=delisted,
     )
     return loaded.bars
 
@@ -116,8 +113,13 @@ def load(
     skip_missing: bool = False,
     calendar: str | None = None,
     timezone: str | None = None,
+    delisted: Mapping[str, str] | None = None,
+    noted: Sequence[str] = (),
 ) -> Loaded:
-    """As `load_bars`, with the defects, changes, skipped symbols, notes and stale symbols beside the bars."""
+    """As `load_bars`, with the defects, changes, skipped symbols, notes and stale symbols beside the bars.
+
+    `noted` is what the caller noticed before: it begins `bars.notes`.
+    """
     names = _symbol_names(symbols)
     for kind, value, known in (
         ("timeframe", timeframe, TIMEFRAMES),
@@ -131,19 +133,25 @@ def load(
         place = None if path is None else Path(path)
         source = open_source(source, SourceOptions(place, seed, timezone, calendar=calendar), cache_dir)
     sessions = None if calendar is None else _sessions(calendar)
-    reader = _Reader(source, quality, sessions, skip_missing)
+    reader = _Reader(source, quality, sessions, skip_missing, noted)
     for name in names:
         reader.add(BarRequest(name, timeframe, low, high, adjustment))
-    return reader.loaded(timeframe, adjustment)
+    return reader.loaded(timeframe, adjustment, delisted or {})
 
 
 class _Reader:
     """Fetches and checks one symbol after the other and remembers what was noticed."""
 
     def __init__(
-        self, source: BarSource, quality: str, calendar: SessionCalendar | None, skip_missing: bool
+        self,
+        source: BarSource,
+        quality: str,
+        calendar: SessionCalendar | None,
+        skip_missing: bool,
+        noted: Sequence[str],
     ) -> None:
         self.source, self.quality, self.calendar, self.skip_missing = source, quality, calendar, skip_missing
+        self.noted = tuple(noted)
         self.series: dict[str, Series] = {}
         self.defects: list[Defect] = []
         self.changes: list[Change] = []
@@ -207,7 +215,7 @@ class _Reader:
                 held = ""
         return f"{request.symbol}: no {request.timeframe} bars {asked}{held}"
 
-    def loaded(self, timeframe: str, adjustment: str) -> Loaded:
+    def loaded(self, timeframe: str, adjustment: str, delisted: Mapping[str, str]) -> Loaded:
         """The panel of everything added. Raises BadRange when nothing, or in strict mode a single bar, is there."""
         if not self.series:
             reasons = "; ".join(reason for _, reason in self.skipped[:3])
@@ -221,18 +229,41 @@ class _Reader:
         notes = [f"{symbol}: {note}" for symbol, series in self.series.items() for note in series.notes]
         if delivered != [adjustment]:
             notes.append(f"asked for adjustment {adjustment!r}, the source has {delivered[0]!r}")
-        bars = assemble(self.series, timeframe, delivered[0])
+        stale = tuple(symbol for symbol, series in self.series.items() if series.stale)
+        noted = (*self.noted, *self._noticed(stale), *notes)
+        bars = assemble(self.series, timeframe, delivered[0], delisted, noted)
         if bars.T == 1 and self.quality == "strict":
             raise BadRange(
                 f"only one bar ({_day(bars.time[0])}) lies in the span; two or more are needed for a return: widen it"
             )
-        stale = tuple(symbol for symbol, series in self.series.items() if series.stale)
         return Loaded(
-            bars, tuple(self.defects), tuple(self.changes), tuple(self.skipped), tuple(notes), stale
+            bars,
+            tuple(self.defects),
+            tuple(self.changes),
+            tuple(self.skipped),
+            tuple(notes),
+            stale,
         )
 
+    def _noticed(self, stale: Sequence[str]) -> list[str]:
+        """One line each: stale symbols, skipped symbols, repairs (counted), quality warnings (counted)."""
+        lines = [f"{symbol}: stale, the source did not answer" for symbol in stale]
+        lines += [f"{symbol}: left out: {reason}" for symbol, reason in self.skipped]
+        if self.changes:
+            lines.append(f"{len(self.changes)} repairs were made; the first: {self.changes[0].message}")
+        left = [defect for defect in self.defects if defect.severity is Severity.WARNING]
+        if left:
+            lines.append(f"{len(left)} quality warnings; the first: {left[0].message}")
+        return lines
 
-def assemble(series: Mapping[str, Series], timeframe: str, adjustment: str) -> Bars:
+
+def assemble(
+    series: Mapping[str, Series],
+    timeframe: str,
+    adjustment: str,
+    delisted: Mapping[str, str] = MappingProxyType({}),
+    notes: Sequence[str] = (),
+) -> Bars:
     """One panel (7, T, N) over the union of all times; a symbol without a bar is NaN, volume 0, split 1, dividend 0.
 
     A row whose four prices are NaN counts as no bar: its volume becomes 0, its events stay.
@@ -248,7 +279,8 @@ def assemble(series: Mapping[str, Series], timeframe: str, adjustment: str) -> B
         panel[:, np.searchsorted(times, stamps), n] = values
         panel[VOLUME, np.searchsorted(times, stamps[halted]), n] = 0.0
     sources = tuple(one.source for one in series.values())
-    return Bars(tuple(series), times, panel, timeframe, adjustment, sources)
+    left = tuple(delisted.get(name) for name in series)
+    return Bars(tuple(series), times, panel, timeframe, adjustment, sources, left, tuple(notes))
 
 
 # -- reading what the user typed -----------------------------------------------------------------------------------

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.http_policy import group_bars, period_start, within
 from gpt_trader.bars import TIMEFRAMES, parse_time
 from gpt_trader.errors import BadData, BadParameter, BadRange
 from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, BarRequest
@@ -15,17 +14,9 @@ from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, BarRequest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "adjusted",
-    "canonical",
-    "checked_span",
-    "coarser",
-    "empty_table",
-    "group_bars",
-    "infer_timeframe",
-    "period_start",
-    "within",
-]
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+Span = tuple[np.datetime64 | None, np.datetime64 | None]
 
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "1d": 1440, "1w": 10080, "1mo": 43200}
 _PRICES = ["open", "high", "low", "close"]
@@ -39,7 +30,7 @@ def empty_table() -> pd.DataFrame:
     return pd.DataFrame({"time": times} | {name: np.array([], np.float64) for name in SERIES_COLUMNS[1:]})
 
 
-def checked_span(request: BarRequest) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+def checked_span(request: BarRequest) -> Span:
     """Start and end of the request as datetime64[ns]; daily and longer bars end with the end's whole day.
 
     Raises BadParameter for an unknown timeframe or adjustment and BadRange when start lies after end.
@@ -152,9 +143,57 @@ def coarser(
         label = (times.astype(np.int64) // step * step).astype("datetime64[ns]")
     else:
         label = period_start(times.astype("datetime64[D]") if days is None else days, want)
-    grouped: pd.DataFrame = group_bars(frame, label)
+    grouped = group_bars(frame, label)
     if request.end is None or want not in ("1w", "1mo"):
         return grouped
     newest = times[np.append(np.flatnonzero(label[1:] != label[:-1]), label.size - 1)]
     complete: pd.DataFrame = grouped[newest <= checked_span(request)[1]].reset_index(drop=True)
     return complete
+
+
+def period_start(session: Times, timeframe: str) -> Times:
+    """(T,) datetime64[D]: the week's Monday for 1w, the first of the month for 1mo, else the day itself."""
+    days: Times = session.astype("datetime64[D]")
+    if timeframe == "1w":
+        since_monday = (days.astype(np.int64) + 3) % 7
+        days = days - since_monday.astype("timedelta64[D]")
+    if timeframe == "1mo":
+        days = days.astype("datetime64[M]").astype("datetime64[D]")
+    return days
+
+
+def group_bars(frame: pd.DataFrame, label: Times) -> pd.DataFrame:
+    """One bar per run of equal `label` (T,), which becomes its time: first open, highest high, lowest low...
+
+    Where a split falls inside a run, the bars before it are brought onto the share basis of the run's last
+    bar, so that the grouped bar has one basis and carries the split as if before its open: a split never
+    shows as a price move inside a bar.
+    """
+    import pandas as pd
+
+    if frame.empty:
+        return frame
+    first = np.flatnonzero(np.append(True, label[1:] != label[:-1]))
+    last = np.append(first[1:], label.size) - 1
+    column: dict[str, Floats] = {name: frame[name].to_numpy(np.float64) for name in SERIES_COLUMNS[1:]}
+    through = np.cumprod(column["split"])
+    basis = np.repeat(through[last], last - first + 1) / through
+    grouped: dict[str, Any] = {
+        "time": label[first].astype("datetime64[ns]"),
+        "open": (column["open"] / basis)[first],
+        "high": np.maximum.reduceat(column["high"] / basis, first),
+        "low": np.minimum.reduceat(column["low"] / basis, first),
+        "close": column["close"][last],
+        "volume": np.add.reduceat(column["volume"] * basis, first),
+        "split": np.multiply.reduceat(column["split"], first),
+        "dividend": np.add.reduceat(column["dividend"] / basis, first),
+    }
+    return pd.DataFrame(grouped, columns=list(SERIES_COLUMNS))
+
+
+def within(frame: pd.DataFrame, start: np.datetime64 | None, end: np.datetime64 | None) -> pd.DataFrame:
+    """The rows of `frame` whose time lies from `start` to `end`, both inclusive, numbered from 0."""
+    times = frame["time"].to_numpy("datetime64[ns]")
+    low = 0 if start is None else int(np.searchsorted(times, start, side="left"))
+    high = times.size if end is None else int(np.searchsorted(times, end, side="right"))
+    return frame.iloc[low:high].reset_index(drop=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,31 +14,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.adapters.http_policy import (
+    OutOfTimeError,
+    RetryPolicy,
+    polite_curl_session,
+)
+from gpt_trader.adapters.tables import (
+    Floats,
+    Span,
+    Times,
+    group_bars,
+    within,
+)
+from gpt_trader.adapters.vendor_rows import (
     DAY,
     INTRADAY_MINUTES,
     LOOK_BACK,
     Actions,
-    Floats,
-    OutOfTimeError,
-    RetryPolicy,
-    Span,
-    Times,
-    Unrepeatable,
     checked_span,
-    group_bars,
-    polite_curl_session,
-    retry_after,
     unfinished_note,
     whole_periods,
-    within,
 )
+from gpt_trader.adapters.yahoo_answers import Event, Judge, NoBarsError
 from gpt_trader.errors import (
     BadData,
-    BadRange,
     GptTraderError,
     RateLimited,
     SourceUnavailable,
-    SymbolNotFound,
 )
 from gpt_trader.sources import SERIES_COLUMNS, BarRequest, Series
 
@@ -52,15 +52,9 @@ INTRADAY_SPAN = {"1m": 7 * DAY, "5m": 59 * DAY, "15m": 59 * DAY, "30m": 59 * DAY
 """How far back a request without a start goes; Yahoo keeps no more (1m: 30 days, 7 to a request)."""
 CHART = "/v8/finance/chart/"
 PRICES, REST = ("Open", "High", "Low", "Close"), ("Adj Close", "Volume")
-Event = tuple[int, float, float]
-"""Epoch seconds of the session's open, new shares per old, cash per share on today's basis."""
 
 # yfinance is one object per process, with one session and module-wide settings: one fetch at a time.
 _YFINANCE = threading.RLock()
-
-
-class _NoBarsError(Exception):
-    """Yahoo knows the symbol and has no bars in the span."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +93,7 @@ class YahooSource:
     def __init__(self, cache_folder: Path | None = None, policy: RetryPolicy | None = None) -> None:
         self.policy = policy or RetryPolicy()
         self._cache_folder = cache_folder
-        self._judge = _Judge(self.policy)
+        self._judge = Judge(self.policy)
         self._session: Any = None
 
     def fetch(self, request: BarRequest) -> Series:
@@ -160,7 +154,7 @@ class YahooSource:
 class _Reader:
     """One ticker's answers as `_Chart`s, with yfinance's errors turned into ours."""
 
-    def __init__(self, yfinance: Any, session: Any, judge: _Judge, policy: RetryPolicy) -> None:
+    def __init__(self, yfinance: Any, session: Any, judge: Judge, policy: RetryPolicy) -> None:
         self._yfinance, self._judge, self._policy = yfinance, judge, policy
         self._session, self._answered = session, False
         self._ticker: Any = None
@@ -212,7 +206,7 @@ class _Reader:
             )
         except GptTraderError:
             raise
-        except _NoBarsError:
+        except NoBarsError:
             return _no_rows()
         except OutOfTimeError as error:
             raise SourceUnavailable(f"Yahoo, {symbol}: {error}; try again later") from None
@@ -229,79 +223,6 @@ def yahoo_symbol(symbol: str) -> str:
     """Yahoo's spelling: upper case, a share class after a dash; any other suffix is an exchange (VOD.L)."""
     name = symbol.strip().upper()
     return f"{name[:-2]}-{name[-1]}" if name[-2:] in (".A", ".B", ".C") and len(name) > 2 else name
-
-
-class _Judge:
-    """Says what each chart answer means, and keeps Yahoo's own events of the last good one."""
-
-    def __init__(self, policy: RetryPolicy) -> None:
-        self._policy = policy
-        self.begin("")
-
-    def begin(self, symbol: str) -> None:
-        """From now on the answers are about `symbol`."""
-        self.symbol, self._refused = symbol, False
-        self.events: list[Event] = []
-        self.remarks: tuple[str, ...] = ()
-
-    def __call__(self, answer: Any, params: Mapping[str, Any]) -> None:
-        """Raises what an answer means that is no chart."""
-        if answer.status_code in (401, 403) and not self._refused:
-            self._refused = True  # yfinance renews its cookie and crumb, then asks once more
-            return
-        result = self._result(answer, "period1" in params)
-        try:
-            self.events, self.remarks = _events(result, self._policy.wall_clock())
-        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-            raise SourceUnavailable(f"Yahoo sent an unreadable event of {self.symbol} ({error})") from None
-        self._refused = False
-
-    def _result(self, answer: Any, spanned: bool) -> dict[str, Any]:
-        status, symbol = answer.status_code, self.symbol
-        if status == 429:
-            wait = retry_after(answer.headers, self._policy.wall_clock)
-            hint = "later" if wait is None else f"in {wait:.0f} seconds"
-            raise RateLimited(f"Yahoo asks for fewer requests (HTTP 429, {symbol}); try again {hint}", wait)
-        if status in (401, 403):
-            raise Unrepeatable(f"Yahoo refuses to serve {symbol} (HTTP {status}); try again later")
-        try:
-            chart = json.loads(answer.content)["chart"]
-            error, result = chart.get("error") or {}, dict((chart.get("result") or [{}])[0])
-            reason = str(error.get("description", ""))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            kind = answer.headers.get("content-type", "no type")
-            raise SourceUnavailable(
-                f"Yahoo's answer for {symbol} is no chart (HTTP {status}, {kind})"
-            ) from None
-        if status >= 500:
-            raise SourceUnavailable(f"Yahoo failed for {symbol} (HTTP {status}: {reason or 'no reason'})")
-        if "Data doesn't exist" in reason or (
-            spanned and result and not error and not result.get("timestamp")
-        ):
-            raise _NoBarsError
-        if "must be within" in reason or "granularity" in reason:
-            raise BadRange(f"Yahoo, {symbol}: {reason} Ask for a later start or a longer timeframe.")
-        if status == 404 or error.get("code") == "Not Found":
-            raise SymbolNotFound(f"Yahoo knows no symbol {symbol!r} ({reason}); check its spelling")
-        if error or not result:
-            refusal = Unrepeatable if status >= 400 else SourceUnavailable
-            raise refusal(f"Yahoo refused {symbol} (HTTP {status}: {reason or 'an empty answer'})")
-        return result
-
-
-def _events(result: dict[str, Any], now: float) -> tuple[list[Event], tuple[str, ...]]:
-    """The splits and dividends of a chart that have come into force by `now`, in order, and remarks on them."""
-    kinds = {
-        kind: list(entries.values()) for kind, entries in (result.get("events") or {}).items() if entries
-    }
-    rows = [(item["date"], item["numerator"] / item["denominator"], 0.0) for item in kinds.get("splits", [])]
-    rows += [(item["date"], 1.0, float(item["amount"])) for item in kinds.get("dividends", [])]
-    currency = (result.get("meta") or {}).get("currency")
-    others = {item.get("currency") for item in kinds.get("dividends", [])} - {None, "", currency}
-    remarks = [f"dividends in {other}, prices in {currency}: they are not converted" for other in others]
-    if kinds.get("capitalGains"):
-        remarks.append("capital gain distributions of this fund are not part of its dividends")
-    return sorted(row for row in rows if row[0] <= now and 0 < row[1] < np.inf), tuple(remarks)
 
 
 @contextmanager

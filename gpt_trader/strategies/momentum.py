@@ -12,22 +12,37 @@ from gpt_trader import indicators as ta
 from gpt_trader.bars import Bars
 from gpt_trader.strategy import Features, Strategy, Weights, param
 
+FRESH = np.timedelta64(7, "D")
+"""A symbol without a bar for longer is halted or gone: it is not chosen and takes no place."""
+
 
 @dataclass(frozen=True)
 class Momentum(Strategy):
-    """On the first bar of each month hold the `top` symbols by return over `lookback` bars, each with the same share 1/`top` (1/N
-    when there are fewer symbols); a return at or below `threshold` is not held and its share stays in cash."""
+    """Each month hold the `top` symbols by return over `lookback` bars, each with the same share 1/`top` (1/N when there are
+    fewer symbols); a return at or below `threshold` is not held and its share stays in cash.
+
+    The month's choice is made on its first bar, by each symbol's latest return of the last seven days, and each symbol
+    acts on it on its own first bar of the month: a Saturday may open the month of one and a Monday that of another.
+    """
 
     lookback: int = param(126, low=1, high=2000, doc="bars of the return")
     top: int = param(20, low=1, high=1000, doc="symbols held at most")
     threshold: float = param(0.0, low=-1.0, high=10.0, doc="return below which nothing is held")
 
     def features(self, bars: Bars) -> Features:
-        """`weight`: 1/top for each of the chosen on the first bar of each month, NaN (leave it) on all others."""
+        """`weight`: 1/top for each of the chosen on its first bar of each month, NaN (leave it) on all others."""
         months = bars.time.astype("datetime64[M]").astype(np.int64)
-        rows = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
+        traded = np.flatnonzero(bars.present.any(axis=1))
+        opens = traded[np.concatenate(([True], months[traded][1:] != months[traded][:-1]))]
+        latest = np.maximum.accumulate(np.where(bars.present, np.arange(bars.T)[:, None], -1), axis=0)
+        strength = ta.returns(bars.close, self.lookback)[latest[opens], np.arange(bars.N)]
+        fresh = bars.time[opens][:, None] - bars.time[latest[opens]] <= FRESH
+        chosen = self.chosen_weights(np.where(fresh & (latest[opens] >= 0), strength, np.nan))
+        before = np.concatenate((np.full((1, bars.N), -1), latest[:-1]))
+        first = bars.present & ((before < 0) | (months[before] != months[:, None]))
+        t, n = np.nonzero(first)
         weight = np.full((bars.T, bars.N), np.nan)
-        weight[rows] = self.chosen_weights(ta.returns(bars.close, self.lookback)[rows])
+        weight[t, n] = chosen[np.searchsorted(months[opens], months[t]), n]
         return {"weight": weight}
 
     def chosen_weights(self, strength: NDArray[np.float64]) -> NDArray[np.float64]:

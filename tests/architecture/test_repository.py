@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_FILE = 420
+LONGEST_FILE = 410
 LONGEST_TEST_FILE = 800
 # A home folder, a workplace mount or a developer's temporary folder, written out.
 MACHINE_PATH = re.compile(
@@ -84,6 +84,50 @@ def test_every_runtime_dependency_is_locked() -> None:
         name.lower() for name in re.findall(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==", _lock(), re.MULTILINE)
     }
     assert names <= locked
+
+
+NOT_IMPORTED_BY_US = {"scipy": "numba's BLAS", "websockets": "a bound for alpaca-py"}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    import tomllib
+    from importlib.metadata import packages_distributions
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {
+        re.match(r"[A-Za-z0-9_.\-]+", line).group().lower()  # type: ignore[union-attr]
+        for line in project["dependencies"]
+    }
+    sources = packages_distributions()
+    packages = {"gpt_trader", "jobs", "actors", "serve"}
+    imported = {
+        module.partition(".")[0]
+        for path, text in _texts()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in packages
+        for module in _imports(text)
+    } - packages
+    found = {name.lower().replace("_", "-") for module in imported for name in sources.get(module, ())}
+    assert found - declared == set()
+    assert declared - found == set(NOT_IMPORTED_BY_US)
+
+
+def _imports(text: str) -> list[str]:
+    """The modules that a source imports, wherever in it; `import_module` with a literal name as well."""
+    import ast
+
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [item.name for item in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+        elif (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "id", getattr(node.func, "attr", "")) == "import_module"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            names.append(node.args[0].value)
+    return names
 
 
 def _lock() -> str:

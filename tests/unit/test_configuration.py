@@ -148,7 +148,7 @@ def test_single_limits_change_a_profile() -> None:
     assert load(environment={"GPT_TRADER_RISK__PROFILE": "moderate"}).risk.limits == RiskLimits()
     custom = load(environment={"GPT_TRADER_RISK__DRAWDOWN": "none"}).risk
     assert custom.profile == "custom"
-    assert custom.limits == replace(RiskLimits(), drawdown=None)
+    assert custom.limits == RiskLimits.profile("custom")
     with pytest.raises(UserError, match=r"risk.profile is none, so gross would limit nothing; use custom"):
         load(environment={"GPT_TRADER_RISK__PROFILE": "none", "GPT_TRADER_RISK__GROSS": "1"})
 

@@ -186,6 +186,63 @@ def test_momentum_of_one_symbol_is_long_above_the_threshold() -> None:
     assert (found[20], found[40]) == (0.0, 1.0)
 
 
+def weekend_market(first: str, count: int) -> Bars:
+    """A trades every calendar day, B and C on weekdays; a bar: A +1 %, B +3 %, C -1 %."""
+    time = np.datetime64(first) + np.arange(count).astype("timedelta64[D]")
+    open_days = np.is_busday(time)
+    table = np.full((count, 3), NAN)
+    table[:, 0] = 100 * 1.01 ** np.arange(count)
+    table[open_days, 1] = 100 * 1.03 ** np.arange(open_days.sum())
+    table[open_days, 2] = 100 * 0.99 ** np.arange(open_days.sum())
+    made = closes(*table.T)
+    return Bars(made.symbols, time, made.panel)
+
+
+def test_momentum_on_mixed_calendars_acts_on_the_first_bar_of_each_symbol() -> None:
+    # 1 May 2021 is a Saturday: A trades on it, B and C on Monday the 3rd. 1 April is a Thursday: all trade.
+    bars = weekend_market("2021-03-15", 60)
+    table = np.array(signals(load_strategy("momentum")(lookback=5, top=1), bars))
+    day = {str(moment)[:10]: row for row, moment in enumerate(bars.time)}
+    assert_table(table[day["2021-04-01"]], [0, 1, 0])
+    assert_table(table[day["2021-05-01"]], [0, _, _])
+    assert_table(table[day["2021-05-02"]], [_, _, _])
+    assert_table(table[day["2021-05-03"]], [_, 1, 0])
+    spoken = {name for name, row in day.items() if not np.isnan(table[row]).all()}
+    assert spoken == {"2021-03-15", "2021-04-01", "2021-05-01", "2021-05-03"}
+
+
+def test_momentum_never_holds_more_than_the_top_on_mixed_calendars() -> None:
+    # the choice of a month is made once, on its first row: a rally of A on Sunday cannot add a second symbol on Monday
+    bars = weekend_market("2021-03-15", 60)
+    panel = bars.panel.copy()
+    panel[:4, -11:, 0] *= 10.0  # from 3 May on
+    found = signals(load_strategy("momentum")(lookback=5, top=1), Bars(bars.symbols, bars.time, panel))
+    held = np.zeros(3)
+    for row in found:
+        held = np.where(np.isnan(row), held, row)
+        assert held.sum() <= 1.0
+
+
+def test_momentum_does_not_choose_a_symbol_that_has_not_traded_for_a_week() -> None:
+    # B rose most and stands still from 20 April on; in May A is the strongest of those that trade
+    bars = weekend_market("2021-03-15", 60)
+    panel = bars.panel.copy()
+    panel[:4, 36:58, 1] = NAN
+    panel[4, 36:58, 1] = 0.0
+    found = signals(load_strategy("momentum")(lookback=5, top=1), Bars(bars.symbols, bars.time, panel))
+    assert_table(found[47], [1, _, _])
+    assert_table(found[58], [_, 0, _])  # B is back on 12 May: it was not chosen
+
+
+def test_momentum_on_mixed_calendars_looks_at_no_later_bar() -> None:
+    bars = weekend_market("2021-03-15", 60)
+    strategy = load_strategy("momentum")(lookback=5, top=1)
+    whole = np.array(signals(strategy, bars))
+    for last in range(40, 60):
+        cut = Bars(bars.symbols, bars.time[:last], bars.panel[:, :last])
+        assert_table(signals(strategy, cut), whole[:last])
+
+
 # -- volatility -------------------------------------------------------------------------------------------------------
 
 
@@ -240,9 +297,11 @@ def test_bollinger_buys_below_the_lower_band_and_sells_at_the_middle() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_missing_bar_is_skipped_as_if_it_were_not_there(name: str) -> None:
-    """The table of a series with holes is, at its present bars, the table of the series without them (months aside)."""
+    """The table of a series with holes is, at its present bars, the table of the series without them."""
     close = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.02, 80)))
-    holes = np.sort(np.random.default_rng(4).choice(np.arange(1, 80), 10, replace=False))
+    holes = np.unique(
+        [*np.random.default_rng(4).choice(np.arange(1, 80), 10, replace=False), 20]
+    )  # 1 February
     broken = close.copy()
     broken[holes] = NAN
     parameters = {"lookback": 5} if name == "momentum" else {}
@@ -256,13 +315,7 @@ def test_a_missing_bar_is_skipped_as_if_it_were_not_there(name: str) -> None:
     if name == "momentum":
         whole = Bars(whole.symbols, gappy.time[present], whole.panel)
     found = np.array(signals(strategy, gappy))[present]
-    if (
-        name == "momentum"
-    ):  # a month whose first bar is missing is decided on its first row, not on its first present bar
-        rows = ~np.isnan(found)
-        np.testing.assert_allclose(found[rows], np.array(signals(strategy, whole))[rows])
-    else:
-        np.testing.assert_allclose(found, signals(strategy, whole))
+    np.testing.assert_allclose(found, signals(strategy, whole))
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -10,7 +10,7 @@ from gpt_trader.adapters.report import catalogue, texts
 SETTING_ROWS = 40
 DATA_ROWS = 500
 ELSEWHERE = frozenset(
-    {"symbols", "sources", "data", "start", "end"}
+    {"symbols", "sources", "data", "notes", "start", "end"}
 )  # of the manifest; they have their own place
 
 

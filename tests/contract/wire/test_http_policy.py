@@ -13,18 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_trader.adapters.http_policy import (
-    Actions,
     Budget,
     OutOfTimeError,
     RetryPolicy,
     Unrepeatable,
     ask,
-    group_bars,
-    period_start,
     polite_requests_adapter,
     retry_after,
-    running_period,
 )
+from gpt_trader.adapters.tables import group_bars, period_start
+from gpt_trader.adapters.vendor_rows import Actions, running_period
 from gpt_trader.errors import RateLimited, SourceUnavailable
 from gpt_trader.sources import SERIES_COLUMNS
 from tests.contract.wire.patience import Waits

@@ -1,0 +1,44 @@
+"""How an order strategy reaches the order functions: by name it compiles, through the module it runs in Python, alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gpt_trader import Bars, OrderStrategy, backtest, load_bars, orders
+from gpt_trader.orders import market, nothing
+
+
+@dataclass(frozen=True)
+class ByName(OrderStrategy):
+    """Buys once, with the functions imported by name."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return market(10.0) if held.quantity[0] == 0.0 else nothing()
+
+
+@dataclass(frozen=True)
+class ThroughModule(OrderStrategy):
+    """The same through the module."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return orders.market(10.0) if held.quantity[0] == 0.0 else orders.nothing()
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return load_bars(["AAPL"], start="2008-01-01", end="2008-06-30")
+
+
+def test_functions_imported_by_name_compile(bars: Bars) -> None:
+    result = backtest(ByName(), bars, mode="compiled")
+    assert result.outcome.mode == "compiled"
+    assert len(result.fills) == 1
+
+
+def test_functions_reached_through_the_module_give_the_same_run_in_python(bars: Bars) -> None:
+    by_name, through = (backtest(item(), bars, mode="python") for item in (ByName, ThroughModule))
+    assert by_name.fills.equals(through.fills)
+    assert len(through.fills) == 1
