@@ -66,35 +66,26 @@ def has_infinity(targets: np.ndarray) -> bool:
 
 
 @compiled
-def score_targets(
-    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, capital: float, per_year: float, scratch: np.ndarray,
-    trade_fields: np.ndarray, trade_bars: np.ndarray, out: np.ndarray,
-) -> int:  # fmt: skip
-    """One run on known targets and its statistics; returns DONE, BAD_TARGET when one is infinite, or LOG_FULL when the book
-    is too small for it."""
-    if has_infinity(targets):
-        return BAD_TARGET
-    clear_book(b, capital)
-    unchanged_rows(m.panel[CLOSE], targets, unchanged)
-    _, code = run_targets(m, b, targets, unchanged, 0, targets.shape[0])
-    if code == DONE:
-        statistics_into(m, b, scratch, per_year, 0.0, trade_fields, trade_bars, out)
-    return code
-
-
-@compiled
 def score_many(
     m: Market, b: Book, targets: np.ndarray, first: int, unchanged: np.ndarray, capital: float, per_year: float,
     scratch: np.ndarray, trade_fields: np.ndarray, trade_bars: np.ndarray, out: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
-    """`score_targets` of runs `first` and on: `targets` (runs, T, N), `out` (runs, METRIC_NAMES).
+    """Runs `first` and on of `targets` (runs, T, N) and the statistics of each into `out` (runs, METRIC_NAMES).
 
-    Returns (run it stopped at, its code), or (runs, DONE).
+    Returns (runs, DONE), or the run it stopped at with BAD_TARGET when a target is infinite, or LOG_FULL when the book is too
+    small.
     """
-    for k in range(first, targets.shape[0]):
-        code = score_targets(
-            m, b, targets[k], unchanged, capital, per_year, scratch, trade_fields, trade_bars, out[k]
-        )
+    runs, bars = targets.shape[:2]
+    start = np.int64(
+        0
+    )  # a literal 0 would be a type of its own, for which the whole engine compiles once more
+    for k in range(first, runs):
+        if has_infinity(targets[k]):
+            return k, BAD_TARGET
+        clear_book(b, capital)
+        unchanged_rows(m.panel[CLOSE], targets[k], unchanged)
+        _, code = run_targets(m, b, targets[k], unchanged, start, bars)
         if code != DONE:
             return k, code
-    return targets.shape[0], DONE
+        statistics_into(m, b, scratch, per_year, 0.0, trade_fields, trade_bars, out[k])
+    return runs, DONE
