@@ -36,7 +36,7 @@ def test_a_backtest_loads_neither_pandas_nor_a_database_nor_linear_algebra(tmp_p
         "import sys; from jobs.cli import app, run\n"
         "assert run(app, ['backtest', 'demo_ma', '--symbols', 'AAPL,MSFT', '--quiet']) == 0\n"
     )
-    heavy = "{'pandas', 'sqlalchemy', 'alembic', 'scipy.linalg', 'coverage', 'rich.console'}"
+    heavy = "{'pandas', 'sqlalchemy', 'alembic', 'scipy.linalg', 'coverage', 'pydantic', 'rich.console'}"
     python(run, tmp_path)  # the first one makes the store
     assert python(run + f"print(sorted(set(sys.modules) & {heavy}))", tmp_path) == "[]"
 
