@@ -38,11 +38,8 @@ def leaves(command: Any) -> list[Any]:
 
 def outcome(item: Any, value: Any) -> tuple[str, Any]:
     """What an option makes of a value: the value and its type, or the words of the refusal."""
-    context = (
-        typer.main.click.Context(typer.main.click.Command("x")) if hasattr(typer.main, "click") else None
-    )
     try:
-        made = item.get_runtime_param().coerce(value, param=item, ctx=context)
+        made = item.get_runtime_param().coerce(value, param=item, ctx=None)
     except Exception as error:
         return type(error).__name__, str(error)
     return type(made).__name__, made
