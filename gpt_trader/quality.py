@@ -90,7 +90,18 @@ def find_defects(
         return tuple(found)
     if len(frame) == 0:
         return (*found, _defect(symbol, "no_rows"))
-    columns = Columns(frame)
+    return (*found, *find_row_defects(Columns(frame), symbol, timeframe, calendar, limits))
+
+
+def find_row_defects(
+    columns: Columns,
+    symbol: str = "table",
+    timeframe: str = "1d",
+    calendar: SessionCalendar | None = None,
+    limits: Limits = _STANDARD,
+) -> tuple[Defect, ...]:
+    """`find_defects` of a table that has all columns and a row: missing sessions, then the rows in their order."""
+    found = []
     rows = [*_order_defects(columns, symbol), *_value_defects(columns, symbol, limits)]
     if calendar is not None:
         closed = {"closed_day": rules.closed_mask(columns, calendar, timeframe)}
@@ -124,7 +135,7 @@ def _order_defects(columns: Columns, symbol: str) -> list[tuple[int, Defect]]:
 
 def _value_defects(columns: Columns, symbol: str, limits: Limits) -> list[tuple[int, Defect]]:
     masks = rules.price_masks(columns, limits)
-    has_volume = "volume" in columns.frame.columns
+    has_volume = "volume" in columns.names
     masks["bad_volume"] = rules.volume_mask(columns) & ~masks["nan_price"] & has_volume
     masks |= rules.event_masks(columns, limits)
     found = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -114,12 +114,19 @@ class Defect:
 class Columns:
     """A table's columns as arrays (T,), in the order of its rows; text that is no number counts as NaN."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    def __init__(self, frame: pd.DataFrame | Mapping[str, NDArray[Any]]) -> None:
+        """From a table, or from arrays (T,) by name that are typed already: times and floats."""
         self.frame = frame
+        if isinstance(frame, Mapping):
+            self.names, self.time = set(frame), frame["time"].astype("datetime64[ns]")
+            self.labels = np.arange(self.time.size)
+            self.values: dict[str, Floats] = {name: frame[name] for name in NUMBERS}
+            return
+        self.names = set(frame.columns)
         labels = frame.index.to_numpy()
         self.labels = labels if labels.dtype.kind in "iu" else np.arange(len(frame))
         self.time = _times(frame)
-        self.values: dict[str, Floats] = {
+        self.values = {
             name: _numbers(frame, name) for name in NUMBERS if name in frame.columns or name in DEFAULTS
         }
 
@@ -131,11 +138,12 @@ class Columns:
 
     def text(self, name: str, row: int) -> str:
         """The cell as it stood in the table."""
-        if name == "time" and "time_text" in self.frame.columns:
+        if name == "time" and "time_text" in self.names:
             name = "time_text"
-        if name not in self.frame.columns:
+        if name not in self.names:
             return ""
-        cell = self.frame[name].iloc[row]
+        column = self.frame[name]
+        cell = column[row] if isinstance(column, np.ndarray) else column.iloc[row]
         return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
 
     def stamp(self, row: int) -> str:

@@ -214,7 +214,9 @@ def _entries(result: Result, held: NDArray[np.float64]) -> NDArray[np.float64]:
         state[n] = (t, after if abs(after) > 1e-9 else 0.0, average)
         out[t, n] = average
     rows = np.where(np.isnan(out), 0, np.arange(bars.T)[:, None])
-    filled: NDArray[np.float64] = np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
+    filled: NDArray[np.float64] = (
+        np.take_along_axis(out, np.maximum.accumulate(rows, axis=0), axis=0) / factor
+    )
     return filled
 
 

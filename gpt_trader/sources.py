@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +43,27 @@ class Series:
     adjustment: str
     stale: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArraySeries:
+    """A Series as plain arrays (T,) by name, for a source that can deliver them without pandas (0.3 s of import)."""
+
+    request: BarRequest
+    columns: Mapping[str, NDArray[Any]]
+    source: str
+    adjustment: str
+    stale: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class ArraySource(Protocol):
+    """A BarSource that has some of its series as arrays."""
+
+    def fetch_arrays(self, request: BarRequest) -> ArraySeries | None:
+        """What `fetch` would deliver, or None where only `fetch` can. Raises as `fetch` does."""
+        ...
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from gpt_trader.errors import BadParameter, UserError
 from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
+from jobs.numba_start import start_numba
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
@@ -106,6 +107,7 @@ def backtest(
         watched = regime is not None and regime not in loaded.bars.symbols
         index = data.load_index(configuration, str(regime), seed) if watched else None
 
+    start_numba()
     from gpt_trader import backtest as run_backtest
 
     with output.progress("running"):

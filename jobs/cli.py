@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError
 from jobs.console import report_error
+from jobs.plain_options import spare_adapter, spare_adapters
 
 COMMANDS: Mapping[str, str] = {
     "demo": "jobs.demo",
@@ -51,10 +52,14 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         if cmd_name not in self.commands:
-            command = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
+            command = spare_adapters(typer.main.get_command(import_module(COMMANDS[cmd_name]).app))
             command.name = cmd_name
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """`--help`, without an adapter."""
+        return spare_adapter(super().get_help_option(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command the arguments name; a misspelt one is answered with the nearest."""

@@ -13,5 +13,7 @@ def shared_data(name: str) -> Path:
     """Path of one shared file, such as "equity/lean_daily.parquet"; skips the calling test when it is not there."""
     path = SHARED / name
     if not path.exists():
-        pytest.skip(f"shared market data {name} is not on this machine (it lies beside the repository, unlicensed for it)")
+        pytest.skip(
+            f"shared market data {name} is not on this machine (it lies beside the repository, unlicensed for it)"
+        )
     return path

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gpt_trader.adapters.synthetic import SyntheticModel, SyntheticSource
-from gpt_trader.adapters.tables import adjusted, canonical, checked_span, coarser, within
+from gpt_trader.adapters.tables import adjusted, checked_span, coarser, within
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.errors import BadParameter, SymbolNotFound
-from gpt_trader.sources import BarRequest, Series
+from gpt_trader.sources import SERIES_COLUMNS, ArraySeries, BarRequest, Series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +41,18 @@ class DemoSource:
     def symbols(self) -> tuple[str, ...]:
         """Every symbol of the set, sorted."""
         return tuple(sorted((*REAL_SYMBOLS, SYNTHETIC_SYMBOL)))
+
+    def fetch_arrays(self, request: BarRequest) -> ArraySeries | None:
+        """Raw daily bars of the real symbols as arrays; None for all else."""
+        symbol = normalise_symbol(request.symbol)
+        if symbol not in REAL_SYMBOLS or (request.timeframe, request.adjustment) != ("1d", "raw"):
+            return None
+        start, end = checked_span(request)
+        whole = _columns(REAL_SYMBOLS.index(symbol))
+        low = 0 if start is None else int(np.searchsorted(whole["time"], start, side="left"))
+        high = None if end is None else int(np.searchsorted(whole["time"], end, side="right"))
+        columns = {name: values[low:high] for name, values in whole.items()}
+        return ArraySeries(request, columns, self.name, "raw")
 
     def fetch(self, request: BarRequest) -> Series:
         """See BarSource. Raises SymbolNotFound, and BadParameter for an intraday timeframe."""
@@ -69,8 +85,26 @@ def _synthetic() -> SyntheticSource:
 
 @lru_cache(maxsize=len(REAL_SYMBOLS))
 def _prices(row_group: int) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(dict(_columns(row_group)))
+
+
+@lru_cache(maxsize=len(REAL_SYMBOLS))
+def _columns(row_group: int) -> Mapping[str, NDArray[Any]]:
+    """The columns of a Series from a row group of the file, read-only: from the buffers, which needs no pandas."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(PRICES).read_row_group(row_group)
-    frame: pd.DataFrame = table.drop_columns(["symbol"]).to_pandas(date_as_object=False)
-    return canonical(frame.rename(columns={"date": "time"}))
+    found: dict[str, NDArray[Any]] = {}
+    for name in SERIES_COLUMNS:
+        column = table.column("date" if name == "time" else name).combine_chunks()
+        kind = {pa.date32(): np.int32, pa.int64(): np.int64}.get(column.type, np.float64)
+        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        raw = np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
+        found[name] = (
+            raw.astype("datetime64[D]").astype("datetime64[ns]") if name == "time" else raw.astype(np.float64)
+        )
+        found[name].setflags(write=False)
+    return found

@@ -11,13 +11,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpt_trader.adapters.source_registry import LOCAL, SourceOptions, open_source
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import FIELDS, SPLIT, TIMEFRAMES, VOLUME, Bars, parse_time
 from gpt_trader.errors import BadData, BadParameter, BadRange, GptTraderError, SymbolNotFound, UnknownName
-from gpt_trader.quality import MODES, Change, Defect, Severity, check
-from gpt_trader.sources import ADJUSTMENTS, BarRequest, BarSource, Series
+from gpt_trader.quality import MODES, Change, Defect, Severity, check, find_row_defects
+from gpt_trader.quality_rules import Columns
+from gpt_trader.sources import ADJUSTMENTS, ArraySeries, ArraySource, BarRequest, BarSource, Series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +154,7 @@ class _Reader:
     ) -> None:
         self.source, self.quality, self.calendar, self.skip_missing = source, quality, calendar, skip_missing
         self.noted = tuple(noted)
-        self.series: dict[str, Series] = {}
+        self.series: dict[str, Series | ArraySeries] = {}
         self.defects: list[Defect] = []
         self.changes: list[Change] = []
         self.skipped: list[tuple[str, str]] = []
@@ -167,7 +169,7 @@ class _Reader:
                 raise
             self.skipped.append((request.symbol, str(error)))
             return
-        if len(series.frame) == 0:
+        if _times_of(series).size == 0:
             reason = self._no_bars(request)
             if not self.skip_missing:
                 raise BadRange(reason)
@@ -175,9 +177,13 @@ class _Reader:
             return
         self.series[request.symbol] = series
 
-    def _checked(self, request: BarRequest) -> Series:
+    def _checked(self, request: BarRequest) -> Series | ArraySeries:
         from gpt_trader.adapters.table_files import RawSource
 
+        if isinstance(self.source, ArraySource):
+            arrays = self.source.fetch_arrays(request)
+            if arrays is not None and self._clean(arrays):
+                return arrays
         if isinstance(self.source, RawSource):
             found = self.source.read(request)
             if len(found.frame) == 0:
@@ -188,6 +194,17 @@ class _Reader:
             return series
         frame = self._check(series.frame, request.symbol, request.timeframe)
         return Series(series.request, frame, series.source, series.adjustment, series.stale, series.notes)
+
+    def _clean(self, series: ArraySeries) -> bool:
+        """True when the arrays break no rule that would refuse or mend them; warnings are remembered."""
+        symbol, timeframe = series.request.symbol, series.request.timeframe
+        if self.quality == "off" or series.columns["time"].size == 0:
+            return True
+        defects = find_row_defects(Columns(series.columns), symbol, timeframe, self.calendar)
+        if any(defect.severity is Severity.ERROR for defect in defects):
+            return False
+        self.defects += defects
+        return True
 
     def _check(self, frame: pd.DataFrame, symbol: str, timeframe: str) -> pd.DataFrame:
         checked = check(frame, symbol, self.quality, timeframe=timeframe, calendar=self.calendar)
@@ -258,7 +275,7 @@ class _Reader:
 
 
 def assemble(
-    series: Mapping[str, Series],
+    series: Mapping[str, Series | ArraySeries],
     timeframe: str,
     adjustment: str,
     delisted: Mapping[str, str] = MappingProxyType({}),
@@ -268,19 +285,32 @@ def assemble(
 
     A row whose four prices are NaN counts as no bar: its volume becomes 0, its events stay.
     """
-    columns = [one.frame["time"].to_numpy("datetime64[ns]") for one in series.values()]
+    columns = [_times_of(one) for one in series.values()]
     times = columns[0] if len(columns) == 1 else np.unique(np.concatenate(columns))
     panel = np.full((len(FIELDS), times.size, len(series)), np.nan)
     panel[VOLUME:] = 0.0
     panel[SPLIT] = 1.0
     for n, (one, stamps) in enumerate(zip(series.values(), columns, strict=True)):
-        values = one.frame[list(FIELDS)].to_numpy(np.float64).T
+        values = _fields_of(one)
         halted = np.isnan(values[:VOLUME]).all(axis=0)
         panel[:, np.searchsorted(times, stamps), n] = values
         panel[VOLUME, np.searchsorted(times, stamps[halted]), n] = 0.0
     sources = tuple(one.source for one in series.values())
     left = tuple(delisted.get(name) for name in series)
     return Bars(tuple(series), times, panel, timeframe, adjustment, sources, left, tuple(notes))
+
+
+def _times_of(series: Series | ArraySeries) -> NDArray[np.datetime64]:
+    if isinstance(series, ArraySeries):
+        return series.columns["time"]
+    return series.frame["time"].to_numpy("datetime64[ns]")
+
+
+def _fields_of(series: Series | ArraySeries) -> NDArray[np.float64]:
+    """(7, T), in the order of FIELDS."""
+    if isinstance(series, ArraySeries):
+        return np.stack([series.columns[name] for name in FIELDS])
+    return series.frame[list(FIELDS)].to_numpy(np.float64).T
 
 
 # -- reading what the user typed -----------------------------------------------------------------------------------

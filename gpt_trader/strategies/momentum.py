@@ -33,7 +33,7 @@ class Momentum(Strategy):
         """`weight`: 1/top for each of the chosen on its first bar of each month, NaN (leave it) on all others."""
         months = bars.time.astype("datetime64[M]").astype(np.int64)
         traded = np.flatnonzero(bars.present.any(axis=1))
-        opens = traded[np.concatenate(([True], months[traded][1:] != months[traded][:-1]))]
+        opens = traded[np.diff(months[traded], prepend=months[traded][:1] - 1) != 0]
         latest = np.maximum.accumulate(np.where(bars.present, np.arange(bars.T)[:, None], -1), axis=0)
         strength = ta.returns(bars.close, self.lookback)[latest[opens], np.arange(bars.N)]
         fresh = bars.time[opens][:, None] - bars.time[latest[opens]] <= FRESH
