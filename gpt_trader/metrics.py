@@ -331,7 +331,9 @@ def _curve(equity: ArrayLike, capital: float | None, time: ArrayLike | None = No
 
     values, base = _curve_and_base(equity, capital)
     moments = np.zeros(values.size, np.int64) if time is None else times(time, values.size).view(np.int64)
-    return statistics.curve_statistics(values, moments, base, TRADING_DAYS, 0.0, np.empty((2, values.size)))[0]
+    return statistics.curve_statistics(values, moments, base, TRADING_DAYS, 0.0, np.empty((2, values.size)))[
+        0
+    ]
 
 
 def _trades(pnl: ArrayLike) -> Trades:

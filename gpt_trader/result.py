@@ -227,7 +227,9 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     book = outcome.book
     account = book.account[0]
     trades = int(account["trades"])
-    per_year = float(bars._once("periods_per_year", lambda: periods_of(bars.time.view(np.int64), bars.timeframe)))
+    per_year = float(
+        bars._once("periods_per_year", lambda: periods_of(bars.time.view(np.int64), bars.timeframe))
+    )
     out = np.empty(len(METRIC_NAMES))
     statistics_into(
         outcome.market, book, np.empty((3, bars.T)), per_year, 0.0, np.empty((2, trades)), np.empty(trades, np.int64), out

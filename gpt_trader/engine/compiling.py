@@ -15,9 +15,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from gpt_trader import orders
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.jit import inlined
 from gpt_trader.engine.loop import before_decision, room_in_logs
@@ -31,6 +32,12 @@ Driver = Callable[..., tuple[int, int]]
 _njit: Any = numba.njit  # its stub does not know `_nrt`
 PLAIN = (bool, int, float, str)
 FARTHEST = 4_096  # bars that an order strategy's loop looks ahead at most
+
+
+for _make in (
+    orders.market, orders.limit, orders.stop, orders.stop_limit, orders.trailing_stop, orders.cancel, orders.nothing
+):  # fmt: skip
+    register_jitable(_make)  # so that `orders.limit(...)` compiles like `limit(...)`
 
 
 def submit_all(m: Market, b: Book, t: int, factor: Any, answer: Any) -> None:

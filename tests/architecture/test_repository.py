@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_FILE = 410
+LONGEST_FILE = 400
 LONGEST_TEST_FILE = 800
 # A home folder, a workplace mount or a developer's temporary folder, written out.
 MACHINE_PATH = re.compile(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from math import log, nan, sqrt
+from math import isnan, log, nan, sqrt
+
+import numpy as np
 
 from gpt_trader.bars import Bars
 from tests.parity.reference_types import AtrStop, Exit, Matrix, Row
@@ -215,7 +217,10 @@ def bollinger(bars: Bars, window: int = 20, width: float = 2.0) -> Rule:
 
 
 def momentum(bars: Bars, lookback: int = 126, top: int = 20, threshold: float = 0.0) -> Rule:
-    """At the first bar of a month the best `top` symbols by positive return get 1/top, the others 0; else leave."""
+    """Each month's first bar chooses the best `top` symbols by positive return, of those that traded in the last seven days.
+
+    A symbol's first bar of the month says 1/top when it was chosen, else 0; every other bar leaves.
+    """
     returns = [
         [c.close[i] / c.close[i - lookback] - 1 if i >= lookback else nan for i in range(len(c.rows))]
         for c in columns(bars)
@@ -223,16 +228,22 @@ def momentum(bars: Bars, lookback: int = 126, top: int = 20, threshold: float = 
     gain = spread_out(bars, returns)
     days = [date.fromisoformat(str(stamp)[:10]) for stamp in bars.time]
     out = [[nan] * bars.N for _ in days]
+    latest: dict[int, int] = {}
+    chosen: dict[tuple[int, int], list[int]] = {}
     for t, day in enumerate(days):
-        if t and (day.year, day.month) == (days[t - 1].year, days[t - 1].month):
-            continue
-        if bars.N == 1:
-            out[t][0] = 1.0 if gain[t][0] > threshold else 0.0
-            continue
-        eligible = sorted((-gain[t][n], n) for n in range(bars.N) if gain[t][n] > threshold)
-        out[t] = [0.0] * bars.N
-        for _, n in eligible[:top]:
-            out[t][n] = 1.0 / min(top, bars.N)
+        month = (day.year, day.month)
+        trading = [n for n in range(bars.N) if not isnan(bars.close[t, n])]
+        opening = [
+            n for n in trading if n not in latest or (days[latest[n]].year, days[latest[n]].month) != month
+        ]
+        latest |= dict.fromkeys(trading, t)
+        if trading and month not in chosen:
+            week = np.timedelta64(7, "D")
+            last = {n: gain[row][n] for n, row in latest.items() if bars.time[t] - bars.time[row] <= week}
+            eligible = sorted((-value, n) for n, value in last.items() if value > threshold)
+            chosen[month] = [n for _, n in eligible[:top]]
+        for n in opening:
+            out[t][n] = 1.0 / min(top, bars.N) if n in chosen[month] else 0.0
     return Rule(out)
 
 

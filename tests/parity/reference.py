@@ -166,8 +166,7 @@ class _Game:
         self.ended = False
         self.capital = capital
         positions = [
-            Position(n, lots.get(name, 1.0), has_volume=False)
-            for n, name in enumerate(bars.symbols)
+            Position(n, lots.get(name, 1.0), has_volume=False) for n, name in enumerate(bars.symbols)
         ]
         self.account = Account(capital, positions, costs, allocation, fills)
 

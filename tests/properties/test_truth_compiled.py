@@ -19,6 +19,7 @@ from gpt_trader import (
     FillModel,
     OrderRequest,
     OrderStrategy,
+    RiskLimits,
     ScaleOut,
     StopLoss,
     Strategy,
@@ -127,10 +128,11 @@ class ScalarOrders(OrderStrategy):
     """One symbol, plain numbers: places every kind of order by random features, with brackets and cancellations."""
 
     seed: int = 0
+    rest: float = 1.0
 
     def features(self, bars: Bars) -> Any:
         return {
-            "what": noise(bars, self.seed, bars.close.shape),
+            "what": noise(bars, self.seed, bars.close.shape) * self.rest,
             "how": noise(bars, self.seed + 1, bars.close.shape),
         }
 
@@ -189,13 +191,31 @@ class VectorOrders(OrderStrategy):
 
 @pytest.mark.parametrize(("kind", "symbols"), [(ScalarOrders, 1), (VectorOrders, 3)])
 def test_orders_give_the_same_bytes(kind: Any, symbols: int) -> None:
-    """In Python the engine skips bars in which nothing can happen; the machine code runs every step of every bar."""
+    """Each of the two ways decides for itself in which bars nothing can happen to an order."""
     fills = 0
     for number in range(10):
         bars, options = case(number, symbols)
         options["fills"] = FillModel(random.Random(number).choice([None, 1e-4]))
         fills += same_in_both(kind(number), bars, **options)
     assert fills > 200
+
+
+@pytest.mark.parametrize("mode", ["python", "compiled"])
+@pytest.mark.parametrize("rest", [1.0, 15.0])
+def test_skipped_bars_change_nothing(mode: str, rest: float) -> None:
+    """With risk limits, even if none is set, every step runs on every bar; the tables and the track are the same bytes."""
+    everything_off = RiskLimits.profile("custom")
+    fills = 0
+    for number in range(6):
+        bars, options = case(number, 1)
+        options |= {"exits": (), "risk": None}
+        quick = run(ScalarOrders(number, rest), bars, mode=mode, **options)
+        thorough = run(ScalarOrders(number, rest), bars, mode=mode, **options | {"risk": everything_off})
+        for name in TABLES:
+            assert quick.log(name).tobytes() == thorough.log(name).tobytes(), name
+        assert quick.track.tobytes() == thorough.track.tobytes()
+        fills += len(quick.fills)
+    assert fills > 20
 
 
 def test_an_order_request_is_what_its_constructor_says() -> None:

@@ -1,4 +1,4 @@
-"""How an order strategy reaches the order functions: by name it compiles, through the module it runs in Python, alike."""
+"""An order strategy may reach the order functions by name or through their module: both compile, with one result."""
 
 from __future__ import annotations
 
@@ -32,13 +32,9 @@ def bars() -> Bars:
     return load_bars(["AAPL"], start="2008-01-01", end="2008-06-30")
 
 
-def test_functions_imported_by_name_compile(bars: Bars) -> None:
-    result = backtest(ByName(), bars, mode="compiled")
-    assert result.outcome.mode == "compiled"
-    assert len(result.fills) == 1
-
-
-def test_functions_reached_through_the_module_give_the_same_run_in_python(bars: Bars) -> None:
-    by_name, through = (backtest(item(), bars, mode="python") for item in (ByName, ThroughModule))
+@pytest.mark.parametrize("mode", ["python", "compiled"])
+def test_both_ways_give_the_same_run(bars: Bars, mode: str) -> None:
+    by_name, through = (backtest(item(), bars, mode=mode) for item in (ByName, ThroughModule))
+    assert by_name.outcome.mode == through.outcome.mode == mode
     assert by_name.fills.equals(through.fills)
     assert len(through.fills) == 1
