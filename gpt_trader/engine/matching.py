@@ -11,6 +11,7 @@ from gpt_trader.engine.ledger import (
     NO_ORDER,
     SMALL,
     after_exit,
+    cancel_legs,
     cancel_symbol_orders,
     end_order,
     execute,
@@ -35,6 +36,7 @@ from gpt_trader.engine.records import (
     R_USER,
     STOP,
     STOP_LIMIT,
+    TARGET,
     TRAILING,
     Book,
     Market,
@@ -85,9 +87,9 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
         return
     filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
     _shrink_sibling(b, order, filled)
-    _legs_after_fill(b, t, order, filled, False, m.panel[OPEN, t, n])
-    if is_leg(o.purpose) and was != 0.0 and s.qty == 0.0:
-        _cancel_legs(b, n)
+    if o.purpose != TARGET and was != 0.0 and was * s.qty <= 0.0:
+        cancel_legs(b, n)
+    _legs_after_fill(b, t, order, opened_part(was, s.qty, filled), False, m.panel[OPEN, t, n])
     if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
         after_exit(b, n, was)
         s.exiting = 0
@@ -139,9 +141,8 @@ def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price:
     """A declared exit becomes an order and fills now; what the volume leaves of a stop goes on as a market order."""
     s = b.symbols[n]
     was = s.qty
-    order = new_order(b, t - 1, n, quantity, kind, EXIT, reason, NO_ORDER)
+    order = new_order(b, t, n, quantity, kind, EXIT, reason, NO_ORDER)
     o = b.orders[order]
-    o.born = t
     if kind == STOP:
         o.stop = price
         o.triggered = 1
@@ -291,9 +292,9 @@ def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: 
     was = s.qty
     filled = execute(m, b, t, order, price, inside)
     _shrink_sibling(b, order, filled)
-    _legs_after_fill(b, t, order, filled, inside, price)
-    if is_leg(o.purpose) and was != 0.0 and s.qty == 0.0:
-        _cancel_legs(b, o.symbol)
+    if was != 0.0 and was * s.qty <= 0.0:
+        cancel_legs(b, o.symbol)
+    _legs_after_fill(b, t, order, opened_part(was, s.qty, filled), inside, price)
 
 
 @kernel
@@ -307,21 +308,17 @@ def _shrink_sibling(b: Book, order: int, filled: float) -> None:
             end_order(b, sibling, CANCELLED, R_OCO)
 
 
-@kernel
-def _cancel_legs(b: Book, n: int) -> None:
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
-        o = b.orders[order]
-        if o.symbol == n and (o.purpose == LEG_STOP or o.purpose == LEG_TARGET):
-            end_order(b, order, CANCELLED, R_EXITED)
-        else:
-            k += 1
+@inlined
+def opened_part(was: float, now: float, filled: float) -> float:
+    """The part of a fill that opened or increased a position, signed, by the quantities held before and after it."""
+    if was * filled >= 0.0:
+        return filled
+    return now if was * now < 0.0 else 0.0
 
 
 @kernel
 def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool, price: float) -> None:
-    """Every fill of an order with a bracket brings its stop and its target to life for the quantity filled."""
+    """Every fill of an order with a bracket brings its stop and its target to life for the quantity it opened."""
     o = b.orders[order]
     if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
         return
