@@ -14,15 +14,13 @@ from gpt_trader.engine.ledger import (
     remove_working,
     to_lot,
 )
-from gpt_trader.engine.periods import DAY_NS, same_day, same_month, same_week
+from gpt_trader.engine.marking import release_halts
+from gpt_trader.engine.periods import DAY_NS
 from gpt_trader.engine.records import (
     CANCELLED,
     EVENT,
     EXIT,
     FILLED,
-    HALT_DAY,
-    HALT_MONTH,
-    HALT_WEEK,
     MARKET,
     R_DELISTED,
     R_ORDER_RULE,
@@ -57,18 +55,6 @@ def corporate_actions(m: Market, b: Book, t: int) -> None:
         dividend = m.panel[DIVIDEND, t, n]
         if dividend != 0.0 and s.qty != 0.0:
             _pay(b, n, s.qty * dividend)
-
-
-@kernel
-def release_halts(m: Market, b: Book, t: int) -> None:
-    """A halt for the day, week or month is over before the first bar of the next one opens."""
-    account = b.account[0]
-    if t == 0 or not same_day(m, t, t - 1):
-        account.halt &= ~HALT_DAY
-    if t == 0 or not same_week(m, t, t - 1):
-        account.halt &= ~HALT_WEEK
-    if t == 0 or not same_month(m, t, t - 1):
-        account.halt &= ~HALT_MONTH
 
 
 @kernel

@@ -168,6 +168,8 @@ def _check_entrants(m: Market, b: Book, t: int) -> None:
         rank = score_of(m, b, t, best)
         last = best
         _check_correlation(m, b, t, best, rank)
+        if b.symbols[best].accepted != 0.0:
+            b.account[0].dirty = 1  # if its weight is too small for an order, it is judged again
 
 
 @kernel

@@ -80,6 +80,18 @@ def _close_at_next_open(b: Book, t: int, n: int, reason: int) -> None:
     s.exiting = 1
 
 
+@kernel
+def release_halts(m: Market, b: Book, t: int) -> None:
+    """A halt for the day, week or month is over before the first bar of the next one opens."""
+    account = b.account[0]
+    if t == 0 or not same_day(m, t, t - 1):
+        account.halt &= ~HALT_DAY
+    if t == 0 or not same_week(m, t, t - 1):
+        account.halt &= ~HALT_WEEK
+    if t == 0 or not same_month(m, t, t - 1):
+        account.halt &= ~HALT_MONTH
+
+
 @inlined
 def monitor(m: Market, b: Book, t: int) -> None:
     """Ruin always ends trading; with risk limits, losses and drawdown stop entries as docs/assumptions.md says."""
@@ -90,15 +102,13 @@ def monitor(m: Market, b: Book, t: int) -> None:
     r = b.rules[0]
     if r.risk_on <= 0.0:
         return
+    release_halts(m, b, t)
     if t == 0 or not same_day(m, t, t - 1):
         account.day_base = account.last_equity
-        account.halt &= ~HALT_DAY
     if t == 0 or not same_week(m, t, t - 1):
         account.week_base = account.last_equity
-        account.halt &= ~HALT_WEEK
     if t == 0 or not same_month(m, t, t - 1):
         account.month_base = account.last_equity
-        account.halt &= ~HALT_MONTH
     account.last_equity = account.equity
     account.peak_equity = max(account.peak_equity, account.equity)
     before = account.halt

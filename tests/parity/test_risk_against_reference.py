@@ -131,6 +131,12 @@ def test_random_orders_with_risk_limits(batch: int) -> None:
         assert_same(result, run, bars, f"limits orders seed {seed}")
 
 
+def test_a_weight_too_small_for_an_order_is_judged_again_on_every_bar() -> None:
+    """Found by a wider search: nothing changes but the returns, and they make the correlation bind."""
+    result, run, bars = both(2418, "weights")
+    assert_same(result, run, bars, "limits seed 2418")
+
+
 def test_every_limit_binds_in_the_random_cases() -> None:
     """Otherwise the agreement above would say nothing about it."""
     seen: Counter[str] = Counter()
