@@ -36,8 +36,8 @@ from gpt_trader.engine.records import (
     R_USER,
     STOP,
     STOP_LIMIT,
-    TARGET,
     TRAILING,
+    USER,
     Book,
     Market,
 )
@@ -83,13 +83,12 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
             end_order(b, order, CANCELLED, R_EXITED)
             return
         o.quantity = o.filled - s.qty
-    if not clip_leg(b, order):
+    own = o.purpose >= USER  # orders for targets and exits have neither legs nor siblings
+    if own and not clip_leg(b, order):
         return
     filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
-    _shrink_sibling(b, order, filled)
-    if o.purpose != TARGET and was != 0.0 and was * s.qty <= 0.0:
-        cancel_legs(b, n)
-    _legs_after_fill(b, t, order, opened_part(was, s.qty, filled), False, m.panel[OPEN, t, n])
+    if own:
+        _after_fill(b, t, order, was, filled, False, m.panel[OPEN, t, n])
     if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
         after_exit(b, n, was)
         s.exiting = 0
@@ -291,10 +290,17 @@ def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: 
         return
     was = s.qty
     filled = execute(m, b, t, order, price, inside)
+    _after_fill(b, t, order, was, filled, inside, price)
+
+
+@inlined
+def _after_fill(b: Book, t: int, order: int, was: float, filled: float, inside: bool, price: float) -> None:
+    """What hangs on the fill of an order of the strategy's own: the other leg, the legs of a closed position, its own legs."""
+    now = b.symbols[b.orders[order].symbol].qty
     _shrink_sibling(b, order, filled)
-    if was != 0.0 and was * s.qty <= 0.0:
-        cancel_legs(b, o.symbol)
-    _legs_after_fill(b, t, order, opened_part(was, s.qty, filled), inside, price)
+    if was != 0.0 and was * now <= 0.0:
+        cancel_legs(b, b.orders[order].symbol)
+    _legs_after_fill(b, t, order, opened_part(was, now, filled), inside, price)
 
 
 @kernel

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gpt_trader.engine.jit import kernel
+from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.records import REFUSED, V_MIN_REBALANCE, V_NONE, Book
 
 SAME_WEIGHT = 1e-12
 LOOK_BACK = 16  # rows: more than there are rules that may bind at once
 
 
-@kernel
+@inlined
 def log_decision(
     b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
 ) -> int:
@@ -39,7 +39,7 @@ def log_verdict(
         log_decision(b, t, n, target, verdict, rule, value, limit)
 
 
-@kernel
+@inlined
 def told(b: Book, n: int, verdict: int, rule: int) -> bool:
     """True when the log says so already: among the rows of symbol n since its last order and its last new signal."""
     s = b.symbols[n]
