@@ -287,7 +287,9 @@ def test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap(num
     assert (real["price"] >= low * (1 - 1e-12)).all()
     assert (real["price"] <= high * (1 + 1e-12)).all()
     order = result.log("orders")[real["order"]]
-    fired = (order["purpose"] == EXIT) & (order["kind"] != MARKET)  # declared stops and targets, triggered inside the bar
+    fired = (order["purpose"] == EXIT) & (
+        order["kind"] != MARKET
+    )  # declared stops and targets, triggered inside the bar
     assert (t[~fired] > order["decided"][~fired]).all()
     assert (t[fired] >= order["decided"][fired]).all()
     cap = result.settings.fills.volume_cap
