@@ -6,9 +6,9 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, SMALL, append_order, end_order, log_decision, to_lot
-from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
-from gpt_trader.engine.marking import same_month, same_week
+from gpt_trader.engine.ledger import NO_ORDER, SMALL, append_order, end_order, to_lot
+from gpt_trader.engine.limits import apply_risk_limits, has_seat, order_volume_limit, score_of
+from gpt_trader.engine.periods import same_month, same_week
 from gpt_trader.engine.records import (
     ATR_SIZE,
     CANCELLED,
@@ -18,25 +18,26 @@ from gpt_trader.engine.records import (
     REFUSED,
     REGIME,
     SCALED,
-    SCORE,
     TARGET,
     V_CONFIRM,
     V_COOLDOWN,
     V_GROSS,
     V_HALT,
+    V_LOCKED,
     V_MIN_REBALANCE,
     V_NONE,
     V_ORDER_VOLUME,
     V_POSITION,
     V_REGIME,
+    V_RISK_POSITIONS,
     V_SEATS,
     V_SHORT,
     V_SIZE,
     Book,
     Market,
 )
+from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict
 
-WEIGHT_TOLERANCE = 1e-12
 KEEP, CHANGED, RENEWED = 0, 1, 2
 
 
@@ -122,10 +123,14 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
     r = b.rules[0]
     fresh = np.isnan(prev) or _sign(prev) != _sign(w)
     s.streak = 1 if fresh else s.streak + 1
+    if fresh:
+        s.signal_bar = t
     if s.lock != 0:
         if fresh or r.reentry_immediate > 0.0 or _sign(w) != s.lock:
             s.lock = 0
         else:
+            s.accepted = 0.0
+            log_verdict(b, t, n, w, REFUSED, V_LOCKED, float(s.lock), 0.0)
             return KEEP
     if w != 0.0 and _sign(w) != _sign(s.base):
         rule, value, limit = _entry_rule(m, b, t, n, w)
@@ -134,8 +139,7 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
                 s.base = 0.0
             b.symbols[n].accepted = s.base
             s.asked = np.nan
-            if fresh or rule == V_CONFIRM:
-                log_decision(b, t, n, w, REFUSED, rule, value, limit)
+            log_verdict(b, t, n, w, REFUSED, rule, value, limit)
             return CHANGED
         if r.sizing > 0.0:
             w = _risk_weight(m, b, t, n, w)
@@ -159,6 +163,8 @@ def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, floa
         return V_SHORT, w, 0.0
     if s.streak < r.confirm:
         return V_CONFIRM, float(s.streak), r.confirm
+    if s.qty * w < 0.0 and r.cooldown > 0.0:  # a reversal: the position closes first, then the new side waits
+        return V_COOLDOWN, 0.0, r.cooldown
     if s.last_exit >= 0 and t - s.last_exit < r.cooldown:
         return V_COOLDOWN, float(t - s.last_exit), r.cooldown
     if w > 0.0 and r.regime_on > 0.0 and m.flags[t] & REGIME == 0:
@@ -174,7 +180,7 @@ def _risk_weight(m: Market, b: Book, t: int, n: int, w: float) -> float:
     distance = r.atr_k * m.signals[ATR_SIZE, t, n]
     equity = b.account[0].equity
     if not (distance > 0.0 and close > 0.0 and equity > 0.0):
-        log_decision(b, t, n, w, REFUSED, V_SIZE, distance, 0.0)
+        log_verdict(b, t, n, w, REFUSED, V_SIZE, distance, 0.0)
         return 0.0
     return _sign(w) * to_lot(equity * r.risk / distance, m.info[n].lot) * close / equity
 
@@ -186,14 +192,8 @@ def _cut_position(b: Book, t: int, n: int, w: float) -> float:
         return w
     if b.symbols[n].base != np.sign(w) * most:
         b.symbols[n].accepted = np.sign(w) * most
-        log_decision(b, t, n, w, SCALED, V_POSITION, abs(w), most)
+        log_verdict(b, t, n, w, SCALED, V_POSITION, abs(w), most)
     return np.sign(w) * most
-
-
-@inlined
-def _has_seat(b: Book, n: int) -> bool:
-    s = b.symbols[n]
-    return s.qty != 0.0 or s.target_order != NO_ORDER
 
 
 @inlined
@@ -204,7 +204,7 @@ def _take_seats(m: Market, b: Book, t: int) -> None:
     for n in range(b.symbols.shape[0]):
         b.symbols[n].accepted = b.symbols[n].base
         if b.symbols[n].base != 0.0:
-            if _has_seat(b, n):
+            if has_seat(b, n):
                 free -= 1
             else:
                 entrants += 1
@@ -215,8 +215,8 @@ def _take_seats(m: Market, b: Book, t: int) -> None:
             s = b.symbols[n]
             if (
                 s.base != 0.0
-                and not _has_seat(b, n)
-                and (worst < 0 or _score(m, b, t, n) <= _score(m, b, t, worst))
+                and not has_seat(b, n)
+                and (worst < 0 or score_of(m, b, t, n) <= score_of(m, b, t, worst))
             ):
                 worst = n
         s = b.symbols[worst]
@@ -224,16 +224,9 @@ def _take_seats(m: Market, b: Book, t: int) -> None:
         s.base = 0.0
         b.symbols[worst].accepted = 0.0
         s.asked = np.nan
-        log_decision(b, t, worst, target, REFUSED, V_SEATS, float(entrants), float(free))
+        rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
+        log_verdict(b, t, worst, target, REFUSED, rule, float(entrants), float(free))
         entrants -= 1
-
-
-@inlined
-def _score(m: Market, b: Book, t: int, n: int) -> float:
-    if b.rules[0].score_on > 0.0:
-        score = m.signals[SCORE, t, n]
-        return score if not np.isnan(score) else -np.inf
-    return abs(b.symbols[n].base)
 
 
 @inlined
@@ -250,8 +243,8 @@ def _scale_to_gross(b: Book, t: int) -> None:
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].accepted != 0.0:
             b.symbols[n].accepted *= cap / total
-            if abs(b.symbols[n].accepted - b.symbols[n].acted) > WEIGHT_TOLERANCE:
-                log_decision(b, t, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
+            if abs(b.symbols[n].accepted - b.symbols[n].acted) > SAME_WEIGHT:
+                log_verdict(b, t, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
 
 
 @inlined
@@ -261,12 +254,13 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     r = b.rules[0]
     accepted = b.symbols[n].accepted
     number = not np.isnan(w) and change != KEEP
-    due = abs(accepted - s.acted) > WEIGHT_TOLERANCE or (change == RENEWED and accepted != 0.0)
+    due = abs(accepted - s.acted) > SAME_WEIGHT or (change == RENEWED and accepted != 0.0)
     due = due or (
         number and (r.rebalance_bar > 0.0 or r.cadence > 0.0) and accepted != 0.0 and r.sizing == 0.0
     )
-    if not due or s.exiting != 0 or np.isnan(m.panel[CLOSE, t, n]):
-        if due:
+    rest = s.cut != 0 and accepted != 0.0 and not due
+    if not (due or rest) or s.exiting != 0 or np.isnan(m.panel[CLOSE, t, n]):
+        if due or rest:
             b.account[0].dirty = 1
         return
     close = m.panel[CLOSE, t, n]
@@ -276,14 +270,24 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     delta = quantity - s.qty
     if abs(delta) <= SMALL * max(1.0, abs(s.qty)):
         delta = 0.0
-    if b.account[0].halt != 0 and delta != 0.0 and s.qty * delta >= 0.0:
-        b.account[0].dirty = 1
+    if rest and (delta == 0.0 or s.qty * delta < 0.0):
+        s.cut = 0
         return
+    cut = 0
+    if b.account[0].halt != 0 and delta != 0.0:
+        if s.qty * delta >= 0.0:
+            b.account[0].dirty = 1
+            return
+        if abs(delta) > abs(s.qty):  # while halted a reversal only closes; the rest waits
+            delta = -s.qty
+            cut = 1
     if quantity != 0.0 and s.qty * quantity > 0.0 and abs(delta) * close < r.min_rebalance * equity:
-        if abs(accepted - s.acted) > WEIGHT_TOLERANCE:
+        if rest:
+            s.cut = 0
+        elif abs(accepted - s.acted) > SAME_WEIGHT:
             b.account[0].dirty = 1
             if change != KEEP:
-                log_decision(
+                log_verdict(
                     b, t, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
                 )
         return
@@ -294,8 +298,13 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     s.acted = accepted
     allowed = order_volume_limit(m, b, t, n, delta)
     if allowed != delta:
-        log_decision(b, t, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
+        if not rest:
+            log_decision(b, t, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
         delta = allowed
+        cut = 1
+    s.cut = cut
+    if cut != 0:
+        b.account[0].dirty = 1
     if delta != 0.0:
         decision = log_decision(b, t, n, w, 0, V_NONE, equity, close)
         s.target_order = append_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)

@@ -6,6 +6,7 @@ from gpt_trader.bars import DIVIDEND, SPLIT
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import (
     NO_ORDER,
+    cancel_legs,
     cancel_symbol_orders,
     change_position,
     end_order,
@@ -13,6 +14,8 @@ from gpt_trader.engine.ledger import (
     remove_working,
     to_lot,
 )
+from gpt_trader.engine.marking import release_halts
+from gpt_trader.engine.periods import DAY_NS
 from gpt_trader.engine.records import (
     CANCELLED,
     EVENT,
@@ -21,17 +24,18 @@ from gpt_trader.engine.records import (
     MARKET,
     R_DELISTED,
     R_ORDER_RULE,
+    R_SPLIT,
     Book,
     Market,
 )
-
-DAY_NS = 86_400_000_000_000
 
 
 @inlined
 def corporate_actions(m: Market, b: Book, t: int) -> None:
     """Everything that happens to holdings before bar t opens, in the order borrow, delisting, split, dividend."""
     r = b.rules[0]
+    if b.account[0].halt != 0:
+        release_halts(m, b, t)
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty < 0.0 and r.borrow > 0.0 and t > 0:
@@ -65,7 +69,10 @@ def _pay(b: Book, n: int, cash: float) -> None:
 
 @kernel
 def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
-    """Restate position and orders; the part of a share that is no lot is paid in cash at the restated mark."""
+    """Restate position and orders; the part of a share that is no lot is paid in cash at the restated mark.
+
+    Where no lot is left the position is closed at that mark: the cash in lieu is what its exit brings.
+    """
     s = b.symbols[n]
     s.mark /= ratio
     s.entry /= ratio
@@ -76,7 +83,6 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
         whole = to_lot(exact, m.info[n].lot)
         account = b.account[0]
         account.gross -= abs(exact - whole) * s.mark
-        account.equity -= (exact - whole) * s.mark
         s.max_qty *= ratio
         left = to_lot(s.step_left * ratio, m.info[n].lot)
         if s.step_left > 0.0 and left == 0.0:
@@ -84,11 +90,14 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
         s.step_left = left
         s.in_qty *= ratio
         s.out_qty *= ratio
-        _pay(b, n, (exact - whole) * s.mark)
         if whole == 0.0:
-            s.out_qty += abs(exact)
-            change_to_flat(b, t, n)
+            account.cash += exact * s.mark
+            s.qty = exact
+            change_position(b, t, n, -exact, s.mark, 0.0, False, R_SPLIT)
+            cancel_legs(b, n)
         else:
+            account.equity -= (exact - whole) * s.mark
+            _pay(b, n, (exact - whole) * s.mark)
             s.qty = whole
     k = 0
     while k < b.account[0].working:
@@ -108,15 +117,6 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
 
 
 @kernel
-def change_to_flat(b: Book, t: int, n: int) -> None:
-    """A position that a reverse split turned wholly into cash."""
-    s = b.symbols[n]
-    quantity = s.qty
-    s.out_qty -= abs(quantity)
-    change_position(b, t, n, -quantity, 0.0, 0.0, False, R_DELISTED)
-
-
-@kernel
 def _delist(b: Book, t: int, n: int) -> None:
     """Close the position at its mark without costs and cancel the orders of a symbol that left the market."""
     s = b.symbols[n]
@@ -126,7 +126,7 @@ def _delist(b: Book, t: int, n: int) -> None:
     if s.qty == 0.0:
         return
     account = b.account[0]
-    order = new_order(b, t - 1, n, -s.qty, MARKET, EXIT, R_DELISTED, NO_ORDER)
+    order = new_order(b, t, n, -s.qty, MARKET, EXIT, R_DELISTED, NO_ORDER)
     remove_working(b, order)
     o = b.orders[order]
     o.filled = o.quantity

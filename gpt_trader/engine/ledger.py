@@ -10,10 +10,13 @@ from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,
     FILLED,
+    LEG_STOP,
+    LEG_TARGET,
     LIMIT,
     MARKET,
     PARTIAL,
     R_EXITED,
+    R_HALT,
     R_MAX_POSITIONS,
     R_NO_CASH,
     R_OCO,
@@ -123,25 +126,6 @@ def new_order(
     return append_order(b, t, n, quantity, kind, purpose, reason, decision)
 
 
-@inlined
-def log_decision(
-    b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
-) -> int:
-    """Append one row to the decision log; returns its id."""
-    account = b.account[0]
-    row = b.decisions[account.decisions]
-    row.bar = t
-    row.symbol = n
-    row.target = target
-    row.accepted = b.symbols[n].accepted
-    row.verdict = verdict
-    row.rule = rule
-    row.value = value
-    row.limit = limit
-    account.decisions += 1
-    return account.decisions - 1
-
-
 @kernel
 def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
     """Cancel every live order of symbol n except `keep`."""
@@ -150,6 +134,19 @@ def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
         order = b.working[k]
         if b.orders[order].symbol == n and order != keep:
             end_order(b, order, CANCELLED, reason)
+        else:
+            k += 1
+
+
+@kernel
+def cancel_legs(b: Book, n: int) -> None:
+    """The position is closed or turned round: the bracket legs that protected it go with it."""
+    k = 0
+    while k < b.account[0].working:
+        order = b.working[k]
+        o = b.orders[order]
+        if o.symbol == n and (o.purpose == LEG_STOP or o.purpose == LEG_TARGET):
+            end_order(b, order, CANCELLED, R_EXITED)
         else:
             k += 1
 
@@ -174,7 +171,8 @@ def _affordable(m: Market, b: Book, order: int, price: float, slip: float, reduc
         quantity = min(
             quantity, (free - r.minimum + o.charged - reduce * price * slip) / (price * (1.0 + slip))
         )
-    return max(0.0, to_lot(quantity, m.info[o.symbol].lot))
+    quantity = to_lot(quantity, m.info[o.symbol].lot)
+    return quantity if quantity > SMALL else 0.0
 
 
 @inlined
@@ -188,7 +186,8 @@ def volume_room(m: Market, b: Book, t: int, n: int) -> float:
     room = (
         np.floor(cap * m.panel[VOLUME, t, n] + SMALL) if m.info[n].lot != 0.0 else cap * m.panel[VOLUME, t, n]
     )
-    return max(0.0, to_lot(room - used, m.info[n].lot))
+    left = to_lot(room - used, m.info[n].lot)
+    return left if left > SMALL * room else 0.0
 
 
 @inlined
@@ -223,7 +222,10 @@ def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) 
     slip = slippage_rate(m, b, t, n, o.kind, size)
     stop_reason = -1
     if increase > 0.0:
-        if s.qty == 0.0 and b.account[0].positions >= r.max_positions:
+        if b.account[0].halt != 0:
+            increase = 0.0
+            stop_reason = R_HALT
+        elif s.qty == 0.0 and b.account[0].positions >= r.max_positions:
             increase = 0.0
             stop_reason = R_MAX_POSITIONS
         else:

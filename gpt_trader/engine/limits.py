@@ -6,10 +6,11 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, SPLIT, VOLUME
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import log_decision, to_lot
+from gpt_trader.engine.ledger import NO_ORDER, to_lot
 from gpt_trader.engine.records import (
     REFUSED,
     SCALED,
+    SCORE,
     V_RISK_CASH,
     V_RISK_CORRELATION,
     V_RISK_GROSS,
@@ -19,8 +20,9 @@ from gpt_trader.engine.records import (
     Book,
     Market,
 )
+from gpt_trader.engine.verdicts import SAME_WEIGHT, log_verdict
 
-TOLERANCE = 1e-12
+OFF = 1e18  # a limit that was not given
 
 
 @kernel
@@ -28,12 +30,12 @@ def apply_risk_limits(m: Market, b: Book, t: int) -> None:
     """Position, correlation, sector, gross, net and cash, in this order; reductions always pass."""
     r = b.rules[0]
     for n in range(b.symbols.shape[0]):
-        if abs(b.symbols[n].accepted) > r.risk_position + TOLERANCE:
+        if abs(b.symbols[n].accepted) > r.risk_position + SAME_WEIGHT:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = np.sign(wanted) * r.risk_position
             _note(b, t, n, wanted, SCALED, V_RISK_POSITION, abs(wanted), r.risk_position)
-        if b.symbols[n].accepted != 0.0 and b.symbols[n].qty == 0.0 and b.symbols[n].acted == 0.0:
-            _check_correlation(m, b, t, n)
+    if r.correlation < 1.0:
+        _check_entrants(m, b, t)
     _scale_sectors(m, b, t)
     _scale_all(b, t, r.risk_gross, V_RISK_GROSS)
     _scale_net(b, t, r.risk_net)
@@ -44,9 +46,9 @@ def apply_risk_limits(m: Market, b: Book, t: int) -> None:
 def _note(
     b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
 ) -> None:
-    """Log a verdict once, when it changes what was acted on."""
-    if abs(b.symbols[n].accepted - b.symbols[n].acted) > TOLERANCE or verdict == REFUSED:
-        log_decision(b, t, n, target, verdict, rule, value, limit)
+    """Log a verdict when it is new and changes what was acted on."""
+    if abs(b.symbols[n].accepted - b.symbols[n].acted) > SAME_WEIGHT:
+        log_verdict(b, t, n, target, verdict, rule, value, limit)
 
 
 @kernel
@@ -54,7 +56,7 @@ def _scale_all(b: Book, t: int, cap: float, rule: int) -> None:
     total = 0.0
     for n in range(b.symbols.shape[0]):
         total += abs(b.symbols[n].accepted)
-    if total <= cap + TOLERANCE:
+    if total <= cap + SAME_WEIGHT:
         return
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].accepted != 0.0:
@@ -71,7 +73,7 @@ def _scale_net(b: Book, t: int, cap: float) -> None:
     for n in range(b.symbols.shape[0]):
         longs += max(0.0, b.symbols[n].accepted)
         shorts += max(0.0, -b.symbols[n].accepted)
-    if abs(longs - shorts) <= cap + TOLERANCE:
+    if abs(longs - shorts) <= cap + SAME_WEIGHT:
         return
     side = 1.0 if longs > shorts else -1.0
     heavy = max(longs, shorts)
@@ -97,7 +99,7 @@ def _scale_sectors(m: Market, b: Book, t: int) -> None:
             if m.info[k].sector == code:
                 first = first and k >= n
                 total += abs(b.symbols[k].accepted)
-        if not first or total <= cap + TOLERANCE:
+        if not first or total <= cap + SAME_WEIGHT:
             continue
         for k in range(b.symbols.shape[0]):
             if m.info[k].sector == code and b.symbols[k].accepted != 0.0:
@@ -129,21 +131,68 @@ def correlation(m: Market, t: int, n: int, k: int, bars: int) -> float:
     return (sxy - sx * sy / count) / np.sqrt(spread) if spread > 0.0 else np.nan
 
 
+@inlined
+def score_of(m: Market, b: Book, t: int, n: int) -> float:
+    """Rank of a wanted symbol among the entrants: its score, NaN last, or the weight it wants."""
+    if b.rules[0].score_on > 0.0:
+        score = m.signals[SCORE, t, n]
+        return score if not np.isnan(score) else -np.inf
+    return abs(b.symbols[n].base)
+
+
+@inlined
+def has_seat(b: Book, n: int) -> bool:
+    """A symbol that holds a position or whose target order works is no entrant."""
+    s = b.symbols[n]
+    return s.qty != 0.0 or s.target_order != NO_ORDER
+
+
 @kernel
-def _check_correlation(m: Market, b: Book, t: int, n: int) -> None:
-    """Refuse an entrant whose returns move with those of a holding on the same side above the limit."""
+def _check_entrants(m: Market, b: Book, t: int) -> None:
+    """Judge the entrants by rank, highest score first, ties in symbol order."""
+    rank = np.inf
+    last = -1
+    while True:
+        best = -1
+        for n in range(b.symbols.shape[0]):
+            if b.symbols[n].accepted == 0.0 or has_seat(b, n):
+                continue
+            score = score_of(m, b, t, n)
+            after = score < rank or (score == rank and n > last)
+            if after and (best < 0 or score > score_of(m, b, t, best)):
+                best = n
+        if best < 0:
+            return
+        rank = score_of(m, b, t, best)
+        last = best
+        _check_correlation(m, b, t, best, rank)
+        if b.symbols[best].accepted != 0.0:
+            b.account[0].dirty = 1  # if its weight is too small for an order, it is judged again
+
+
+@kernel
+def _check_correlation(m: Market, b: Book, t: int, n: int, rank: float) -> None:
+    """Refuse an entrant whose returns move above the limit with those of a symbol on the same side that came before it:
+    one that is held, one whose opening order works, or an entrant of a higher rank."""
     r = b.rules[0]
     for k in range(b.symbols.shape[0]):
-        s = b.symbols[k]
-        if k == n or s.qty * b.symbols[n].accepted <= 0.0:
+        if k == n:
             continue
+        s = b.symbols[k]
+        side = s.qty if s.qty != 0.0 else s.accepted
+        if side * b.symbols[n].accepted <= 0.0:
+            continue
+        if not has_seat(b, k):
+            score = score_of(m, b, t, k)
+            if score < rank or (score == rank and k > n):
+                continue
         value = correlation(m, t, n, k, int(r.correlation_bars))
         if value > r.correlation:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = 0.0
             b.symbols[n].base = 0.0
             b.symbols[n].asked = np.nan
-            log_decision(b, t, n, wanted, REFUSED, V_RISK_CORRELATION, value, r.correlation)
+            log_verdict(b, t, n, wanted, REFUSED, V_RISK_CORRELATION, value, r.correlation)
             return
 
 
@@ -152,7 +201,7 @@ def order_volume_limit(m: Market, b: Book, t: int, n: int, delta: float) -> floa
     """An order that opens or increases is at most a share of the decision bar's volume."""
     share = b.rules[0].order_volume
     s = b.symbols[n]
-    if b.rules[0].risk_on <= 0.0 or t < m.info[n].first_volume or s.qty * delta < 0.0:
+    if b.rules[0].risk_on <= 0.0 or t < m.info[n].first_volume or s.qty * delta < 0.0 or share >= OFF:
         return delta
     most = to_lot(share * m.panel[VOLUME, t, n], m.info[n].lot)
     return np.sign(delta) * min(abs(delta), most)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.corporate import DAY_NS
 from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import NO_ORDER, cancel_symbol_orders, end_order, forget_target, new_order
+from gpt_trader.engine.periods import same_day, same_month, same_week
 from gpt_trader.engine.records import (
     ATR_STOP,
     CANCELLED,
@@ -19,13 +19,17 @@ from gpt_trader.engine.records import (
     HALT_DAY,
     HALT_LOCKED,
     HALT_MONTH,
+    HALT_RUINED,
     HALT_WEEK,
+    LEG_STOP,
+    LEG_TARGET,
     MARKET,
     NET,
     R_EXITED,
     R_FLATTEN,
     R_HALT,
     R_TIME_STOP,
+    TARGET,
     Book,
     Market,
 )
@@ -77,59 +81,34 @@ def _close_at_next_open(b: Book, t: int, n: int, reason: int) -> None:
 
 
 @kernel
-def civil_month(day: int) -> int:
-    """Months since year 0 of a day number (days since 1970-01-01), proleptic Gregorian.
-
-    Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
-    """
-    z = day + 719468
-    era = z // 146097
-    doe = z - era * 146097
-    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
-    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-    mp = (5 * doy + 2) // 153
-    month = mp + 3 if mp < 10 else mp - 9
-    year = yoe + era * 400 + (1 if month <= 2 else 0)
-    return year * 12 + month - 1
-
-
-@inlined
-def same_day(m: Market, t: int, u: int) -> bool:
-    """Rows t and u lie in one UTC day."""
-    return m.time[t] // DAY_NS == m.time[u] // DAY_NS
-
-
-@inlined
-def same_week(m: Market, t: int, u: int) -> bool:
-    """Rows t and u lie in one ISO week (Monday first; day 0, 1970-01-01, was a Thursday)."""
-    return (m.time[t] // DAY_NS + 3) // 7 == (m.time[u] // DAY_NS + 3) // 7
-
-
-@inlined
-def same_month(m: Market, t: int, u: int) -> bool:
-    """Rows t and u lie in one calendar month."""
-    return civil_month(m.time[t] // DAY_NS) == civil_month(m.time[u] // DAY_NS)
+def release_halts(m: Market, b: Book, t: int) -> None:
+    """A halt for the day, week or month is over before the first bar of the next one opens."""
+    account = b.account[0]
+    if t == 0 or not same_day(m, t, t - 1):
+        account.halt &= ~HALT_DAY
+    if t == 0 or not same_week(m, t, t - 1):
+        account.halt &= ~HALT_WEEK
+    if t == 0 or not same_month(m, t, t - 1):
+        account.halt &= ~HALT_MONTH
 
 
 @inlined
 def monitor(m: Market, b: Book, t: int) -> None:
     """Ruin always ends trading; with risk limits, losses and drawdown stop entries as docs/assumptions.md says."""
     account = b.account[0]
-    if account.equity <= 0.0 and (account.halt & HALT_LOCKED) == 0:
-        account.halt |= HALT_LOCKED
+    if account.equity <= 0.0 and (account.halt & HALT_RUINED) == 0:
+        account.halt |= HALT_LOCKED | HALT_RUINED
         _flatten(b, t)
     r = b.rules[0]
     if r.risk_on <= 0.0:
         return
+    release_halts(m, b, t)
     if t == 0 or not same_day(m, t, t - 1):
         account.day_base = account.last_equity
-        account.halt &= ~HALT_DAY
     if t == 0 or not same_week(m, t, t - 1):
         account.week_base = account.last_equity
-        account.halt &= ~HALT_WEEK
     if t == 0 or not same_month(m, t, t - 1):
         account.month_base = account.last_equity
-        account.halt &= ~HALT_MONTH
     account.last_equity = account.equity
     account.peak_equity = max(account.peak_equity, account.equity)
     before = account.halt
@@ -151,22 +130,34 @@ def monitor(m: Market, b: Book, t: int) -> None:
 
 @kernel
 def _cancel_opening(b: Book) -> None:
-    """Cancel every live order that would open or increase a position."""
+    """Cancel every live order that would open or increase a position; one that would reverse it may still close it."""
     k = 0
     while k < b.account[0].working:
         order = b.working[k]
         o = b.orders[order]
         s = b.symbols[o.symbol]
         left = o.quantity - o.filled
-        if s.qty * left >= 0.0 or abs(left) > abs(s.qty):
-            end_order(b, order, CANCELLED, R_HALT)
-        else:
-            k += 1
+        k += 1
+        if o.purpose == EXIT or o.purpose == LEG_STOP or o.purpose == LEG_TARGET:
+            continue
+        if s.qty * left < 0.0:
+            if abs(left) > abs(s.qty):
+                o.quantity = o.filled - s.qty
+                if o.purpose == TARGET:
+                    s.base = 0.0
+                    s.acted = 0.0
+                    s.asked = np.nan
+            continue
+        if o.purpose == TARGET and s.qty != 0.0:
+            s.cut = 1
+        end_order(b, order, CANCELLED, R_HALT)
+        k -= 1
 
 
 @kernel
 def _flatten(b: Book, t: int) -> None:
-    """Cancel everything and close every position at the next open."""
+    """Cancel everything and close every position at the next open; an exit that is on its way goes on."""
+    _cancel_opening(b)
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty != 0.0 and s.exiting == 0:

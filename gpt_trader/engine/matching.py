@@ -11,6 +11,7 @@ from gpt_trader.engine.ledger import (
     NO_ORDER,
     SMALL,
     after_exit,
+    cancel_legs,
     cancel_symbol_orders,
     end_order,
     execute,
@@ -36,6 +37,7 @@ from gpt_trader.engine.records import (
     STOP,
     STOP_LIMIT,
     TRAILING,
+    USER,
     Book,
     Market,
 )
@@ -81,13 +83,12 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
             end_order(b, order, CANCELLED, R_EXITED)
             return
         o.quantity = o.filled - s.qty
-    if not clip_leg(b, order):
+    own = o.purpose >= USER  # orders for targets and exits have neither legs nor siblings
+    if own and not clip_leg(b, order):
         return
     filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
-    _shrink_sibling(b, order, filled)
-    _legs_after_fill(b, t, order, filled, False, m.panel[OPEN, t, n])
-    if is_leg(o.purpose) and was != 0.0 and s.qty == 0.0:
-        _cancel_legs(b, n)
+    if own:
+        _after_fill(b, t, order, was, filled, False, m.panel[OPEN, t, n])
     if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
         after_exit(b, n, was)
         s.exiting = 0
@@ -139,9 +140,8 @@ def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price:
     """A declared exit becomes an order and fills now; what the volume leaves of a stop goes on as a market order."""
     s = b.symbols[n]
     was = s.qty
-    order = new_order(b, t - 1, n, quantity, kind, EXIT, reason, NO_ORDER)
+    order = new_order(b, t, n, quantity, kind, EXIT, reason, NO_ORDER)
     o = b.orders[order]
-    o.born = t
     if kind == STOP:
         o.stop = price
         o.triggered = 1
@@ -293,10 +293,17 @@ def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: 
         return
     was = s.qty
     filled = execute(m, b, t, order, price, inside)
+    _after_fill(b, t, order, was, filled, inside, price)
+
+
+@inlined
+def _after_fill(b: Book, t: int, order: int, was: float, filled: float, inside: bool, price: float) -> None:
+    """What hangs on the fill of an order of the strategy's own: the other leg, the legs of a closed position, its own legs."""
+    now = b.symbols[b.orders[order].symbol].qty
     _shrink_sibling(b, order, filled)
-    _legs_after_fill(b, t, order, filled, inside, price)
-    if is_leg(o.purpose) and was != 0.0 and s.qty == 0.0:
-        _cancel_legs(b, o.symbol)
+    if was != 0.0 and was * now <= 0.0:
+        cancel_legs(b, b.orders[order].symbol)
+    _legs_after_fill(b, t, order, opened_part(was, now, filled), inside, price)
 
 
 @kernel
@@ -310,21 +317,17 @@ def _shrink_sibling(b: Book, order: int, filled: float) -> None:
             end_order(b, sibling, CANCELLED, R_OCO)
 
 
-@kernel
-def _cancel_legs(b: Book, n: int) -> None:
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
-        o = b.orders[order]
-        if o.symbol == n and (o.purpose == LEG_STOP or o.purpose == LEG_TARGET):
-            end_order(b, order, CANCELLED, R_EXITED)
-        else:
-            k += 1
+@inlined
+def opened_part(was: float, now: float, filled: float) -> float:
+    """The part of a fill that opened or increased a position, signed, by the quantities held before and after it."""
+    if was * filled >= 0.0:
+        return filled
+    return now if was * now < 0.0 else 0.0
 
 
 @kernel
 def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool, price: float) -> None:
-    """Every fill of an order with a bracket brings its stop and its target to life for the quantity filled."""
+    """Every fill of an order with a bracket brings its stop and its target to life for the quantity it opened."""
     o = b.orders[order]
     if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
         return

@@ -17,11 +17,11 @@ STATUSES = ("resting", "partial", "filled", "cancelled", "expired", "rejected")
 TARGET, EXIT, USER, LEG_STOP, LEG_TARGET = range(5)
 # why an order exists, ended, or a position was closed
 (R_TARGET, R_STOP_LOSS, R_TRAILING, R_BREAK_EVEN, R_ATR_STOP, R_TAKE_PROFIT, R_SCALE_OUT, R_TIME_STOP, R_DELISTED, R_FLATTEN,
- R_USER, R_REPLACED, R_NO_CASH, R_MAX_POSITIONS, R_EXITED, R_HALT, R_OCO, R_DAY, R_ORDER_RULE) = range(19)  # fmt: skip
+ R_USER, R_REPLACED, R_NO_CASH, R_MAX_POSITIONS, R_EXITED, R_HALT, R_OCO, R_DAY, R_ORDER_RULE, R_SPLIT) = range(20)  # fmt: skip
 REASONS = (
     "target", "stop loss", "trailing stop", "break even", "atr stop", "take profit", "scale out", "time stop", "delisted",
     "flatten", "order", "replaced", "no buying power", "max positions", "position closed", "halt", "other leg filled",
-    "day over", "order rule",
+    "day over", "order rule", "split",
 )  # fmt: skip
 # verdicts and the rules that caused them
 APPROVED, SCALED, REFUSED = range(3)
@@ -35,7 +35,7 @@ RULES = (
     "order volume", "min rebalance",
 )  # fmt: skip
 # monitors that stopped entries (bits)
-HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED = 1, 2, 4, 8
+HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED = 1, 2, 4, 8, 16
 # why the loop gave the control back
 DONE, LOG_FULL, BAD_TARGET = range(3)
 
@@ -52,6 +52,7 @@ SYMBOL = np.dtype([
     ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("age", "i8"), ("opened", "i8"), ("inside", "i8"), ("used_bar", "i8"),
     ("lock", "i8"), ("streak", "i8"), ("last_exit", "i8"), ("steps", "i8"), ("exiting", "i8"), ("target_order", "i8"),
     ("change", "i8"), ("armed", "i8"), ("step_left", "f8"), ("want", "f8"), ("accepted", "f8"),
+    ("cut", "i8"), ("signal_bar", "i8"), ("last_row", "i8"),
 ])  # fmt: skip
 
 ORDER = np.dtype([
@@ -73,7 +74,7 @@ TRADE = np.dtype([
 
 DECISION = np.dtype([
     ("target", "f8"), ("accepted", "f8"), ("value", "f8"), ("limit", "f8"), ("symbol", "i8"), ("bar", "i8"), ("verdict", "i8"),
-    ("rule", "i8"),
+    ("rule", "i8"), ("before", "i8"),
 ])  # fmt: skip
 
 RULE_FIELDS = (
@@ -83,7 +84,7 @@ RULE_FIELDS = (
     "exits_on", "stop_loss", "trailing", "trailing_after", "break_even", "stop_atr_k", "take_profit", "time_stop", "scale_steps",
     "gain1", "share1", "gain2", "share2", "gain3", "share3", "gain4", "share4",
     "risk_on", "risk_position", "risk_gross", "risk_net", "risk_cash", "daily_loss", "weekly_loss", "monthly_loss", "drawdown",
-    "flatten", "order_volume", "sector_cap", "correlation", "correlation_bars", "score_on",
+    "flatten", "order_volume", "sector_cap", "correlation", "correlation_bars", "risk_seats", "score_on",
 )  # fmt: skip
 RULE = np.dtype([(name, "f8") for name in RULE_FIELDS])
 

@@ -71,3 +71,6 @@ def clear_book(b: Book, capital: float) -> None:
         s.change = 0
         s.want = 0.0
         s.accepted = 0.0
+        s.cut = 0
+        s.signal_bar = 0
+        s.last_row = -1

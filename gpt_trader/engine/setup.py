@@ -99,6 +99,7 @@ def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score
         values |= _risk_values(settings.risk)
         if settings.risk.positions is not None:
             values["max_positions"] = min(allocation.max_positions, settings.risk.positions)
+            values["risk_seats"] = float(settings.risk.positions < allocation.max_positions)
     for name, value in values.items():
         record[0][name] = value
     return record

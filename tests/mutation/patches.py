@@ -12,6 +12,7 @@ EXITS = "tests/properties/test_truth_exits.py"
 RULES = "tests/properties/test_truth_rules.py"
 ENTRIES = "tests/properties/test_truth_entries.py"
 ORDERS = "tests/properties/test_truth_orders.py"
+LIMITS = "tests/properties/test_truth_limits.py"
 ACCOUNTING = "tests/properties/test_truth_accounting.py"
 TRUTH = "tests/properties/test_truth.py"
 QUIET = "tests/unit/test_engine_quiet.py"
@@ -107,7 +108,7 @@ PATCHES = (
     Patch(
         "the fraction of a share that a split leaves is lost",
         "corporate.py",
-        "        _pay(b, n, (exact - whole) * s.mark)\n",
+        "            _pay(b, n, (exact - whole) * s.mark)\n",
         "",
         (f"{EVENTS}::test_a_split_that_leaves_a_fraction_pays_it_in_cash",),
     ),
@@ -267,6 +268,41 @@ PATCHES = (
         "account.halt &= ~HALT_DAY",
         "account.halt |= 0",
         (f"{RULES}::test_a_loss_stops_entries_for_its_period_and_lets_exits_pass",),
+    ),
+    Patch(
+        "a reversal needs no cooldown",
+        "allocating.py",
+        "if s.qty * w < 0.0 and r.cooldown > 0.0:",
+        "if s.qty * w < 0.0 and r.cooldown < 0.0:",
+        (f"{ENTRIES}::test_a_reversal_is_an_entry_within_the_cooldown",),
+    ),
+    Patch(
+        "the sector limit is ignored",
+        "limits.py",
+        "    _scale_sectors(m, b, t)\n",
+        "",
+        (f"{LIMITS}::test_a_sector_is_scaled_to_its_limit",),
+    ),
+    Patch(
+        "the correlation limit is ignored",
+        "limits.py",
+        "        _check_entrants(m, b, t)\n",
+        "        pass\n",
+        (f"{LIMITS}::test_an_entrant_that_moves_with_a_holding_is_refused",),
+    ),
+    Patch(
+        "two entrants of one bar are not compared",
+        "limits.py",
+        "        side = s.qty if s.qty != 0.0 else s.accepted\n",
+        "        side = s.qty\n",
+        (f"{LIMITS}::test_two_entrants_of_one_bar_are_compared",),
+    ),
+    Patch(
+        "what the order volume cuts off is never ordered",
+        "allocating.py",
+        "        cut = 1\n    s.cut = cut\n",
+        "        cut = 0\n    s.cut = cut\n",
+        (f"{LIMITS}::test_what_the_order_volume_cuts_off_is_ordered_on_the_following_bars",),
     ),
     # -- exits
     Patch(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import inf, isnan, nan
 
 from gpt_trader.bars import Bars
-from tests.parity.reference_account import Account
+from tests.parity.reference_account import EXITS, Account
 from tests.parity.reference_allocation import Now, allocate
 from tests.parity.reference_matching import Bar, BarRow, match
+from tests.parity.reference_risk import World, simple_returns
 from tests.parity.reference_types import (
     Allocation,
     Ask,
@@ -20,15 +22,14 @@ from tests.parity.reference_types import (
     FillModel,
     Held,
     Kind,
+    Limits,
     Matrix,
-    Monitors,
     Order,
     Position,
     ReferenceRun,
     Row,
     TimeStop,
     TrailingStop,
-    to_lot,
 )
 
 Decide = Callable[[int, list[Held]], Sequence[float]]
@@ -50,13 +51,18 @@ def simulate(
     regime: Sequence[bool] | None = None,
     lots: Mapping[str, float] | None = None,
     target_kind: str = "weights",
-    risk: Monitors | None = None,
+    risk: Limits | None = None,
+    sectors: Mapping[str, str] | None = None,
 ) -> ReferenceRun:
     """Run target weights (or units) through the account.
 
     `targets` (T, N) or a function of (t, held). `atr` maps a length to a (T, N) matrix on the first bar's share basis;
-    `score` (T, N); `regime` (T,) True where longs may enter; `lots` by symbol, default 1.
+    `score` (T, N); `regime` (T,) True where longs may enter; `lots` by symbol, default 1; `sectors` by symbol.
     """
+    world = None
+    if risk is not None:
+        names = [(sectors or {}).get(name) for name in bars.symbols]
+        world = World(risk, simple_returns(bars.close.tolist(), bars.split.tolist()), names)
     game = _Game(bars, capital, costs, allocation, fills, exits, atr or {}, lots or {}, risk)
 
     def decide(t: int) -> None:
@@ -69,9 +75,10 @@ def simulate(
             atr=atr_now,
             score=list(score[t]) if score is not None else [],
             regime=True if regime is None else regime[t],
-            halted=game.halted,
+            halted=game.account.halted,
             decides=game.is_decision_bar(t),
             units=target_kind == "units",
+            world=world,
         )
         allocate(game.account, now)
 
@@ -89,9 +96,10 @@ def simulate_orders(
     exits: tuple[Exit, ...] = (),
     atr: Mapping[int, Matrix] | None = None,
     lots: Mapping[str, float] | None = None,
+    risk: Limits | None = None,
 ) -> ReferenceRun:
     """Run the orders that `decide(t, held)` returns at the close of every bar, on the first bar's share basis."""
-    game = _Game(bars, capital, costs, allocation, fills, exits, atr or {}, lots or {}, None)
+    game = _Game(bars, capital, costs, allocation, fills, exits, atr or {}, lots or {}, risk)
 
     def place(t: int) -> None:
         for ask in decide(t, game.held(t)):
@@ -107,8 +115,11 @@ def simulate_orders(
 
 def _place(game: _Game, t: int, ask: Ask) -> None:
     position, factor = game.account.positions[ask.symbol], game.factor[ask.symbol]
-    quantity = to_lot(ask.quantity, position.lot)
-    if quantity == 0.0:
+    quantity = ask.quantity
+    reduces = quantity * position.quantity < 0.0 and abs(quantity) <= abs(position.quantity)
+    if quantity == 0.0 or (game.account.halted and not reduces):
+        return
+    if ask.kind is Kind.TRAILING and game.rows[t][ask.symbol] is None:
         return
     order = Order(0, ask.symbol, t, quantity, ask.kind, "ask", ask.kind.value)
     order.limit, order.stop, order.trail, order.day = (
@@ -148,7 +159,7 @@ class _Game:
         exits: tuple[Exit, ...],
         atr: Mapping[int, Matrix],
         lots: Mapping[str, float],
-        risk: Monitors | None,
+        risk: Limits | None,
     ) -> None:
         self.bars = bars
         self.rows = _rows(bars)
@@ -161,10 +172,13 @@ class _Game:
         self.seconds = [int(stamp) / 1e9 for stamp in bars.time.astype("int64")]
         self.dates = [datetime.fromisoformat(str(stamp)[:19]) for stamp in bars.time]
         self.factor = [1.0] * bars.N
-        self.halted = False
-        self.drawn_down = False
+        self.breached: dict[
+            str, object
+        ] = {}  # monitor -> the day, week or month whose limit it has seen broken
         self.ended = False
         self.capital = capital
+        if risk is not None and risk.positions < allocation.max_positions:
+            allocation = replace(allocation, max_positions=int(risk.positions))
         positions = [
             Position(n, lots.get(name, 1.0), has_volume=False) for n, name in enumerate(bars.symbols)
         ]
@@ -175,6 +189,7 @@ class _Game:
             self._corporate_actions(t)
             for position, bar in zip(self.account.positions, self.rows[t], strict=True):
                 position.has_volume = position.has_volume or (bar is not None and bar.volume > 0)
+            self.account.halted = self.is_halted(t)
             match(self.account, t, self.rows[t], self.exits)
             self._mark(t)
             self._monitor(t)
@@ -245,55 +260,81 @@ class _Game:
 
     # -- step 3 -----------------------------------------------------------------------------------------------------
 
-    def _monitor(self, t: int) -> None:
-        if self.ended:
-            return
-        if self.account.equity() <= 0.0:
-            self.ended = self.halted = True
-            self._flatten(t)
-        if self.risk is None or self.ended:
-            return
-        losses = (
-            (self.risk.daily_loss, self._loss(t, lambda d: d.date())),
-            (self.risk.weekly_loss, self._loss(t, lambda d: d.isocalendar()[:2])),
-            (self.risk.monthly_loss, self._loss(t, lambda d: (d.year, d.month))),
-        )
-        equity = self.account.run.equity
-        deepest = 1.0 - equity[-1] / max([self.capital, *equity])
-        newly = not self.drawn_down and deepest >= self.risk.drawdown
-        self.drawn_down = self.drawn_down or newly
-        self.halted = self.drawn_down or any(loss >= limit for limit, loss in losses)
-        if self.halted:
-            self._cancel_openings()
-        if newly and self.risk.on_drawdown == "flatten":
-            self._flatten(t)
+    def is_halted(self, t: int) -> bool:
+        """Whether a breach forbids entries in bar t."""
+        return self.ended or any(period == self._period(name, t) for name, period in self.breached.items())
 
-    def _loss(self, t: int, period: Callable[[datetime], object]) -> float:
-        """Loss since the last bar before the day, week or month of bar t began, as a positive fraction."""
+    def _period(self, monitor: str, t: int) -> object:
+        """The day, week or month of bar t; a drawdown lasts for the whole run."""
+        date = self.dates[t]
+        return {
+            "day": date.date(),
+            "week": date.isocalendar()[:2],
+            "month": (date.year, date.month),
+            "drawdown": "run",
+        }[monitor]
+
+    def _monitor(self, t: int) -> None:
+        if not self.ended and self.account.equity() <= 0.0:
+            self.ended = True
+            self._flatten(t)
+        if self.risk is not None and not self.ended:
+            self._limits(t, self.risk)
+        self.account.halted = self.is_halted(t)
+
+    def _limits(self, t: int, risk: Limits) -> None:
+        equity = self.account.run.equity
+        broken = {
+            "day": equity[t] <= (1.0 - risk.daily_loss) * self._before("day", t),
+            "week": equity[t] <= (1.0 - risk.weekly_loss) * self._before("week", t),
+            "month": equity[t] <= (1.0 - risk.monthly_loss) * self._before("month", t),
+            "drawdown": equity[t] <= (1.0 - risk.drawdown) * max([self.capital, *equity]),
+        }
+        new = [
+            name
+            for name, breach in broken.items()
+            if breach and self.breached.get(name) != self._period(name, t)
+        ]
+        for name in new:
+            self.breached[name] = self._period(name, t)
+        if "drawdown" in new and risk.on_drawdown == "flatten":
+            self._flatten(t)
+        elif new:
+            self._cancel_openings()
+
+    def _before(self, monitor: str, t: int) -> float:
+        """Equity at the last bar before the day, week or month of bar t began."""
         start = t
-        while start >= 0 and period(self.dates[start]) == period(self.dates[t]):
+        while start >= 0 and self._period(monitor, start) == self._period(monitor, t):
             start -= 1
-        before = self.account.run.equity[start] if start >= 0 else self.capital
-        return -(self.account.run.equity[t] / before - 1.0)
+        return self.account.run.equity[start] if start >= 0 else self.capital
 
     def _cancel_openings(self) -> None:
         for p in self.account.positions:
             for order in self.account.working(p.symbol):
-                reduces = order.remaining * p.quantity < 0.0
-                if not reduces and order.origin != "leg":
+                if order.origin not in ("target", "ask"):
+                    continue
+                if order.remaining * p.quantity >= 0.0:
                     self.account.cancel(order, "halted")
-                elif reduces and abs(order.remaining) > abs(p.quantity):
+                    if order.origin == "target" and p.quantity != 0.0:
+                        p.rest = True
+                elif abs(order.remaining) > abs(p.quantity):
                     order.remaining = -p.quantity
+                    if order.origin == "target":
+                        p.base = p.acted = 0.0
 
     def _flatten(self, t: int) -> None:
         for p in self.account.positions:
-            self.account.cancel_all(p.symbol, "flatten")
+            for order in self.account.working(p.symbol):
+                if order.origin not in EXITS:
+                    self.account.cancel(order, "flatten")
             p.base = p.acted = 0.0
-            if p.quantity != 0.0:
+            if p.quantity != 0.0 and not self.account.leaving(p.symbol):
                 order = self.account.add(
                     Order(0, p.symbol, t, -p.quantity, Kind.MARKET, "flatten", "flatten")
                 )
                 order.not_before = t + 1
+                self.account.exit_triggered(p, p.side)
 
     # -- step 4 -----------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, isnan
 
 from tests.parity.reference_types import (
+    DUST,
     LOT_TOLERANCE,
     Allocation,
     ClosedTrade,
@@ -19,6 +20,8 @@ from tests.parity.reference_types import (
     sign,
     to_lot,
 )
+
+EXITS = ("exit", "time_stop", "flatten")  # what closes a position without the strategy
 
 
 class Account:
@@ -37,6 +40,7 @@ class Account:
         self.costs = costs
         self.allocation = allocation
         self.volume_cap = inf if fills.volume_cap is None else fills.volume_cap
+        self.halted = False
         self.orders: list[Order] = []
         self.run = ReferenceRun()
 
@@ -63,7 +67,7 @@ class Account:
 
     def leaving(self, symbol: int) -> bool:
         """True while a declared exit that has triggered waits for its fill."""
-        return any(order.origin in ("exit", "time_stop") for order in self.working(symbol))
+        return any(order.origin in EXITS for order in self.working(symbol))
 
     def cancel(self, order: Order, note: str, status: str = "cancelled") -> None:
         """End the order; a target order that leaves its symbol flat has not opened anything: base = acted = 0."""
@@ -77,6 +81,12 @@ class Account:
     def cancel_all(self, symbol: int, note: str) -> None:
         for order in self.working(symbol):
             self.cancel(order, note)
+
+    def cancel_legs(self, symbol: int, note: str, keep: Order | None = None) -> None:
+        """The bracket legs of a position that is closed or turned round."""
+        for order in self.working(symbol):
+            if order.origin == "leg" and order is not keep:
+                self.cancel(order, note)
 
     # -- value ------------------------------------------------------------------------------------------------------
 
@@ -134,7 +144,6 @@ class Account:
 
     def _restate(self, t: int, p: Position, ratio: float) -> None:
         p.mark /= ratio
-        waits = self.leaving(p.symbol)
         for order in self.working(p.symbol):
             order.remaining = to_lot(order.remaining * ratio, p.lot)
             order.quantity *= ratio
@@ -147,7 +156,6 @@ class Account:
         if p.quantity == 0.0:
             return
         assert p.trip is not None
-        side = p.side
         p.entry /= ratio
         p.peak /= ratio
         p.atr_stop /= ratio
@@ -162,8 +170,7 @@ class Account:
             p.trip.extras += remainder * p.mark
         if p.quantity == 0.0:
             self._close_trip(t, p, "split")
-            if waits:
-                self.exit_closed(p, side)
+            self.cancel_legs(p.symbol, "position closed")
 
     # -- how much fills ---------------------------------------------------------------------------------------------
 
@@ -171,7 +178,9 @@ class Account:
         """Shares the symbol may still trade in this bar."""
         if not p.has_volume or self.volume_cap == inf:
             return inf
-        return max(0.0, to_lot(self.volume_cap * volume - p.traded, p.lot))
+        most = self.volume_cap * volume
+        left = to_lot(most - p.traded, p.lot)
+        return left if left > DUST * most else 0.0
 
     def _linear(self, quantity: float, price: float) -> float:
         return quantity * price * self.costs.bps / 1e4 + quantity * self.costs.per_share
@@ -213,7 +222,7 @@ class Account:
         by_minimum = (free - self.costs.minimum + charged) / (price * (1.0 + slip_rate))
         most = max(0.0, min(opening, by_rate, by_minimum))
         if p.lot == 0.0:
-            return most
+            return most if most > DUST else 0.0
         lots = round(most / p.lot) + 2
         while lots > 0 and (lots * p.lot > opening or needs(lots * p.lot) > free):
             lots -= 1
@@ -231,7 +240,9 @@ class Account:
         note = ""
         if opening > 0.0:
             others = sum(1 for other in self.positions if other.quantity != 0.0 and other is not p)
-            if closing == abs(p.quantity) and others >= self.allocation.max_positions:
+            if self.halted:
+                opening, note = 0.0, "halted"
+            elif closing == abs(p.quantity) and others >= self.allocation.max_positions:
                 opening, note = 0.0, "max positions"
             else:
                 slip_rate = self._slip_rate(slips, p, size, volume)
@@ -262,6 +273,8 @@ class Account:
         self.cash -= signed * price + costs
         closing = min(size, abs(p.quantity)) if sign(signed) == -p.side else 0.0
         opening = size - closing
+        if closing > 0.0 and opening <= DUST * max(1.0, closing):
+            opening = 0.0
         if closing > 0.0:
             self._leave(t, p, closing, price, costs * closing / size, order.reason)
         if opening > 0.0:
@@ -342,7 +355,10 @@ class Account:
         p.age = 0
 
     def exit_triggered(self, p: Position, side: int) -> None:
-        """A declared exit of a position of `side` is due: nothing is wanted any more, the side is locked."""
+        """A declared exit of a position of `side` is due: its orders go, nothing is wanted any more, the side is locked."""
+        for order in self.working(p.symbol):
+            if order.origin not in EXITS:
+                self.cancel(order, "exit")
         p.base = p.acted = 0.0
         p.locked = side
 

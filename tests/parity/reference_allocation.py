@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 
 from tests.parity.reference_account import Account
 from tests.parity.reference_matching import BarRow
+from tests.parity.reference_risk import World, limited
 from tests.parity.reference_types import DUST, TINY, Kind, Order, Position, Row, sign, to_lot
 
 
@@ -23,6 +24,7 @@ class Now:
     halted: bool
     decides: bool  # the cadence lets targets count at this bar
     units: bool
+    world: World | None = None  # what the risk limits look at; None without limits
 
 
 def allocate(account: Account, now: Now) -> None:
@@ -34,6 +36,9 @@ def allocate(account: Account, now: Now) -> None:
             _want(account, now, position, now.targets[position.symbol])
     _seats(account, now)
     accepted = _gross(account, now)
+    if now.world is not None and not now.units:
+        ranks = [_rank(now, p) for p in account.positions]
+        accepted = limited(account, now.world, now.t, accepted, ranks)
     equity = account.equity()
     for position, previous in zip(account.positions, before, strict=True):
         n = position.symbol
@@ -42,6 +47,8 @@ def allocate(account: Account, now: Now) -> None:
         target = now.targets[n] if looked_at[n] else nan
         if _acts(account, now, position, target, previous, accepted[n]):
             _order(account, now, position, accepted[n], equity)
+        elif position.rest and accepted[n] != 0.0:
+            _rest(account, now, position, accepted[n], equity)
 
 
 def _want(account: Account, now: Now, p: Position, target: float) -> None:
@@ -72,6 +79,7 @@ def _may_enter(account: Account, now: Now, p: Position, target: float) -> bool:
     allocation = account.allocation
     return (
         p.row >= allocation.confirm
+        and not (allocation.cooldown > 0 and target * p.quantity < 0.0)
         and now.t - p.exit_bar >= allocation.cooldown
         and (target < 0.0 or now.regime)
         and not now.halted
@@ -107,13 +115,15 @@ def _seats(account: Account, now: Now) -> None:
         else:
             entrants.append(p)
 
-    def rank(p: Position) -> tuple[float, int]:
-        score = now.score[p.symbol] if now.score else abs(p.base)
-        return (float("inf") if isnan(score) else -score, p.symbol)
-
-    entrants.sort(key=rank)
+    entrants.sort(key=lambda p: _rank(now, p))
     for p in entrants[max(0, account.allocation.max_positions - seated) :]:
         p.base = 0.0
+
+
+def _rank(now: Now, p: Position) -> tuple[float, int]:
+    """Sorts entrants: highest score first, NaN last, ties in symbol order."""
+    score = now.score[p.symbol] if now.score else abs(p.base)
+    return (float("inf") if isnan(score) else -score, p.symbol)
 
 
 def _gross(account: Account, now: Now) -> Row:
@@ -139,19 +149,58 @@ def _acts(account: Account, now: Now, p: Position, target: float, previous: floa
     return isnan(previous) or allocation.rebalance == "bar" or allocation.cadence != "bar"
 
 
-def _order(account: Account, now: Now, p: Position, accepted: float, equity: float) -> None:
-    """Step 6, the rest."""
+def _missing(now: Now, p: Position, accepted: float, equity: float) -> float:
+    """Target quantity less the quantity held."""
     bar = now.row[p.symbol]
     assert bar is not None
     wanted = to_lot(accepted if now.units else accepted * equity / bar.close, p.lot)
     delta = wanted - p.quantity
-    changes = wanted != 0.0 and p.quantity != 0.0 and sign(wanted) == p.side
-    if changes and abs(delta) * bar.close < account.allocation.min_rebalance * equity:
+    return delta if abs(delta) > DUST * max(1.0, abs(p.quantity)) else 0.0
+
+
+def _too_little(account: Account, now: Now, p: Position, delta: float, equity: float) -> bool:
+    """`min_rebalance`."""
+    bar = now.row[p.symbol]
+    assert bar is not None
+    changes = p.quantity != 0.0 and (p.quantity + delta) * p.quantity > 0.0
+    return changes and abs(delta) * bar.close < account.allocation.min_rebalance * equity
+
+
+def _rest(account: Account, now: Now, p: Position, accepted: float, equity: float) -> None:
+    """What a limit has cut off is ordered as long as the target stands; it never becomes a reduction."""
+    delta = _missing(now, p, accepted, equity)
+    if delta == 0.0 or delta * p.quantity < 0.0:
+        p.rest = False
+    elif now.halted:
         return
+    elif _too_little(account, now, p, delta, equity):
+        p.rest = False
+    else:
+        _order(account, now, p, accepted, equity)
+
+
+def _order(account: Account, now: Now, p: Position, accepted: float, equity: float) -> None:
+    """Step 6, the rest."""
+    bar = now.row[p.symbol]
+    assert bar is not None
+    delta = _missing(now, p, accepted, equity)
+    if now.halted and delta != 0.0 and delta * p.quantity >= 0.0:
+        return
+    if _too_little(account, now, p, delta, equity):
+        return
+    whole = delta
+    if now.halted and abs(delta) > abs(p.quantity):
+        delta = -p.quantity
+    reverses = delta * p.quantity < 0.0 and abs(delta) > abs(p.quantity)
+    opens = delta * p.quantity >= 0.0 and not reverses
+    if now.world is not None and now.world.limits.order_volume < inf and opens and p.has_volume:
+        most = to_lot(now.world.limits.order_volume * bar.volume, p.lot)
+        delta = sign(delta) * min(abs(delta), most)
+    p.rest = delta != whole
     p.acted = accepted
     working = account.target_order(p.symbol)
     if working is not None:
         account.cancel(working, "replaced")
-    if abs(delta) > DUST * max(1.0, abs(p.quantity)):
+    if delta != 0.0:
         order = account.add(Order(0, p.symbol, now.t, delta, Kind.MARKET, "target", "target"))
         order.not_before = now.t + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 
 from gpt_trader.bars import Bars
 from tests.parity.reference_types import (
@@ -16,6 +16,7 @@ from tests.parity.reference_types import (
     Exit,
     FillModel,
     Kind,
+    Limits,
     Matrix,
     ScaleOut,
     StopLoss,
@@ -79,6 +80,36 @@ def random_options(rng: random.Random, symbols: tuple[str, ...]) -> Options:
         regime=rng.choice(symbols) if rng.random() < 0.15 else None,
         regime_window=rng.choice([5, 20]),
     )
+
+
+def random_limits(rng: random.Random) -> Limits:
+    """About half of the limits, tight enough to bind."""
+
+    def sometimes(off: float, *values: float) -> float:
+        return rng.choice(values) if rng.random() < 0.5 else off
+
+    return Limits(
+        daily_loss=sometimes(inf, 0.002, 0.01),
+        weekly_loss=sometimes(inf, 0.005, 0.02),
+        monthly_loss=sometimes(inf, 0.01, 0.04),
+        drawdown=sometimes(inf, 0.02, 0.1),
+        on_drawdown=rng.choice(["halt", "flatten"]),
+        position=sometimes(inf, 0.1, 0.25, 0.6),
+        gross=sometimes(inf, 0.3, 0.8),
+        net=sometimes(inf, 0.1, 0.4),
+        cash=sometimes(-inf, 0.05, 0.5, 0.8),
+        positions=sometimes(inf, 1, 2, 20),
+        order_volume=sometimes(inf, 0.001, 0.02),
+        sector=sometimes(inf, 0.1, 0.3),
+        correlation=sometimes(inf, 0.01, 0.1, 0.3),
+        correlation_bars=rng.choice([20, 30, 60]),
+    )
+
+
+def random_sectors(rng: random.Random, symbols: tuple[str, ...]) -> dict[str, str]:
+    """Two sectors, and symbols of which none is known."""
+    chosen = {name: rng.choice(["energy", "energy", "finance", None]) for name in symbols}
+    return {name: sector for name, sector in chosen.items() if sector is not None}
 
 
 def random_exits(rng: random.Random) -> tuple[Exit, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, isnan, nan
 
-from tests.parity.reference_account import Account
+from tests.parity.reference_account import EXITS, Account
 from tests.parity.reference_types import (
     AtrStop,
     BreakEven,
@@ -20,8 +20,6 @@ from tests.parity.reference_types import (
     sign,
     to_lot,
 )
-
-DECLARED = ("exit", "time_stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,7 @@ def _at_the_open(account: Account, t: int, row: BarRow) -> None:
     for order in first + last:
         bar = row[order.symbol]
         assert bar is not None
-        waits = account.leaving(order.symbol) and order.origin not in DECLARED
-        if order.alive and not waits:
+        if order.alive:
             fill_order(account, t, order, bar.open, bar, slips=True, inside=False)
 
 
@@ -74,7 +71,7 @@ def fill_order(
 ) -> float:
     """Fill an order and do what hangs on it: only-reduce, lock after an exit, bracket legs, one cancels the other."""
     position = account.positions[order.symbol]
-    if order.origin in ("exit", "time_stop", "flatten", "leg"):
+    if order.origin in EXITS or order.origin == "leg":
         if sign(order.remaining) != -position.side:
             account.cancel(order, "nothing to close")
             return 0.0
@@ -85,23 +82,25 @@ def fill_order(
     filled = account.fill(t, order, price, bar.volume, slips, inside)
     if filled == 0.0:
         return filled
-    if held != 0.0 and position.quantity == 0.0:
-        for leg in account.working(order.symbol):
-            if leg.origin == "leg" and leg is not order:
-                account.cancel(leg, "position closed")
-    if order.origin in DECLARED and position.quantity == 0.0:
+    if held != 0.0 and held * position.quantity <= 0.0:  # closed or turned round
+        account.cancel_legs(order.symbol, "position closed", keep=order)
+    if order.origin in EXITS and position.quantity == 0.0:
         account.exit_closed(position, side=-sign(order.quantity))
     if order.sibling is not None and order.sibling.alive:
         other = order.sibling
         other.remaining -= filled
         if order.status == "filled" or sign(other.remaining) != sign(order.quantity):
             account.cancel(other, "one cancels the other")
-    _bring_legs(account, t, order, filled, inside)
+    opened = filled
+    if held * filled < 0.0:  # a reduction brings no legs, a reversal only for what it opens
+        opened = position.quantity if held * position.quantity < 0.0 else 0.0
+    if opened != 0.0:
+        _bring_legs(account, t, order, opened, inside)
     return filled
 
 
 def _bring_legs(account: Account, t: int, order: Order, filled: float, inside: bool) -> None:
-    """The bracket legs of one fill, for what was filled."""
+    """The bracket legs of one fill, for what it has opened."""
     kinds = (
         (Kind.STOP, order.stop_loss, "stop loss leg"),
         (Kind.LIMIT, order.take_profit, "take profit leg"),
@@ -152,9 +151,13 @@ class _Inside:
         self.exits = exits
 
     def run(self) -> None:
+        self.newborn: list[
+            tuple[Order, float]
+        ] = []  # stop legs of this bar's fills inside it, with the price of the fill
         self._protect(at_level=False)
         self._stops()
         self._limits()
+        self._newborn_stops()
         if self._opened_inside():
             self._protect(at_level=True)
         elif self.position.quantity != 0.0:
@@ -178,10 +181,9 @@ class _Inside:
             price = level if p.side * level <= p.side * p.entry else p.entry
         order = self.account.add(Order(0, p.symbol, self.t, -p.quantity, Kind.STOP, "exit", reason))
         order.stop = level
+        self.account.exit_triggered(p, p.side)
         fill_order(self.account, self.t, order, price, self.bar, slips=True, inside=True)
         order.kind, order.not_before = Kind.MARKET, self.t + 1  # a triggered stop is a market order
-        if p.quantity != 0.0:
-            self.account.exit_triggered(p, p.side)
 
     def _drop(self, order: Order) -> None:
         """A declared target is looked at anew in every bar; what did not fill is no working order."""
@@ -225,17 +227,16 @@ class _Inside:
         return sorted(orders, key=lambda order: order.id)
 
     def _fill(self, order: Order, price: float, slips: bool) -> None:
-        """Fill inside the bar; a stop leg that the fill brings with it is looked at at once."""
+        """Fill inside the bar; the stop leg that the fill brings with it is looked at after all limit orders."""
         known = len(order.legs)
         fill_order(self.account, self.t, order, price, self.bar, slips, inside=True)
-        for leg in order.legs[known:]:
-            if (
-                leg.alive
-                and leg.kind is Kind.STOP
-                and self._stop_price(sign(leg.remaining), leg.stop) is not None
-            ):
-                better = sign(-leg.remaining) * leg.stop > sign(-leg.remaining) * price
-                at = price if better else leg.stop
+        self.newborn += [(leg, price) for leg in order.legs[known:] if leg.kind is Kind.STOP]
+
+    def _newborn_stops(self) -> None:
+        for leg, price in sorted(self.newborn, key=lambda pair: pair[0].id):
+            side = sign(leg.remaining)
+            if leg.alive and self._stop_price(side, leg.stop) is not None:
+                at = price if side * leg.stop < side * price else leg.stop
                 fill_order(self.account, self.t, leg, at, self.bar, slips=True, inside=True)
                 leg.kind = Kind.MARKET  # a triggered stop is a market order
 

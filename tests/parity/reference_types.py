@@ -99,14 +99,23 @@ Exit = StopLoss | TrailingStop | BreakEven | AtrStop | TakeProfit | ScaleOut | T
 
 
 @dataclass(frozen=True, slots=True)
-class Monitors:
-    """Loss limits of step 3, as positive fractions; `on_drawdown` is "halt" or "flatten"."""
+class Limits:
+    """Loss limits of step 3, as positive fractions, and the limits of steps 5 and 6; `on_drawdown` is "halt" or "flatten"."""
 
     daily_loss: float = inf
     weekly_loss: float = inf
     monthly_loss: float = inf
     drawdown: float = inf
     on_drawdown: str = "halt"
+    position: float = inf
+    gross: float = inf
+    net: float = inf
+    cash: float = -inf
+    positions: float = inf
+    order_volume: float = inf
+    sector: float = inf
+    correlation: float = inf
+    correlation_bars: int = 60
 
 
 class Kind(Enum):
@@ -212,6 +221,7 @@ class Position:
     gone: bool = False
     base: float = 0.0
     acted: float = 0.0
+    rest: bool = False  # what a limit has cut off the last target order is still to be ordered
     previous: float = nan
     row: int = 0
     row_sign: int = 0

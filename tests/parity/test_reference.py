@@ -12,7 +12,7 @@ from tests.parity.reference_types import (
     FREE,
     Allocation,
     Costs,
-    Monitors,
+    Limits,
     StopLoss,
 )
 
@@ -369,14 +369,14 @@ def test_an_opening_order_over_the_position_limit_is_cancelled() -> None:
 def test_daily_loss_bars_entries_of_that_day_only() -> None:
     bars = bars_of({"A": [100, 100, 90, 90, 90], "B": [10] * 5})
     targets = [[0.5, nan], [nan, nan], [nan, 0.3], [nan, 0.3], [nan, 0.3]]
-    run = simulate(bars, targets, capital=1_000, costs=FREE, allocation=FULL, risk=Monitors(daily_loss=0.03))
+    run = simulate(bars, targets, capital=1_000, costs=FREE, allocation=FULL, risk=Limits(daily_loss=0.03))
     # Row 2 loses 5 x 10 = 50 of 1000 = 5 %: B refused; at row 3 the day's loss is 0, so B fills at row 4.
     assert [(f.t, f.symbol) for f in run.fills] == [(1, 0), (4, 1)]
 
 
 def test_drawdown_flattens_and_stays_flat() -> None:
     bars = bars_of({"A": [100, 100, 90, 90, 90]})
-    risk = Monitors(drawdown=0.04, on_drawdown="flatten")
+    risk = Limits(drawdown=0.04, on_drawdown="flatten")
     run = simulate(bars, column(0.5, nan, nan, 0.5, 0), capital=1_000, costs=FREE, allocation=FULL, risk=risk)
     assert fills_of(run) == [(1, "buy", 5, 100), (3, "sell", 5, 90)]
 

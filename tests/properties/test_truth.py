@@ -17,7 +17,6 @@ from gpt_trader import Bars, Costs, Instrument, Strategy, ta
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.compiling import jitted, parameter_tuple
 from gpt_trader.engine.deciding import compute_features, decide_all, row_values
-from gpt_trader.engine.records import EXIT, MARKET, R_DELISTED
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.result import Result
 from tests.markets import random_market
@@ -131,11 +130,8 @@ def market_with_events(seed: int, count: int = 160) -> Bars:
 
 
 def created(orders: Any) -> Any:
-    """The bar in which an order came into being. A declared exit that fires in bar t, and a delisting, is logged as decided at
-    t - 1, from when on it stood; it becomes a row of the table in bar t."""
-    fired = (orders["purpose"] == EXIT) & (orders["kind"] != MARKET)
-    delisted = orders["reason"] == R_DELISTED
-    return np.where(fired, orders["born"], np.where(delisted, orders["decided"] + 1, orders["decided"]))
+    """The bar in which an order came into being: that of the decision, or in which a declared exit, a leg or a delisting arose."""
+    return orders["decided"]
 
 
 def assert_prefix(short: Result, long: Result, count: int) -> None:

@@ -70,10 +70,6 @@ def test_no_entry_within_the_cooldown(seed: int, cooldown: int, mode: str) -> No
             left[symbol] = t
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="docs/assumptions.md step 5.3 counts from the last exit FILL, and a reversal's exit fill is the entry itself",
-)
 def test_a_reversal_is_an_entry_within_the_cooldown() -> None:
     """rules.md: no re-entry for n bars after an exit. Long, then short on every bar: flat for five bars between."""
     table = [1.0] * 5 + [-0.5] * 15
