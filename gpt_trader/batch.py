@@ -15,7 +15,7 @@ from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
 from gpt_trader.engine.records import BAD_TARGET, DONE
 from gpt_trader.engine.scoring import score_many
-from gpt_trader.engine.session import ARRAY, all_exits, chosen_mode, simulate, whole
+from gpt_trader.engine.session import ARRAY, all_exits, calls_of, chosen_mode, simulate, whole
 from gpt_trader.engine.setup import (
     Settings,
     build_market,
@@ -87,6 +87,7 @@ class _Scorer:
         self.fields = deciding.row_values(self.seen, {})
         self.per_year = periods_of(bars.time.view(np.int64), bars.timeframe)
         self.modes: dict[type[Strategy], str] = {}
+        self.called: dict[type[Strategy], int] = {}
         self.markets: dict[Any, Any] = {}
         self.done: list[Floats] = [np.empty((0, len(METRIC_NAMES)))]
         self.waiting: list[Strategy] = []
@@ -109,7 +110,9 @@ class _Scorer:
             self.modes[kind] = chosen_mode(strategy, self.bars)
         if self.modes[kind] != ARRAY:
             self.flush()
-            self.done.append(self._score_slowly(strategy))
+            self.done.append(self._score_slowly(strategy, self.modes[kind]))
+            self.called[kind] = self.called.get(kind, 0) + calls_of(strategy, self.bars)
+            self.modes[kind] = chosen_mode(strategy, self.bars, self.called[kind])
             return
         features = deciding.compute_features(strategy, self.seen)
         score = features.get("score")
@@ -156,9 +159,9 @@ class _Scorer:
         self.done.append(out)
         self.waiting = []
 
-    def _score_slowly(self, strategy: Strategy) -> Floats:
+    def _score_slowly(self, strategy: Strategy, mode: str) -> Floats:
         """Rules that run bar by bar: a whole run, of which only the statistics are kept."""
         from gpt_trader.result import run_statistics
 
-        values = run_statistics(self.bars, simulate(strategy, self.bars, self.settings))
+        values = run_statistics(self.bars, simulate(strategy, self.bars, self.settings, mode, required=False))
         return np.array([[values[name] for name in METRIC_NAMES]])

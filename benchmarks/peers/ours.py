@@ -153,21 +153,30 @@ def pairs(data: Data) -> Task:
     return Task(run, answer, lambda: replace(known))
 
 
-def momentum(data: Data) -> Task:
-    """W3 with the shipped strategy, fractional shares."""
-    known = bars_of(data)
-    allocation = Allocation(gross=given.GROSS, max_positions=given.SYMBOLS)
-    lots = [Instrument(name, lot=0.0) for name in known.symbols]
-    strategy = Momentum(given.LOOKBACK, given.TOP, threshold=-1.0)
+def momentum(benchmark: bool) -> Any:
+    """W3 with the shipped strategy, fractional shares; with or without buy and hold beside it."""
 
-    def run(bars: Bars) -> Result:
-        return _with_statistics(
-            backtest(strategy, bars, costs=COSTS, fills=FILLS, allocation=allocation, instruments=lots)
-        )
+    def make(data: Data) -> Task:
+        known = bars_of(data)
+        allocation = Allocation(gross=given.GROSS, max_positions=given.SYMBOLS)
+        lots = [Instrument(name, lot=0.0) for name in known.symbols]
+        strategy = Momentum(given.LOOKBACK, given.TOP, threshold=-1.0)
+        rules: dict[str, Any] = {
+            "costs": COSTS,
+            "fills": FILLS,
+            "allocation": allocation,
+            "instruments": lots,
+        }
 
-    return Task(
-        run, lambda result: (len(result.log("fills")), result.metrics["final_equity"]), lambda: replace(known)
-    )
+        def run(bars: Bars) -> Result:
+            return _with_statistics(backtest(strategy, bars, benchmark=benchmark, **rules))
+
+        def answer(result: Result) -> tuple[int, float]:
+            return len(result.log("fills")), result.metrics["final_equity"]
+
+        return Task(run, answer, lambda: replace(known))
+
+    return make
 
 
 def bracket_orders(strategy: Strategy, mode: str) -> Any:
@@ -194,7 +203,8 @@ MAKERS: Makers = {
     "W1L": averages,
     "W1L/alone": averages_alone,
     "W2": pairs,
-    "W3": momentum,
+    "W3": momentum(True),
+    "W3/alone": momentum(False),
     "W4": bracket_orders(Brackets(), "python"),
     "W4/compiled": bracket_orders(CompiledBrackets(), "compiled"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,8 @@ from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbo
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
 MODES = (ARRAY, COMPILED, PYTHON)
-COMPILE_FROM = (
-    200_000  # bars x symbols below which compiling a rule (seconds) costs more than running it in Python
-)
+COMPILE_FROM = 500_000  # calls of a rule below which compiling it (some ten seconds) costs more than calling it in Python
+ORDERS_COMPILE_FROM = 5_000_000  # the same for order strategies, whose calls are ten times as fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ def all_exits(strategy: Strategy, settings: Settings) -> tuple[Any, ...]:
     return tuple(item for item in strategy.declared_exits() if type(item) not in given) + settings.exits
 
 
-def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | None = None) -> Outcome:
-    """Run `strategy` over all bars. `mode` forces a way of deciding (for tests); None chooses.
+def simulate(
+    strategy: Strategy, bars: Bars, settings: Settings, mode: str | None = None, *, required: bool = True
+) -> Outcome:
+    """Run `strategy` over all bars. `mode` names a way of deciding; None chooses. A rule that numba cannot compile runs in
+    Python, or is an error when "compiled" is named and `required`.
 
     Raises StrategyError when the strategy raises or answers with a wrong shape or an infinite weight.
     """
@@ -74,7 +77,7 @@ def simulate(strategy: Strategy, bars: Bars, settings: Settings, mode: str | Non
     if chosen == ARRAY:
         book = run_array(market, book, deciding.decide_all(strategy, seen, features))
     elif chosen == COMPILED:
-        done = _run_compiled(strategy, market, book, columns, factor, required=mode is not None)
+        done = _run_compiled(strategy, market, book, columns, factor, required=required and mode is not None)
         if done is None:
             return simulate(strategy, bars, settings, PYTHON)
         book = done
@@ -90,13 +93,21 @@ def whole(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
     return np.ascontiguousarray(np.broadcast_to(score, (bars.T, bars.N)), dtype=np.float64)
 
 
-def chosen_mode(strategy: Strategy, bars: Bars) -> str:
-    """How `decide` is best called over these bars; the result is the same in every way."""
-    if isinstance(strategy, OrderStrategy) and is_per_symbol(strategy) and bars.N > 1:
+def chosen_mode(strategy: Strategy, bars: Bars, called: int = 0) -> str:
+    """How `decide` is best called over these bars, when the same class was `called` so often in Python before; the result is
+    the same in every way."""
+    ordering, scalar = isinstance(strategy, OrderStrategy), is_per_symbol(strategy)
+    if ordering and scalar and bars.N > 1:
         return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
-    if isinstance(strategy, OrderStrategy) or uses_held(strategy) or is_per_symbol(strategy):
-        return COMPILED if bars.T * bars.N >= COMPILE_FROM else PYTHON
-    return ARRAY
+    if not (ordering or scalar or uses_held(strategy)):
+        return ARRAY
+    enough = ORDERS_COMPILE_FROM if ordering else COMPILE_FROM
+    return COMPILED if called + calls_of(strategy, bars) >= enough else PYTHON
+
+
+def calls_of(strategy: Strategy, bars: Bars) -> int:
+    """How often `decide` is called over these bars when it is called bar by bar."""
+    return bars.T * bars.N if is_per_symbol(strategy) else bars.T
 
 
 def run_array(market: Market, book: Book, targets: NDArray[np.float64]) -> Book:
@@ -193,31 +204,41 @@ def _run_python(
 ) -> Book:
     """Bar by bar in Python: the same steps around a `decide` that numba did not take."""
     bars, symbols = market.panel.shape[1:]
-    with_held, scalar = uses_held(strategy), is_per_symbol(strategy)
+    decide = _decide_each if is_per_symbol(strategy) else _decide_row
     for t in range(bars):
         while not room_in_logs(book):
             book = grown(book)
         before_decision(market, book, t)
-        held = held_now(book, t, factor) if with_held else None
+        held = held_now(book, t, factor) if uses_held(strategy) else None
         with np.errstate(invalid="ignore", divide="ignore"):
-            if scalar:
-                target = np.array([_decide_symbol(strategy, columns, held, t, n) for n in range(symbols)])
-            else:
-                target = deciding.decide_bar(
-                    strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols
-                )
+            target = decide(strategy, columns, held, t, symbols)
         allocate(market, book, target, t)
     return book
 
 
-def _decide_symbol(
-    strategy: Strategy, columns: Mapping[str, NDArray[Any]], held: Held | None, t: int, n: int
-) -> float:
-    row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in columns.items()})
-    one = None
-    if held is not None:
-        one = held_of(held, n)
-    return float(deciding.decide_bar(strategy, row, one, 1)[0])
+def _decide_row(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], held: Held | None, t: int, symbols: int
+) -> NDArray[np.float64]:
+    """The targets (N,) of one bar from one call."""
+    return deciding.decide_bar(strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols)
+
+
+def _decide_each(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], held: Held | None, t: int, symbols: int
+) -> NDArray[np.float64]:
+    """The targets (N,) of one bar from a call per symbol with plain numbers."""
+    cells = [a[t].tolist() if a.shape[1] == symbols else a[t].tolist() * symbols for a in columns.values()]
+    rows = [Row(dict(zip(columns, values, strict=True))) for values in zip(*cells, strict=True)]
+    if held is None:
+        answers = [deciding.call_strategy(strategy, "decide", strategy.decide, row) for row in rows]
+    else:
+        answers = [
+            deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
+            for n, row in enumerate(rows)
+        ]
+    if all(type(answer) is float and not isinf(answer) for answer in answers):
+        return np.array(answers)
+    return np.array([deciding.checked_targets(strategy, answer, (1,))[0] for answer in answers])
 
 
 def _run_orders(

@@ -151,7 +151,7 @@ def build_market(
 ) -> Market:
     """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
     known = {item.symbol: item for item in settings.instruments}
-    instruments = [known.get(name, Instrument(name)) for name in bars.symbols]
+    instruments = [known[name] if name in known else Instrument(name) for name in bars.symbols]
     sectors = sorted({item.sector for item in instruments if item.sector is not None})
     info = np.zeros(bars.N, INFO)
     info["lot"] = [item.lot for item in instruments]

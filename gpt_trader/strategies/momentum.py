@@ -34,15 +34,13 @@ class Momentum(Strategy):
         months = bars.time.astype("datetime64[M]").astype(np.int64)
         traded = np.flatnonzero(bars.present.any(axis=1))
         opens = traded[np.diff(months[traded], prepend=months[traded][:1] - 1) != 0]
-        latest = np.maximum.accumulate(np.where(bars.present, np.arange(bars.T)[:, None], -1), axis=0)
-        strength = ta.returns(bars.close, self.lookback)[latest[opens], np.arange(bars.N)]
-        fresh = bars.time[opens][:, None] - bars.time[latest[opens]] <= FRESH
-        chosen = self.chosen_weights(np.where(fresh & (latest[opens] >= 0), strength, np.nan))
-        before = np.concatenate((np.full((1, bars.N), -1), latest[:-1]))
-        first = bars.present & ((before < 0) | (months[before] != months[:, None]))
-        t, n = np.nonzero(first)
+        latest, first = _rows_of_months(bars.present, opens)
+        strength = ta.returns(bars.close, self.lookback)[latest, np.arange(bars.N)]
+        fresh = bars.time[opens][:, None] - bars.time[latest] <= FRESH
+        chosen = self.chosen_weights(np.where(fresh & (latest >= 0), strength, np.nan))
         weight = np.full((bars.T, bars.N), np.nan)
-        weight[t, n] = chosen[np.searchsorted(months[opens], months[t]), n]
+        month, n = np.nonzero(first < bars.T)
+        weight[first[month, n], n] = chosen[month, n]
         return {"weight": weight}
 
     def chosen_weights(self, strength: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,3 +56,22 @@ class Momentum(Strategy):
     def decide(self, now: Any) -> Weights:
         """The month's weights."""
         return now.weight
+
+
+def _rows_of_months(
+    present: NDArray[np.bool_], opens: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For R months that begin in the rows `opens`: each symbol's latest bar at or before that row (-1: none yet), and its first
+    bar of the month (T: none), both (R, N)."""
+    bars, symbols = present.shape
+    if present.all():
+        rows = np.broadcast_to(opens[:, None], (opens.size, symbols))
+        return rows, rows
+    row = np.arange(bars)[:, None]
+    first = (
+        np.minimum.reduceat(np.where(present, row, bars), opens, axis=0)
+        if opens.size
+        else np.empty((0, symbols), np.int64)
+    )
+    latest = np.maximum.accumulate(np.where(present, row, -1), axis=0)[opens]
+    return latest, first

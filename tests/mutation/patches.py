@@ -58,8 +58,8 @@ PATCHES = (
     Patch(
         "the shortcut runs over corporate actions",
         "loop.py",
-        "m.flags[end] & EVENT == 0",
-        "m.flags[end] >= 0",
+        "flags[i] & EVENT != 0",
+        "flags[i] < 0",
         (f"{QUIET}::test_an_event_of_another_symbol_ends_the_stretch",),
     ),
     Patch(
