@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from gpt_trader import orders
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.jit import inlined
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.records import BAD_TARGET, DONE, LOG_FULL, Book, Market
+from gpt_trader.engine.stepping import fill_held
 from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.orders import NOTHING, OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, uses_held
@@ -62,22 +62,6 @@ def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
     if isinstance(answer, numba.types.NoneType):
         return nothing
     return one if getattr(answer, "instance_class", None) is OrderRequest else many
-
-
-@inlined
-def fill_held(
-    b: Any, t: int, factor: Any, weight: Any, quantity: Any, entry: Any, peak: Any, age: Any
-) -> None:
-    """The strategy's view of its positions at the close of bar t, on the continuous basis."""
-    equity = b.account[0].equity
-    for n in range(b.symbols.shape[0]):
-        s = b.symbols[n]
-        scale = factor[t, n] if factor.shape[0] > 1 else 1.0
-        weight[n] = s.qty * s.mark / equity if equity > 0.0 else 0.0
-        quantity[n] = s.qty
-        entry[n] = s.entry * scale if s.qty != 0.0 else np.nan
-        peak[n] = s.peak * scale if s.qty != 0.0 else np.nan
-        age[n] = s.age
 
 
 def parameter_tuple(strategy: Strategy) -> Any:
@@ -121,12 +105,12 @@ def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbo
     if not held:
         view = ""
     elif scalar:
-        view = ", Held(weight[n], quantity[n], entry[n], peak[n], age[n], b.account[0].equity, b.account[0].cash)"
+        view = ", Held(held[0, n], held[1, n], held[2, n], held[3, n], held[4, n], b.account[0].equity, b.account[0].cash)"
     else:
-        view = ", Held(weight, quantity, entry, peak, age, b.account[0].equity, b.account[0].cash)"
+        view = ", Held(held[0], held[1], held[2], held[3], held[4], b.account[0].equity, b.account[0].cash)"
     call = f"decide(self, Row({cells}){view})"
-    head = f"def drive(m, b, start, stop, self, factor, weight, quantity, entry, peak, age, target, {arguments}):\n"
-    show = "fill_held(b, t, factor, weight, quantity, entry, peak, age)" if held else "pass"
+    head = f"def drive(m, b, start, stop, self, factor, held, target, {arguments}):\n"
+    show = "fill_held(b, t, factor, held)" if held else "pass"
     if isinstance(strategy, OrderStrategy):
         return head + ORDER_LOOP.format(show=show, call=call)
     ask = f"for n in range({symbols}): target[n] = {call}" if scalar else f"target[:] = {call}"

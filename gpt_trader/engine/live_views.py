@@ -8,11 +8,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.compiling import fill_held
-from gpt_trader.engine.loop import room_in_logs, run_quiet
+from gpt_trader.engine.loop import room_in_logs
 from gpt_trader.engine.records import LOG_FULL, Book, Market
 from gpt_trader.engine.setup import grown
+from gpt_trader.engine.stepping import advance
 from gpt_trader.errors import UnknownName
+
+NOTHING_DECIDED = np.empty(0)
 
 
 class _Column:
@@ -78,6 +80,19 @@ class VectorRow(_RowBase):
         return row
 
 
+def advanced(
+    market: Market, book: Book, decided: NDArray[np.float64] | None, start: int, stop: int, factor: Any
+) -> tuple[Book, NDArray[np.float64]]:
+    """`advance` with logs that grow: the book, and holdings (5, N) at the close of bar stop-1."""
+    held = np.empty((5, book.symbols.shape[0]))
+    targets = NOTHING_DECIDED if decided is None else decided
+    at, code = advance(market, book, targets, decided is not None, start, stop, factor, held)
+    while code == LOG_FULL:
+        book = grown(book)
+        at, code = advance(market, book, targets, False, at, stop, factor, held)
+    return book, held
+
+
 class LiveHeld:
     """The holdings of a running order strategy, with the fields of `Held`.
 
@@ -85,14 +100,13 @@ class LiveHeld:
     and bring the engine up to the current bar when they are read.
     """
 
-    __slots__ = ("_entry", "_quantity", "_scalar", "book", "factor", "market", "synced", "t")
+    __slots__ = ("_scalar", "book", "factor", "market", "rows", "synced", "t")
 
     def __init__(self, market: Market, book: Book, factor: Any, scalar: bool) -> None:
         self.market, self.book, self.factor = market, book, factor
         self._scalar = scalar
         self.t = 0
         self.synced = -1
-        self._read()
 
     def make_room(self) -> None:
         """Grow the logs until one more bar's worth of rows fits."""
@@ -102,35 +116,23 @@ class LiveHeld:
     def sync(self, t: int) -> None:
         """Run the engine's steps through bar t."""
         if self.synced < t:
-            at, code = run_quiet(self.market, self.book, self.synced + 1, t + 1)
-            while code == LOG_FULL:
-                self.book = grown(self.book)
-                at, code = run_quiet(self.market, self.book, at, t + 1)
+            self.book, held = advanced(self.market, self.book, None, self.synced + 1, t + 1, self.factor)
+            self.rows = held[:, 0].tolist() if self._scalar else held
             self.synced = t
-            self._read()
-
-    def _read(self) -> None:
-        symbols = self.book.symbols.shape[0]
-        arrays = [np.empty(symbols) for _ in range(5)]
-        fill_held(self.book, max(self.synced, 0), self.factor, *arrays)
-        self._quantity = float(arrays[1][0]) if self._scalar else arrays[1]
-        self._entry = float(arrays[2][0]) if self._scalar else arrays[2]
 
     def _moving(self, place: int) -> Any:
         self.sync(self.t)
-        arrays = [np.empty(self.book.symbols.shape[0]) for _ in range(5)]
-        fill_held(self.book, self.t, self.factor, *arrays)
-        return float(arrays[place][0]) if self._scalar else arrays[place]
+        return self.rows[place]
 
     @property
     def quantity(self) -> Any:
         """Shares held, negative for a short."""
-        return self._quantity
+        return self.rows[1]
 
     @property
     def entry(self) -> Any:
         """Average entry price, NaN when flat."""
-        return self._entry
+        return self.rows[2]
 
     @property
     def weight(self) -> Any:

@@ -237,13 +237,3 @@ def run_targets(
         allocate(m, b, targets[t], t)
         t = quiet_stretch(m, b, unchanged, t + 1, stop)
     return stop, DONE
-
-
-@kernel
-def run_quiet(m: Market, b: Book, start: int, stop: int) -> tuple[int, int]:
-    """Run steps 0 to 3 of bars start..stop-1 without decisions: what an order strategy's silent bars need."""
-    for t in range(start, stop):
-        if not room_in_logs(b):
-            return t, LOG_FULL
-        before_decision(m, b, t)
-    return stop, DONE

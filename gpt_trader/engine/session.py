@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.engine import deciding
-from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, fill_held, refuse_driver
-from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow
-from gpt_trader.engine.loop import before_decision, room_in_logs, run_targets, unchanged_rows
+from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, refuse_driver
+from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
+from gpt_trader.engine.loop import run_targets, unchanged_rows
 from gpt_trader.engine.records import BAD_TARGET, LOG_FULL, Book, Market
 from gpt_trader.engine.setup import (
     UNUSED,
@@ -165,12 +164,12 @@ def _drive(
     import numba
 
     driver, parameters = found
-    scratch = [np.empty(book.symbols.shape[0]) for _ in range(6)]
+    held, target = np.empty((5, book.symbols.shape[0])), np.empty(book.symbols.shape[0])
     arrays = [np.ascontiguousarray(array) for array in columns.values()]
     at, stop = 0, market.panel.shape[1]
     while True:
         try:
-            at, code = driver(market, book, at, stop, parameters, factor, *scratch, *arrays)
+            at, code = driver(market, book, at, stop, parameters, factor, held, target, *arrays)
         except (numba.core.errors.NumbaError, NotImplementedError):
             raise
         except Exception as error:
@@ -182,11 +181,9 @@ def _drive(
         book = grown(book)
 
 
-def held_now(book: Book, t: int, factor: Any) -> Held:
-    """What the strategy holds at the close of bar t, arrays (N,)."""
-    symbols = book.symbols.shape[0]
-    weight, quantity, entry, peak, age = (np.empty(symbols) for _ in range(5))
-    fill_held(book, t, factor, weight, quantity, entry, peak, age)
+def held_view(book: Book, held: NDArray[np.float64]) -> Held:
+    """What the strategy holds, arrays (N,), from the rows of `advanced`."""
+    weight, quantity, entry, peak, age = held
     account = book.account[0]
     return Held(weight, quantity, entry, peak, age, float(account["equity"]), float(account["cash"]))
 
@@ -205,15 +202,13 @@ def _run_python(
     """Bar by bar in Python: the same steps around a `decide` that numba did not take."""
     bars, symbols = market.panel.shape[1:]
     decide = _decide_each if is_per_symbol(strategy) else _decide_row
-    for t in range(bars):
-        while not room_in_logs(book):
-            book = grown(book)
-        before_decision(market, book, t)
-        held = held_now(book, t, factor) if uses_held(strategy) else None
-        with np.errstate(invalid="ignore", divide="ignore"):
-            target = decide(strategy, columns, held, t, symbols)
-        allocate(market, book, target, t)
-    return book
+    with_held = uses_held(strategy)
+    target = None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for t in range(bars):
+            book, held = advanced(market, book, target, t, t + 1, factor)
+            target = decide(strategy, columns, held_view(book, held) if with_held else None, t, symbols)
+    return advanced(market, book, target, bars, bars, factor)[0]
 
 
 def _decide_row(
@@ -284,7 +279,7 @@ def _run_orders_per_symbol(
     for t in range(bars):
         live.sync(t)
         live.t = t
-        held = held_now(live.book, t, factor)
+        held = held_view(live.book, live.rows)
         for n in range(symbols):
             row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in columns.items()})
             one = held_of(held, n)

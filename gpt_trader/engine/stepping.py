@@ -1,0 +1,44 @@
+"""The engine one bar at a time, for a rule that is called in Python: the steps between two decisions in one call."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.jit import inlined, kernel
+from gpt_trader.engine.loop import before_decision, room_in_logs
+from gpt_trader.engine.records import DONE, LOG_FULL, Book, Market
+
+
+@inlined
+def fill_held(b: Book, t: int, factor: np.ndarray, held: np.ndarray) -> None:
+    """`held` (5, N) as the strategy sees its positions at the close of bar t, on the continuous basis: weight, quantity, entry,
+    peak, age."""
+    equity = b.account[0].equity
+    for n in range(b.symbols.shape[0]):
+        s = b.symbols[n]
+        scale = factor[t, n] if factor.shape[0] > 1 else 1.0
+        held[0, n] = s.qty * s.mark / equity if equity > 0.0 else 0.0
+        held[1, n] = s.qty
+        held[2, n] = s.entry * scale if s.qty != 0.0 else np.nan
+        held[3, n] = s.peak * scale if s.qty != 0.0 else np.nan
+        held[4, n] = s.age
+
+
+@kernel
+def advance(
+    m: Market, b: Book, decided: np.ndarray, pending: bool, start: int, stop: int, factor: np.ndarray, held: np.ndarray
+) -> tuple[int, int]:  # fmt: skip
+    """If `pending`, steps 5 and 6 of bar start-1 with the targets `decided` (N,); then steps 0 to 3 of bars start..stop-1.
+
+    `held` (5, N) becomes what `fill_held` says at the close of bar stop-1. Returns (stop, DONE), or (bar, LOG_FULL) before the
+    steps of a bar for which a log has no room: go on from there with nothing pending.
+    """
+    if pending:
+        allocate(m, b, decided, start - 1)
+    for t in range(start, stop):
+        if not room_in_logs(b):
+            return t, LOG_FULL
+        before_decision(m, b, t)
+    fill_held(b, max(stop - 1, 0), factor, held)
+    return stop, DONE
