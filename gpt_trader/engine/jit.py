@@ -38,7 +38,11 @@ def kernel_folder() -> Path:
 
 
 def compiled(function: Function, **options: Any) -> Function:
-    """`numba.njit` of `function` with its cache in `kernel_folder`."""
+    """`numba.njit` of `function` with its cache in `kernel_folder`, compiled once for all constant arguments.
+
+    numba would compile a kernel anew for each literal that another kernel passes to it (`kind=3`), with all that it calls: the
+    whole engine twice for the bar number 0. LLVM puts constants into inlined kernels all the same.
+    """
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(kernel_folder())
@@ -46,6 +50,14 @@ def compiled(function: Function, **options: Any) -> Function:
         made: Function = numba.njit(cache=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = before
+    unliteral: Any = numba.types.unliteral
+    template: Any = made.get_call_template  # type: ignore[attr-defined]
+
+    def without_literals(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        plain = tuple(unliteral(item) for item in arguments)
+        return template(plain, {name: unliteral(item) for name, item in keywords.items()})
+
+    made.get_call_template = without_literals  # type: ignore[attr-defined]
     return made
 
 

@@ -76,15 +76,12 @@ def score_many(
     small.
     """
     runs, bars = targets.shape[:2]
-    start = (
-        first - first
-    )  # a literal 0 would be a type of its own, for which the whole engine compiles once more
     for k in range(first, runs):
         if has_infinity(targets[k]):
             return k, BAD_TARGET
         clear_book(b, capital)
         unchanged_rows(m.panel[CLOSE], targets[k], unchanged)
-        _, code = run_targets(m, b, targets[k], unchanged, start, bars)
+        _, code = run_targets(m, b, targets[k], unchanged, 0, bars)
         if code != DONE:
             return k, code
         statistics_into(m, b, scratch, per_year, 0.0, trade_fields, trade_bars, out[k])

@@ -188,7 +188,8 @@ def market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], N
 def _market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
     traded = bars.volume > 0
     first_volume = np.where(np.any(traded, axis=0), np.argmax(traded, axis=0), bars.T).astype(np.int64)
-    events = np.any((bars.split != 1.0) | (bars.dividend != 0.0), axis=1)
+    events = (bars.split != 1.0) | (bars.dividend != 0.0)
+    events = events.any(axis=1) if bars.N > 1 else events[:, 0]
     left = bars.last_session + 1
     events[left[left < bars.T]] = True
     return first_volume, events.astype(np.int8), bars.time.astype(np.int64)
