@@ -271,6 +271,7 @@ def outcome(strategy: Strategy, mode: str) -> Any:
         return type(error)
 
 
+@pytest.mark.slow
 def test_a_division_by_zero_is_the_same_in_python_and_machine_code() -> None:
     """The mode is chosen by the amount of data; the result may not depend on it: an error in both, or infinity in both."""
     assert outcome(Compilable(3), "python") == outcome(Compilable(3), "compiled")

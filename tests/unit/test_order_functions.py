@@ -32,7 +32,7 @@ def bars() -> Bars:
     return load_bars(["AAPL"], start="2008-01-01", end="2008-06-30")
 
 
-@pytest.mark.parametrize("mode", ["python", "compiled"])
+@pytest.mark.parametrize("mode", ["python", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_both_ways_give_the_same_run(bars: Bars, mode: str) -> None:
     by_name, through = (backtest(item(), bars, mode=mode) for item in (ByName, ThroughModule))
     assert by_name.outcome.mode == through.outcome.mode == mode
