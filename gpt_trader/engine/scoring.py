@@ -1,4 +1,4 @@
-"""Many runs over the same bars: the engine's own loop and the statistics in one compiled call per run."""
+"""The statistics of a finished run, and many runs one after the other in one compiled call."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def score_many(
     small.
     """
     runs, bars = targets.shape[:2]
-    start = (
-        first - first
-    )  # a literal 0 would be a type of its own, for which the whole engine compiles once more
+    start = first - first  # a literal 0 is a type of its own: the whole engine would compile once more
     for k in range(first, runs):
         if has_infinity(targets[k]):
             return k, BAD_TARGET
