@@ -48,7 +48,7 @@ def backtest(
     `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the
     engine draws no random number).
     `index` holds the bars of a regime symbol that is not traded. `mode` forces how `decide` is called ("array",
-    "compiled" or "python"); None chooses, with the same result.
+    "compiled" or "python"); None chooses by the length of the data.
 
     Raises BadParameter for settings out of range and StrategyError when the strategy fails.
     """

@@ -37,13 +37,13 @@ def kernel_folder() -> Path:
     return home / f"kernels-{digest.hexdigest()[:16]}"
 
 
-def compiled(function: Function, **options: Any) -> Function:
-    """`numba.njit` of `function` with its cache in `kernel_folder`."""
+def compiled(function: Function, signature: Any = None, **options: Any) -> Function:
+    """`numba.njit` of `function` with its cache in `kernel_folder`; with a `signature` for it alone, and at once."""
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(kernel_folder())
     try:
-        made: Function = numba.njit(cache=True, error_model="numpy", **options)(function)
+        made: Function = numba.njit(signature, cache=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = before
     return made

@@ -113,7 +113,7 @@ def whole(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
 
 
 def chosen_mode(strategy: Strategy, bars: Bars) -> str:
-    """How `decide` is best called over these bars; the result is the same in every way."""
+    """How `decide` is best called over these bars: for the same result, in the least time."""
     if isinstance(strategy, OrderStrategy) and is_per_symbol(strategy) and bars.N > 1:
         return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
     if isinstance(strategy, OrderStrategy) or uses_held(strategy) or is_per_symbol(strategy):
