@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,12 +19,11 @@ from gpt_trader.engine.setup import (
     rules_record,
     settings_of,
 )
-from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
 from gpt_trader.result import Result
 from gpt_trader.risk import RiskLimits
-from gpt_trader.strategy import Strategy
+from gpt_trader.strategy import Strategy, checked_instance
 
 
 def backtest(
@@ -50,17 +48,11 @@ def backtest(
     `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the
     engine draws no random number).
     `index` holds the bars of a regime symbol that is not traded. `mode` forces how `decide` is called ("array",
-    "compiled" or "python"); None chooses, with the same result.
+    "compiled" or "python"); None chooses by the length of the data.
 
     Raises BadParameter for settings out of range and StrategyError when the strategy fails.
     """
-    candidate: Any = strategy
-    if isinstance(candidate, type):
-        raise BadParameter(
-            f"backtest needs a strategy instance: call the class, as in {candidate.__name__}()"
-        )
-    if not isinstance(candidate, Strategy):
-        raise BadParameter(f"backtest needs a Strategy, got {type(candidate).__name__}")
+    checked_instance(strategy, "backtest")
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     outcome = simulate(strategy, bars, settings, mode)
     held = buy_and_hold(bars, settings) if benchmark else None

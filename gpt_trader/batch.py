@@ -31,9 +31,10 @@ from gpt_trader.instruments import Instrument
 from gpt_trader.memo import memo
 from gpt_trader.periods import periods_of
 from gpt_trader.risk import RiskLimits
-from gpt_trader.strategy import Row, Strategy
+from gpt_trader.strategy import Row, Strategy, checked_instance, counts_units
 
 Floats = NDArray[np.float64]
+MARKETS = 16  # kept for exits that come again; a grid over the exits themselves has thousands, each with average true ranges
 CHUNK = 2**19  # targets (runs x bars x symbols) that one call of the kernel takes: 4 MB
 
 
@@ -107,7 +108,7 @@ class _Scorer:
         """Put one run at the end of those that wait, or score it now when it runs bar by bar."""
         kind = type(strategy)
         if kind not in self.modes:
-            self.modes[kind] = chosen_mode(strategy, self.bars)
+            self.modes[kind] = chosen_mode(checked_instance(strategy, "backtest_many"), self.bars)
         if self.modes[kind] != ARRAY:
             self.flush()
             self.done.append(self._score_slowly(strategy, self.modes[kind]))
@@ -116,7 +117,7 @@ class _Scorer:
             return
         features = deciding.compute_features(strategy, self.seen)
         score = features.get("score")
-        key = (all_exits(strategy, self.settings), strategy.target_kind, score is not None)
+        key = (all_exits(strategy, self.settings), counts_units(strategy), score is not None)
         if key != self.key or score is not None or len(self.waiting) == len(self.targets):
             self.flush()
             self._choose_market(key, score)
@@ -129,12 +130,14 @@ class _Scorer:
 
     def _choose_market(self, key: Any, score: NDArray[Any] | None) -> None:
         """The market and the rules of the runs to come; those with ranks of their own are made anew for each."""
-        exits, kind, ranked = key
+        exits, units, ranked = key
         if key not in self.markets or score is not None:
+            if len(self.markets) == MARKETS:
+                self.markets.clear()
             ranks = None if score is None else whole(score, self.bars)
             self.markets[key] = (
                 build_market(self.bars, self.settings, exits, ranks),
-                rules_record(self.settings, exits, kind == "units", ranked),
+                rules_record(self.settings, exits, units, ranked),
             )
         self.key = key
         self.market, rules = self.markets[key]

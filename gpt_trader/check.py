@@ -22,7 +22,15 @@ from gpt_trader.engine import deciding
 from gpt_trader.engine.session import Outcome, simulate
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadRange, GptTraderError
-from gpt_trader.strategy import OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
+from gpt_trader.strategy import (
+    OrderStrategy,
+    Row,
+    Strategy,
+    checked_instance,
+    is_per_symbol,
+    strategy_name,
+    uses_held,
+)
 
 CAUSAL_TOLERANCE = 1e-9
 WARM_TOLERANCE = 1e-6
@@ -84,8 +92,10 @@ class CheckReport:
 def check_strategy(strategy: Strategy, bars: Bars, samples: int = 32, seed: int = 0) -> CheckReport:
     """Run the three proofs on `bars`, each at `samples` bars spread over the whole span (seeded).
 
-    Raises BadRange for fewer than FEWEST_BARS bars and StrategyError when the strategy fails on the full data.
+    Raises BadParameter for no instance, BadRange for fewer than FEWEST_BARS bars and StrategyError when the strategy fails on
+    the full data.
     """
+    checked_instance(strategy, "check_strategy")
     if bars.T < FEWEST_BARS:
         raise BadRange(f"check needs at least {FEWEST_BARS} bars, got {bars.T}")
     seen = bars.continuous()
@@ -316,6 +326,9 @@ def _cold_feature(
                 f"fails on the last {size} bars: {error}",
             )
         for name, values in whole.items():
+            if name not in again:
+                message = f"vanishes on the last {size} bars"
+                return _finding(strategy, "warm-up", name, bars, t, np.nan, np.nan, message)
             bar = _first_difference(values[t : t + 1], again[name][-1:], WARM_TOLERANCE)
             if bar is not None:
                 got = again[name][-1:][bar]

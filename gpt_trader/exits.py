@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from gpt_trader.errors import BadParameter
 
@@ -73,6 +75,12 @@ class ScaleOut:
     steps: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
+        try:  # a tuple of tuples, whatever sequences were given: two equal ones are one key
+            object.__setattr__(self, "steps", tuple((gain, share) for gain, share in self.steps))
+        except (TypeError, ValueError):
+            raise BadParameter(
+                f"ScaleOut: steps are {self.steps!r}; give (gain, share) pairs, such as ((0.05, 0.5), (0.1, 0.3))"
+            ) from None
         gains = [gain for gain, _ in self.steps]
         if not self.steps or len(self.steps) > 4 or gains != sorted(gains):
             raise BadParameter("ScaleOut: give one to four (gain, share) steps with rising gains")
@@ -93,4 +101,16 @@ class TimeStop:
             raise BadParameter(f"TimeStop: bars is {self.bars}; it must be at least 1")
 
 
+def exits_of(given: Any) -> tuple[Exit, ...]:
+    """`given` as a tuple of exits. Raises BadParameter for anything but a sequence of them."""
+    if isinstance(given, KINDS) or not isinstance(given, Iterable):
+        raise BadParameter(f"exits are a tuple of exits, such as (StopLoss(0.05),); got {given!r}")
+    found = tuple(given)
+    for item in found:
+        if not isinstance(item, KINDS):
+            raise BadParameter(f"exits: {item!r} is none; give instances, such as StopLoss(0.05)")
+    return found
+
+
 Exit = StopLoss | TrailingStop | BreakEven | AtrStop | TakeProfit | ScaleOut | TimeStop
+KINDS = (StopLoss, TrailingStop, BreakEven, AtrStop, TakeProfit, ScaleOut, TimeStop)

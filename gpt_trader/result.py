@@ -221,7 +221,7 @@ class Result:
 
 
 def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
-    """METRIC_NAMES of a run, plus `borrow`, `dividends` and `periods_per_year`."""
+    """METRIC_NAMES of a run, plus `borrow`."""
     from gpt_trader.periods import periods_of
 
     book = outcome.book
@@ -236,7 +236,6 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     )  # fmt: skip
     values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))
     values["borrow"] = float(account["borrow"])
-    values["periods_per_year"] = per_year
     return values
 
 

@@ -21,6 +21,7 @@ Features = Mapping[str, NDArray[Any]]
 Weights = Any  # an array of target weights, or a scalar that counts for every symbol
 Orders = OrderRequest | tuple[OrderRequest, ...] | list[OrderRequest] | None
 Decide = TypeVar("Decide", bound=Callable[..., Any])
+TARGET_KINDS = ("weight", "units")
 MARKET_FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -172,6 +173,22 @@ def per_symbol(decide: Decide) -> Decide:
 def is_per_symbol(strategy: Strategy) -> bool:
     """True when the strategy's decide is marked with `@per_symbol`."""
     return bool(getattr(type(strategy).decide, "__per_symbol__", False))
+
+
+def counts_units(strategy: Strategy) -> bool:
+    """True when `decide` returns quantities, not weights. Raises UnknownName for another `target_kind`."""
+    if strategy.target_kind not in TARGET_KINDS:
+        raise UnknownName(f"target_kind of {type(strategy).__name__}", strategy.target_kind, TARGET_KINDS)
+    return strategy.target_kind == TARGET_KINDS[1]
+
+
+def checked_instance(candidate: Any, what: str) -> Strategy:
+    """`candidate`, given to the function `what`. Raises BadParameter for a class and for anything that is no strategy."""
+    if isinstance(candidate, type):
+        raise BadParameter(f"{what} needs a strategy instance: call the class, as in {candidate.__name__}()")
+    if not isinstance(candidate, Strategy):
+        raise BadParameter(f"{what} needs a Strategy, got {type(candidate).__name__}")
+    return candidate
 
 
 def uses_held(strategy: Strategy) -> bool:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpt_trader.errors import BadParameter, UserError
+from gpt_trader.errors import BadParameter, GptTraderError, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
 
 if TYPE_CHECKING:
+    from gpt_trader.exits import Exit
     from gpt_trader.strategy import Parameter, Strategy
 
 app = typer.Typer(add_completion=False, help="List, show and start strategies.", no_args_is_help=True)
@@ -55,13 +56,14 @@ def show(
 
     found = load_strategy(strategy)
     parameters = _parameters(found)
+    exits = _default_exits(found)
     text = inspect.getdoc(found) or ""
     output.emit(
         {
             "name": strategy_name(found),
             "documentation": text,
             "parameters": [_as_dict(item) for item in parameters],
-            "exits": [str(item) for item in found.exits],
+            "exits": [str(item) for item in exits],
         }
     )
     if output.tables:
@@ -70,7 +72,7 @@ def show(
         output.line(f"{strategy_name(found)}: {text}\n")
         rows = [(item.name, item.kind.__name__, item.default, _range(item), item.doc) for item in parameters]
         output.show(listing(["Parameter", "Type", "Default", "Range", "Meaning"], rows))
-        for item in found.exits:
+        for item in exits:
             output.line(f"exit: {item}")
 
 
@@ -112,6 +114,14 @@ def _parameters(strategy: type[Strategy]) -> list[Parameter]:
     from gpt_trader.strategy import parameters_of
 
     return list(parameters_of(strategy).values())
+
+
+def _default_exits(strategy: type[Strategy]) -> tuple[Exit, ...]:
+    """What the strategy declares with its default parameters, or for the class where those do not make an instance."""
+    try:
+        return strategy().declared_exits()
+    except (TypeError, GptTraderError):
+        return strategy.exits
 
 
 def _range(item: Parameter) -> str:

@@ -8,9 +8,10 @@ and the run goes on in Python with the same results.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import namedtuple
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -22,7 +23,7 @@ from gpt_trader import orders
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
-from gpt_trader.engine.records import BAD_TARGET, DONE, LOG_FULL, Book, Market
+from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, Book, Market
 from gpt_trader.engine.stepping import fill_held
 from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.orders import NOTHING, OrderRequest
@@ -61,7 +62,30 @@ def _submit_all(m: Any, b: Any, t: Any, factor: Any, answer: Any) -> Any:
 
     if isinstance(answer, numba.types.NoneType):
         return nothing
-    return one if getattr(answer, "instance_class", None) is OrderRequest else many
+    return one if _is_request(answer) else many
+
+
+def _is_request(answer: Any) -> bool:
+    """Whether the numba type `answer` is that of one OrderRequest."""
+    return getattr(answer, "instance_class", None) is OrderRequest
+
+
+def has_room(b: Book, answer: Any) -> bool:
+    """Whether every request of a decision fits into the logs (compiled by type; see the overload below)."""
+    raise TypeError("has_room only exists in compiled code")
+
+
+@overload(has_room)
+def _has_room(b: Any, answer: Any) -> Any:
+    def always(b: Any, answer: Any) -> Any:  # one request is among the rows that `room_in_logs` keeps free
+        return True
+
+    def counted(b: Any, answer: Any) -> Any:
+        account = b.account[0]
+        most = max(account.orders, account.working) + len(answer)
+        return most <= b.orders.shape[0] and most <= b.working.shape[0]
+
+    return always if isinstance(answer, numba.types.NoneType) or _is_request(answer) else counted
 
 
 def parameter_tuple(strategy: Strategy) -> Any:
@@ -92,6 +116,32 @@ def jitted(function: Callable[..., Any], counted: bool, seen: dict[str, Any] | N
     return _njit(error_model="python", boundscheck=True, _nrt=counted)(copy)
 
 
+def names_in(code: CodeType) -> list[str]:
+    """The global names and attributes that `code`, or a comprehension inside it, may look up."""
+    inner = [name for item in code.co_consts if isinstance(item, CodeType) for name in names_in(item)]
+    return [*code.co_names, *inner]
+
+
+def keeps_arrays_out(function: Any, seen: set[Any] | None = None) -> bool:
+    """True when nothing that `function` calls can hand it an array or a list that it would have to free.
+
+    numba refuses to compile allocations without reference counts, those of NumPy included, but not calls of a function that the
+    user compiled (`@njit`): without counts every array that such a function returns would stay in memory.
+    """
+    seen = set() if seen is None else seen
+    if not isinstance(function, FunctionType) or function in seen:
+        return not hasattr(function, "py_func")
+    seen.add(function)
+    closed = [cell.cell_contents for cell in function.__closure__ or ()]
+    named = [
+        function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__
+    ]
+    return all(
+        value in (np, orders, math) if isinstance(value, ModuleType) else keeps_arrays_out(value, seen)
+        for value in closed + named
+    )
+
+
 def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> str:
     """Python text of the driver; `columns` are the row's arrays by name."""
     scalar, held = is_per_symbol(strategy), uses_held(strategy)
@@ -109,7 +159,7 @@ def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbo
     else:
         view = ", Held(held[0], held[1], held[2], held[3], held[4], b.account[0].equity, b.account[0].cash)"
     call = f"decide(self, Row({cells}){view})"
-    head = f"def drive(m, b, start, stop, self, factor, held, target, {arguments}):\n"
+    head = f"def drive(m, b, start, ready, stop, self, factor, held, target, {arguments}):\n"
     show = "fill_held(b, t, factor, held)" if held else "pass"
     if isinstance(strategy, OrderStrategy):
         return head + ORDER_LOOP.format(show=show, call=call)
@@ -131,15 +181,17 @@ TARGET_LOOP = """
     return stop, DONE
 """
 
-# Until the bar `busy` no order can fill and nothing can be paid: such a bar needs its marks alone.
+# Until the bar `busy` no order can fill and nothing can be paid: such a bar needs its marks alone. Before the bar `ready` steps
+# 0 to 3 have run: the driver comes back to a bar whose requests did not fit into the logs, and asks for them again.
 ORDER_LOOP = """
     busy, ahead = start, 1
     account = b.account[0]
     for t in range(start, stop):
         if t >= busy:
-            if not room_in_logs(b):
-                return t, LOG_FULL
-            before_decision(m, b, t)
+            if t >= ready:
+                if not room_in_logs(b):
+                    return t, LOG_FULL
+                before_decision(m, b, t)
             busy = next_busy(m, b, t, ahead)
             ahead = min(2 * ahead, FARTHEST)
         else:
@@ -149,6 +201,8 @@ ORDER_LOOP = """
         {show}
         n = 0
         answer = {call}
+        if not has_room(b, answer):
+            return t, ANSWER_FULL
         submit_all(m, b, t, factor, answer)
         if account.orders != orders or account.working != working or account.markets > 0:
             busy, ahead = t + 1, 1
@@ -177,7 +231,7 @@ def compile_driver(
             "np": np, "decide": jitted(type(strategy).decide, counted), "Row": row, "Held": Held, "room_in_logs": room_in_logs,
             "before_decision": before_decision, "fill_held": fill_held, "allocate": allocate, "submit_all": submit_all,
             "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy, "FARTHEST": FARTHEST,
-            "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET,
+            "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "has_room": has_room, "ANSWER_FULL": ANSWER_FULL,
         }  # fmt: skip
         exec(
             compile(

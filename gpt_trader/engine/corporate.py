@@ -63,7 +63,6 @@ def _pay(b: Book, n: int, cash: float) -> None:
     account = b.account[0]
     account.cash += cash
     account.equity += cash
-    account.income += cash
     b.symbols[n].income += cash
 
 

@@ -39,6 +39,8 @@ def _checked_feature(strategy: Strategy, key: str, value: Any, bars: Bars) -> ND
     if key in RESERVED:
         raise StrategyError(f"{name}.features: {key!r} is a market field; choose another name")
     array = np.asarray(value)
+    if key == "score" and array.dtype.kind not in "biuf":
+        raise StrategyError(f"{name}.features: 'score' holds {array.dtype}; it ranks symbols by numbers")
     if array.shape == (bars.T, bars.N) or array.shape == (bars.T, 1):
         return array
     if array.shape == (bars.T,):

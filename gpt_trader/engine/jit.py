@@ -37,9 +37,9 @@ def kernel_folder() -> Path:
     return home / f"kernels-{digest.hexdigest()[:16]}"
 
 
-def compiled(function: Function, *signatures: Any, **options: Any) -> Function:
-    """`numba.njit` of `function` with its cache in `kernel_folder`, compiled once for all constant arguments; with
-    `signatures` at once and for these alone.
+def compiled(function: Function, signature: Any = None, **options: Any) -> Function:
+    """`numba.njit` of `function` with its cache in `kernel_folder`, compiled once for all constant arguments; with a `signature`
+    for it alone, and at once.
 
     numba would compile a kernel anew for each literal that another kernel passes to it (`kind=3`), with all that it calls: the
     whole engine twice for the bar number 0. LLVM puts constants into inlined kernels all the same.
@@ -48,8 +48,7 @@ def compiled(function: Function, *signatures: Any, **options: Any) -> Function:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(kernel_folder())
     try:
-        compiler: Any = numba.njit(list(signatures) or None, cache=True, error_model="numpy", **options)
-        made: Function = compiler(function)
+        made: Function = numba.njit(signature, cache=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = before
     unliteral: Any = numba.types.unliteral
@@ -61,11 +60,6 @@ def compiled(function: Function, *signatures: Any, **options: Any) -> Function:
 
     made.get_call_template = without_literals  # type: ignore[attr-defined]
     return made
-
-
-def declared(signature: Any) -> Callable[[Function], Function]:
-    """A kernel for one signature, which takes what the signature says in any form: read-only or strided arrays."""
-    return lambda function: compiled(function, signature)
 
 
 def kernel(function: Function) -> Function:

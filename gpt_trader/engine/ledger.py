@@ -362,7 +362,6 @@ def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
     row.reason = reason
     account.trades += 1
     account.positions -= 1
-    account.bars_in += t - s.opened
     s.qty = 0.0
     s.entry = np.nan
     s.peak = np.nan

@@ -22,7 +22,7 @@ from gpt_trader.engine.records import (
     Market,
 )
 
-SPARE = 8
+SPARE = 10  # rows per symbol and bar: a target that seven rules scale and the order volume cuts writes nine decisions
 
 
 @inlined
@@ -106,9 +106,7 @@ def hold_through(m: Market, b: Book, n: int, start: int, stop: int, first: bool)
     present = 0
     for i in range(bars):
         present += close[i] == close[i]
-    if (
-        present == bars
-    ):  # the usual case, in loops without a branch: the compiler makes vector instructions of them
+    if present == bars:  # the usual case; loops without a branch become vector instructions
         if first:
             for i in range(bars):
                 net[i] = 0.0 + quantity * close[i]
@@ -144,8 +142,8 @@ def highest(values: np.ndarray) -> float:
 
 
 @inlined
-def lowest_equity_bar(m: Market, b: Book, cash: float, start: int, stop: int) -> int:
-    """The first bar of start..stop-1 whose marks would ruin the account, else `stop`: nothing is changed."""
+def first_ruin_bar(m: Market, b: Book, cash: float, start: int, stop: int) -> int:
+    """The first bar of start..stop-1 that could ruin the account (a missing mark counts as nothing), else `stop`."""
     net = 0.0
     for n in range(b.symbols.shape[0]):
         net += abs(b.symbols[n].qty)
@@ -205,7 +203,7 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
     end = start + quiet_bars(unchanged[start:stop], m.flags[start:stop])
     account = b.account[0]
     cash = account.cash
-    end = lowest_equity_bar(m, b, cash, start, end)
+    end = first_ruin_bar(m, b, cash, start, end)
     if end == start:
         return start
     first = True

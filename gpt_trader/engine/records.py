@@ -37,13 +37,13 @@ RULES = (
 # monitors that stopped entries (bits)
 HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED = 1, 2, 4, 8, 16
 # why the loop gave the control back
-DONE, LOG_FULL, BAD_TARGET = range(3)
+DONE, LOG_FULL, BAD_TARGET, ANSWER_FULL = range(4)
 
 ACCOUNT = np.dtype([
     ("cash", "f8"), ("equity", "f8"), ("gross", "f8"), ("capital", "f8"), ("peak_equity", "f8"), ("day_base", "f8"),
-    ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("income", "f8"),
-    ("traded", "f8"), ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
-    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("bars_in", "i8"), ("decided", "i8"),
+    ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
+    ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
+    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"),
 ])  # fmt: skip
 
 SYMBOL = np.dtype([

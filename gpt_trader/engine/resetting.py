@@ -23,7 +23,6 @@ def clear_book(b: Book, capital: float) -> None:
     account.commission = 0.0
     account.slippage = 0.0
     account.borrow = 0.0
-    account.income = 0.0
     account.traded = 0.0
     account.last_equity = capital
     account.halt = 0
@@ -35,8 +34,6 @@ def clear_book(b: Book, capital: float) -> None:
     account.trades = 0
     account.decisions = 0
     account.dirty = 1
-    account.bars_in = 0
-    account.decided = 0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         s.qty = 0.0

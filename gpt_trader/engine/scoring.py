@@ -1,4 +1,4 @@
-"""Many runs over the same bars: the engine's own loop and the statistics in one compiled call per run."""
+"""The statistics of a finished run, and many runs one after the other in one compiled call."""
 
 from __future__ import annotations
 

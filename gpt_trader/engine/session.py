@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.engine import deciding
-from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, refuse_driver
+from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, keeps_arrays_out, refuse_driver
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
 from gpt_trader.engine.loop import run_targets, unchanged_rows
-from gpt_trader.engine.records import BAD_TARGET, LOG_FULL, Book, Market
+from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, Book, Market
+from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.setup import (
     UNUSED,
     Settings,
@@ -27,8 +28,18 @@ from gpt_trader.engine.setup import (
 )
 from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.errors import GptTraderError, StrategyError, UnknownName
+from gpt_trader.exits import Exit, exits_of
 from gpt_trader.orders import OrderRequest
-from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
+from gpt_trader.strategy import (
+    Held,
+    OrderStrategy,
+    Row,
+    Strategy,
+    counts_units,
+    is_per_symbol,
+    strategy_name,
+    uses_held,
+)
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
 MODES = (ARRAY, COMPILED, PYTHON)
@@ -45,12 +56,16 @@ class Outcome:
     mode: str
 
 
-def all_exits(strategy: Strategy, settings: Settings) -> tuple[Any, ...]:
-    """The strategy's own exits and those of the run; a kind given for the run replaces the strategy's."""
+def all_exits(strategy: Strategy, settings: Settings) -> tuple[Exit, ...]:
+    """The strategy's own exits and those of the run; a kind given for the run replaces the strategy's.
+
+    Raises BadParameter where what the strategy declares are no exits, and StrategyError when declaring them fails.
+    """
+    own = exits_of(deciding.call_strategy(strategy, "declared_exits", strategy.declared_exits))
     if not settings.exits:
-        return strategy.declared_exits()
+        return own
     given = {type(item) for item in settings.exits}
-    return tuple(item for item in strategy.declared_exits() if type(item) not in given) + settings.exits
+    return tuple(item for item in own if type(item) not in given) + settings.exits
 
 
 def simulate(
@@ -66,7 +81,7 @@ def simulate(
     exits = all_exits(strategy, settings)
     score = features.get("score")
     market = build_market(bars, settings, exits, None if score is None else whole(score, bars))
-    rules = rules_record(settings, exits, strategy.target_kind == "units", score is not None)
+    rules = rules_record(settings, exits, counts_units(strategy), score is not None)
     book = empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars))
     columns = deciding.row_values(seen, features)
     factor = UNUSED if seen is bars else bars.split_factor
@@ -114,7 +129,7 @@ def run_array(market: Market, book: Book, targets: NDArray[np.float64]) -> Book:
     unchanged = np.empty(targets.shape[0], np.int8)
     unchanged_rows(market.panel[CLOSE], targets, unchanged)
     at, code = run_targets(market, book, targets, unchanged, 0, targets.shape[0])
-    while code == LOG_FULL:
+    while code != DONE:
         book = grown(book)
         at, code = run_targets(market, book, targets, unchanged, at, targets.shape[0])
     return book
@@ -134,10 +149,13 @@ def _run_compiled(
 
     name = strategy_name(type(strategy))
     refusal: Exception | None = None
-    for counted in (False, True) if is_per_symbol(strategy) else (True,):
+    uncounted = is_per_symbol(strategy) and keeps_arrays_out(type(strategy).decide)
+    for counted in (False, True) if uncounted else (True,):
         found = compile_driver(strategy, columns, book.symbols.shape[0], counted)
         if found is None:
             continue
+        if refusal is not None:  # what failed may have failed in the middle of the run
+            clear_book(book, float(book.account[0]["capital"]))
         try:
             return _drive(found, name, market, book, columns, factor)
         except (numba.core.errors.NumbaError, NotImplementedError) as error:
@@ -166,18 +184,19 @@ def _drive(
     driver, parameters = found
     held, target = np.empty((5, book.symbols.shape[0])), np.empty(book.symbols.shape[0])
     arrays = [np.ascontiguousarray(array) for array in columns.values()]
-    at, stop = 0, market.panel.shape[1]
+    at, ready, stop = 0, 0, market.panel.shape[1]
     while True:
         try:
-            at, code = driver(market, book, at, stop, parameters, factor, held, target, *arrays)
+            at, code = driver(market, book, at, ready, stop, parameters, factor, held, target, *arrays)
         except (numba.core.errors.NumbaError, NotImplementedError):
             raise
         except Exception as error:
             raise StrategyError(f"{name}.decide raised {type(error).__name__}: {error}") from error
         if code == BAD_TARGET:
             raise StrategyError(f"{name}.decide returned an infinite weight at bar {at}")
-        if code != LOG_FULL:
+        if code == DONE:
             return book
+        ready = at + 1 if code == ANSWER_FULL else at
         book = grown(book)
 
 

@@ -30,7 +30,17 @@ from gpt_trader.engine.records import (
 )  # fmt: skip
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
+from gpt_trader.exits import (
+    AtrStop,
+    BreakEven,
+    Exit,
+    ScaleOut,
+    StopLoss,
+    TakeProfit,
+    TimeStop,
+    TrailingStop,
+    exits_of,
+)
 from gpt_trader.instruments import Instrument
 from gpt_trader.risk import RiskLimits
 
@@ -71,7 +81,7 @@ def settings_of(
     """The settings of a run from the arguments of `backtest`; instruments of symbols that are not traded are left out."""
     given = instruments.values() if isinstance(instruments, Mapping) else instruments
     return Settings(
-        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, tuple(exits),
+        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, exits_of(exits),
         tuple(item for item in given if item.symbol in bars.symbols), index,
     )  # fmt: skip
 

@@ -16,6 +16,8 @@ Rules that hold for every kernel here:
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numba import float64, types, void
 from numpy.typing import NDArray
@@ -28,7 +30,7 @@ from gpt_trader.engine.curves import (
     power_sum,
     scan_drawdowns,
 )
-from gpt_trader.engine.jit import declared, kernel
+from gpt_trader.engine.jit import compiled, kernel
 from gpt_trader.engine.measures import METRIC_NAMES as METRIC_NAMES
 from gpt_trader.engine.measures import Activity, Curve, Trades
 
@@ -235,12 +237,13 @@ _FIELD = types.Array(types.float64, 1, "A", readonly=True, aligned=False)
 _COUNT = types.Array(types.int64, 1, "A", readonly=True, aligned=False)
 
 
-@declared(
-    void(
-        _CURVE, _CURVE, _TIMES, float64, float64, float64, _FIELD, _FIELD, _COUNT,
-        float64, float64, float64, float64, types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C"),
-    )
+_SUMMARY = void(
+    _CURVE, _CURVE, _TIMES, float64, float64, float64, _FIELD, _FIELD, _COUNT,
+    float64, float64, float64, float64, types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C"),
 )  # fmt: skip
+
+
+@partial(compiled, signature=_SUMMARY)
 def summary(
     equity: Floats,
     gross: Floats,

@@ -29,6 +29,21 @@ class Leak(Strategy):
 """
 
 
+GUARDED = """
+from dataclasses import dataclass
+from gpt_trader import StopLoss, Strategy, param
+
+@dataclass(frozen=True)
+class Guarded(Strategy):
+    \"\"\"Declares a stop by a parameter.\"\"\"
+
+    stop: float = param(0.07)
+
+    def declared_exits(self):
+        return (StopLoss(self.stop),)
+"""
+
+
 def test_list_names_every_shipped_strategy() -> None:
     done = cli("strategies", "list", "--json")
     assert [item["name"] for item in done.json["strategies"]] == list(SHIPPED)
@@ -43,6 +58,13 @@ def test_show_gives_parameters_with_ranges() -> None:
     assert fast["low"] < 10 < fast["high"]
     table = cli("strategies", "show", "trend_breakout").out
     assert "signal | stop" in table
+
+
+def test_show_names_the_exits_that_the_default_parameters_declare() -> None:
+    Path("guarded.py").write_text(GUARDED)
+    assert cli("strategies", "show", "guarded.py", "--json").json["exits"] == ["StopLoss(fraction=0.07)"]
+    assert "exit: StopLoss(fraction=0.07)" in cli("strategies", "show", "guarded.py").out
+    assert cli("strategies", "show", "demo_ma", "--json").json["exits"] == []
 
 
 def test_a_new_strategy_works_and_passes_its_check_as_it_is() -> None:

@@ -65,7 +65,7 @@ PATCHES = (
     Patch(
         "the shortcut runs over ruin",
         "loop.py",
-        "end = lowest_equity_bar(m, b, cash, start, end)",
+        "end = first_ruin_bar(m, b, cash, start, end)",
         "end = end + 0",
         (f"{QUIET}::test_ruin_inside_a_quiet_stretch_is_seen",),
     ),

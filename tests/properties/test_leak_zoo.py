@@ -11,7 +11,7 @@ import pytest
 
 from gpt_trader import Bars, Strategy, param, ta
 from gpt_trader.check import check_strategy
-from gpt_trader.errors import BadRange
+from gpt_trader.errors import BadParameter, BadRange
 from gpt_trader.strategies import SHIPPED, load_strategy
 from tests.markets import random_market
 from tests.properties import leak_zoo
@@ -92,3 +92,30 @@ def test_a_declared_warm_up_that_is_too_short_is_named() -> None:
 def test_too_few_bars_are_refused() -> None:
     with pytest.raises(BadRange, match="at least"):
         check_strategy(Held(), random_market(40, 1))
+
+
+@dataclass(frozen=True)
+class OnlyOnLongData(Strategy):
+    """A feature that a short history does not get."""
+
+    def features(self, bars: Bars) -> Any:
+        return {"rose": bars.close > bars.open} | ({"late": bars.close} if bars.T > 70 else {})
+
+    def decide(self, now: Any) -> Any:
+        return 0.3 * now.rose
+
+
+def test_a_feature_that_comes_and_goes_is_a_finding_not_an_error() -> None:
+    report = check_strategy(OnlyOnLongData(), random_market(300, 2, seed=4), samples=24)
+    assert report.ok
+    report = check_strategy(OnlyOnLongData(), random_market(75, 2, seed=4), samples=24)
+    assert {(item.test, item.subject) for item in report.findings} == {
+        ("causal", "late"),
+        ("warm-up", "late"),
+    }
+    assert all("vanishes" in item.message for item in report.findings)
+
+
+def test_a_class_is_not_checked() -> None:
+    with pytest.raises(BadParameter, match="check_strategy needs a strategy instance"):
+        check_strategy(OnlyOnLongData, random_market(75))  # type: ignore[arg-type]

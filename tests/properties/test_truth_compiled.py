@@ -1,6 +1,7 @@
 """Rules that run bar by bar give the same bytes in Python and as machine code: with `held`, per symbol, and with orders.
 
-The engine chooses the way by the amount of data, so a difference would make a result depend on its length. Each class below is
+The engine chooses the way by the amount of data, so a difference would make a result depend on its length. (The rules keep to
+arithmetic that NumPy and LLVM round alike; `exp`, `log`, powers and means may differ in the last digit.) Each class below is
 compiled once (some five seconds); the rules read everything that `now` and `held` offer, and decide by random features.
 """
 
