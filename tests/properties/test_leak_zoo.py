@@ -109,7 +109,10 @@ def test_a_feature_that_comes_and_goes_is_a_finding_not_an_error() -> None:
     report = check_strategy(OnlyOnLongData(), random_market(300, 2, seed=4), samples=24)
     assert report.ok
     report = check_strategy(OnlyOnLongData(), random_market(75, 2, seed=4), samples=24)
-    assert {(item.test, item.subject) for item in report.findings} == {("causal", "late"), ("warm-up", "late")}
+    assert {(item.test, item.subject) for item in report.findings} == {
+        ("causal", "late"),
+        ("warm-up", "late"),
+    }
     assert all("vanishes" in item.message for item in report.findings)
 
 
