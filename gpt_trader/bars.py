@@ -179,11 +179,14 @@ class Bars:
         )
 
     def fingerprint(self) -> dict[str, str]:
-        """SHA-256 (hex) per symbol over its times and seven fields; rows where the symbol has no bar do not count."""
+        """SHA-256 (hex) per symbol over its times and seven fields, timeframe, adjustment and last session.
+
+        Rows where the symbol has neither a bar nor a split or dividend do not count.
+        """
         return {name: self._fingerprint_of(n) for n, name in enumerate(self.symbols)}
 
     def _fingerprint_of(self, n: int) -> str:
-        rows = self.present[:, n]
+        rows = self.present[:, n] | (self.split[:, n] != 1.0) | (self.dividend[:, n] != 0.0)
         digest = hashlib.sha256(
             f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode()
         )

@@ -77,7 +77,7 @@ class Result:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """All that determines the run: strategy and its code, settings, data fingerprint, version, seed."""
+        """All that determines the run and its tables: strategy and its code, settings, data fingerprint, version, seed."""
         return {
             "strategy": self.strategy,
             "strategy_code": code_hash(type(self._instance)),
@@ -98,6 +98,7 @@ class Result:
             "data": self.bars.fingerprint(),
             "notes": list(self.data_notes),
             "index": self.settings.index.fingerprint() if self.settings.index else None,
+            "benchmark": self._benchmark is not None,
             "seed": self.seed,
             "version": __version__,
         }
