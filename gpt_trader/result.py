@@ -99,6 +99,7 @@ class Result:
             "notes": list(self.data_notes),
             "index": self.settings.index.fingerprint() if self.settings.index else None,
             "seed": self.seed,
+            "benchmark": self._benchmark is not None,
             "version": __version__,
         }
 
