@@ -11,6 +11,7 @@ import numpy as np
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.engine.deciding import call_strategy
 from gpt_trader.engine.session import Outcome, simulate
 from gpt_trader.engine.setup import (
     Settings,
@@ -21,11 +22,11 @@ from gpt_trader.engine.setup import (
     settings_of,
 )
 from gpt_trader.errors import BadParameter
-from gpt_trader.exits import Exit
+from gpt_trader.exits import Exit, checked_exits
 from gpt_trader.instruments import Instrument
 from gpt_trader.result import Result
 from gpt_trader.risk import RiskLimits
-from gpt_trader.strategy import Strategy
+from gpt_trader.strategy import Strategy, strategy_name
 
 
 def backtest(
@@ -61,10 +62,51 @@ def backtest(
         )
     if not isinstance(candidate, Strategy):
         raise BadParameter(f"backtest needs a Strategy, got {type(candidate).__name__}")
+    instruments = instruments if isinstance(instruments, Mapping) else tuple(instruments)
+    _check_kinds(
+        bars,
+        capital,
+        costs=costs,
+        allocation=allocation,
+        risk=risk,
+        fills=fills,
+        instruments=instruments,
+        index=index,
+    )
+    exits = checked_exits(exits, "backtest")
+    checked_exits(
+        call_strategy(strategy, "declared_exits", strategy.declared_exits), strategy_name(type(strategy))
+    )
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     outcome = simulate(strategy, bars, settings, mode)
     held = buy_and_hold(bars, settings) if benchmark else None
     return Result(strategy, bars, settings, seed, outcome, held)
+
+
+_KINDS: Mapping[str, type] = {
+    "costs": Costs,
+    "allocation": Allocation,
+    "risk": RiskLimits,
+    "fills": FillModel,
+    "index": Bars,
+}
+
+
+def _check_kinds(bars: Any, capital: Any, *, instruments: Any, **settings: Any) -> None:
+    """Raises BadParameter for an argument that is not what its name says, such as a table where Bars are due."""
+    if not isinstance(bars, Bars):
+        raise BadParameter(
+            f"backtest needs Bars, got {type(bars).__name__}; load_bars(…) or Bars.from_frame(…) makes them"
+        )
+    if isinstance(capital, bool) or not isinstance(capital, int | float | np.integer | np.floating):
+        raise BadParameter(f"capital is {capital!r}; give a positive amount of cash")
+    for name, value in settings.items():
+        kind = _KINDS[name]
+        if value is not None and not isinstance(value, kind):
+            raise BadParameter(f"{name} is {value!r}; give {kind.__name__}(…)")
+    for item in instruments.values() if isinstance(instruments, Mapping) else instruments:
+        if not isinstance(item, Instrument):
+            raise BadParameter(f"instruments holds {item!r}; give Instrument(symbol, …)")
 
 
 def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
