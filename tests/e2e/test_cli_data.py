@@ -163,3 +163,9 @@ def test_list_shows_what_is_cached() -> None:
         ("synthetic", "ABC", [["2020-01-02", "2020-01-31"]])
     ]
     assert "ABC" in cli("data", "list").out
+
+
+def test_a_fetch_that_fails_says_why_even_when_quiet() -> None:
+    done = cli("data", "fetch", "--source", "alpaca", "--symbols", "AAPL", "--start", "2020-01-01", "--quiet")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: AAPL: Alpaca needs an API key")
