@@ -272,7 +272,7 @@ def _check_shapes(
 
 
 def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
-    """What the engine relies on: whole bars, positive finite prices, splits > 0, finite dividends, volume >= 0."""
+    """What the engine relies on: whole bars, positive finite prices, splits > 0, dividends >= 0, volume >= 0."""
     prices = panel[OPEN : CLOSE + 1]
     partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
     if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
@@ -286,7 +286,7 @@ def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
         ("high is below low", panel[HIGH] < panel[LOW]),
         ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
         ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
-        ("dividend must be finite", ~np.isfinite(panel[DIVIDEND])),
+        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
     )
     for rule, broken in rules:
         if broken.any():

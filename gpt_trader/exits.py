@@ -9,8 +9,8 @@ from typing import Any
 from gpt_trader.errors import BadParameter
 
 
-def _fraction(owner: str, name: str, value: float, *, zero: bool = False) -> None:
-    if not (value >= 0 if zero else value > 0) or not value < 10:
+def _fraction(owner: str, name: str, value: float, *, zero: bool = False, below: float = 10.0) -> None:
+    if not (value >= 0 if zero else value > 0) or not value < below:
         raise BadParameter(f"{owner}: {name} is {value}; give a fraction such as 0.05 for 5 %")
 
 
@@ -21,7 +21,7 @@ class StopLoss:
     fraction: float
 
     def __post_init__(self) -> None:
-        _fraction("StopLoss", "fraction", self.fraction)
+        _fraction("StopLoss", "fraction", self.fraction, below=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TrailingStop:
     after: float = 0.0
 
     def __post_init__(self) -> None:
-        _fraction("TrailingStop", "fraction", self.fraction)
+        _fraction("TrailingStop", "fraction", self.fraction, below=1.0)
         _fraction("TrailingStop", "after", self.after, zero=True)
 
 
@@ -97,20 +97,19 @@ class TimeStop:
     bars: int
 
     def __post_init__(self) -> None:
-        if self.bars < 1:
-            raise BadParameter(f"TimeStop: bars is {self.bars}; it must be at least 1")
-
-
-def exits_of(given: Any) -> tuple[Exit, ...]:
-    """`given` as a tuple of exits. Raises BadParameter for anything but a sequence of them."""
-    if isinstance(given, KINDS) or not isinstance(given, Iterable):
-        raise BadParameter(f"exits are a tuple of exits, such as (StopLoss(0.05),); got {given!r}")
-    found = tuple(given)
-    for item in found:
-        if not isinstance(item, KINDS):
-            raise BadParameter(f"exits: {item!r} is none; give instances, such as StopLoss(0.05)")
-    return found
+        if not self.bars >= 1 or self.bars != int(self.bars):
+            raise BadParameter(f"TimeStop: bars is {self.bars}; give a whole number of bars, 1 or more")
 
 
 Exit = StopLoss | TrailingStop | BreakEven | AtrStop | TakeProfit | ScaleOut | TimeStop
-KINDS = (StopLoss, TrailingStop, BreakEven, AtrStop, TakeProfit, ScaleOut, TimeStop)
+
+
+def checked_exits(given: Any, owner: str) -> tuple[Exit, ...]:
+    """`given` as a tuple of exits. Raises BadParameter, naming `owner`, for what is none and would protect nothing."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise BadParameter(f"{owner}: exits is {given!r}; give a tuple of them, such as (StopLoss(0.05),)")
+    items = tuple(given)
+    for item in items:
+        if not isinstance(item, Exit):
+            raise BadParameter(f"{owner}: {item!r} is no exit; use an instance such as StopLoss(0.05)")
+    return items

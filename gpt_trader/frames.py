@@ -17,11 +17,22 @@ _ALIASES = {"splits": "split", "stock splits": "split", "dividends": "dividend"}
 
 def split_long_frame(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """One frame per symbol, in order of first appearance. Raises BadData when there is no column `symbol`."""
+    _check_table(frame)
     named = frame.rename(columns={c: str(c).strip().lower() for c in frame.columns})
     column = next((c for c in ("symbol", "ticker") if c in named.columns), None)
     if column is None:
         raise BadData("a long frame needs a column 'symbol'; for one symbol pass {'NAME': frame}")
+    nameless = named[column].isna().to_numpy()
+    if nameless.any():
+        raise BadData(f"row {int(nameless.argmax())} of the long frame has no {column}; name it or drop it")
     return {str(name): part.drop(columns=column) for name, part in named.groupby(column, sort=False)}
+
+
+def _check_table(given: object) -> None:
+    if not isinstance(given, pd.DataFrame):
+        raise BadData(
+            f"Bars.from_frame needs a pandas DataFrame, or a dict of them by symbol; got {type(given).__name__}"
+        )
 
 
 def bars_from_frames(
@@ -42,6 +53,7 @@ def bars_from_frames(
 
 
 def _clean(symbol: str, frame: pd.DataFrame) -> pd.DataFrame:
+    _check_table(frame)
     table = frame.rename(columns={c: str(c).strip().lower() for c in frame.columns}).rename(columns=_ALIASES)
     named = next((c for c in _TIME_NAMES if c in table.columns), None)
     if named is None and not isinstance(table.index, pd.DatetimeIndex):

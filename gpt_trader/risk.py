@@ -8,6 +8,8 @@ from gpt_trader.errors import BadParameter, UnknownName
 
 BREACHES = ("halt", "flatten")
 CUSTOM = "custom"
+SHARES = ("daily_loss", "weekly_loss", "monthly_loss", "drawdown", "correlation")
+"""Limits that nothing can exceed beyond 1, so that 15 for 15 % would be no limit at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class RiskLimits:
     `position`, `gross`, `net` exposure; `cash` that must remain; `daily_loss`, `weekly_loss`, `monthly_loss`,
     `drawdown`; `positions` held at once; `order_volume` share of the decision bar's volume one order may be; `sector`
     exposure where sectors are known; `correlation` of an entrant's returns with a holding's over `correlation_bars`.
-    `on_drawdown` halts entries or flattens. Raises BadParameter for a limit that is not positive.
+    `on_drawdown` halts entries or flattens. Raises BadParameter for a limit that is not positive, or
+    a share of losses or a correlation above 1.
     """
 
     position: float | None = 0.10
@@ -43,6 +46,10 @@ class RiskLimits:
             if isinstance(value, int | float) and not (value > 0 or (item.name == "cash" and value == 0)):
                 raise BadParameter(
                     f"risk: {item.name} is {value}; give a positive limit, or None for no limit"
+                )
+            if item.name in SHARES and value is not None and value > 1:
+                raise BadParameter(
+                    f"risk: {item.name} is {value}; it lies between 0 and 1 (0.15 is 15 %), or None for no limit"
                 )
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.engine.records import R_NO_CASH, RESTING, RULES, SCALED, VERDICTS
+from gpt_trader.engine.records import R_NO_CASH, REJECTED, RESTING, RULES, SCALED, VERDICTS
 
 if TYPE_CHECKING:
     from gpt_trader.result import Result
@@ -33,6 +33,11 @@ def run_warnings(result: Result) -> tuple[str, ...]:
     cut = int((orders["end_reason"] == R_NO_CASH).sum())
     if cut:
         found.append(f"{cut} orders were cut because the account could not pay for them")
+    rejected = int((orders["status"] == REJECTED).sum())
+    if rejected:
+        found.append(
+            f"{rejected} orders were rejected: no price or quantity that counts, or they would open while halted"
+        )
     resting = int((orders["status"] <= RESTING + 1).sum())
     if resting:
         found.append(f"{resting} orders were still waiting at the last bar")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.errors import BadParameter, UnknownName
+from gpt_trader.errors import BadParameter, StrategyError, UnknownName
 from gpt_trader.exits import Exit
 from gpt_trader.orders import OrderRequest
 
@@ -225,9 +225,19 @@ def parameters_of(strategy: type[Strategy]) -> dict[str, Parameter]:
     return _PARAMETERS[strategy]
 
 
+def _has_no_default(item: dataclasses.Field[Any]) -> bool:
+    return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+
+
 def make_strategy(strategy: type[Strategy], values: Mapping[str, Any]) -> Strategy:
-    """An instance from parameter values, text being parsed. Raises UnknownName or BadParameter naming the parameter."""
+    """An instance from parameter values, text being parsed. Raises UnknownName or BadParameter naming the
+    parameter, and StrategyError for a field without a default."""
     known = parameters_of(strategy)
+    bare = [item.name for item in dataclasses.fields(strategy) if item.init and _has_no_default(item)]
+    if bare:
+        raise StrategyError(
+            f"parameter {bare[0]!r} of {strategy_name(strategy)} has no default; write it as {bare[0]}: int = param(10)"
+        )
     parsed = {}
     for name, value in values.items():
         if name not in known:

@@ -120,6 +120,11 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None, name: 
         _show_traceback(given)
         report_error(str(error))
         return error.exit_code
+    except SystemExit as error:
+        # Nothing of ours leaves that way: the code of a strategy did.
+        _show_traceback(given)
+        report_error(f"the strategy's code called sys.exit({error.code!r}); raise an exception instead")
+        return FAILED
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing is wrong, and nothing can be printed any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import GptTraderError
-from jobs.console import Output
+from jobs.console import Output, report_error
 from jobs.data_files import check, repair
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
@@ -60,7 +60,7 @@ def fetch(
                 output.line(f"note: {note}")
     for row in rows:
         if row["error"]:
-            output.note(f"{row['symbol']}: {row['error']}")
+            report_error(f"{row['symbol']}: {row['error']}")
     if failed:
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpt_trader.errors import UserError
+from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
 from jobs.runs import RunId, newest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gpt_trader.adapters.store import RunRecord, RunStore
+    from gpt_trader.bars import Bars
 
 app = typer.Typer(add_completion=False)
 
@@ -93,13 +94,39 @@ def _differing(saved: Mapping[str, float], computed: Mapping[str, float]) -> lis
     return sorted(name for name in computed if name in saved and not same(saved[name], computed[name]))
 
 
+def prices_again(manifest: Mapping[str, Any]) -> Bars | None:
+    """The bars of a run from a source that needs neither file nor network, if they still have the run's fingerprint."""
+    sources = {str(name).split()[0] for name in manifest.get("sources", ())}
+    if sources not in ({"demo"}, {"synthetic"}):
+        return None
+    from gpt_trader import load_bars
+
+    try:
+        bars = load_bars(
+            list(manifest["symbols"]),
+            source=sources.pop(),
+            start=manifest["start"],
+            end=manifest["end"],
+            timeframe=manifest["timeframe"],
+            adjustment=manifest["adjustment"],
+            seed=manifest["seed"],
+        )
+    except (GptTraderError, KeyError):
+        return None
+    return bars if bars.fingerprint() == manifest.get("data") else None
+
+
 @dataclass(frozen=True)
 class StoredRun:
-    """A stored run with what the HTML report reads of a result; its prices were not kept, so it has no bars."""
+    """A stored run with what the HTML report reads of a result."""
 
     store: RunStore
     record: RunRecord
-    bars: None = None
+
+    @cached_property
+    def bars(self) -> Bars | None:
+        """The prices of the run; they are not kept with it, so only where the very same can be had again."""
+        return prices_again(self.record.manifest)
 
     @property
     def run_id(self) -> str:

@@ -39,7 +39,8 @@ def list_command(
         from jobs.tables import listing, text_of
 
         if not rows:
-            output.line("no runs yet; gpt-trader backtest makes one")
+            of = f" of {strategy}" if strategy else ""
+            output.line(f"no runs{of} yet; gpt-trader backtest makes one")
             return
         numbers = (
             ("Return", "total_return", "percent"),

@@ -30,11 +30,20 @@ def list_command(output: Output) -> None:
     from gpt_trader.strategies import available, load_strategy
 
     found = available()
+    defaults = {
+        name: {item.name: item.default for item in _parameters(load_strategy(name))} for name in found
+    }
     rows = [
-        (name, text, ", ".join(f"{item.name}={item.default}" for item in _parameters(load_strategy(name))))
+        (name, text, ", ".join(f"{key}={value}" for key, value in defaults[name].items()))
         for name, text in found.items()
     ]
-    output.emit({"strategies": [{"name": name, "summary": text} for name, text in found.items()]})
+    output.emit(
+        {
+            "strategies": [
+                {"name": name, "summary": text, "parameters": defaults[name]} for name, text in found.items()
+            ]
+        }
+    )
     if output.tables:
         from jobs.tables import listing
 

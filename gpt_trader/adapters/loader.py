@@ -186,7 +186,7 @@ class _Reader:
                 return arrays
         if isinstance(self.source, RawSource):
             found = self.source.read(request)
-            if len(found.frame) == 0:
+            if len(found.frame) == 0 and {"time", *FIELDS[:VOLUME]} <= set(found.frame.columns):
                 return found.deliver(found.frame)
             return found.deliver(self._check(found.frame, request.symbol, found.timeframe))
         series = self.source.fetch(request)

@@ -183,7 +183,7 @@ def _day_or_month_first(text: pd.Series, layout: str, where: str) -> str:
     if lost[_MONTH_FIRST] == lost[_DAY_FIRST]:
         raise BadData(
             f"{where}: dates such as {text.dropna().iloc[0]!r} can be read with the month or the day first; "
-            f"say which with date_format={_MONTH_FIRST!r} or {_DAY_FIRST!r}"
+            f"write them as 2024-12-31, or in Python give date_format={_MONTH_FIRST!r} or {_DAY_FIRST!r} to CsvFiles"
         )
     return min(lost, key=lost.__getitem__) + clock
 

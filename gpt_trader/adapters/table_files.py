@@ -176,8 +176,12 @@ class TableFiles(ABC):
             if "symbol" in table.columns:
                 codes, written = table["symbol"].factorize()
                 spelled = np.array([normalise_symbol(str(name)) for name in written] + [""], object)
-                groups = table.drop(columns="symbol").groupby(spelled[codes], sort=False)
-                self._parts[path] = {str(name): part for name, part in groups if name}
+                names = spelled[codes]
+                nameless = table.index[names == ""]
+                if nameless.size:
+                    raise BadData(f"{path.name}: row {nameless[0]} has no symbol; name it or remove the row")
+                groups = table.drop(columns="symbol").groupby(names, sort=False)
+                self._parts[path] = {str(name): part for name, part in groups}
             else:
                 suffix = next((s for s in self.suffixes if path.name.lower().endswith(s)), path.suffix)
                 self._parts[path] = {normalise_symbol(path.name[: len(path.name) - len(suffix)]): table}

@@ -110,7 +110,8 @@ def infer_timeframe(times: NDArray[np.datetime64]) -> str:
     if stamps.size < 2:
         return "1d"
     if bool((stamps % 1440 == 0).all()):
-        step = float(np.median(np.diff(stamps))) / 1440
+        gaps = np.sort(np.diff(stamps))
+        step = float(gaps[(gaps.size - 1) // 2]) / 1440
         return "1d" if step < 5 else "1w" if step < 15 else "1mo"
     steps, counts = np.unique(np.diff(stamps), return_counts=True)
     usual = int(steps[int(counts.argmax())])

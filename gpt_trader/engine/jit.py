@@ -24,10 +24,11 @@ def kernel_folder() -> Path:
     NUMBA_CACHE_DIR moves it.
     """
     digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    constants = [here.parent / "bars.py", here.parent / "orders.py"]  # numbers from them are frozen into machine code
+    for source in constants + sorted(here.glob("*.py")):
         if source.name not in WITHOUT_KERNELS:
             digest.update(source.name.encode() + source.read_bytes())
-    here = Path(__file__).parent
     if "NUMBA_CACHE_DIR" in os.environ:
         home = Path(os.environ["NUMBA_CACHE_DIR"])
     elif os.access(here, os.W_OK):

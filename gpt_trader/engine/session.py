@@ -28,7 +28,7 @@ from gpt_trader.engine.setup import (
 )
 from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.errors import GptTraderError, StrategyError, UnknownName
-from gpt_trader.exits import Exit, exits_of
+from gpt_trader.exits import Exit, checked_exits
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import (
     Held,
@@ -61,7 +61,8 @@ def all_exits(strategy: Strategy, settings: Settings) -> tuple[Exit, ...]:
 
     Raises BadParameter where what the strategy declares are no exits, and StrategyError when declaring them fails.
     """
-    own = exits_of(deciding.call_strategy(strategy, "declared_exits", strategy.declared_exits))
+    declared = deciding.call_strategy(strategy, "declared_exits", strategy.declared_exits)
+    own = () if declared == () else checked_exits(declared, strategy_name(type(strategy)))
     if not settings.exits:
         return own
     given = {type(item) for item in settings.exits}

@@ -39,7 +39,7 @@ from gpt_trader.exits import (
     TakeProfit,
     TimeStop,
     TrailingStop,
-    exits_of,
+    checked_exits,
 )
 from gpt_trader.instruments import Instrument
 from gpt_trader.risk import RiskLimits
@@ -79,11 +79,40 @@ def settings_of(
     index: Bars | None,
 ) -> Settings:
     """The settings of a run from the arguments of `backtest`; instruments of symbols that are not traded are left out."""
-    given = instruments.values() if isinstance(instruments, Mapping) else instruments
+    given = tuple(instruments.values() if isinstance(instruments, Mapping) else instruments)
+    _check_kinds(
+        bars, capital, given, costs=costs, allocation=allocation, risk=risk, fills=fills, index=index
+    )
     return Settings(
-        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, exits_of(exits),
+        capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, checked_exits(exits, "backtest"),
         tuple(item for item in given if item.symbol in bars.symbols), index,
     )  # fmt: skip
+
+
+_KINDS: Mapping[str, type] = {
+    "costs": Costs,
+    "allocation": Allocation,
+    "risk": RiskLimits,
+    "fills": FillModel,
+    "index": Bars,
+}
+
+
+def _check_kinds(bars: Any, capital: Any, instruments: Iterable[Any], **settings: Any) -> None:
+    """Raises BadParameter for an argument that is not what its name says, such as a table where Bars are due."""
+    if not isinstance(bars, Bars):
+        raise BadParameter(
+            f"a backtest needs Bars, got {type(bars).__name__}; load_bars(…) or Bars.from_frame(…) makes them"
+        )
+    if isinstance(capital, bool) or not isinstance(capital, int | float | np.integer | np.floating):
+        raise BadParameter(f"capital is {capital!r}; give a positive amount of cash")
+    for name, value in settings.items():
+        kind = _KINDS[name]
+        if value is not None and not isinstance(value, kind):
+            raise BadParameter(f"{name} is {value!r}; give {kind.__name__}(…)")
+    for item in instruments:
+        if not isinstance(item, Instrument):
+            raise BadParameter(f"instruments holds {item!r}; give Instrument(symbol, …)")
 
 
 def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score: bool) -> NDArray[Any]:

@@ -163,3 +163,16 @@ def test_list_shows_what_is_cached() -> None:
         ("synthetic", "ABC", [["2020-01-02", "2020-01-31"]])
     ]
     assert "ABC" in cli("data", "list").out
+
+
+def test_a_fetch_that_fails_says_why_even_when_quiet() -> None:
+    done = cli("data", "fetch", "--source", "alpaca", "--symbols", "AAPL", "--start", "2020-01-01", "--quiet")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: AAPL: Alpaca needs an API key")
+
+
+@pytest.mark.parametrize("command", [("data", "check"), ("data", "repair"), ("backtest", "--path")])
+def test_a_row_without_a_symbol_is_named_and_never_dropped(command: tuple[str, ...]) -> None:
+    rows = ("A,2024-01-02,1,1,1,1,100", "A,2024-01-03,1,1,1,1,100", ",2024-01-03,2,2,2,2,100")
+    Path("LONG.csv").write_text("\n".join(("symbol,date,open,high,low,close,volume", *rows)))
+    assert "LONG.csv: row 4 has no symbol" in one_message(cli(*command, "LONG.csv"), 2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.report import prices_again
 from tests.e2e.command import cli, one_message
 
 SPAN = ("--start", "2008-01-02", "--end", "2010-12-31")
@@ -21,6 +23,7 @@ def two() -> list[Any]:
 
 def test_an_empty_store_says_so() -> None:
     assert "no runs yet" in cli("runs", "list").out
+    assert "no runs of momentum yet" in cli("runs", "list", "--strategy", "momentum").out
     assert cli("runs", "list", "--json").json == {"runs": []}
 
 
@@ -75,6 +78,7 @@ def test_report_of_a_span_differs_from_the_whole_and_ends_inside_it(two: list[An
     assert part["metrics"]["round_trips"] < two[0]["metrics"]["round_trips"]
     assert "2009-01-01 to 2009-12-31" in cli("report", "--from", "2009-01-01", "--to", "2009-12-31").out
     one_message(cli("report", "--from", "2009-12-31", "--to", "2009-01-01"), 2)
+    assert "no bar from 2020-01-01 to the end" in one_message(cli("report", "--from", "2020-01-01"), 2)
 
 
 def test_report_notices_that_the_stored_rows_were_changed(two: list[Any]) -> None:
@@ -94,6 +98,23 @@ def test_report_writes_the_page_of_a_stored_run(two: list[Any]) -> None:
     page = Path("pages/run.html").read_text()
     assert "mean_reversion" in page
     assert two[1]["run_id"] in page
+    assert "Prices were not kept" not in page, "the demo's prices can be had again"
+
+
+def test_a_report_made_later_draws_only_the_very_same_prices(two: list[Any]) -> None:
+    Path("XYZ.csv").write_text(
+        "date,open,high,low,close,volume\n" + "".join(f"2024-01-{day:02},1,2,1,2,9\n" for day in range(1, 31))
+    )
+    other = cli("backtest", "buy_and_hold", "--path", "XYZ.csv", "--json").json["run_id"]
+    assert cli("report", other, "--out", "other.html").code == 0
+    assert "Prices were not kept" in Path("other.html").read_text()
+    manifest = json.loads((Path("runs") / two[0]["run_id"] / "manifest.json").read_text())
+    bars = prices_again(manifest)
+    assert bars is not None
+    assert bars.fingerprint() == manifest["data"]
+    assert prices_again({**manifest, "data": {"AAPL": "0" * 64}}) is None
+    assert prices_again({**manifest, "symbols": ["NONE"]}) is None
+    assert prices_again({}) is None
 
 
 def test_another_store_is_another_list(two: list[Any]) -> None:

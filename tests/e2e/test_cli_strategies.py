@@ -47,6 +47,9 @@ class Guarded(Strategy):
 def test_list_names_every_shipped_strategy() -> None:
     done = cli("strategies", "list", "--json")
     assert [item["name"] for item in done.json["strategies"]] == list(SHIPPED)
+    by_name = {item["name"]: item["parameters"] for item in done.json["strategies"]}
+    assert by_name["demo_ma"] == {"fast": 10, "slow": 20, "atr": 14}
+    assert by_name["buy_and_hold"] == {}
     table = cli("strategies", "list").out
     assert all(name in table for name in SHIPPED)
 

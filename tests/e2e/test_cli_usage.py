@@ -21,6 +21,9 @@ STRATEGIES = {
     "infinite.py": "def decide(self, now):\n        return np.full_like(now.close, np.inf)",
     "text.py": "def decide(self, now):\n        return 'buy'",
     "feature.py": "def features(self, bars):\n        return {'x': np.zeros(3)}\n    def decide(self, now):\n        return now.x",
+    "exit.py": "def decide(self, now):\n        raise SystemExit(0)",
+    "exit_import.py": "import sys\nsys.exit(0)\n",
+    "bare.py": "def decide(self, now):\n        return 0.0 * now.close\n    fast: int",
     "missing.py": "def decide(self, now):\n        return now.nothing_of_that_name",
 }
 CLASS = """
@@ -78,6 +81,10 @@ WRONG = [
     ("backtest --sizing risky", "Did you mean 'risk'?"),
     ("backtest --profile modrate", "Did you mean 'moderate'?"),
     ("backtest --stop-loss 0", "StopLoss"),
+    ("backtest --stop-loss 5", "StopLoss: fraction is 5.0"),
+    ("backtest --trailing-stop 3", "TrailingStop: fraction is 3.0"),
+    ("backtest --limit-drawdown 15", "drawdown is 15.0; it lies between 0 and 1"),
+    ("backtest --path HOURS.csv --timeframe 1h --timezone Mars/Base", "unknown time zone 'Mars/Base'"),
     ("backtest --volume-cap 2", "volume_cap is 2"),
     ("backtest --regime SPY", "SPY"),
     ("backtest --seed -1", "--seed"),
@@ -112,6 +119,9 @@ def _files() -> None:
     Path("headless.csv").write_text("name,sector\nApple,Tech\n")
     Path("damaged.parquet").write_bytes(b"PAR1 and then nothing")
     Path("notes.md").write_text("# notes\n")
+    Path("PAGE.csv").write_text("<html><body>404 not found</body></html>\n")
+    hours = "".join(f"2024-01-02T{hour:02}:00,1,1,1,1,1\n" for hour in range(10, 16))
+    Path("HOURS.csv").write_text("time,open,high,low,close,volume\n" + hours)
 
 
 @pytest.mark.parametrize(("line", "words"), WRONG)
@@ -120,6 +130,12 @@ def test_wrong_usage_is_one_message(line: str, words: str) -> None:
     one_message(done, 2)
     assert words in done.err, done.err
     assert not Path("runs").exists()
+
+
+def test_a_file_that_holds_no_prices_names_the_missing_columns() -> None:
+    done = cli("backtest", "--path", "PAGE.csv")
+    assert (done.code, done.out) == (2, "")
+    assert "PAGE: missing_column: open; expected a column of this name" in done.err
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -131,6 +147,7 @@ def test_a_broken_strategy_is_one_message_and_exit_code_1(name: str) -> None:
     done = cli("backtest", name, "--start", "2010-01-01", "--end", "2010-12-31")
     one_message(done, 1 if name != "missing.py" else done.code)
     assert done.code in (1, 2)
+    assert "fault of GPT-Trader" not in done.err
     if name == "fails.py":
         assert "ZeroDivisionError" in done.err
     assert not Path("runs").exists()

@@ -31,6 +31,7 @@ from gpt_trader import (
 )
 from gpt_trader.batch import backtest_many
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName, UserError
+from gpt_trader.orders import market as market_order
 from gpt_trader.strategies import SHIPPED, load_strategy
 from tests.markets import random_market
 from tests.properties.truth_cases import NAN, days, fills_of, flat, market, run, scripted
@@ -374,6 +375,8 @@ def test_a_capital_that_is_none_is_refused(capital: float) -> None:
         (Costs, {"bps": -1}), (Costs, {"minimum": NAN}), (Costs, {"borrow": -0.1}), (Costs, {"impact": float("inf")}),
         (FillModel, {"volume_cap": 0}), (FillModel, {"volume_cap": 1.5}), (FillModel, {"volume_cap": NAN}),
         (RiskLimits, {"gross": 0}), (RiskLimits, {"daily_loss": -0.1}), (RiskLimits, {"drawdown": NAN}),
+        (RiskLimits, {"drawdown": 15}), (RiskLimits, {"monthly_loss": 1.5}), (RiskLimits, {"correlation": 70}),
+        (StopLoss, {"fraction": 5}), (StopLoss, {"fraction": 1.0}), (TrailingStop, {"fraction": 3}), (TimeStop, {"bars": 2.5}),
         (StopLoss, {"fraction": 0}), (StopLoss, {"fraction": -0.1}), (StopLoss, {"fraction": NAN}), (TakeProfit, {"fraction": 0}),
         (TrailingStop, {"fraction": 0}), (TrailingStop, {"fraction": 0.1, "after": -1}), (BreakEven, {"after": 0}),
         (AtrStop, {"k": 0}), (AtrStop, {"k": 2, "n": 0}), (TimeStop, {"bars": 0}), (ScaleOut, {"steps": ()}),
@@ -420,3 +423,63 @@ def test_the_array_mode_of_a_rule_that_needs_held_is_refused() -> None:
 
     with pytest.raises((UserError, StrategyError)):
         run(Holder(), BARS, mode="array")
+
+
+# -- arguments of another kind ------------------------------------------------------------------------------------------
+
+
+class NoExit(Strategy):
+    """Declares a text where an exit is due: without a word it would be unprotected."""
+
+    exits = ("stop",)  # type: ignore[assignment]
+
+    def decide(self, now: Any) -> Any:
+        return 0.0 * now.close
+
+
+class RaisingExits(NoExit):
+    """Computes its exits, and fails."""
+
+    def declared_exits(self) -> Any:
+        return 1 / 0
+
+
+@pytest.mark.parametrize("exits", [("stop",), (StopLoss,), (0.05,), StopLoss(0.05), "stop", 0.05, None])
+def test_what_is_no_exit_is_refused_and_never_ignored(exits: Any) -> None:
+    with pytest.raises(BadParameter, match="StopLoss"):
+        backtest(load_strategy("demo_ma")(), BARS, exits=exits)
+
+
+def test_declared_exits_that_are_none_or_fail_are_named() -> None:
+    with pytest.raises(BadParameter, match=r"no_exit: 'stop' is no exit"):
+        backtest(NoExit(), BARS)
+    with pytest.raises(StrategyError, match=r"raising_exits.declared_exits raised ZeroDivisionError"):
+        backtest(RaisingExits(), BARS)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "words"),
+    [
+        ("bars", BARS.to_frame(), "Bars.from_frame"), ("bars", None, "load_bars"), ("capital", "lots", "capital is 'lots'"),
+        ("capital", None, "capital is None"), ("costs", 5, "costs is 5"), ("allocation", {"gross": 1}, "allocation is"),
+        ("risk", "moderate", "risk is 'moderate'"), ("fills", 0.1, "fills is 0.1"), ("instruments", ["A"], "instruments holds 'A'"),
+        ("index", "SPY", "index is 'SPY'"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_kind_is_named(argument: str, value: Any, words: str) -> None:
+    with pytest.raises(BadParameter) as error:
+        backtest(load_strategy("demo_ma")(), **{"bars": BARS, argument: value})
+    assert words in str(error.value)
+
+
+def test_rejected_orders_are_a_warning() -> None:
+    """An order of NaN shares is nothing, on every bar: the result says so."""
+
+    class Nothing(OrderStrategy):
+        def decide(self, now: Any, held: Any) -> Any:
+            return market_order(NAN)
+
+    result = run(Nothing(), BARS)
+    rejected = int((result.orders["status"] == "rejected").sum())
+    assert rejected > 30
+    assert any(line.startswith(f"{rejected} orders were rejected") for line in result.warnings)

@@ -22,7 +22,7 @@ from gpt_trader.adapters.configuration import (
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import UnknownName, UserError
-from gpt_trader.risk import RiskLimits
+from gpt_trader.risk import SHARES, RiskLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,7 +98,8 @@ def test_every_setting_can_be_set_in_the_file_and_in_the_environment(key: str) -
     default = shown(Configuration(risk=load(environment={}, flags={"risk.gross": 0.95}).risk))[key][0]
     value = values.get(key)
     if value is None:
-        value = {"True": False, "False": True}.get(default, 0.01 if "." in default else 7)
+        share = "." in default or key.removeprefix("risk.") in SHARES
+        value = {"True": False, "False": True}.get(default, 0.01 if share else 7)
     name = f"{PREFIX}{key.replace('.', '__').upper()}"
     by_environment = load(environment={name: str(value)})
     assert shown(by_environment)[key][1] == name

@@ -286,6 +286,7 @@ def test_the_timeframe_is_read_off_the_times(step: str, timeframe: str) -> None:
     times = pd.date_range("2020-01-02 14:30", periods=7, freq=step).to_numpy()
     assert infer_timeframe(times) == timeframe
     assert infer_timeframe(pd.bdate_range("2020-01-02", periods=9).to_numpy()) == "1d"
+    assert infer_timeframe(np.array(["2024-01-02", "2024-01-03", "2024-01-15"], "datetime64[ns]")) == "1d"
     assert infer_timeframe(pd.date_range("2020-01-06", periods=9, freq="7D").to_numpy()) == "1w"
     assert infer_timeframe(pd.date_range("2020-01-01", periods=9, freq="MS").to_numpy()) == "1mo"
 

@@ -25,7 +25,7 @@ function chart(name, x, options) {
   };
   const axis = { stroke: () => colour("muted"), font: font(), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false } };
   const u = new uPlot({
-    width: el.clientWidth, height: height(), padding: [8, time ? 8 : 20, 0, 0], legend: { show: false },
+    width: el.clientWidth, height: height(), padding: [8, 20, 0, 0], legend: { show: false },
     scales: {
       x: { time: false, range: options.xRange || ((_, min, max) => [min, max]) },
       y: { distr: options.log ? 3 : 1, range: (_, min, max) => (min === null ? [options.log ? 1 : 0, options.log ? 10 : 1] : (options.range || padded)(min, max)) },

@@ -37,8 +37,9 @@ def recompute(store: RunStore, prefix: str, start: Any = None, end: Any = None) 
     whole = store.table(record.run_id, "equity")
     rows = np.flatnonzero(within(whole["time"], start, end))
     if not rows.size:
+        asked = f"from {start or 'the beginning'} to {end or 'the end'}"
         known = f"it runs from {record.start} to {record.end}"
-        raise BadRange(f"run {record.run_id} has no bar from {start} to {end}; {known}")
+        raise BadRange(f"run {record.run_id} has no bar {asked}; {known}")
     first, last = int(rows[0]), int(rows[-1])
     span = whole.iloc[first : last + 1]
     capital = _capital(record)
