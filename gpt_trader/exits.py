@@ -111,5 +111,5 @@ def checked_exits(given: Any, owner: str) -> tuple[Exit, ...]:
     items = tuple(given)
     for item in items:
         if not isinstance(item, Exit):
-            raise BadParameter(f"{owner}: {item!r} is no exit; use an instance such as StopLoss(0.05)")
+            raise BadParameter(f"{owner}: {item!r} is no exit; exits are instances such as StopLoss(0.05)")
     return items

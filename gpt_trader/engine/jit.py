@@ -53,7 +53,9 @@ def compiled(function: Function, signature: Any = None, **options: Any) -> Funct
     finally:
         config.CACHE_DIR = before
     unliteral: Any = numba.types.unliteral
-    template: Any = made.get_call_template  # type: ignore[attr-defined]
+    template: Any = getattr(made, "get_call_template", None)
+    if template is None:  # NUMBA_DISABLE_JIT: a plain function
+        return made
 
     def without_literals(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         plain = tuple(unliteral(item) for item in arguments)
