@@ -41,7 +41,7 @@ FEWEST_BARS = 60
 class Finding:
     """One proof of a fault: which `test` ("causal", "rows", "warm-up"), on what, at which bar, seen and expected value.
 
-    `line` is the line of the strategy's file (0 unknown); `subject` the feature, or "decide".
+    The values are text where the feature is. `line` is the line of the strategy's file (0 unknown); `subject` the feature, or "decide".
     """
 
     test: str
@@ -49,8 +49,8 @@ class Finding:
     line: int
     bar: int
     time: str
-    expected: float
-    got: float
+    expected: float | str
+    got: float | str
     message: str
 
 
@@ -341,24 +341,35 @@ def _first_difference(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> tup
     """(row, column) of the first place where two arrays differ by more than the relative tolerance, NaN being equal to NaN."""
     if a.shape != b.shape:
         return (0, 0)
-    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    with np.errstate(invalid="ignore"):
-        scale = np.maximum(np.abs(left), np.abs(right))
-        apart = (
-            np.abs(left - right) > tolerance * np.where(np.isfinite(scale), scale, 0.0) + 1e-12 * tolerance
-        )
-    differs = (np.isnan(left) != np.isnan(right)) | (apart & ~(left == right))
+    differs = (
+        _numbers_differ(a, b, tolerance) if a.dtype.kind in "biuf" and b.dtype.kind in "biuf" else a != b
+    )
     if not differs.any():
         return None
     row, column = (int(i) for i in np.argwhere(differs)[0])
     return row, column
 
 
+def _numbers_differ(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    with np.errstate(invalid="ignore"):
+        scale = np.maximum(np.abs(left), np.abs(right))
+        apart = (
+            np.abs(left - right) > tolerance * np.where(np.isfinite(scale), scale, 0.0) + 1e-12 * tolerance
+        )
+    differs: NDArray[np.bool_] = (np.isnan(left) != np.isnan(right)) | (apart & ~(left == right))
+    return differs
+
+
 def _finding(
     strategy: Strategy, test: str, subject: str, bars: Bars, bar: int, expected: Any, got: Any, message: str
 ) -> Finding:
     line = source_line(type(strategy), subject)
-    return Finding(test, subject, line, bar, _text(bars, bar), float(expected), float(got), message)
+    return Finding(test, subject, line, bar, _text(bars, bar), _shown(expected), _shown(got), message)
+
+
+def _shown(value: Any) -> float | str:
+    return float(value) if isinstance(value, int | float | np.number | np.bool_) else str(value)
 
 
 def _text(bars: Bars, t: int) -> str:

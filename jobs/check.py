@@ -83,9 +83,13 @@ def _show(report: CheckReport, symbols: str, named: str, output: Output) -> None
                 where = f"{file} line {item.line}" if item.line else file
                 output.line(f"        {where}: {item.subject}, bar {item.bar} ({item.time}): {item.message}")
                 if item.expected == item.expected or item.got == item.got:
-                    output.line(f"        whole data {item.expected:.10g}, otherwise {item.got:.10g}")
+                    output.line(f"        whole data {_value(item.expected)}, otherwise {_value(item.got)}")
     if report.ok and report.warmup is not None:
         output.line(f"\nits last row is right after {report.warmup} bars of history")
+
+
+def _value(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.10g}"
 
 
 if __name__ == "__main__":

@@ -121,20 +121,26 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None, name: 
         report_error(str(error))
         return error.exit_code
     except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # Typer's own answer to a reader that has gone
+            return _reader_gone()
         # Nothing of ours leaves that way: the code of a strategy did.
         _show_traceback(given)
         report_error(f"the strategy's code called sys.exit({error.code!r}); raise an exception instead")
         return FAILED
     except BrokenPipeError:
-        # The reader (head, less) has gone: nothing is wrong, and nothing can be printed any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _reader_gone()
     except Exception as error:
         if _show_traceback(given):
             return FAILED
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         report_error(what, "This looks like a fault of GPT-Trader. Run it again with --debug to see where.")
         return FAILED
+
+
+def _reader_gone() -> int:
+    """The reader (head, less) has gone: nothing is wrong, and nothing can be printed any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def run_module(module: str, application: typer.Typer) -> None:

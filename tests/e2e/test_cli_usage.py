@@ -206,8 +206,9 @@ def test_a_real_process_ends_with_the_exit_code(tmp_path: Path) -> None:
     assert shell("data", cwd=tmp_path).code == 2
 
 
-def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
-    line = f"{sys.executable} -m jobs.cli strategies list | head -n 1; exit ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("command", ["strategies list", "backtest demo_ma --symbols AAPL --no-save"])
+def test_a_reader_that_stops_reading_is_no_error(command: str) -> None:
+    line = f"{sys.executable} -m jobs.cli {command} | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stderr == ""

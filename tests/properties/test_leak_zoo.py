@@ -116,6 +116,26 @@ def test_a_feature_that_comes_and_goes_is_a_finding_not_an_error() -> None:
     assert all("vanishes" in item.message for item in report.findings)
 
 
+@dataclass(frozen=True)
+class Moods(Strategy):
+    """A feature of words; `ahead` bars of the future decide them."""
+
+    ahead: int = param(0, low=0, high=1)
+
+    def features(self, bars: Bars) -> Any:
+        return {"mood": np.where(np.roll(bars.close, -self.ahead, axis=0) > bars.open, "up", "down")}
+
+    def decide(self, now: Any) -> Any:
+        return np.where(now.mood == "up", 0.3, 0.0)
+
+
+def test_a_feature_of_words_is_proved_like_one_of_numbers() -> None:
+    assert check_strategy(Moods(), random_market(300, 2, seed=4), samples=24).ok
+    report = check_strategy(Moods(1), random_market(300, 2, seed=4), samples=24)
+    found = {item.subject: item for item in report.findings if item.test == "causal"}
+    assert {found["mood"].expected, found["mood"].got} == {"up", "down"}
+
+
 def test_a_class_is_not_checked() -> None:
     with pytest.raises(BadParameter, match="check_strategy needs a strategy instance"):
         check_strategy(OnlyOnLongData, random_market(75))  # type: ignore[arg-type]
