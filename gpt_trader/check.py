@@ -41,7 +41,8 @@ FEWEST_BARS = 60
 class Finding:
     """One proof of a fault: which `test` ("causal", "rows", "warm-up"), on what, at which bar, seen and expected value.
 
-    The values are text where the feature is. `line` is the line of the strategy's file (0 unknown); `subject` the feature, or "decide".
+    The values are text where the feature is. `line` is the line of the strategy's file (0 unknown); `subject` the
+    feature, or "decide".
     """
 
     test: str

@@ -25,7 +25,10 @@ def kernel_folder() -> Path:
     """
     digest = hashlib.sha256(numba.__version__.encode())
     here = Path(__file__).parent
-    constants = [here.parent / "bars.py", here.parent / "orders.py"]  # numbers from them are frozen into machine code
+    constants = [
+        here.parent / "bars.py",
+        here.parent / "orders.py",
+    ]  # numbers from them are frozen into machine code
     for source in constants + sorted(here.glob("*.py")):
         if source.name not in WITHOUT_KERNELS:
             digest.update(source.name.encode() + source.read_bytes())
