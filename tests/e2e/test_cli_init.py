@@ -34,6 +34,8 @@ def at_a_terminal(script: Sequence[tuple[str, str | None]], *arguments: str, fol
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"},
         start_new_session=True,
+        # A runner in the background hands down an ignored Ctrl-C; a user's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     shown, seen, end = "", 0, time.monotonic() + PATIENCE
