@@ -7,9 +7,6 @@ look-ahead and recursive analysis ask the same questions; here no signal has to 
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +19,7 @@ from gpt_trader.engine import deciding
 from gpt_trader.engine.session import Outcome, simulate
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadRange, GptTraderError
+from gpt_trader.source_lines import source_line
 from gpt_trader.strategy import (
     OrderStrategy,
     Row,
@@ -383,21 +381,3 @@ def _first_of_each(findings: list[Finding]) -> list[Finding]:
     for finding in sorted(findings, key=lambda item: item.bar):
         first.setdefault((finding.test, finding.subject), finding)
     return list(first.values())
-
-
-def source_line(strategy: type[Strategy], subject: str) -> int:
-    """The line in the strategy's file where feature `subject` gets its name, or where the method of that name begins; 0 unknown."""
-    method = "decide" if subject == "decide" else "features"
-    try:
-        lines, start = inspect.getsourcelines(getattr(strategy, method))
-    except (OSError, TypeError):
-        return 0
-    tree = ast.parse(textwrap.dedent("".join(lines)))
-    if subject not in ("decide", "features"):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and node.value == subject:
-                return start + node.lineno - 1
-            if isinstance(node, ast.keyword) and node.arg == subject:
-                return start + node.value.lineno - 1
-    returned = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Return)]
-    return start + (returned[-1] if subject == "decide" and returned else 1) - 1
