@@ -44,6 +44,8 @@ class Scores:
 
     names: tuple[str, ...]
     values: Floats
+    sums: Floats
+    errors: Mapping[int, str]
 
     def __getitem__(self, name: str) -> Floats:
         column: Floats = self.values[:, self.names.index(name)]
@@ -77,7 +79,8 @@ def backtest_many(
         for strategy in strategies:
             scorer.add(strategy)
         scorer.flush()
-    return Scores(METRIC_NAMES, np.concatenate(scorer.done))
+    done = np.concatenate(scorer.done)
+    return Scores(METRIC_NAMES, done, np.zeros((len(done), 2, 0)), {})
 
 
 class _Scorer:
@@ -168,3 +171,24 @@ class _Scorer:
 
         values = run_statistics(self.bars, simulate(strategy, self.bars, self.settings, mode, required=False))
         return np.array([[values[name] for name in METRIC_NAMES]])
+
+
+def score_runs(strategies: Iterable[Strategy], bars: Bars, settings: Settings, *, first: int = 0,
+               edges: NDArray[np.int64] | None = None, keep_going: bool = False) -> Scores:
+    """Placeholder until the engine's own lands: one backtest after the other."""
+    from gpt_trader.result import run_statistics
+    values, sums, errors = [], [], {}
+    assert edges is not None
+    for number, strategy in enumerate(strategies):
+        try:
+            outcome = simulate(strategy, bars, settings)
+            found = run_statistics(bars, outcome)
+            values.append([found[name] for name in METRIC_NAMES])
+            equity = np.concatenate([[settings.capital], outcome.book.track[0]])
+            returns = equity[1:] / equity[:-1] - 1
+            sums.append([np.add.reduceat(returns, edges[:-1]), np.add.reduceat(returns ** 2, edges[:-1])])
+        except Exception as error:
+            errors[number] = str(error)
+            values.append([np.nan] * len(METRIC_NAMES))
+            sums.append(np.full((2, len(edges) - 1), np.nan))
+    return Scores(METRIC_NAMES, np.array(values).reshape(-1, len(METRIC_NAMES)), np.array(sums).reshape(-1, 2, len(edges) - 1), errors)

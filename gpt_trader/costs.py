@@ -31,6 +31,10 @@ class Costs:
             if not 0 <= value < 1e6:
                 raise BadParameter(f"costs: {item.name} is {value}; it must be a number from 0 up")
 
+    def times(self, multiple: float) -> Costs:
+        """Every rate `multiple` times as high."""
+        return Costs(**{item.name: getattr(self, item.name) * multiple for item in fields(self)})
+
     @classmethod
     def commission_only(cls, bps: float) -> Costs:
         """A commission of `bps` basis points and nothing else: for comparison with simpler simulators."""

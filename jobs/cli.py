@@ -21,6 +21,7 @@ from jobs.plain_options import spare_adapter, spare_adapters
 COMMANDS: Mapping[str, str] = {
     "demo": "jobs.demo",
     "backtest": "jobs.backtest",
+    "sweep": "jobs.sweep",
     "strategies": "jobs.strategies",
     "check": "jobs.check",
     "data": "jobs.data",

@@ -1,0 +1,182 @@
+"""One chunk of work: some points of a strategy on some bars, scored; a pure function that any process can run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import GptTraderError
+from gpt_trader.research.space import Values
+from gpt_trader.strategy import Strategy, strategy_name
+from gpt_trader.strategy_code import code_hash
+
+Floats = NDArray[np.float64]
+BLOCKS = 128
+"""Blocks of bars whose sums of returns are kept for every run: 16 groups of 8 for the combinatorial test."""
+
+
+@cache
+def engine_hash() -> str:
+    """SHA-256 (hex) over the sources that decide what a run's numbers are: a result of other sources is another result."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in (root, root / "engine", root / "indicators", root / "research", root / "strategies"):
+        for source in sorted(folder.glob("*.py")):
+            digest.update(f"{folder.name}/{source.name}\n".encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What all points of a study share: the strategy class, the bars and the settings of a run."""
+
+    strategy: type[Strategy]
+    bars: Bars
+    settings: Settings
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 (hex) of all that determines what a point of this subject scores."""
+        settings = self.settings
+        parts = {
+            "engine": engine_hash(),
+            "strategy": strategy_name(self.strategy),
+            "code": code_hash(self.strategy),
+            "data": self.bars.fingerprint(),
+            "index": None if settings.index is None else settings.index.fingerprint(),
+            "settings": {
+                name: _plain(getattr(settings, name))
+                for name in ("capital", "costs", "allocation", "fills", "risk", "exits", "instruments")
+            },
+        }
+        return hashlib.sha256(_json(parts)).hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"strategy": self.strategy, "bars": self.bars, "settings": self.settings}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is changed about the subject for a test of robustness; as it stands, nothing.
+
+    `cost_multiple` scales every cost, `capital_multiple` the capital; `delay` bars pass between a decision and its order.
+    `replicate` numbers a market resampled from the bars with `seed` and mean block length `block` (None chooses it).
+    """
+
+    cost_multiple: float = 1.0
+    capital_multiple: float = 1.0
+    delay: int = 0
+    replicate: int | None = None
+    seed: int = 0
+    block: float | None = None
+
+    def of(self, subject: Subject) -> Subject:
+        """The subject with the change made."""
+        settings = subject.settings
+        if self.cost_multiple != 1.0:
+            settings = replace(settings, costs=settings.costs.times(self.cost_multiple))
+        if self.capital_multiple != 1.0:
+            settings = replace(settings, capital=settings.capital * self.capital_multiple)
+        if self.delay:
+            settings = replace(settings, fills=replace(settings.fills, delay=self.delay))
+        bars = subject.bars
+        if self.replicate is not None:
+            from gpt_trader.validation.resampling import resample
+
+            bars = resample(bars, self.seed, self.replicate, block=self.block)
+        return Subject(subject.strategy, bars, settings)
+
+
+AS_IT_IS = Variant()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The scores of the points of one chunk, in their order.
+
+    `values` (n, metrics) by METRIC_NAMES, NaN for a point that failed; `sums` (n, 2, B) float32 the sum of the returns of each
+    block of bars and of their squares; `errors` the message of each point that failed, by its place in the chunk.
+    """
+
+    values: Floats
+    sums: NDArray[np.float32]
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One chunk: `points` as values of the parameters `names` (the others have their defaults or are in `fixed`).
+
+    The account begins at row `first`; bars from row `stop` on are not there. `edges` are the rows that bound the blocks; None
+    for BLOCKS equal ones.
+    """
+
+    names: tuple[str, ...]
+    points: tuple[Values, ...]
+    fixed: tuple[tuple[str, Any], ...] = ()
+    first: int = 0
+    stop: int | None = None
+    edges: tuple[int, ...] | None = None
+    variant: Variant = AS_IT_IS
+
+    def key(self, subject: Subject) -> str:
+        """The content address of the chunk's result: SHA-256 (hex) over the subject and everything here."""
+        return hashlib.sha256(subject.key.encode() + _json(asdict(self))).hexdigest()
+
+    def run(self, subject: Subject) -> Evaluated:
+        """Score every point. Points that cannot be made or that fail are NaN with their message; the others go on."""
+        from gpt_trader.batch import score_runs
+
+        subject = self.variant.of(self._cut(subject))
+        made, places, errors = [], [], {}
+        for place, values in enumerate(self.points):
+            try:
+                made.append(
+                    subject.strategy(**dict(self.fixed), **dict(zip(self.names, values, strict=True)))
+                )
+                places.append(place)
+            except GptTraderError as error:
+                errors[place] = str(error)
+        edges = (
+            block_edges(self.first, subject.bars.T) if self.edges is None else np.array(self.edges, np.int64)
+        )
+        scores = score_runs(
+            made, subject.bars, subject.settings, first=self.first, edges=edges, keep_going=True
+        )
+        table = np.full((len(self.points), len(scores.names)), np.nan)
+        sums = np.full((len(self.points), *scores.sums.shape[1:]), np.nan, np.float32)
+        table[places], sums[places] = scores.values, scores.sums
+        errors |= {places[run]: message for run, message in scores.errors.items()}
+        return Evaluated(table, sums, dict(sorted(errors.items())))
+
+    def _cut(self, subject: Subject) -> Subject:
+        bars = subject.bars
+        if self.stop is None or self.stop == bars.T:
+            return subject
+        return Subject(subject.strategy, bars.select(end=bars.time[self.stop - 1]), subject.settings)
+
+
+def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:
+    """(B + 1,) rows that cut rows `first` to `stop` - 1 into `blocks` stretches as equal as can be; fewer when rows are few."""
+    rows = stop - first
+    return first + np.arange(min(blocks, rows) + 1, dtype=np.int64) * rows // min(blocks, rows)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [{"kind": type(item).__name__, **asdict(item)} for item in value]
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
