@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from gpt_trader.adapters.run_files import file_sha256
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store.records import RunRecord, StoredTable
-from gpt_trader.adapters.store.tables import RESULT_TABLES, metrics, run_tables, runs
+from gpt_trader.adapters.store.tables import RESULT_TABLES, metrics, run_tables, runs, trial_batches, trials
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -121,6 +121,17 @@ def find_faults(connection: Connection) -> Iterator[str]:
                 yield f"run {run_id[:SHORT_ID]} has {counts.get(run, 0)} of {place.rows} rows of {name}"
             elif place.place == "file":
                 yield from _file_faults(run_id, Path(folder or ""), name, place.sha256)
+    yield from _ledger_faults(connection)
+
+
+def _ledger_faults(connection: Connection) -> Iterator[str]:
+    """Batches of the trial ledger that have not all their trials."""
+    grouped = select(trials.c.batch, func.count().label("trials")).group_by(trials.c.batch)
+    counts = {row.batch: row.trials for row in connection.execute(grouped)}
+    for row in connection.execute(select(trial_batches.c.batch, trial_batches.c.trials)):
+        found = counts.get(row.batch, 0)
+        if found != row.trials:
+            yield f"batch {row.batch} of the trial ledger has {found} of {row.trials} trials"
 
 
 def _file_faults(run_id: str, folder: Path, name: str, sha256: str | None) -> Iterator[str]:

@@ -19,7 +19,9 @@ from gpt_trader.adapters.store import sqlite
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrations import HEAD
-from gpt_trader.adapters.store.writer import PostgresRows, Rows, Saving, SqliteRows, write_rows
+from gpt_trader.adapters.store.rows import PostgresRows, Rows, SqliteRows
+from gpt_trader.adapters.store.trials import TrialLedger
+from gpt_trader.adapters.store.writer import Saving, write_rows
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -86,12 +88,8 @@ class RunStore:
         """
         files = open_run(folder) if isinstance(folder, Path) else folder
         saving = Saving(created_at, kind, status, self._row_limit)
-        self._make_ready()
-        if self.location.path is None:
-            with self._writing() as connection:
-                return write_rows(self._rows(connection.connection.driver_connection), result, files, saving)
-        with self._sqlite_errors(), closing(self._connect()) as database, sqlite.transaction(database):
-            return write_rows(self._rows(database), result, files, saving)
+        with self._rows_to_write() as rows:
+            return write_rows(rows, result, files, saving)
 
     def delete(self, prefix: str) -> RunRecord:
         """Remove the run whose id begins with `prefix` from the store and return it; its folder is not touched."""
@@ -105,6 +103,11 @@ class RunStore:
             number, record = read_run(connection, prefix)
             connection.execute(delete(tables.runs).where(tables.runs.c.run == number))
         return record
+
+    @property
+    def ledger(self) -> TrialLedger:
+        """The trial ledger; deleting a run takes nothing from it."""
+        return TrialLedger(self._rows_to_write, self._rows_to_read)
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -216,6 +219,29 @@ class RunStore:
     def _rows(self, driver: Any) -> Rows:
         """How rows are written over the driver's own connection."""
         return PostgresRows(driver) if self.location.path is None else SqliteRows(driver)
+
+    @contextmanager
+    def _rows_to_write(self) -> Iterator[Rows]:
+        """One writing transaction over the driver itself."""
+        self._make_ready()
+        if self.location.path is None:
+            with self._writing() as connection:
+                yield self._rows(connection.connection.driver_connection)
+        else:
+            with self._sqlite_errors(), closing(self._connect()) as database, sqlite.transaction(database):
+                yield self._rows(database)
+
+    @contextmanager
+    def _rows_to_read(self) -> Iterator[Rows]:
+        """One consistent view over the driver itself."""
+        self._make_ready()
+        if self.location.path is None:
+            with self._reading() as connection:
+                yield self._rows(connection.connection.driver_connection)
+        else:
+            with self._sqlite_errors(), closing(self._connect()) as database:
+                database.execute("BEGIN")
+                yield self._rows(database)
 
     @contextmanager
     def _sqlite_errors(self) -> Iterator[None]:
