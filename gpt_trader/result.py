@@ -48,6 +48,7 @@ class Result:
         self.settings = settings
         self.seed = seed
         self.outcome = outcome
+        self.first = int(outcome.book.account[0]["first"])
         self.strategy = strategy_name(type(strategy))
         self.parameters: dict[str, Any] = {f.name: getattr(strategy, f.name) for f in fields(strategy)}
         self.symbols = bars.symbols
@@ -67,8 +68,8 @@ class Result:
 
     @property
     def start(self) -> str:
-        """Time of the first bar, ISO."""
-        return _iso(self.bars.time[0])
+        """Time of the account's first bar, ISO."""
+        return _iso(self.bars.time[self.first])
 
     @property
     def end(self) -> str:
@@ -101,6 +102,7 @@ class Result:
             "benchmark": self._benchmark is not None,
             "seed": self.seed,
             "version": __version__,
+            **({"first": self.first} if self.first else {}),
         }
 
     @cached_property
@@ -146,8 +148,13 @@ class Result:
 
     @property
     def track(self) -> NDArray[np.float64]:
-        """(4, T): equity, cash, gross and net exposure in cash at each close."""
-        return self.outcome.book.track
+        """(4, T - first): equity, cash, gross and net exposure in cash at each close from row `first` of the bars on."""
+        return self.outcome.book.track[:, self.first :]
+
+    @property
+    def time(self) -> NDArray[np.datetime64]:
+        """(T - first,) the time of each column of `track`."""
+        return self.bars.time[self.first :]
 
     def log(self, name: str) -> NDArray[Any]:
         """The engine's own records of orders, fills, trades or decisions, as written."""
@@ -205,8 +212,8 @@ class Result:
 
     @property
     def benchmark_equity(self) -> NDArray[np.float64] | None:
-        """(T,) equity of buy and hold at each close, None when it was not run."""
-        return None if self._benchmark is None else self._benchmark.book.track[EQUITY]
+        """(T - first,) equity of buy and hold at each close, None when it was not run."""
+        return None if self._benchmark is None else self._benchmark.book.track[EQUITY, self.first :]
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report and return its path."""

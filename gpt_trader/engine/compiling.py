@@ -239,7 +239,7 @@ def compile_driver(
             ),
             scope,
         )
-        _DRIVERS[key] = _njit(error_model="numpy", _nrt=counted)(scope["drive"])
+        _DRIVERS[key] = _njit(error_model="numpy", _nrt=counted, nogil=True)(scope["drive"])
         _PARAMETER_TYPES[key] = type(parameters)
     driver = _DRIVERS[key]
     return None if driver is None else (driver, _PARAMETER_TYPES[key](*parameters))

@@ -106,7 +106,7 @@ class LiveHeld:
         self.market, self.book, self.factor = market, book, factor
         self._scalar = scalar
         self.t = 0
-        self.synced = -1
+        self.synced = int(book.account[0]["first"]) - 1
 
     def make_room(self) -> None:
         """Grow the logs until one more bar's worth of rows fits."""

@@ -70,10 +70,16 @@ def all_exits(strategy: Strategy, settings: Settings) -> tuple[Exit, ...]:
 
 
 def simulate(
-    strategy: Strategy, bars: Bars, settings: Settings, mode: str | None = None, *, required: bool = True
+    strategy: Strategy,
+    bars: Bars,
+    settings: Settings,
+    mode: str | None = None,
+    *,
+    first: int = 0,
+    required: bool = True,
 ) -> Outcome:
-    """Run `strategy` over all bars. `mode` names a way of deciding; None chooses. A rule that numba cannot compile runs in
-    Python, or is an error when "compiled" is named and `required`.
+    """Run `strategy` over the bars from row `first` on; its features see those before as well. `mode` names a way of deciding;
+    None chooses. A rule that numba cannot compile runs in Python, or is an error when "compiled" is named and `required`.
 
     Raises StrategyError when the strategy raises or answers with a wrong shape or an infinite weight.
     """
@@ -83,18 +89,18 @@ def simulate(
     score = features.get("score")
     market = build_market(bars, settings, exits, None if score is None else whole(score, bars))
     rules = rules_record(settings, exits, counts_units(strategy), score is not None)
-    book = empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars))
+    book = empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars), first)
     columns = deciding.row_values(seen, features)
     factor = UNUSED if seen is bars else bars.split_factor
-    chosen = mode or chosen_mode(strategy, bars)
+    chosen = mode or chosen_mode(strategy, bars, first)
     if chosen not in MODES:
         raise UnknownName("mode", chosen, MODES)
     if chosen == ARRAY:
-        book = run_array(market, book, deciding.decide_all(strategy, seen, features))
+        book = run_array(market, book, deciding.decide_all(strategy, seen, features, first))
     elif chosen == COMPILED:
         done = _run_compiled(strategy, market, book, columns, factor, required=required and mode is not None)
         if done is None:
-            return simulate(strategy, bars, settings, PYTHON)
+            return simulate(strategy, bars, settings, PYTHON, first=first)
         book = done
     elif isinstance(strategy, OrderStrategy):
         book = _run_orders(strategy, market, book, columns, factor)
@@ -108,31 +114,36 @@ def whole(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
     return np.ascontiguousarray(np.broadcast_to(score, (bars.T, bars.N)), dtype=np.float64)
 
 
-def chosen_mode(strategy: Strategy, bars: Bars, called: int = 0) -> str:
-    """How `decide` is best called over these bars, when the same class was `called` so often in Python before; the result is
-    the same in every way."""
+def chosen_mode(strategy: Strategy, bars: Bars, first: int = 0, called: int = 0) -> str:
+    """How `decide` is best called over these bars from row `first` on, when the same class was `called` so often in Python
+    before; the result is the same in every way."""
     ordering, scalar = isinstance(strategy, OrderStrategy), is_per_symbol(strategy)
     if ordering and scalar and bars.N > 1:
         return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
     if not (ordering or scalar or uses_held(strategy)):
         return ARRAY
     enough = ORDERS_COMPILE_FROM if ordering else COMPILE_FROM
-    return COMPILED if called + calls_of(strategy, bars) >= enough else PYTHON
+    return COMPILED if called + calls_of(strategy, bars, first) >= enough else PYTHON
 
 
-def calls_of(strategy: Strategy, bars: Bars) -> int:
-    """How often `decide` is called over these bars when it is called bar by bar."""
-    return bars.T * bars.N if is_per_symbol(strategy) else bars.T
+def calls_of(strategy: Strategy, bars: Bars, first: int) -> int:
+    """How often `decide` is called over these bars from row `first` on when it is called bar by bar."""
+    return (bars.T - first) * (bars.N if is_per_symbol(strategy) else 1)
 
 
-def run_array(market: Market, book: Book, targets: NDArray[np.float64]) -> Book:
-    """All targets (T, N) are known and finite: one call of the kernel, more when the logs had to grow."""
-    unchanged = np.empty(targets.shape[0], np.int8)
-    unchanged_rows(market.panel[CLOSE], targets, unchanged)
-    at, code = run_targets(market, book, targets, unchanged, 0, targets.shape[0])
+def run_array(market: Market, book: Book, decided: NDArray[np.float64]) -> Book:
+    """All targets from the account's first row on are known and finite (T - first, N): one call of the kernel, more when the
+    logs had to grow."""
+    first, bars = int(book.account[0]["first"]), market.panel.shape[1]
+    targets, unchanged = decided, np.empty(bars, np.int8)
+    if first > 0:
+        targets = np.empty((bars, decided.shape[1]))
+        targets[first:] = decided
+    unchanged_rows(market.panel[CLOSE, first:], targets[first:], unchanged[first:])
+    at, code = run_targets(market, book, targets, unchanged, first, bars)
     while code != DONE:
         book = grown(book)
-        at, code = run_targets(market, book, targets, unchanged, at, targets.shape[0])
+        at, code = run_targets(market, book, targets, unchanged, at, bars)
     return book
 
 
@@ -185,7 +196,8 @@ def _drive(
     driver, parameters = found
     held, target = np.empty((5, book.symbols.shape[0])), np.empty(book.symbols.shape[0])
     arrays = [np.ascontiguousarray(array) for array in columns.values()]
-    at, ready, stop = 0, 0, market.panel.shape[1]
+    at = ready = int(book.account[0]["first"])
+    stop = market.panel.shape[1]
     while True:
         try:
             at, code = driver(market, book, at, ready, stop, parameters, factor, held, target, *arrays)
@@ -225,7 +237,7 @@ def _run_python(
     with_held = uses_held(strategy)
     target = None
     with np.errstate(invalid="ignore", divide="ignore"):
-        for t in range(bars):
+        for t in range(int(book.account[0]["first"]), bars):
             book, held = advanced(market, book, target, t, t + 1, factor)
             target = decide(strategy, columns, held_view(book, held) if with_held else None, t, symbols)
     return advanced(market, book, target, bars, bars, factor)[0]
@@ -268,7 +280,7 @@ def _run_orders(
     row = ScalarRow.over(columns) if scalar else VectorRow.over(columns)
     decide, name = strategy.decide, strategy_name(type(strategy))
     busy, ahead = 0, 1
-    for t in range(bars):
+    for t in range(int(book.account[0]["first"]), bars):
         if t >= busy:
             live.sync(t)
             busy = next_busy(live.market, live.book, t, ahead)
@@ -296,7 +308,7 @@ def _run_orders_per_symbol(
     bars, symbols = market.panel.shape[1:]
     name = strategy_name(type(strategy))
     live = LiveHeld(market, book, factor, False)
-    for t in range(bars):
+    for t in range(int(book.account[0]["first"]), bars):
         live.sync(t)
         live.t = t
         held = held_view(live.book, live.rows)
