@@ -14,6 +14,7 @@ from jobs.numba_start import start_numba
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions, pairs
+from jobs.studies import Watched, run_study
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
 
 if TYPE_CHECKING:
@@ -62,18 +63,14 @@ def sweep(
     start_numba()
     plan = plan_grid(subject, space)
 
-    from gpt_trader.adapters.chunk_store import ChunkStore
-    from gpt_trader.research.execution import InProcess
-    from gpt_trader.research.plan import work_off
-
-    runs_dir = study.runs_dir or configuration.runs_dir
-    with output.progress("running", plan.points) as step:
-        done = work_off(
-            plan,
-            InProcess(),
-            ChunkStore(runs_dir / ".chunks"),
-            lambda _progress, number, _result: step(len(plan.chunks[number].points)),
-        )
+    done = run_study(
+        plan,
+        where=where,
+        output=output,
+        runs_dir=study.runs_dir or configuration.runs_dir,
+        watched=Watched("sharpe"),
+        about={"strategy": strategy},
+    )
     output.emit({"run_id": plan.study_id, "points": _points(plan, done.results)})
 
 

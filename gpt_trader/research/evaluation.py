@@ -52,8 +52,8 @@ class Subject:
             "engine": engine_hash(),
             "strategy": strategy_name(self.strategy),
             "code": code_hash(self.strategy),
-            "data": self.bars.fingerprint(),
-            "index": None if settings.index is None else settings.index.fingerprint(),
+            "data": _identity(self.bars),
+            "index": None if settings.index is None else _identity(settings.index),
             "settings": {
                 name: _plain(getattr(settings, name))
                 for name in ("capital", "costs", "allocation", "fills", "risk", "exits", "instruments")
@@ -170,6 +170,11 @@ def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64
     """(B + 1,) rows that cut rows `first` to `stop` - 1 into `blocks` stretches as equal as can be; fewer when rows are few."""
     rows = stop - first
     return first + np.arange(min(blocks, rows) + 1, dtype=np.int64) * rows // min(blocks, rows)
+
+
+def _identity(bars: Bars) -> list[Any]:
+    """The data in the order of their columns, and the rows: the order of symbols breaks ties between seats."""
+    return [*bars.fingerprint().items(), hashlib.sha256(bars.time.astype("<i8").tobytes()).hexdigest()]
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,186 @@
+"""One chunk of a study: its scores are those of single backtests, its address is of all that decides them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt_trader import Allocation, Bars, Costs, Strategy, Weights, backtest, param
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import BadParameter
+from gpt_trader.research.evaluation import Evaluation, Subject, Variant, block_edges
+from gpt_trader.research.planning import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
+from gpt_trader.strategies import load_strategy
+from tests.markets import random_market
+
+BARS = random_market(300, 2, 5, sigma=0.02)
+ALL_IN = Settings(allocation=Allocation(gross=1.0))
+DEMO = load_strategy("demo_ma")
+
+
+@dataclass(frozen=True)
+class Moody(Strategy):
+    """Holds every symbol by `weight`; refuses 7, raises at 8, answers nonsense at 9."""
+
+    weight: int = param(1, low=0, high=9)
+
+    def validate(self) -> None:
+        if self.weight == 7:
+            raise BadParameter("weight=7: no")
+
+    def decide(self, now: Any) -> Weights:
+        if self.weight == 8:
+            raise ZeroDivisionError("eight")
+        return np.full((1, 1, 1, 3), 1.0) if self.weight == 9 else np.full_like(now.close, self.weight / 20)
+
+
+def subject(**changed: Any) -> Subject:
+    return replace(Subject(DEMO, BARS, ALL_IN), **changed)
+
+
+POINTS = Evaluation(("fast", "slow"), ((5, 20), (10, 40)))
+
+
+def test_every_point_scores_what_its_backtest_says() -> None:
+    done = POINTS.run(subject())
+    for place, (fast, slow) in enumerate(POINTS.points):
+        single = backtest(DEMO(fast=fast, slow=slow), BARS, allocation=ALL_IN.allocation)
+        assert done.values[place].tolist() == [single.metrics[name] for name in METRIC_NAMES]
+    assert done.errors == {}
+
+
+def test_the_sums_are_those_of_the_returns_of_each_block() -> None:
+    done = POINTS.run(subject())
+    single = backtest(DEMO(fast=5, slow=20), BARS, allocation=ALL_IN.allocation)
+    equity = np.concatenate([[100_000.0], single.equity["equity"].to_numpy()])
+    returns = np.diff(equity) / equity[:-1]
+    edges = block_edges(0, BARS.T)
+    expected = [[np.sum(part), np.sum(part**2)] for part in np.split(returns, edges[1:-1])]
+    np.testing.assert_allclose(done.sums[0].T, expected, rtol=1e-5, atol=1e-9)
+    assert done.sums.dtype == np.float32
+    assert done.sums.shape == (2, 2, 128)
+
+
+def test_points_that_fail_are_listed_and_the_others_go_on() -> None:
+    points = tuple((weight,) for weight in (1, 7, 8, 9, 2))
+    done = Evaluation(("weight",), points).run(Subject(Moody, BARS, ALL_IN))
+    assert list(done.errors) == [1, 2, 3]
+    assert "weight=7: no" in done.errors[1]
+    assert "eight" in done.errors[2]
+    assert "shape" in done.errors[3]
+    failed = np.isnan(done.values).all(axis=1)
+    assert failed.tolist() == [False, True, True, True, False]
+    assert np.isnan(done.sums[1:4]).all()
+    alone = Evaluation(("weight",), ((2,),)).run(Subject(Moody, BARS, ALL_IN))
+    assert done.values[4].tobytes() == alone.values[0].tobytes()
+
+
+def test_bars_from_stop_on_are_not_there() -> None:
+    early = subject(bars=BARS.select(end=BARS.time[199]))
+    assert replace(POINTS, stop=200).run(subject()).values.tobytes() == POINTS.run(early).values.tobytes()
+
+
+def test_fixed_values_stand_for_every_point() -> None:
+    fixed = Evaluation(("fast",), ((5,),), (("slow", 20),)).run(subject())
+    assert fixed.values[0].tobytes() == POINTS.run(subject()).values[0].tobytes()
+
+
+def test_a_variant_changes_costs_and_capital() -> None:
+    free = replace(POINTS, variant=Variant(cost_multiple=0.0)).run(subject())
+    expected = POINTS.run(subject(settings=replace(ALL_IN, costs=Costs().times(0.0))))
+    assert free.values.tobytes() == expected.values.tobytes()
+    rich = replace(POINTS, variant=Variant(capital_multiple=3.0)).run(subject())
+    assert (
+        rich.values.tobytes()
+        == POINTS.run(subject(settings=replace(ALL_IN, capital=300_000.0))).values.tobytes()
+    )
+
+
+CHANGED_CHUNKS = [
+    {"points": ((5, 20), (10, 41))},
+    {"points": ((10, 40), (5, 20))},
+    {"names": ("slow", "fast")},
+    {"fixed": (("atr", 9),)},
+    {"first": 1},
+    {"stop": 299},
+    {"edges": (0, 300)},
+    {"variant": Variant(delay=1)},
+    {"variant": Variant(replicate=0)},
+]
+
+
+@pytest.mark.parametrize("change", CHANGED_CHUNKS, ids=str)
+def test_another_chunk_has_another_address(change: dict[str, Any]) -> None:
+    assert replace(POINTS, **change).key(subject()) != POINTS.key(subject())
+
+
+def shifted() -> Bars:
+    panel = BARS.panel.copy()
+    panel[4, 17, 1] += 1.0
+    return Bars(BARS.symbols, BARS.time, panel)
+
+
+CHANGED_SUBJECTS: list[dict[str, Any]] = [
+    {"strategy": load_strategy("trend_breakout")},
+    {"bars": shifted()},
+    {"bars": BARS.select(symbols=["S1", "S0"])},
+    {"settings": replace(ALL_IN, capital=100_001.0)},
+    {"settings": replace(ALL_IN, costs=Costs(bps=5.5))},
+    {"settings": replace(ALL_IN, index=BARS)},
+    {"settings": Settings()},
+]
+
+
+@pytest.mark.parametrize("change", CHANGED_SUBJECTS, ids=range(len(CHANGED_SUBJECTS)))
+def test_another_subject_has_another_address(change: dict[str, Any]) -> None:
+    assert POINTS.key(subject(**change)) != POINTS.key(subject())
+
+
+def test_another_process_gives_the_same_address() -> None:
+    text = "from tests.unit.test_evaluation import POINTS, subject\nprint(POINTS.key(subject()))"
+    told = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == POINTS.key(subject())
+
+
+@given(first=st.integers(0, 500), rows=st.integers(1, 3000), blocks=st.integers(1, 200))
+def test_blocks_cut_the_rows_evenly_and_leave_none_out(first: int, rows: int, blocks: int) -> None:
+    edges = block_edges(first, first + rows, blocks)
+    lengths = np.diff(edges)
+    assert edges[0] == first
+    assert edges[-1] == first + rows
+    assert len(lengths) == min(blocks, rows)
+    assert lengths.max() - lengths.min() <= 1
+    assert lengths.min() >= 1
+
+
+@given(seconds=st.floats(1e-7, 1e4))
+def test_a_chunk_is_about_a_second_of_work(seconds: float) -> None:
+    size = points_per_chunk(seconds)
+    assert size & (size - 1) == 0
+    assert size == 1 or size * seconds <= CHUNK_SECONDS
+    assert size == LARGEST or 2 * size * seconds > CHUNK_SECONDS
+
+
+@given(count=st.integers(0, 50), size=st.integers(1, 60))
+def test_cutting_loses_and_doubles_nothing(count: int, size: int) -> None:
+    points = [(number,) for number in range(count)]
+    chunks = list(cut(points, size))
+    assert [point for chunk in chunks for point in chunk] == points
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+
+
+def test_rules_that_run_bar_by_bar_are_expected_to_take_longer() -> None:
+    @dataclass(frozen=True)
+    class Slow(Strategy):
+        def decide(self, now: Any, held: Any) -> Weights:
+            return np.where(held.weight > 0, 0.0, 1.0)
+
+    assert seconds_per_run(Slow(), BARS) > 10 * seconds_per_run(DEMO(), BARS)
