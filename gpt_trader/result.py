@@ -19,6 +19,7 @@ from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
+from gpt_trader.research.identity import data_hash
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
@@ -108,10 +109,7 @@ class Result:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the data of all symbols, in order."""
-        digest = hashlib.sha256()
-        for name, value in self.bars.fingerprint().items():
-            digest.update(f"{name}:{value}\n".encode())
-        return digest.hexdigest()
+        return data_hash(self.manifest["data"])
 
     @cached_property
     def run_id(self) -> str:
