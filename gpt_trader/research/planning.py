@@ -26,7 +26,7 @@ def seconds_per_run(strategy: Strategy, bars: Bars) -> float:
     cells = bars.T * bars.N
     if not (isinstance(strategy, OrderStrategy) or is_per_symbol(strategy) or uses_held(strategy)):
         return _ARRAY[0] + _ARRAY[1] * cells
-    calls = calls_of(strategy, bars)
+    calls = calls_of(strategy, bars, 0)
     enough = ORDERS_COMPILE_FROM if isinstance(strategy, OrderStrategy) else COMPILE_FROM
     return _COMPILED[0] + _COMPILED[1] * cells if calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
 

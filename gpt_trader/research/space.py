@@ -1,87 +1,35 @@
-"""The parameter space of a study: axes read from text, constraints between them, and its points in one fixed order."""
+"""The parameter space of a study: its axes, what must hold between them, and its points in one fixed order."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.strategy import Parameter, Strategy, parameters_of, strategy_name
+from gpt_trader.research.axes import Axis, axis_of_text, axis_of_values
+from gpt_trader.research.conditions import Constraint, parse_constraint
+from gpt_trader.strategy import Strategy, parameters_of, require_defaults, strategy_name
 
 Values = tuple[Any, ...]
-LONGEST_AXIS = 1_000_000
+Places = tuple[int, ...]
+COUNTABLE = 4_000_000
+"""Up to so many combinations the points that constraints leave are counted before anything runs: a second."""
+PAGE = 65_536
+"""Combinations that are looked at in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One parameter and the `values` it takes, in order; `ordered` when neighbouring values are near each other."""
-
-    name: str
-    values: Values
-    ordered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """A condition between parameters, such as `fast < slow`: arithmetic, comparisons, `and`, `or`, `not`."""
-
-    text: str
-    names: frozenset[str]
-    _code: Any = field(repr=False, compare=False)
-
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether the condition is true of a point; one that cannot be computed (division by zero) is not."""
-        try:
-            return bool(eval(self._code, {"__builtins__": {}, **_FUNCTIONS}, dict(values)))  # noqa: S307 - vetted syntax
-        except ArithmeticError:
-            return False
-        except TypeError as error:
-            raise BadParameter(f"--constraint {self.text!r} cannot be computed: {error}") from None
-
-
-_FUNCTIONS = {"min": min, "max": max, "abs": abs}
-_SYNTAX = (
-    ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd, ast.BinOp, ast.Add, ast.Sub,
-    ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq, ast.Name,
-    ast.Load, ast.Constant, ast.Call,
-)  # fmt: skip
-
-
-def parse_constraint(text: str, known: Mapping[str, Parameter]) -> Constraint:
-    """A constraint over the parameters `known`. Raises BadParameter for anything but arithmetic, UnknownName for a name."""
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
-        raise BadParameter(
-            f"--constraint {text!r} cannot be read: {error}; write it as 'fast < slow'"
-        ) from None
-    names = set()
-    for node in ast.walk(tree):
-        called = isinstance(node, ast.Call) and not (
-            isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords
-        )
-        odd = isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str)
-        if not isinstance(node, _SYNTAX) or called or odd:
-            raise BadParameter(
-                f"--constraint {text!r}: use parameters, numbers, + - * / // %, comparisons, and, or, not, min, max, abs"
-            )
-        if isinstance(node, ast.Name) and node.id not in _FUNCTIONS:
-            names.add(node.id)
-    for name in sorted(names):
-        if name not in known:
-            raise UnknownName("parameter in --constraint", name, known)
-    return Constraint(text, frozenset(names), compile(tree, "<constraint>", "eval"))
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Space:
     """The axes of a study of one strategy class, what must hold between them, and the values of all other parameters.
 
-    Points are tuples of values in the order of `names`; the last axis runs fastest.
+    Points are tuples of values in the order of `names`; the last axis runs fastest. Nothing is kept of the points: a
+    space of 10^12 of them is as small as one of ten.
     """
 
     axes: tuple[Axis, ...]
@@ -103,7 +51,12 @@ class Space:
         """The number of points before constraints."""
         return prod(self.shape)
 
-    def position(self, index: int) -> tuple[int, ...]:
+    @property
+    def fine(self) -> tuple[str, ...]:
+        """The axes that stand for all numbers between two ends; a grid cannot work through them."""
+        return tuple(axis.name for axis in self.axes if axis.fine)
+
+    def position(self, index: int) -> Places:
         """Where on each axis point `index` lies."""
         places = []
         for length in reversed(self.shape):
@@ -111,12 +64,16 @@ class Space:
             places.append(place)
         return tuple(reversed(places))
 
+    def at(self, places: Sequence[int]) -> Values:
+        """The values of the point that lies at `places` on its axes."""
+        return tuple(axis.values[place] for axis, place in zip(self.axes, places, strict=True))
+
     def point(self, index: int) -> Values:
         """The values of point `index`, 0 to size - 1."""
-        return tuple(axis.values[i] for axis, i in zip(self.axes, self.position(index), strict=True))
+        return self.at(self.position(index))
 
     def index(self, point: Sequence[Any]) -> int:
-        """The index of a point given by its values."""
+        """The index of a point given by its values. Raises ValueError for one that is not in the space."""
         number = 0
         for axis, value in zip(self.axes, point, strict=True):
             number = number * len(axis.values) + axis.values.index(value)
@@ -124,93 +81,74 @@ class Space:
 
     def allows(self, point: Sequence[Any]) -> bool:
         """Whether every constraint holds there."""
-        if not self.constraints:
-            return True
-        values = {**self.fixed, **dict(zip(self.names, point, strict=True))}
-        return all(item.holds(values) for item in self.constraints)
+        columns = {**self.fixed, **dict(zip(self.names, point, strict=True))}
+        return all(bool(item.holds(columns)) for item in self.constraints)
+
+    def allowed(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the points at `places` (n, axes) every constraint allows: (n,)."""
+        answer = np.ones(len(places), np.bool_)
+        if self.constraints:
+            named = {axis.name: axis.many(places[:, i]) for i, axis in enumerate(self.axes)}
+            for item in self.constraints:
+                answer &= item.holds({**self.fixed, **named})
+        return answer
 
     def indices(self) -> Iterator[int]:
         """The indices of the points that the constraints allow, in order."""
+        for start in range(0, self.size, PAGE):
+            page = range(start, min(start + PAGE, self.size))
+            yield from (start + np.flatnonzero(self._allowed_of(page))).tolist() if self.constraints else page
+
+    @cached_property
+    def count(self) -> int | None:
+        """How many points the constraints allow; None where there are too many combinations to look at each."""
         if not self.constraints:
-            yield from range(self.size)
-            return
-        for index in range(self.size):
-            if self.allows(self.point(index)):
-                yield index
+            return self.size
+        if self.size > COUNTABLE:
+            return None
+        pages = (range(start, min(start + PAGE, self.size)) for start in range(0, self.size, PAGE))
+        return sum(int(self._allowed_of(page).sum()) for page in pages)
+
+    def _allowed_of(self, page: range) -> NDArray[np.bool_]:
+        index = np.arange(page.start, page.stop, dtype=np.int64)
+        places = np.empty((len(index), len(self.axes)), np.int64)
+        for column in reversed(range(len(self.axes))):
+            index, places[:, column] = np.divmod(index, self.shape[column])
+        return self.allowed(places)
 
 
-def make_space(strategy: type[Strategy], given: Mapping[str, str], constraints: Sequence[str] = ()) -> Space:
-    """The space that `{"fast": "5:60:5", "slow": "20,50,100", "exit_mode": "stop"}` describes.
+def make_space(strategy: type[Strategy], given: Mapping[str, Any], constraints: Sequence[str] = ()) -> Space:
+    """The space that `{"fast": "5:60:5", "slow": "20,50,100", "atr_k": "0.5:4", "exit_mode": "stop"}` describes.
 
-    `low:high:step` (both ends included; step 1 for whole numbers) and lists make an axis, one value fixes the parameter.
-    Raises UnknownName for a parameter that is not there; BadParameter for a range that is empty or longer than a million,
-    for a value that the strategy does not accept, and when constraints leave no point.
+    `low:high:step` (both ends included; step 1 for whole numbers) and lists make an axis, `low:high` of a number that is
+    not whole makes a fine one, one value fixes the parameter; values may also be Python's (`range(5, 60, 5)`).
+    Raises UnknownName for a parameter that is not there; BadParameter for a range that is empty, for a value that the
+    strategy does not accept, and when constraints leave no point; StrategyError for a parameter without a default.
     """
     known = parameters_of(strategy)
+    require_defaults(strategy)
     axes, fixed = [], {name: item.default for name, item in known.items()}
-    for name, text in given.items():
+    for name, values in given.items():
         if name not in known:
             raise UnknownName(f"parameter of {strategy_name(strategy)}", name, known)
-        axis = _axis(known[name], text)
-        for value in axis.values:
-            known[name].check(value)
+        read = axis_of_text if isinstance(values, str) else axis_of_values
+        axis = read(known[name], values)
         if len(axis.values) == 1:
             fixed[name] = axis.values[0]
         else:
             axes.append(axis)
+            del fixed[name]
     conditions = tuple(parse_constraint(text, known) for text in constraints)
-    space = Space(
-        tuple(axes), conditions, {k: v for k, v in fixed.items() if k not in {a.name for a in axes}}
-    )
-    if space.constraints and space.size <= LONGEST_AXIS and next(space.indices(), None) is None:
-        raise BadParameter(
-            f"no point is left: {' and '.join(c.text for c in conditions)} holds for none of {space.size:,} combinations"
-        )
+    space = Space(tuple(axes), conditions, fixed)
+    if space.count == 0:
+        raise BadParameter(no_point(space))
     return space
 
 
-def _axis(parameter: Parameter, text: str) -> Axis:
-    """One axis from its text."""
-    numeric = parameter.kind in (int, float)
-    if ":" in text and numeric:
-        return Axis(parameter.name, _range(parameter, text), True)
-    parts = [part.strip() for part in text.split(",")]
-    if "" in parts:
-        raise BadParameter(f"--param {parameter.name}={text}: a value is missing; write 5,10,20 or 5:20:5")
-    values = [part if parameter.kind is str else parameter.parse(part) for part in parts]
-    twice = sorted({str(value) for value in values if values.count(value) > 1})
-    if twice:
-        raise BadParameter(f"--param {parameter.name}={text}: {', '.join(twice)} is given twice")
-    return Axis(parameter.name, tuple(sorted(values) if numeric else values), numeric)
-
-
-def _range(parameter: Parameter, text: str) -> Values:
-    """The values of `low:high` or `low:high:step`, as exact decimals, both ends included."""
-    where = f"--param {parameter.name}={text}"
-    parts = text.split(":")
-    if len(parts) not in (2, 3):
-        raise BadParameter(f"{where}: write low:high:step, such as 10:50:5")
-    try:
-        low, high = Decimal(parts[0].strip()), Decimal(parts[1].strip())
-        step = Decimal(parts[2].strip()) if len(parts) == 3 else Decimal(1)
-    except InvalidOperation:
-        raise BadParameter(
-            f"{where}: {text!r} is no range of numbers; write low:high:step, such as 10:50:5"
-        ) from None
-    if not (low.is_finite() and high.is_finite() and step.is_finite()):
-        raise BadParameter(f"{where}: the ends and the step must be finite numbers")
-    if len(parts) == 2 and parameter.kind is float:
-        raise BadParameter(
-            f"{where}: {parameter.name} is not a whole number; give a step, such as {low}:{high}:0.1"
-        )
-    if step <= 0:
-        raise BadParameter(f"{where}: the step is {step}; it must be above 0")
-    if high < low:
-        raise BadParameter(f"{where} is empty: {high} lies below {low}")
-    count = int((high - low) / step) + 1
-    if count > LONGEST_AXIS:
-        raise BadParameter(f"{where} has {count:,} values; give a longer step (at most {LONGEST_AXIS:,})")
-    values = [low + step * i for i in range(count)]
-    if parameter.kind is int and any(value != int(value) for value in values):
-        raise BadParameter(f"{where}: {parameter.name} takes whole numbers")
-    return tuple(parameter.kind(value) for value in values)
+def no_point(space: Space) -> str:
+    """What to say when the constraints leave nothing."""
+    told = " and ".join(item.text for item in space.constraints)
+    what = "the values given" if space.size == 1 else f"none of {space.size:,} combinations"
+    return (
+        f"no point is left: {told} holds for {what}" if space.size > 1 else f"{told} does not hold for {what}"
+    )
