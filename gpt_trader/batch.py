@@ -30,7 +30,7 @@ from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
-from gpt_trader.memo import memo
+from gpt_trader.memo import shared_memo
 from gpt_trader.periods import periods_of
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Strategy, checked_instance, counts_units
@@ -104,7 +104,7 @@ def score_runs(
     first = checked_first(first, bars)
     blocks = NO_EDGES if edges is None else checked_edges(edges, first, bars) - first
     scorer = _Scorer(bars, settings, first, blocks, keep_going)
-    with memo(), np.errstate(invalid="ignore", divide="ignore"):
+    with shared_memo(), np.errstate(invalid="ignore", divide="ignore"):
         for strategy in strategies:
             scorer.add(checked_instance(strategy, "backtest_many"))
         scorer.flush()

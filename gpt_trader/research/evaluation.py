@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import GptTraderError
+from gpt_trader.memo import memo
 from gpt_trader.research.space import Values
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
@@ -45,10 +46,10 @@ class Subject:
     settings: Settings
 
     @cached_property
-    def key(self) -> str:
-        """SHA-256 (hex) of all that determines what a point of this subject scores."""
+    def identity(self) -> Mapping[str, Any]:
+        """All that determines what a point of this subject scores, by name."""
         settings = self.settings
-        parts = {
+        return {
             "engine": engine_hash(),
             "strategy": strategy_name(self.strategy),
             "code": code_hash(self.strategy),
@@ -59,7 +60,11 @@ class Subject:
                 for name in ("capital", "costs", "allocation", "fills", "risk", "exits", "instruments")
             },
         }
-        return hashlib.sha256(_json(parts)).hexdigest()
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 (hex) of the identity."""
+        return hashlib.sha256(_json(self.identity)).hexdigest()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"strategy": self.strategy, "bars": self.bars, "settings": self.settings}
@@ -135,9 +140,16 @@ class Evaluation:
 
     def run(self, subject: Subject) -> Evaluated:
         """Score every point. Points that cannot be made or that fail are NaN with their message; the others go on."""
+        return self.score(self.view(subject))
+
+    def view(self, subject: Subject) -> Subject:
+        """The subject as this chunk sees it: without the bars from row `stop` on, with the variant's changes."""
+        return self.variant.of(self._cut(subject))
+
+    def score(self, subject: Subject) -> Evaluated:
+        """The scores of every point on the subject's view."""
         from gpt_trader.batch import score_runs
 
-        subject = self.variant.of(self._cut(subject))
         made, places, errors = [], [], {}
         for place, values in enumerate(self.points):
             try:
@@ -164,6 +176,25 @@ class Evaluation:
         if self.stop is None or self.stop == bars.T:
             return subject
         return Subject(subject.strategy, bars.select(end=bars.time[self.stop - 1]), subject.settings)
+
+
+class Bench:
+    """Runs chunks of one subject one after the other, keeping what they share: the view of the bars, and the indicators."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.memo = memo()
+        self._seen: tuple[int | None, Variant] | None = None
+        self._view = subject
+
+    def run(self, chunk: Evaluation) -> Evaluated:
+        """What `chunk.run(subject)` gives."""
+        seen = (chunk.stop, chunk.variant)
+        if seen != self._seen:
+            self.memo.clear()
+            self._view, self._seen = chunk.view(self.subject), seen
+        with self.memo:
+            return chunk.score(self._view)
 
 
 def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:

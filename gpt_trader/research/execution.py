@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
+from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,19 @@ class InProcess:
         cancelled: Callable[[], bool],
     ) -> None:
         """As the port says."""
+        bench = Bench(subject)
         for number, chunk in work:
             if cancelled():
                 return
-            try:
-                done = Finished(number, chunk.run(subject))
-            except GptTraderError as error:
-                done = Finished(number, None, str(error))
-            on_done(done)
+            result, error = attempt(bench, chunk)
+            on_done(Finished(number, result, error))
+
+
+def attempt(bench: Bench, chunk: Evaluation) -> tuple[Evaluated, None] | tuple[None, str]:
+    """A chunk's result, or the message of what it raised."""
+    try:
+        return bench.run(chunk), None
+    except GptTraderError as error:
+        return None, str(error)
+    except (Exception, SystemExit) as error:
+        return None, f"{type(error).__name__}: {error}".rstrip(": ")

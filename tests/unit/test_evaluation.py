@@ -16,7 +16,7 @@ from gpt_trader import Allocation, Bars, Costs, Strategy, Weights, backtest, par
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.evaluation import Evaluation, Subject, Variant, block_edges
+from gpt_trader.research.evaluation import Bench, Evaluation, Subject, Variant, block_edges
 from gpt_trader.research.planning import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
@@ -184,3 +184,47 @@ def test_rules_that_run_bar_by_bar_are_expected_to_take_longer() -> None:
             return np.where(held.weight > 0, 0.0, 1.0)
 
     assert seconds_per_run(Slow(), BARS) > 10 * seconds_per_run(DEMO(), BARS)
+
+
+def test_a_bench_gives_what_its_chunks_give_alone_in_any_order() -> None:
+    chunks = [
+        replace(POINTS, first=first, stop=stop, variant=variant)
+        for first, stop in ((0, None), (50, 200), (0, 200))
+        for variant in (Variant(), Variant(cost_multiple=2.0))
+    ]
+    bench = Bench(subject())
+    for chunk in [*chunks, *reversed(chunks), chunks[0], chunks[0]]:
+        together, alone = bench.run(chunk), chunk.run(subject())
+        assert together.values.tobytes() == alone.values.tobytes()
+        assert together.sums.tobytes() == alone.sums.tobytes()
+
+
+def test_a_bench_computes_an_indicator_once_for_all_chunks() -> None:
+    from gpt_trader.indicators import sma
+
+    bench = Bench(subject())
+    bench.run(POINTS)
+    known = bench.memo.misses
+    bench.run(Evaluation(("fast", "slow"), ((10, 20), (5, 40))))
+    assert bench.memo.misses == known > 0
+    with bench.memo:
+        sma(BARS.continuous().close, 5)
+    assert bench.memo.misses == known
+
+
+def test_bars_are_pickled_without_what_is_derived_from_them() -> None:
+    import pickle
+
+    bars = random_market(300, 2, 6)
+    plain = len(pickle.dumps(bars))
+    assert plain < 1.2 * bars.panel.nbytes
+    assert bars.present.any()
+    bars.continuous()
+    assert len(pickle.dumps(bars)) == plain
+    again = pickle.loads(pickle.dumps(replace(bars, notes=("a note",), delisted=("2020-01-01", None))))
+    assert again.fingerprint() == replace(bars, delisted=("2020-01-01", None)).fingerprint()
+    assert (again.notes, again.delisted, again.panel.flags.writeable) == (
+        ("a note",),
+        ("2020-01-01", None),
+        False,
+    )
