@@ -19,7 +19,7 @@ from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
-from gpt_trader.research.identity import data_hash
+from gpt_trader.research.identity import TrialKeys, data_hash
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
@@ -116,6 +116,15 @@ class Result:
         """The first 16 hex digits of the SHA-256 of the manifest: the same run has the same id."""
         text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def trial_key(self) -> bytes:
+        """The run's identity as a trial, 16 bytes (`research.identity`): a cell of a sweep with the same settings has it too."""
+        rows = self.bars.T
+        keys = TrialKeys(
+            type(self._instance), self.settings, self.fingerprint, rows - self.track.shape[1], rows - 1
+        )
+        return keys.of(self.parameters)
 
     # -- numbers ----------------------------------------------------------------------------------------------------
 

@@ -100,10 +100,10 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
         }
     )
     if output.tables:
-        from jobs.tables import parameters_line, summary
+        from jobs.tables import named, parameters_line, summary
 
         span = f"{str(record.start)[:10]} to {str(record.end)[:10]}"
-        output.line(f"{record.strategy} · {_symbols(record.symbols)} · {span}")
+        output.line(f"{record.strategy} · {named(record.symbols)} · {span}")
         output.line(f"{parameters_line(record.parameters)}\n")
         output.show(summary(record.metrics))
         output.line("")
@@ -157,7 +157,7 @@ def newest(store: RunStore, run: str, kind: str | None = None) -> str:
 def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:
     """One run as the list shows it."""
     from gpt_trader.adapters.store.studies import DONE, POINTS
-    from jobs.tables import text_of
+    from jobs.tables import named, text_of
 
     return (
         row["run_id"][:12],
@@ -165,7 +165,7 @@ def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:
         row["kind"],
         _status(row["status"], row[DONE], row[POINTS]),
         row["strategy"],
-        _symbols(row["symbols"]),
+        named(row["symbols"]),
         f"{str(row['start'])[:10]} … {str(row['end'])[:10]}",
         *(text_of(row[key], kind) for _, key, kind in NUMBERS),
     )
@@ -176,11 +176,6 @@ def _status(status: str, done: float | None, points: float | None) -> str:
     if done is None or points is None or done != done or points != points:
         return status
     return f"{status} {points:,.0f}" if done == points else f"{status} {done:,.0f} of {points:,.0f}"
-
-
-def _symbols(names: Any) -> str:
-    shown = list(names)
-    return ", ".join(shown[:4]) + (f" +{len(shown) - 4}" if len(shown) > 4 else "")
 
 
 if __name__ == "__main__":

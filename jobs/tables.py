@@ -134,3 +134,9 @@ def comparison(names: Sequence[str], runs: Sequence[Mapping[str, float]]) -> Tab
 def parameters_line(parameters: Mapping[str, Any]) -> str:
     """`fast 10 · slow 50`, or a word when there are none."""
     return " · ".join(f"{name} {value}" for name, value in parameters.items()) or "no parameters"
+
+
+def named(symbols: Iterable[str]) -> str:
+    """The first four symbols, and how many more there are."""
+    shown = list(symbols)
+    return ", ".join(shown[:4]) + (f" +{len(shown) - 4}" if len(shown) > 4 else "")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ def test_an_empty_ledger_counts_nothing(store: RunStore) -> None:
     found = count(store, batch(range(1)))
     assert (found.raw, found.overlapping, found.family_total) == (0, 0, 0)
     assert np.isnan(found.variance)
-    assert found.profiles.shape == (0, 32)
+    assert (found.sample.profiles.shape, found.sample.sharpe.shape) == ((0, 32), (0,))
     assert store.ledger.sets() == ()
     assert store.ledger.days("demo_ma") == {}
     assert store.check() == ()
@@ -147,16 +148,33 @@ def test_other_data_overlap_when_they_share_a_symbol_and_a_span(store: RunStore)
     assert count(store, mine).variance == pytest.approx(np.var(np.tile(mine.sharpe, 4), ddof=1))
 
 
-def test_profiles_are_those_of_exactly_these_data(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_is_of_exactly_these_data(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = batch(range(30))
+    mine.sharpe[3] = np.nan
     store.ledger.record(replace(mine, data="other", profiles=mine.profiles + 1), made_at=NOW)
     store.ledger.record(mine, made_at=NOW)
-    profiles = count(store, mine).profiles
     by_key = np.argsort([key.tobytes() for key in mine.keys])
-    np.testing.assert_array_equal(profiles, mine.profiles[by_key])
-    assert profiles.dtype == np.float32
-    monkeypatch.setattr(ledger_module, "PROFILE_LIMIT", 10)
-    np.testing.assert_array_equal(count(store, mine).profiles, mine.profiles[by_key[:10]])
+    for sample in (count(store, mine).sample, store.ledger.sample(mine.family, mine.data)):
+        np.testing.assert_array_equal(sample.profiles, mine.profiles[by_key])
+        np.testing.assert_array_equal(sample.sharpe, mine.sharpe[by_key])
+        assert sample.profiles.dtype == np.float32
+    monkeypatch.setattr(ledger_module, "SAMPLE_LIMIT", 10)
+    np.testing.assert_array_equal(count(store, mine).sample.profiles, mine.profiles[by_key[:10]])
+
+
+def test_the_effective_number_counts_copies_once_and_other_data_with_the_same_share(store: RunStore) -> None:
+    mine = batch(range(12))
+    mine.profiles[6:] = mine.profiles[:6] * 2
+    store.ledger.record(mine, made_at=NOW)
+    number, variance = count(store, mine).effective()
+    assert 4.0 < number < 8.0
+    assert variance > 0
+    store.ledger.record(replace(batch(range(8)), data="a day later", start="2010-01-05"), made_at=NOW)
+    assert count(store, mine).effective()[0] == pytest.approx(number / 12 * 20)
+    fresh = replace(mine, data="two days later", start="2010-01-06")
+    assert np.isnan(count(store, fresh).effective()[0])
+    store.ledger.record(replace(batch([99]), data=fresh.data, start=fresh.start), made_at=NOW)
+    assert count(store, fresh).effective()[0] == 21.0, "a new start date resets nothing"
 
 
 def test_sets_and_days_list_what_was_tried(store: RunStore) -> None:
@@ -218,6 +236,37 @@ def test_the_database_itself_refuses_to_change_or_remove(store: RunStore, table:
             connection.exec_driver_sql(attempt)
     engine.dispose()
     assert everything(store) == before
+
+
+def test_a_user_of_postgresql_may_be_allowed_to_add_and_nothing_else(request: pytest.FixtureRequest) -> None:
+    """What docs/trials.md says: owned by another user, the ledger cannot be changed even by dropping its triggers."""
+    url = request.getfixturevalue("postgres_server").new_database()
+    with RunStore(url) as owner:
+        owner.ledger.record(batch(range(3)), made_at=NOW)
+        role = f"researcher_{url.rpartition('/')[2]}"
+        with psycopg.connect(url, autocommit=True) as admin:
+            for statement in (
+                f"CREATE ROLE {role} LOGIN",
+                f"GRANT SELECT ON alembic_version TO {role}",
+                f"GRANT SELECT, INSERT ON trial_sets, trial_batches, trials TO {role}",
+                f"GRANT USAGE ON SEQUENCE trial_sets_trial_set_seq, trial_batches_batch_seq TO {role}",
+            ):
+                admin.execute(statement.encode())
+        with RunStore(url.replace("postgres@", f"{role}@")) as researcher:
+            assert researcher.ledger.record(replace(batch(range(5)), family="new"), made_at=NOW) == 5
+            assert researcher.ledger.record(batch(range(5)), made_at=NOW) == 2
+            engine = open_engine(researcher.location, 5.0)
+            for attempt in (
+                "DELETE FROM trials", "UPDATE trials SET sharpe = 9", "TRUNCATE trials", "DROP TABLE trials",
+                "DROP TRIGGER trials_only_grow ON trials", "ALTER TABLE trials DISABLE TRIGGER ALL",
+            ):  # fmt: skip
+                with (
+                    pytest.raises(DBAPIError, match=r"permission denied|must be owner"),
+                    engine.begin() as one,
+                ):
+                    one.exec_driver_sql(attempt)
+            engine.dispose()
+        assert counts(owner, batch([0])) == (5, 5, 5)
 
 
 def test_deleting_a_run_keeps_its_trials(store: RunStore) -> None:
@@ -314,7 +363,7 @@ def test_any_order_and_any_number_of_times_gives_the_same_count(
             found.append(count(store, batch([0])))
     one, other = found
     assert one.raw == other.raw == one.overlapping == one.family_total == len(different)
-    np.testing.assert_array_equal(one.profiles, other.profiles)
+    np.testing.assert_array_equal(one.sample.profiles, other.sample.profiles)
     assert one.variance == pytest.approx(other.variance, rel=1e-9, nan_ok=True)
     if len(different) > 1:
         assert one.variance == pytest.approx(np.var(numbers(different), ddof=1), rel=1e-9)

@@ -17,7 +17,7 @@ from gpt_trader.errors import BadParameter
 from gpt_trader.research.identity import KEY_BYTES
 from gpt_trader.research.profiles import PROFILE_BLOCKS
 
-PROFILE_LIMIT = 1000
+SAMPLE_LIMIT = 4000
 LOOK_UP = 500  # keys in one question; SQLite takes 999 values at least
 _QUEUE = 7_203_145_552  # any fixed number: PostgreSQL's advisory lock that lets one process record at a time
 
@@ -57,20 +57,47 @@ class TrialBatch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TrialSample:
+    """Trials of one family on one data set: `profiles` (k, 32) float32 and `sharpe` (k,) per bar, NaN where undefined.
+
+    All of them, of more than `SAMPLE_LIMIT` a random choice that is always the same.
+    """
+
+    profiles: NDArray[np.float32]
+    sharpe: NDArray[np.float64]
+
+    def effective(self, trials: int) -> tuple[float, float]:
+        """How many independent trials so many `trials` amount to, these among them, and the variance of the Sharpe ratio
+        (per bar) of one of those; NaN for what the sample does not tell.
+
+        The share that is independent is seen in the sample and taken for all, which is rather too many than too few.
+        """
+        from gpt_trader.validation.effective_trials import effective_trials
+
+        found = effective_trials(self.profiles, self.sharpe)
+        share = found.number / found.trials if found.trials else float("nan")
+        return share * trials, found.variance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrialCount:
     """How often a family was tried.
 
     `raw`: on exactly these data. `overlapping`: on data that share a symbol and a span of time with these, these
     included; so another start date resets nothing. `family_total`: on any data. `variance`: sample variance of the
-    Sharpe ratios per bar of the overlapping trials of the same timeframe, NaN below two. `profiles` (k, 32) float32:
-    those of exactly these data, of more than `PROFILE_LIMIT` a random sample that is always the same.
+    Sharpe ratios per bar of the overlapping trials of the same timeframe, NaN below two. `sample`: the trials on
+    exactly these data themselves.
     """
 
     raw: int
     overlapping: int
     family_total: int
     variance: float
-    profiles: NDArray[np.float32]
+    sample: TrialSample
+
+    def effective(self) -> tuple[float, float]:
+        """`TrialSample.effective` of all overlapping trials."""
+        return self.sample.effective(self.overlapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +151,15 @@ class TrialLedger:
         """How often `family` was tried on the data that the other arguments describe (see `TrialBatch`)."""
         with self._reading() as rows:
             sets = rows.select(_SETS_OF_FAMILY, (time_of(end), time_of(start), family))
-            mine = [number for number, hash_, *_ in sets if hash_ == data]
-            stored = rows.select(_PROFILES, (mine[0], PROFILE_LIMIT)) if mine else []
+            sample = _sample(rows, family, data)
         wanted = set(symbols)
         near = [row for row in sets if row[4] and not wanted.isdisjoint(json.loads(row[2]))]
-        profiles = np.frombuffer(b"".join(bytes(profile) for (profile,) in stored), "<f4")
         return TrialCount(
             raw=sum(int(row[5]) for row in sets if row[1] == data),
             overlapping=sum(int(row[5]) for row in near),
             family_total=sum(int(row[5]) for row in sets),
             variance=_variance([row[6:9] for row in near if row[3] == timeframe]),
-            profiles=profiles.reshape(-1, PROFILE_BLOCKS).astype(np.float32),
+            sample=sample,
         )
 
     def sets(self, family: str | None = None) -> tuple[TrialSet, ...]:
@@ -147,6 +172,11 @@ class TrialLedger:
             grouped.setdefault(row[0], []).append(row)
         made = [_trial_set(kinds) for kinds in grouped.values()]
         return tuple(sorted(made, key=lambda each: (each.family, each.first_made, each.data)))
+
+    def sample(self, family: str, data: str) -> TrialSample:
+        """The trials of a family on exactly these data."""
+        with self._reading() as rows:
+            return _sample(rows, family, data)
 
     def days(self, family: str) -> dict[str, dict[str, int]]:
         """New trials of `family` by kind for each day (UTC, ISO) on which there were any, oldest first."""
@@ -164,9 +194,10 @@ SELECT s.trial_set, s.data, CAST(s.symbols AS text), s.timeframe, s.start <= ? A
        sum(b.trials), sum(b.defined), sum(b.defined * b.mean), sum(b.squares + b.defined * b.mean * b.mean)
 FROM trial_sets s JOIN trial_batches b ON b.trial_set = s.trial_set
 WHERE s.family = ? GROUP BY s.trial_set"""
-_PROFILES = (
-    "SELECT profile FROM trials WHERE trial_set = ? ORDER BY key LIMIT ?"  # keys are hashes: a random order
-)
+_SAMPLE = """
+SELECT profile, sharpe FROM trials
+WHERE trial_set = (SELECT trial_set FROM trial_sets WHERE family = ? AND data = ?)
+ORDER BY key LIMIT ?"""  # keys are hashes: their order is random and always the same
 _SETS = """
 SELECT s.trial_set, s.family, s.data, CAST(s.symbols AS text), CAST(s.start AS text), CAST(s."end" AS text),
        s.timeframe, s.bars, s.periods_per_year, b.kind, sum(b.trials), max(b.best),
@@ -177,6 +208,13 @@ _BY_SET_AND_KIND = " GROUP BY s.trial_set, b.kind ORDER BY s.trial_set, b.kind"
 _DAYS = """
 SELECT CAST(b.made_at AS text), b.kind, b.trials
 FROM trial_batches b JOIN trial_sets s ON s.trial_set = b.trial_set WHERE s.family = ?"""
+
+
+def _sample(rows: Rows, family: str, data: str) -> TrialSample:
+    stored = rows.select(_SAMPLE, (family, data, SAMPLE_LIMIT))
+    profiles = np.frombuffer(b"".join(bytes(profile) for profile, _ in stored), "<f4")
+    sharpe = [np.nan if ratio is None else ratio for _, ratio in stored]
+    return TrialSample(profiles.reshape(-1, PROFILE_BLOCKS).astype(np.float32), np.array(sharpe, np.float64))
 
 
 def _number_of_set(rows: Rows, batch: TrialBatch) -> int:
