@@ -87,6 +87,15 @@ class Axis:
         kinds = {type(value) for value in self.values}
         return np.array(self.values, np.float64 if kinds <= {int, float, bool} else np.str_)[places]
 
+    def find(self, column: Sequence[Any]) -> NDArray[np.int64]:
+        """Where each value of the column (n,) stands; they are values of this axis."""
+        if isinstance(self.values, Steps):
+            steps = self.values
+            exact = np.asarray(column, np.float64) * 10.0**steps.places
+            return np.rint((exact - steps.first) / steps.step).astype(np.int64)
+        place = {value: i for i, value in enumerate(self.values)}
+        return np.array([place[value] for value in column], np.int64)
+
 
 def axis_of_text(parameter: Parameter, text: str) -> Axis:
     """The axis that `5:60:5`, `0.5:2`, `5,10,20` or `signal,stop` describe; one value is an axis of length one."""

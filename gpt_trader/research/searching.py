@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.errors import BadParameter
 from gpt_trader.research.space import COUNTABLE, Places, Space
 
 Floats = NDArray[np.float64]
@@ -46,6 +48,24 @@ class Search(Protocol):
     def tell(self, answers: Sequence[Answer]) -> None:
         """What came of the points asked for last, in their order."""
         ...
+
+
+def refuse_fine(space: Space) -> None:
+    """Raises BadParameter when an axis has no step, which a grid needs."""
+    if space.fine:
+        name = space.fine[0]
+        axis = next(axis for axis in space.axes if axis.name == name)
+        low, high = axis.values[0], axis.values[-1]
+        raise BadParameter(
+            f"--param {name}={low:g}:{high:g}: {name} is not a whole number; give a step, such as "
+            f"{low:g}:{high:g}:{_round_step(high - low)}, or search with --method random or tpe"
+        )
+
+
+def _round_step(length: float) -> str:
+    """About a tenth of the length, in one digit that is read easily."""
+    power = math.floor(math.log10(length / 5))
+    return f"{10**power:g}"
 
 
 class GridSearch:
