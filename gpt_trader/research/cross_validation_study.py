@@ -17,6 +17,7 @@ from gpt_trader.periods import periods_per_year
 from gpt_trader.research.evaluation import Subject
 from gpt_trader.research.plan import Plan, WorkedOff
 from gpt_trader.research.points import Gathered, Points, gathered
+from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.validation.cross_validation import (
     OBJECTIVES,
     Choices,
@@ -25,10 +26,12 @@ from gpt_trader.validation.cross_validation import (
     path_returns,
     sharpe_of,
 )
+from gpt_trader.validation.durations import Duration
 from gpt_trader.validation.splits import CombinatorialSplits
 from gpt_trader.validation.walk_forward import NONE, best_of_each
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 KIND = "cv"
 PILOTS = 32
 """Points that are run before all others to see how long their round trips last."""
@@ -65,24 +68,32 @@ def holding_bars(pilots: Gathered, fold: int) -> int:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The question: which of `points` each split would choose by `objective`, and what that earns where it is tested."""
+    """The question: which of `points` each split would choose by `objective`, and what that earns where it is tested.
+    The `splits` were made with `horizon` and `embargo`."""
 
     subject: Subject
     points: Points
     splits: CombinatorialSplits
+    horizon: Duration
+    embargo: Duration
     objective: str
 
     @cached_property
+    def edges(self) -> Integers:
+        """(B + 1,) the rows between which returns are summed: those that bound sets of rows, and those of the profiles."""
+        profile = block_edges(0, self.subject.bars.T, PROFILE_BLOCKS)
+        return np.union1d(self.splits.edges, profile).astype(np.int64)
+
+    @cached_property
     def plan(self) -> Plan:
-        """One run of every point over all bars, with the sums of its returns between the edges of all sets of rows."""
+        """One run of every point over all bars, with the sums of its returns between the `edges`."""
         size = self.points.chunk_size(self.subject.bars)
-        edges = tuple(self.splits.edges.tolist())
-        return Plan(KIND, self.subject, tuple(self.points.chunks(size, edges=edges)))
+        return Plan(KIND, self.subject, tuple(self.points.chunks(size, edges=tuple(self.edges.tolist()))))
 
     def choose(self, done: WorkedOff) -> Chosen:
         """What every split chooses. Raises BadParameter when no split can choose a point."""
-        runs = gathered(self.plan.chunks, done, len(self.splits.edges) - 1)
-        choices = choose(self.splits, runs.sums, self.objective)
+        runs = gathered(self.plan.chunks, done, len(self.edges) - 1)
+        choices = choose(self.splits, self.edges, runs.sums, self.objective)
         if (choices.point == NONE).all():
             told = f"; the first error: {next(iter(runs.errors.values()))}" if runs.errors else ""
             raise BadParameter(f"none of {len(self.points):,} points traded in any training set{told}")
@@ -213,7 +224,16 @@ class CrossValidated:
     @cached_property
     def best(self) -> int:
         """The point that all bars together would choose: what one would go on with."""
-        splits = self.question.splits
-        everything = np.ones((1, len(splits.edges) - 1), np.bool_)
-        moments = moments_of_sets(self.runs.sums, np.diff(splits.edges), everything)
+        edges = self.question.edges
+        everything = np.ones((1, len(edges) - 1), np.bool_)
+        moments = moments_of_sets(self.runs.sums, np.diff(edges), everything)
         return int(best_of_each(moments.gains(self.question.objective).T)[0])
+
+    @property
+    def profiles(self) -> Floats:
+        """(n, 32) the profiles of all points, as the trial ledger keeps them."""
+        edges = self.question.edges
+        profile = block_edges(0, int(edges[-1]), PROFILE_BLOCKS)
+        made = np.zeros((PROFILE_BLOCKS, len(self.runs.sums)))
+        np.add.at(made, np.searchsorted(profile, edges[:-1], side="right") - 1, self.runs.sums[:, 0].T)
+        return made.T

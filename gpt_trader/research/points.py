@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Evaluation
+from gpt_trader.research.evaluation import Evaluation, Subject
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
 from gpt_trader.research.searching import Draws
@@ -42,9 +44,19 @@ class Points:
         """The values of the axes of one point by name."""
         return dict(zip(self.names, self.values[number], strict=True))
 
+    def all_parameters(self, number: int) -> dict[str, Any]:
+        """The values of all parameters of one point by name."""
+        return {**dict(self.fixed), **self.parameters(number)}
+
     def make(self, number: int) -> Strategy:
         """The strategy at one point. Raises what the strategy raises there."""
-        return self.strategy(**dict(self.fixed), **self.parameters(number))
+        return self.strategy(**self.all_parameters(number))
+
+    def study_id(self, kind: str, subject: Subject, chosen: Mapping[str, Any]) -> str:
+        """16 hex digits that stand for a study of `kind` over these points of `subject`, with what else was `chosen`."""
+        parts = [kind, subject.key, self.names, self.fixed, self.values, dict(chosen)]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def chunk_size(self, bars: Bars) -> int:
         """How many points make a chunk of about a second. Raises what the points raise when none of them can be made."""

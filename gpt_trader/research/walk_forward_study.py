@@ -59,12 +59,14 @@ class WalkForward:
     @cached_property
     def plan(self) -> Plan:
         """Every point on the training rows of every window: an account that begins at its first row and does not see the
-        bars after its last."""
+        bars after its last. The blocks are those of a profile of all bars, empty outside the window, so that the trials of
+        different windows stand side by side."""
         size = self.points.chunk_size(self.subject.bars)
+        profile = block_edges(0, self.subject.bars.T, PROFILE_BLOCKS)
         chunks = []
         for window in self.windows:
             ((first, stop),) = window.train
-            edges = tuple(block_edges(first, stop, PROFILE_BLOCKS).tolist())
+            edges = tuple(np.clip(profile, first, stop).tolist())
             chunks += self.points.chunks(size, first=first, stop=stop, edges=edges)
         return Plan(KIND, self.subject, tuple(chunks))
 
