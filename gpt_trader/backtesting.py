@@ -65,7 +65,7 @@ def backtest(
 def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     """1/N of the capital in every symbol from its first bar at or after row `first` on, under the run's costs and gross cap, no
     other rule."""
-    from gpt_trader.engine.session import run_array
+    from gpt_trader.engine.running import run_array
 
     plain = replace(settings, risk=None, exits=(), allocation=Allocation(
         gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
@@ -75,4 +75,4 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
         bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars), first
     )
     targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
-    return Outcome(run_array(market, book, targets[first:]), market, "array")
+    return Outcome(run_array(market, book, targets, first), market, "array")

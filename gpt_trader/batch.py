@@ -15,7 +15,7 @@ from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
 from gpt_trader.engine.records import BAD_TARGET, DONE
 from gpt_trader.engine.scoring import score_into, score_many
-from gpt_trader.engine.session import ARRAY, all_exits, calls_of, chosen_mode, simulate, whole
+from gpt_trader.engine.session import ARRAY, acted_ranks, all_exits, calls_of, chosen_mode, simulate
 from gpt_trader.engine.setup import (
     Settings,
     build_market,
@@ -27,6 +27,7 @@ from gpt_trader.engine.setup import (
     settings_of,
 )
 from gpt_trader.engine.statistics import METRIC_NAMES
+from gpt_trader.engine.waiting import Waiting
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
@@ -182,9 +183,11 @@ class _Scorer:
         row = deciding.rows_from({**self.fields, **features}, self.first)
         answer = deciding.call_strategy(strategy, "decide", strategy.decide, row)
         slot = self.targets[len(self.waiting), self.first :]
+        delay = min(self.settings.fills.delay, len(slot))
         if type(answer) is not np.ndarray or answer.shape != slot.shape or answer.dtype != np.float64:
             answer = deciding.checked_targets(strategy, answer, slot.shape, self.first)
-        slot[:] = answer
+        slot[:delay] = np.nan
+        slot[delay:] = answer[: len(slot) - delay]
         self.waiting.append((number, strategy))
 
     def _choose_market(self, key: Any, score: NDArray[Any] | None) -> None:
@@ -193,7 +196,8 @@ class _Scorer:
         if key not in self.markets or score is not None:
             if len(self.markets) == MARKETS:
                 self.markets.clear()
-            ranks = None if score is None else whole(score, self.bars)
+            nothing = Waiting.nothing(self.settings.fills.delay, self.bars.N)
+            ranks = acted_ranks(nothing, score, self.bars, self.first)
             self.markets[key] = (
                 build_market(self.bars, self.settings, exits, ranks),
                 rules_record(self.settings, exits, units, ranked),

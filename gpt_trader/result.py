@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.costs import FillModel
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY, SCALED
 from gpt_trader.engine.scoring import statistics_into
@@ -44,6 +46,7 @@ class Result:
         seed: int,
         outcome: Outcome,
         benchmark: Outcome | None,
+        legs: Sequence[tuple[Strategy, int]] = (),
     ) -> None:
         self.bars = bars
         self.settings = settings
@@ -51,9 +54,10 @@ class Result:
         self.outcome = outcome
         self.first = int(outcome.book.account[0]["first"])
         self.strategy = strategy_name(type(strategy))
-        self.parameters: dict[str, Any] = {f.name: getattr(strategy, f.name) for f in fields(strategy)}
+        self.parameters = parameters_in(strategy)
         self.symbols = bars.symbols
         self._instance = strategy
+        self._legs = legs
         self._benchmark = benchmark
         self._columns: dict[str, dict[str, NDArray[Any]]] = {}
 
@@ -93,7 +97,7 @@ class Result:
             "sources": list(self.bars.sources),
             "capital": self.settings.capital,
             "costs": asdict(self.settings.costs),
-            "fills": asdict(self.settings.fills),
+            "fills": _fill_model(self.settings.fills),
             "allocation": asdict(self.settings.allocation),
             "risk": asdict(self.settings.risk) if self.settings.risk else None,
             "instruments": [asdict(item) for item in self.settings.instruments],
@@ -104,7 +108,19 @@ class Result:
             "seed": self.seed,
             "version": __version__,
             **({"first": self.first} if self.first else {}),
+            **({"legs": self._named_legs()} if len(self._legs) > 1 else {}),
         }
+
+    def _named_legs(self) -> list[dict[str, Any]]:
+        """Who had the account from which row on, in a relay."""
+        return [
+            {
+                "strategy": strategy_name(type(strategy)), "strategy_code": code_hash(type(strategy)), "first": int(first),
+                "start": _iso(self.bars.time[first]), "parameters": parameters_in(strategy),
+                "exits": [_named(item) for item in all_exits(strategy, self.settings)],
+            }
+            for strategy, first in self._legs
+        ]  # fmt: skip
 
     @cached_property
     def fingerprint(self) -> str:
@@ -252,6 +268,17 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))
     values["borrow"] = float(account["borrow"])
     return values
+
+
+def parameters_in(strategy: Strategy) -> dict[str, Any]:
+    """The values of the strategy's parameters by name."""
+    return {item.name: getattr(strategy, item.name) for item in fields(strategy)}
+
+
+def _fill_model(fills: FillModel) -> dict[str, Any]:
+    """The fill model as the manifest has it: a delay that is none is left out, as in runs made before there was one."""
+    found = asdict(fills)
+    return found if fills.delay else {name: value for name, value in found.items() if name != "delay"}
 
 
 def _named(item: Any) -> dict[str, Any]:

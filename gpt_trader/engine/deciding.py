@@ -61,11 +61,16 @@ def decide_all(
     strategy: Strategy, bars: Bars, features: Mapping[str, NDArray[Any]], first: int = 0
 ) -> Floats:
     """One call of a stateless `decide` for all bars from row `first` on: target weights (T - first, N). Raises StrategyError."""
+    return decide_rows(strategy, row_values(bars, features), first, (bars.T - first, bars.N))
+
+
+def decide_rows(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], first: int, shape: tuple[int, int]
+) -> Floats:
+    """`decide_all` from the columns of the rows; `shape` is that of its answer."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        answer = call_strategy(
-            strategy, "decide", strategy.decide, rows_from(row_values(bars, features), first)
-        )
-    return checked_targets(strategy, answer, (bars.T - first, bars.N), first)
+        answer = call_strategy(strategy, "decide", strategy.decide, rows_from(columns, first))
+    return checked_targets(strategy, answer, shape, first)
 
 
 def rows_from(columns: Mapping[str, NDArray[Any]], first: int) -> Row:

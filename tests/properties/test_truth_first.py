@@ -7,7 +7,6 @@ past. And it equals a run over all bars whose strategy keeps still until that ro
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,9 @@ from gpt_trader import (
     AtrStop,
     Bars,
     Instrument,
-    OrderStrategy,
     Result,
     RiskLimits,
-    Strategy,
     backtest,
-    orders,
-    param,
-    per_symbol,
 )
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.batch import backtest_many
@@ -35,97 +29,18 @@ from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
+from tests.properties.noise_rules import WAYS, Looks, T, Table, assert_same_run
 from tests.properties.truth_cases import (
     NAN,
     TABLES,
     hold,
     market,
     random_options,
-    random_weights,
     run,
     scripted,
 )
 
-T, FIRST = 240, 87
-LOGS = ("orders", "fills", "trades", "decisions")
-
-
-@dataclass(frozen=True)
-class Table(Strategy):
-    """Random weights of a seed for `total` bars, of which the first bar it sees is number `offset`; none before `silent`."""
-
-    seed: int = param(1)
-    offset: int = param(0)
-    silent: int = param(0)
-
-    def features(self, bars: Bars) -> Any:
-        wanted = random_weights(np.random.default_rng(self.seed), T, bars.N)
-        wanted[: self.silent] = np.nan
-        rows = slice(self.offset, self.offset + bars.T)
-        found = {"wanted": wanted[rows], "number": np.arange(T)[rows]}
-        if self.seed % 3 == 0:
-            found["score"] = np.random.default_rng(self.seed + 1).random((T, bars.N))[rows]
-        return found
-
-    def decide(self, now: Any) -> Any:
-        return now.wanted
-
-
-@dataclass(frozen=True)
-class Looks(Table):
-    """Goes by what it holds."""
-
-    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
-        old = (held.age > 6) | (now.close < held.peak * 0.97) | (held.weight > 0.4)
-        rich = 0.5 if held.equity > 100_000.0 and held.cash > 0.0 else 1.0
-        return np.where(now.number < self.silent, np.nan, np.where(old, 0.0, now.wanted * rich))
-
-
-@dataclass(frozen=True)
-class LooksAtOne(Table):
-    """The same with plain numbers."""
-
-    @per_symbol
-    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
-        if now.number < self.silent:
-            return np.nan
-        if held.age > 6 or now.close < held.peak * 0.97:
-            return 0.0
-        return now.wanted * (0.5 if held.equity > 100_000.0 else 1.0)
-
-
-@dataclass(frozen=True)
-class Places(OrderStrategy):
-    """Brackets, trailing stops and day orders by random numbers."""
-
-    seed: int = param(1)
-    offset: int = param(0)
-    silent: int = param(0)
-
-    def features(self, bars: Bars) -> Any:
-        rows = slice(self.offset, self.offset + bars.T)
-        return {"luck": np.random.default_rng(self.seed).random(T)[rows], "number": np.arange(T)[rows]}
-
-    def decide(self, now: Any, held: Any) -> Any:
-        luck, close = now.luck[0], now.close[0]
-        if now.number[0] < self.silent:
-            return orders.nothing()
-        if held.quantity[0] == 0.0 and luck < 0.2:
-            return orders.limit(50.0, close * 0.995, close * 1.03, close * 0.97, int(luck < 0.1))
-        if held.quantity[0] > 0.0 and luck > 0.9:
-            return orders.trailing_stop(-held.quantity[0], 0.02)
-        if held.age[0] > 9.0:
-            return orders.market(-held.quantity[0])
-        return orders.nothing()
-
-
-STRATEGIES: list[tuple[type[Strategy], str, int]] = [
-    (Table, "array", 3), (Looks, "python", 3), (Looks, "compiled", 3), (LooksAtOne, "python", 2), (LooksAtOne, "compiled", 2),
-    (Places, "python", 1), (Places, "compiled", 1),
-]  # fmt: skip
-WAYS = pytest.mark.parametrize(
-    ("kind", "mode", "symbols"), STRATEGIES, ids=lambda item: getattr(item, "__name__", item)
-)
+FIRST = 87
 
 
 def case(number: int, symbols: int, **more: Any) -> tuple[Bars, dict[str, Any]]:
@@ -172,13 +87,8 @@ def test_it_is_the_run_over_all_bars_of_a_strategy_that_keeps_still_until_then(
         options["allocation"] = Allocation(sizing="risk", atr=5, gross=1.0)
     late = run(kind(seed=number), bars, first=FIRST, mode=mode, **options)
     still = run(kind(seed=number, silent=FIRST), bars, mode=mode, **options)
-    assert late.track.tobytes() == still.track[:, FIRST:].tobytes()
-    for name in LOGS:
-        mine, theirs = late.log(name), still.log(name)
-        assert mine.size == theirs.size
-        for column in mine.dtype.names:
-            np.testing.assert_array_equal(mine[column], theirs[column], err_msg=f"{name} {column}")
-    assert len(late.log("orders")) > 5
+    still.first = FIRST  # of which the rows before hold nothing
+    assert assert_same_run(late, still) > 5
 
 
 def test_the_first_row_decides_and_the_next_one_fills() -> None:
