@@ -37,8 +37,9 @@ _HOMES = {
 
 __all__ = [
     "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "OrderRequest",
-    "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "SweepResult", "TakeProfit", "TimeStop",
-    "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "check_strategy", "load_bars", "param", "per_symbol", "sweep", "ta",
+    "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "SweepResult", "TakeProfit",
+    "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "check_strategy", "load_bars",
+    "param", "per_symbol", "sweep", "ta",
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from math import log10
 from typing import Any, overload
@@ -86,6 +86,11 @@ class Axis:
             return (steps.first + steps.step * places) / float(10**steps.places)
         kinds = {type(value) for value in self.values}
         return np.array(self.values, np.float64 if kinds <= {int, float, bool} else np.str_)[places]
+
+    def described(self) -> dict[str, Any]:
+        """All that decides about the values, as plain data."""
+        values = asdict(self.values) if isinstance(self.values, Steps) else {"list": list(self.values)}
+        return {**values, "fine": self.fine}
 
     def find(self, column: Sequence[Any]) -> NDArray[np.int64]:
         """Where each value of the column (n,) stands; they are values of this axis."""

@@ -30,8 +30,11 @@ BLOCKS = 128
 def engine_hash() -> str:
     """SHA-256 (hex) over the sources that decide what a run's numbers are: a result of other sources is another result."""
     root = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for folder in (root, root / "engine", root / "indicators", root / "research", root / "strategies"):
+    digest = hashlib.sha256(f"numpy {np.__version__}\n".encode())
+    for folder in (
+        root,
+        *(root / name for name in ("engine", "indicators", "research", "strategies", "validation")),
+    ):
         for source in sorted(folder.glob("*.py")):
             digest.update(f"{folder.name}/{source.name}\n".encode() + source.read_bytes())
     return digest.hexdigest()
