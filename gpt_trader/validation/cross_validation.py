@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.validation.splits import CombinatorialSplits
+from gpt_trader.validation.splits import CombinatorialSplits, blocks_in
 from gpt_trader.validation.walk_forward import NONE, best_of_each
 
 Floats = NDArray[np.float64]
@@ -80,15 +80,20 @@ class Choices:
     beaten: Floats
 
 
-def choose(splits: CombinatorialSplits, sums: NDArray[np.floating], objective: str) -> Choices:
-    """The best point of each split's training rows, from block sums (n, 2, B) between `splits.edges`.
+def choose(
+    splits: CombinatorialSplits, edges: Integers, sums: NDArray[np.floating], objective: str
+) -> Choices:
+    """The best point of each split's training rows, from block sums (n, 2, B) between `edges` (B + 1,), which hold
+    `splits.edges`.
 
     A point that does nothing in the test has a Sharpe ratio of 0 there: it neither earned nor lost. A split on which no
     point has a value chooses NONE and has NaN.
     """
-    rows = np.diff(splits.edges)
-    inside = moments_of_sets(sums, rows, np.array([splits.blocks(split.train) for split in splits.splits]))
-    outside = moments_of_sets(sums, rows, np.array([splits.blocks(split.test) for split in splits.splits]))
+    rows = np.diff(edges)
+    inside, outside = (
+        moments_of_sets(sums, rows, np.array([blocks_in(edges, spans) for spans in sets]))
+        for sets in ([split.train for split in splits.splits], [split.test for split in splits.splits])
+    )
     point = best_of_each(inside.gains(objective).T)
     at, chosen = (point, np.arange(len(point))), point != NONE
     return Choices(

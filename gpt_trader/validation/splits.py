@@ -121,12 +121,13 @@ class CombinatorialSplits:
         """(B + 1,) rows that bound blocks such that every training and every test set is a union of whole blocks."""
         return np.unique(np.array([*self.folds, *self.zones], np.int64))
 
-    def blocks(self, spans: Sequence[Span]) -> NDArray[np.bool_]:
-        """(B,): the blocks between `edges` that lie in `spans`."""
-        inside = np.zeros(len(self.edges) - 1, np.bool_)
-        for start, stop in spans:
-            inside |= (self.edges[:-1] >= start) & (self.edges[1:] <= stop)
-        return inside
+
+def blocks_in(edges: Integers, spans: Sequence[Span]) -> NDArray[np.bool_]:
+    """(B,): the blocks between `edges` (B + 1,) that lie in `spans`."""
+    inside = np.zeros(len(edges) - 1, np.bool_)
+    for start, stop in spans:
+        inside |= (edges[:-1] >= start) & (edges[1:] <= stop)
+    return inside
 
 
 def combinatorial(

@@ -66,7 +66,7 @@ def by_hand(
 def test_choices_are_those_of_the_returns_themselves(
     splits: CombinatorialSplits, returns: np.ndarray, objective: str, gain
 ) -> None:
-    made = choose(splits, block_sums(splits, returns), objective)
+    made = choose(splits, splits.edges, block_sums(splits, returns), objective)
     expected = np.array(by_hand(splits, returns, gain)).T
     found = (made.point, made.inside, made.outside, made.outside_mean, made.beaten)
     for ours, theirs in zip(found, expected, strict=True):
@@ -82,14 +82,14 @@ def test_points_that_do_nothing_are_never_chosen_and_earn_nothing(
     start, stop = splits.folds[0]
     quiet[1, start:stop] = np.abs(returns[0, start:stop])
     quiet[2] = -np.abs(returns[1])
-    made = choose(splits, block_sums(splits, quiet), "sharpe")
+    made = choose(splits, splits.edges, block_sums(splits, quiet), "sharpe")
     seen = np.array([not (combination == 0).any() for combination in splits.tested])
     assert (made.point[seen] == 1).all()
     assert (made.outside[seen] == 0).all()
     assert (made.outside_mean[seen] == 0).all()
     assert (made.beaten[seen] == 0.75).all()  # one that loses is beaten, one that did as little is equal
     assert (made.point[~seen] == 2).all()
-    nothing = choose(splits, block_sums(splits, np.zeros((2, ROWS))), "sharpe")
+    nothing = choose(splits, splits.edges, block_sums(splits, np.zeros((2, ROWS))), "sharpe")
     assert (nothing.point == NONE).all()
     assert np.isnan(nothing.inside).all()
     assert np.isnan(nothing.beaten).all()
@@ -97,7 +97,9 @@ def test_points_that_do_nothing_are_never_chosen_and_earn_nothing(
 
 def test_failed_points_are_left_out(splits: CombinatorialSplits, returns: np.ndarray) -> None:
     with_failed = np.concatenate([np.full((1, ROWS), np.nan), returns])
-    made, plain = (choose(splits, block_sums(splits, each), "sharpe") for each in (with_failed, returns))
+    made, plain = (
+        choose(splits, splits.edges, block_sums(splits, each), "sharpe") for each in (with_failed, returns)
+    )
     assert (made.point == plain.point + 1).all()
     assert (made.beaten == plain.beaten).all()
 
@@ -112,7 +114,7 @@ def test_a_steady_gain_has_no_sharpe_even_in_single_precision() -> None:
 def test_paths_take_each_fold_from_the_split_that_tested_it(
     splits: CombinatorialSplits, returns: np.ndarray
 ) -> None:
-    made: Choices = choose(splits, block_sums(splits, returns), "sharpe")
+    made: Choices = choose(splits, splits.edges, block_sums(splits, returns), "sharpe")
     point = made.point.copy()
     point[3] = NONE
     paths = path_returns(splits, point, dict(enumerate(returns)))
