@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.adapters.exchange_calendar import load_calendar
-from gpt_trader.adapters.normal_quantile import normal_quantile
 from gpt_trader.adapters.tables import MINUTES, checked_span, coarser, group_bars, within
 from gpt_trader.adapters.universe import _VALID as VALID_SYMBOL
 from gpt_trader.calendars import SessionCalendar
 from gpt_trader.errors import BadParameter, SymbolNotFound
+from gpt_trader.normal import normal_quantile
 from gpt_trader.sources import SERIES_COLUMNS, BarRequest, Series
 
 if TYPE_CHECKING:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from gpt_trader.adapters.exchange_calendar import load_calendar
-from gpt_trader.adapters.normal_quantile import normal_quantile
 from gpt_trader.adapters.synthetic import SyntheticModel, SyntheticSource
 from gpt_trader.errors import BadParameter, SymbolNotFound
 from gpt_trader.quality import Severity, find_defects
@@ -26,14 +24,6 @@ def bars(
 ) -> pd.DataFrame:
     low, high = (None if day is None else np.datetime64(day, "ns") for day in (start, end))
     return (source or SyntheticSource(seed=1)).fetch(BarRequest(symbol, timeframe, low, high)).frame
-
-
-def test_the_normal_quantile_agrees_with_the_standard_library() -> None:
-    inside = (np.arange(1, 4000) - 0.5) / 4000
-    tails = 10.0 ** -np.arange(1.0, 16.0)
-    probability = np.concatenate([inside, tails, 1.0 - tails[:14]])
-    expected = [NormalDist().inv_cdf(value) for value in probability.tolist()]
-    np.testing.assert_allclose(normal_quantile(probability), expected, rtol=1e-14, atol=1e-15)
 
 
 def test_the_bytes_are_the_same_on_every_machine() -> None:

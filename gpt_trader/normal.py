@@ -1,6 +1,8 @@
-"""The inverse of the normal distribution in plain arithmetic, so that seeded data do not depend on a library."""
+"""The standard normal distribution and its inverse in plain arithmetic, so that no number depends on a library."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,14 @@ _TAIL = (
     (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5, 7.868691311456132591e-4,
      0.0148753612908506148525, 0.13692988092273580531, 0.59983220655588793769, 1.0),
 )  # fmt: skip
+
+
+_ERFC = np.frompyfunc(math.erfc, 1, 1)
+
+
+def normal_cdf(value: Floats) -> Floats:
+    """The probability that a standard normal variable is at most `value`, element by element; NaN for NaN."""
+    return 0.5 * np.asarray(_ERFC(value * -math.sqrt(0.5)), np.float64)
 
 
 def normal_quantile(probability: Floats) -> Floats:
