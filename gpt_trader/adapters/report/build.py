@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, figures, settings, tables, texts
+from gpt_trader.adapters.report import catalogue, figures, luck, settings, tables, texts
 from gpt_trader.errors import BadParameter
+from gpt_trader.research.luck import luck_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
     from gpt_trader.bars import Bars
+    from gpt_trader.validation.summary import TrialStatistics
 
 PAGE_ROWS = 25
 TRADE_ROWS = 2_000
@@ -69,9 +71,12 @@ class ReportableResult(Protocol):
     def decisions(self) -> pd.DataFrame: ...
 
 
-def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path:
+def write_report(
+    result: ReportableResult, path: str | os.PathLike[str], statistics: TrialStatistics | None = None
+) -> Path:
     """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
 
+    `statistics` are those with the trial ledger's count; without them nothing is deflated, and the page says so.
     Raises BadParameter when the path is a folder or cannot be written.
     """
     target = Path(path)
@@ -79,7 +84,7 @@ def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path
         raise BadParameter(
             f"report: {target} is a folder; give the name of a file such as {target / 'report.html'}"
         )
-    page = render(result).encode("utf-8")
+    page = render(result, statistics).encode("utf-8")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as part:
@@ -93,10 +98,10 @@ def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path
     return target
 
 
-def render(result: ReportableResult) -> str:
+def render(result: ReportableResult, statistics: TrialStatistics | None = None) -> str:
     """The report of `result` as one page that needs nothing outside itself; the same result gives the same text."""
     environment = _environment()
-    return environment.get_template("template.html.j2").render(**_assets(), **_content(result))
+    return environment.get_template("template.html.j2").render(**_assets(), **_content(result, statistics))
 
 
 @lru_cache(maxsize=1)
@@ -147,7 +152,7 @@ class _Run(NamedTuple):
     lines: figures.Lines
 
 
-def _content(result: ReportableResult) -> dict[str, Any]:
+def _content(result: ReportableResult, statistics: TrialStatistics | None) -> dict[str, Any]:
     """Everything the template shows."""
     equity = result.equity
     time = equity.index.to_numpy("datetime64[ns]")
@@ -157,11 +162,14 @@ def _content(result: ReportableResult) -> dict[str, Any]:
     lines = figures.account_lines(equity, capital)
     run = _Run(result, clock, capital, years, lines)
     charts = _charts(run)
+    if statistics is None:
+        statistics = luck_of(result.metrics, int(np.isfinite(lines.returns).sum()))
     return {
         **_header(run),
         **_headline(run),
         **_account_tables(run),
         **_trade_tables(run),
+        "luck": luck.luck_section(statistics),
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
         "price_notes": charts["notes"],
         "thinned": charts["thinned"],
