@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "jobs.check",
     "data": "jobs.data",
     "runs": "jobs.runs",
+    "trials": "jobs.trials",
     "report": "jobs.report",
     "config": "jobs.config",
     "init": "jobs.init",

@@ -120,6 +120,10 @@ class Evaluated:
     sums: NDArray[np.float32]
     errors: Mapping[int, str] = field(default_factory=dict)
 
+    def copy(self) -> Evaluated:
+        """The same in memory of its own, so that memory shared with a worker is free again."""
+        return Evaluated(self.values.copy(), self.sums.copy(), self.errors)
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

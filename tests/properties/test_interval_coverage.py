@@ -14,7 +14,7 @@ from gpt_trader.validation.resampling import independent_blocks, resample
 ONE_IN_A_THOUSAND = 0.001
 
 
-@pytest.mark.parametrize("market", (MARKETS[0], MARKETS[1], MARKETS[3]), ids=lambda market: market.name)
+@pytest.mark.parametrize("market", [MARKETS[0], MARKETS[1], MARKETS[3]], ids=lambda market: market.name)
 def test_intervals_of_95_percent_hold_the_true_sharpe_in_93_to_97_percent_of_markets(market) -> None:
     """The count must be one that a coverage between 93 and 97 % produces in all but 1 of 1,000 repeats on either side."""
     found = study(market, markets=160, replicates=49, bars=504)

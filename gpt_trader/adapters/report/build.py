@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, figures, settings, tables, texts
+from gpt_trader.adapters.report import catalogue, figures, luck, settings, tables, texts
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.research.luck import luck_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gpt_trader.bars import Bars
+    from gpt_trader.validation.summary import TrialStatistics
 
 PAGE_ROWS = 25
 TRADE_ROWS = 2_000
@@ -62,18 +64,21 @@ class ReportableResult(Protocol):
     def decisions(self) -> pd.DataFrame: ...
 
 
-def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path:
+def write_report(
+    result: ReportableResult, path: str | os.PathLike[str], statistics: TrialStatistics | None = None
+) -> Path:
     """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
 
+    `statistics` are those with the trial ledger's count; without them nothing is deflated, and the page says so.
     Raises BadParameter when the path is a folder or cannot be written.
     """
     check_place(path)
-    return write_page(render(result), path)
+    return write_page(render(result, statistics), path)
 
 
-def render(result: ReportableResult) -> str:
+def render(result: ReportableResult, statistics: TrialStatistics | None = None) -> str:
     """The report of `result` as one page that needs nothing outside itself; the same result gives the same text."""
-    return render_page("report.html.j2", "report.js", _content(result))
+    return render_page("report.html.j2", "report.js", _content(result, statistics))
 
 
 class _Run(NamedTuple):
@@ -86,7 +91,7 @@ class _Run(NamedTuple):
     lines: figures.Lines
 
 
-def _content(result: ReportableResult) -> dict[str, Any]:
+def _content(result: ReportableResult, statistics: TrialStatistics | None) -> dict[str, Any]:
     """Everything the template shows."""
     equity = result.equity
     time = equity.index.to_numpy("datetime64[ns]")
@@ -96,11 +101,14 @@ def _content(result: ReportableResult) -> dict[str, Any]:
     lines = figures.account_lines(equity, capital)
     run = _Run(result, clock, capital, years, lines)
     charts = _charts(run)
+    if statistics is None:
+        statistics = luck_of(result.metrics, int(np.isfinite(lines.returns).sum()))
     return {
         **_header(run),
         **_headline(run),
         **_account_tables(run),
         **_trade_tables(run),
+        "luck": luck.luck_section(statistics),
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
         "price_notes": charts["notes"],
         "thinned": charts["thinned"],
