@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, str] = {
     "demo": "jobs.demo",
     "backtest": "jobs.backtest",
     "sweep": "jobs.sweep",
+    "walkforward": "jobs.walkforward",
+    "cv": "jobs.cv",
     "strategies": "jobs.strategies",
     "check": "jobs.check",
     "data": "jobs.data",

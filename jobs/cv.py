@@ -42,9 +42,10 @@ class FoldOptions:
     folds: Annotated[int, _folds("--folds", text="Stretches that the bars are cut into.", metavar="COUNT")] = 10
     test_folds: Annotated[int, _folds("--test-folds", text="How many of them are tested at a time.", metavar="COUNT")] = 2
     horizon: Annotated[
-        str | None, _folds("--horizon", text="How long a decision works, as 20b or 30d. (default a round trip's average)", metavar="TIME")
+        str | None,
+        _folds("--horizon", text="How long a decision works, as 20b or 30d. (default: the mean round trip)", metavar="TIME")
     ] = None
-    embargo: Annotated[str, _folds("--embargo", text="Time not trained on after a test, as 5d or 1% of all.", metavar="TIME")] = "1%"
+    embargo: Annotated[str, _folds("--embargo", text="Time left out after a test, as 5d, or 1% of all.", metavar="TIME")] = "1%"
     objective: Annotated[
         str, _folds("--objective", text="What is chosen by: sharpe, return or volatility.", metavar="METRIC")
     ] = "sharpe"

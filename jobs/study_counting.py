@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -71,5 +71,33 @@ def count_all(store: RunStore, batches: Iterable[TrialBatch]) -> tuple[TrialCoun
                 batch.family, batch.data, batch.symbols, batch.start, batch.end, batch.timeframe
             )
     except StoreError as error:
-        return None, StoreError(f"{error}. These trials were NOT counted, so there is no deflated Sharpe ratio")
+        return None, StoreError(
+            f"{error}. These trials were NOT counted, so there is no deflated Sharpe ratio"
+        )
     return count, None
+
+
+def worth_of(
+    metrics: Mapping[str, float], observations: int, count: TrialCount | None
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """What a run with these `metrics` is worth after so many trials: the keys that the JSON of every study has, and what
+    `jobs.tables.luck_lines` shows."""
+    from gpt_trader.research.luck import luck_of
+
+    said = luck_of(metrics, observations, count).as_object()
+    trials = None
+    if count is not None:
+        trials = {
+            "raw": count.raw,
+            "overlapping": count.overlapping,
+            "family": count.family_total,
+            "effective": said["effective_trials"],
+        }
+    keys = {
+        "trials": trials,
+        **{name: said[name] for name in ("psr", "dsr", "dsr_effective", "verdict")},
+        "min_track_record": {"bars": said["min_track_record_bars"], "years": said["min_track_record_years"]},
+        "statistics": said,
+    }
+    family = None if count is None else count.family_total
+    return keys, {**said, "counted": count is not None, "trials_of_the_family": family}
