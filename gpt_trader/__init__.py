@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from gpt_trader.result import Result
     from gpt_trader.risk import RiskLimits
     from gpt_trader.strategy import Features, Held, OrderStrategy, Row, Strategy, Weights, param, per_symbol
+    from gpt_trader.sweeping import SweepResult, sweep
 
 _HOMES = {
     "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
     "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "backtest_many": "batch",
     "check_strategy": "check", "load_bars": "adapters.loader", "OrderRequest": "orders",
+    "SweepResult": "sweeping", "sweep": "sweeping",
     **dict.fromkeys(("AtrStop", "BreakEven", "ScaleOut", "StopLoss", "TakeProfit", "TimeStop", "TrailingStop"), "exits"),
     **dict.fromkeys(
         ("Features", "Held", "OrderStrategy", "Row", "Strategy", "Weights", "param", "per_symbol"), "strategy"
@@ -35,8 +37,9 @@ _HOMES = {
 
 __all__ = [
     "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "OrderRequest",
-    "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "TakeProfit", "TimeStop", "TrailingStop",
-    "Weights", "__version__", "backtest", "backtest_many", "check_strategy", "load_bars", "param", "per_symbol", "ta",
+    "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "SweepResult", "TakeProfit",
+    "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "check_strategy", "load_bars",
+    "param", "per_symbol", "sweep", "ta",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from gpt_trader.engine.session import Outcome, simulate
 from gpt_trader.engine.setup import (
     Settings,
     build_market,
+    checked_first,
     empty_book,
     room_for_orders,
     rules_record,
@@ -41,6 +42,7 @@ def backtest(
     seed: int = 0,
     index: Bars | None = None,
     mode: str | None = None,
+    first: int = 0,
 ) -> Result:
     """Run `strategy` over `bars` under the rules of docs/assumptions.md.
 
@@ -48,27 +50,29 @@ def backtest(
     `benchmark` also runs buy and hold under the same costs and gross cap. `seed` is recorded in the manifest (the
     engine draws no random number).
     `index` holds the bars of a regime symbol that is not traded. `mode` forces how `decide` is called ("array",
-    "compiled" or "python"); None chooses by the length of the data.
+    "compiled" or "python"); None chooses by the length of the data. The account, that of buy and hold as well, begins at
+    row `first` of the bars: the features see the rows before it, and the result covers those from it on.
 
     Raises BadParameter for settings out of range and StrategyError when the strategy fails.
     """
     checked_instance(strategy, "backtest")
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
-    outcome = simulate(strategy, bars, settings, mode)
-    held = buy_and_hold(bars, settings) if benchmark else None
+    outcome = simulate(strategy, bars, settings, mode, first=checked_first(first, bars))
+    held = buy_and_hold(bars, settings, first) if benchmark else None
     return Result(strategy, bars, settings, seed, outcome, held)
 
 
-def buy_and_hold(bars: Bars, settings: Settings) -> Outcome:
-    """1/N of the capital in every symbol from its first bar on, under the run's costs and gross cap, no other rule."""
-    from gpt_trader.engine.session import run_array
+def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
+    """1/N of the capital in every symbol from its first bar at or after row `first` on, under the run's costs and gross cap, no
+    other rule."""
+    from gpt_trader.engine.running import run_array
 
     plain = replace(settings, risk=None, exits=(), allocation=Allocation(
         gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
     ))  # fmt: skip
     market = build_market(bars, plain, (), None)
     book = empty_book(
-        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars)
+        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars), first
     )
     targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
-    return Outcome(run_array(market, book, targets), market, "array")
+    return Outcome(run_array(market, book, targets, first), market, "array")

@@ -139,6 +139,11 @@ class Bars:
         made: Made = self._derived[key]
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without what is derived from it; a receiver in shared memory uses the panel where it lies."""
+        given = (self.symbols, self.time, self.panel, self.timeframe, self.adjustment, self.sources, self.delisted)
+        return (Bars, (*given, self.notes))
+
     def __repr__(self) -> str:
         names = ", ".join(self.symbols[:5]) + (", …" if self.N > 5 else "")
         span = f"{str(self.time[0])[:16]} to {str(self.time[-1])[:16]}"

@@ -31,6 +31,10 @@ class Costs:
             if not 0 <= value < 1e6:
                 raise BadParameter(f"costs: {item.name} is {value}; it must be a number from 0 up")
 
+    def times(self, multiple: float) -> Costs:
+        """Every rate `multiple` times as high."""
+        return Costs(**{item.name: getattr(self, item.name) * multiple for item in fields(self)})
+
     @classmethod
     def commission_only(cls, bps: float) -> Costs:
         """A commission of `bps` basis points and nothing else: for comparison with simpler simulators."""
@@ -39,11 +43,15 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class FillModel:
-    """How much of a bar a fill may take: at most `volume_cap` (0 < share <= 1) of its volume; None for no cap."""
+    """How much of a bar a fill may take, at most `volume_cap` (0 < share <= 1) of its volume, None for no cap; and how late a
+    decision is acted on, `delay` bars after its own."""
 
     volume_cap: float | None = 0.10
+    delay: int = 0
 
     def __post_init__(self) -> None:
+        if type(self.delay) is not int or self.delay < 0:
+            raise BadParameter(f"delay is {self.delay!r}; it is a whole number of bars, 0 or more")
         if self.volume_cap is not None and not 0 < self.volume_cap <= 1:
             raise BadParameter(
                 f"volume_cap is {self.volume_cap}; it is a share of the bar's volume between 0 and 1"

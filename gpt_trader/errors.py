@@ -72,3 +72,16 @@ class RateLimited(SourceUnavailable):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class ClusterError(GptTraderError):
+    """Workers could not be started, or a cluster could not be reached or was lost (exit code 1)."""
+
+
+class StudyStopped(GptTraderError):
+    """A study was cancelled or interrupted; what is finished is kept (exit code 1, or 130 after Ctrl-C)."""
+
+    def __init__(self, message: str, *, interrupted: bool) -> None:
+        self.interrupted = interrupted
+        self.exit_code = 130 if interrupted else 1
+        super().__init__(message)

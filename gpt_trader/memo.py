@@ -123,6 +123,11 @@ def memo(limit: int = DEFAULT_LIMIT) -> Memo:
     return Memo(limit)
 
 
+def shared_memo() -> Memo:
+    """The memo that is active, so that what it knows serves the next block too; a new one where none is."""
+    return memo() if _active is None else _active
+
+
 def memoised(function: Callable[P, R]) -> Callable[P, R]:
     """Let the active memo, if any, remember a pure function of arrays and plain values.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.costs import FillModel
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY, SCALED
 from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
+from gpt_trader.research.identity import TrialKeys, data_hash
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
@@ -43,15 +46,18 @@ class Result:
         seed: int,
         outcome: Outcome,
         benchmark: Outcome | None,
+        legs: Sequence[tuple[Strategy, int]] = (),
     ) -> None:
         self.bars = bars
         self.settings = settings
         self.seed = seed
         self.outcome = outcome
+        self.first = int(outcome.book.account[0]["first"])
         self.strategy = strategy_name(type(strategy))
-        self.parameters: dict[str, Any] = {f.name: getattr(strategy, f.name) for f in fields(strategy)}
+        self.parameters = parameters_in(strategy)
         self.symbols = bars.symbols
         self._instance = strategy
+        self._legs = legs
         self._benchmark = benchmark
         self._columns: dict[str, dict[str, NDArray[Any]]] = {}
 
@@ -67,8 +73,8 @@ class Result:
 
     @property
     def start(self) -> str:
-        """Time of the first bar, ISO."""
-        return _iso(self.bars.time[0])
+        """Time of the account's first bar, ISO."""
+        return _iso(self.bars.time[self.first])
 
     @property
     def end(self) -> str:
@@ -91,7 +97,7 @@ class Result:
             "sources": list(self.bars.sources),
             "capital": self.settings.capital,
             "costs": asdict(self.settings.costs),
-            "fills": asdict(self.settings.fills),
+            "fills": _fill_model(self.settings.fills),
             "allocation": asdict(self.settings.allocation),
             "risk": asdict(self.settings.risk) if self.settings.risk else None,
             "instruments": [asdict(item) for item in self.settings.instruments],
@@ -101,21 +107,40 @@ class Result:
             "benchmark": self._benchmark is not None,
             "seed": self.seed,
             "version": __version__,
+            **({"first": self.first} if self.first else {}),
+            **({"legs": self._named_legs()} if len(self._legs) > 1 else {}),
         }
+
+    def _named_legs(self) -> list[dict[str, Any]]:
+        """Who had the account from which row on, in a relay."""
+        return [
+            {
+                "strategy": strategy_name(type(strategy)), "strategy_code": code_hash(type(strategy)), "first": int(first),
+                "start": _iso(self.bars.time[first]), "parameters": parameters_in(strategy),
+                "exits": [_named(item) for item in all_exits(strategy, self.settings)],
+            }
+            for strategy, first in self._legs
+        ]  # fmt: skip
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the data of all symbols, in order."""
-        digest = hashlib.sha256()
-        for name, value in self.bars.fingerprint().items():
-            digest.update(f"{name}:{value}\n".encode())
-        return digest.hexdigest()
+        return data_hash(self.manifest["data"])
 
     @cached_property
     def run_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the manifest: the same run has the same id."""
         text = json.dumps(self.manifest, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def trial_key(self) -> bytes:
+        """The run's identity as a trial, 16 bytes (`research.identity`): a cell of a sweep with the same settings has it too."""
+        rows = self.bars.T
+        keys = TrialKeys(
+            type(self._instance), self.settings, self.fingerprint, rows - self.track.shape[1], rows - 1
+        )
+        return keys.of(self.parameters)
 
     # -- numbers ----------------------------------------------------------------------------------------------------
 
@@ -146,8 +171,13 @@ class Result:
 
     @property
     def track(self) -> NDArray[np.float64]:
-        """(4, T): equity, cash, gross and net exposure in cash at each close."""
-        return self.outcome.book.track
+        """(4, T - first): equity, cash, gross and net exposure in cash at each close from row `first` of the bars on."""
+        return self.outcome.book.track[:, self.first :]
+
+    @property
+    def time(self) -> NDArray[np.datetime64]:
+        """(T - first,) the time of each column of `track`."""
+        return self.bars.time[self.first :]
 
     def log(self, name: str) -> NDArray[Any]:
         """The engine's own records of orders, fills, trades or decisions, as written."""
@@ -205,8 +235,8 @@ class Result:
 
     @property
     def benchmark_equity(self) -> NDArray[np.float64] | None:
-        """(T,) equity of buy and hold at each close, None when it was not run."""
-        return None if self._benchmark is None else self._benchmark.book.track[EQUITY]
+        """(T - first,) equity of buy and hold at each close, None when it was not run."""
+        return None if self._benchmark is None else self._benchmark.book.track[EQUITY, self.first :]
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report and return its path."""
@@ -238,6 +268,17 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))
     values["borrow"] = float(account["borrow"])
     return values
+
+
+def parameters_in(strategy: Strategy) -> dict[str, Any]:
+    """The values of the strategy's parameters by name."""
+    return {item.name: getattr(strategy, item.name) for item in fields(strategy)}
+
+
+def _fill_model(fills: FillModel) -> dict[str, Any]:
+    """The fill model as the manifest has it: a delay that is none is left out, as in runs made before there was one."""
+    found = asdict(fills)
+    return found if fills.delay else {name: value for name, value in found.items() if name != "delay"}
 
 
 def _named(item: Any) -> dict[str, Any]:

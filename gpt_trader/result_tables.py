@@ -50,7 +50,7 @@ def equity(result: Result) -> Columns:
         drawdown = curve / np.maximum.accumulate(np.maximum(curve, result.settings.capital)) - 1.0
     held = result.benchmark_equity
     return {
-        "time": result.bars.time, "equity": curve, "cash": track[CASH], "gross": gross, "net": net, "drawdown": drawdown,
+        "time": result.time, "equity": curve, "cash": track[CASH], "gross": gross, "net": net, "drawdown": drawdown,
         "benchmark": np.full(curve.size, np.nan) if held is None else held,
     }  # fmt: skip
 
@@ -171,7 +171,8 @@ def positions(result: Result) -> Columns:
     entry = _entries(result, held)
     return {
         "time": bars.time[t], "symbol": np.array(bars.symbols, dtype=object)[n], "quantity": held[t, n], "price": prices[t, n],
-        "value": value, "weight": value / result.track[0][t], "open_pnl": held[t, n] * (prices[t, n] - entry[t, n]),
+        "value": value, "weight": value / result.track[EQUITY, t - result.first],
+        "open_pnl": held[t, n] * (prices[t, n] - entry[t, n]),
     }  # fmt: skip
 
 

@@ -43,11 +43,10 @@ def run_warnings(result: Result) -> tuple[str, ...]:
         found.append(f"{resting} orders were still waiting at the last bar")
     if account["halt"]:
         found.append("trading was halted by a monitor at the end of the run")
-    gaps = int((~result.bars.present).sum())
+    present = result.bars.present[result.first :]
+    gaps = int((~present).sum())
     if gaps:
-        found.append(
-            f"{gaps} of {result.bars.T * result.bars.N} bars are missing (not listed yet, halted or absent)"
-        )
+        found.append(f"{gaps} of {present.size} bars are missing (not listed yet, halted or absent)")
     return tuple(found)
 
 

@@ -229,15 +229,20 @@ def _has_no_default(item: dataclasses.Field[Any]) -> bool:
     return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
 
 
-def make_strategy(strategy: type[Strategy], values: Mapping[str, Any]) -> Strategy:
-    """An instance from parameter values, text being parsed. Raises UnknownName or BadParameter naming the
-    parameter, and StrategyError for a field without a default."""
-    known = parameters_of(strategy)
+def require_defaults(strategy: type[Strategy]) -> None:
+    """Raises StrategyError when a parameter of the class has no default."""
     bare = [item.name for item in dataclasses.fields(strategy) if item.init and _has_no_default(item)]
     if bare:
         raise StrategyError(
             f"parameter {bare[0]!r} of {strategy_name(strategy)} has no default; write it as {bare[0]}: int = param(10)"
         )
+
+
+def make_strategy(strategy: type[Strategy], values: Mapping[str, Any]) -> Strategy:
+    """An instance from parameter values, text being parsed. Raises UnknownName or BadParameter naming the
+    parameter, and StrategyError for a field without a default."""
+    known = parameters_of(strategy)
+    require_defaults(strategy)
     parsed = {}
     for name, value in values.items():
         if name not in known:

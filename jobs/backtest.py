@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gpt_trader.exits import Exit
     from gpt_trader.result import Result
     from gpt_trader.risk import RiskLimits
+    from jobs.counting import Luck
 
 app = typer.Typer(add_completion=False)
 PANEL = "Run"
@@ -51,7 +52,9 @@ class RunOptions:
     runs_dir: Annotated[
         Path | None, _run("--runs-dir", text="Folder of the tables of runs. (default runs)", metavar="FOLDER")
     ] = None
-    save: Annotated[bool, _run("--save/--no-save", text="Keep the tables and a row in the store. (default yes)")] = True
+    save: Annotated[
+        bool, _run("--save/--no-save", text="Keep the tables and a row in the store; it is counted anyway. (default yes)")
+    ] = True
 # fmt: on
 
 
@@ -100,7 +103,9 @@ def backtest(
         risk.limits(configuration.risk),
     )
     check_report_path(run.report)
-    kept = Keeping(store.open(configuration), run.runs_dir or configuration.runs_dir) if run.save else None
+    keeping = Keeping(
+        store.open(configuration), (run.runs_dir or configuration.runs_dir) if run.save else None
+    )
     with output.progress("loading bars"):
         loaded = data.load(configuration, seed)
         regime = rules.allocation.regime
@@ -125,41 +130,66 @@ def backtest(
             seed=seed,
             index=index,
         )
-    problem = kept.keep(result) if kept is not None else None
+    kept = keeping.keep(result)
     if run.report is not None:
-        result.report(run.report)
-    output.emit(as_object(result))
+        from gpt_trader.adapters.report import write_report
+
+        write_report(result, run.report, kept.luck.statistics)
+    output.emit(as_object(result, kept.luck))
     if output.tables:
-        show(result, output)
-        if kept is not None:
-            output.line(f"tables   {kept.runs_dir / result.run_id}")
+        show(result, kept.luck, output)
+        if kept.folder is not None:
+            output.line(f"tables   {kept.folder}")
         if run.report is not None:
             output.line(f"report   {run.report}")
-    if problem is not None:
-        raise problem
+    if kept.problem is not None:
+        raise kept.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a finished run: its luck, the folder of its tables, and what the store refused."""
+
+    luck: Luck
+    folder: Path | None
+    problem: StoreError | None
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Where a finished run is kept: its tables in a folder, a row in the store."""
+    """Where a finished run is counted and kept: the store, and the folder of the runs' tables (None to keep nothing)."""
 
     store: RunStore
-    runs_dir: Path
+    runs_dir: Path | None
 
-    def keep(self, result: Result) -> StoreError | None:
-        """Write the run's files, then its row. A store that refuses is returned, not raised: the run is not lost."""
+    def keep(self, result: Result) -> Kept:
+        """Count the run, then write its files and its row.
+
+        A store that refuses is handed back, not raised: the numbers of the run are not lost.
+        """
         from datetime import UTC, datetime
 
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
+        from jobs.counting import counted, luck_of_run, trial_of
 
-        folder = write_run(result, self.runs_dir)
+        trial, now = trial_of(result), datetime.now(UTC)
+        count, folder, problem = None, None, None
         try:
             with self.store as opened:
-                opened.save(result, folder, created_at=datetime.now(UTC))
-        except StoreError as problem:
-            return problem
-        return None
+                count = counted(opened.ledger, trial, now)
+        except StoreError as error:
+            problem = StoreError(f"{error}. This trial was NOT counted, so it has no deflated Sharpe ratio")
+        try:
+            if self.runs_dir is not None:
+                written = write_run(result, self.runs_dir)
+                folder = self.runs_dir / result.run_id
+                if problem is None:
+                    with self.store as opened:
+                        opened.save(result, written, created_at=now)
+        except StoreError as error:
+            problem = problem or error
+        return Kept(luck_of_run(result, trial, count), folder, problem)
 
 
 def check_report_path(path: Path | None) -> None:
@@ -170,7 +200,7 @@ def check_report_path(path: Path | None) -> None:
         raise UserError(f"--report {path} is a folder; name a file in it, such as {path / 'report.html'}")
 
 
-def as_object(result: Result) -> dict[str, Any]:
+def as_object(result: Result, luck: Luck) -> dict[str, Any]:
     """The JSON object of a run; its warnings are those on its data and on its trading."""
     return {
         "run_id": result.run_id,
@@ -180,14 +210,15 @@ def as_object(result: Result) -> dict[str, Any]:
         "start": result.start,
         "end": result.end,
         "metrics": result.metrics,
+        "statistics": luck.as_object(),
         "fingerprint": result.fingerprint,
         "warnings": result.warnings,
     }
 
 
-def show(result: Result, output: Output) -> None:
+def show(result: Result, luck: Luck, output: Output) -> None:
     """The summary of a run for a person."""
-    from jobs.tables import parameters_line, sparkline, summary
+    from jobs.tables import luck_lines, parameters_line, sparkline, summary
 
     names = ", ".join(result.symbols[:6]) + (
         f" and {len(result.symbols) - 6} more" if len(result.symbols) > 6 else ""
@@ -200,6 +231,8 @@ def show(result: Result, output: Output) -> None:
     )
     output.show(summary(result.metrics))
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
+    for line in luck_lines(luck.as_object()):
+        output.line(line)
     for note in result.warnings:
         output.line(f"note     {note}")
     output.line(f"run      {result.run_id}")

@@ -13,7 +13,7 @@ import typer
 from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
-from jobs.runs import RunId, newest
+from jobs.runs import BACKTEST, RunId, newest
 from jobs.settings import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
@@ -48,35 +48,41 @@ def report(
     output: Output,
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
+    from jobs.counting import luck_of_stored
+
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {out} is no HTML file; name one such as report.html")
     with store.open(settings.load()) as runs:
-        record = runs.run(newest(runs, run))
+        record = runs.run(newest(runs, run, BACKTEST))
         metrics = runs.recompute(record.run_id, start, end)
         whole = start is None and end is None
         differing = _differing(record.metrics, metrics) if whole else []
+        luck = luck_of_stored(runs, record)
         if out is not None:
             from gpt_trader.adapters.report import write_report
 
-            write_report(StoredRun(runs, record), out)
+            write_report(StoredRun(runs, record), out, luck.statistics)
     output.emit(
         {
             "run_id": record.run_id,
             "from": start,
             "to": end,
             "metrics": metrics,
+            "statistics": luck.as_object() if whole else None,
             "report": out,
             "differing": differing,
         }
     )
     if output.tables:
-        from jobs.tables import parameters_line, summary
+        from jobs.tables import luck_lines, parameters_line, summary
 
         output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
         output.line(
             f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}, computed from the stored rows\n"
         )
         output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
+        for line in luck_lines(luck.as_object()) if whole else ():
+            output.line(line)
         if out is not None:
             output.line(f"\nreport   {out}")
     if differing:

@@ -1,17 +1,37 @@
-"""`gpt-trader runs`: lists the stored runs, shows one, puts several side by side."""
+"""`gpt-trader runs`: lists the stored runs and studies, shows one, puts several side by side."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpt_trader.errors import UserError
+from gpt_trader.errors import UnknownName, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
+from jobs.run_control import cancel, resume
 from jobs.settings import SettingsOptions, StoreOptions
 
-app = typer.Typer(add_completion=False, help="List, show and compare stored runs.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from gpt_trader.adapters.store import RunStore
+
+BACKTEST = "backtest"
+NUMBERS = (
+    ("Return", "total_return", "percent"),
+    ("Sharpe", "sharpe", "ratio"),
+    ("Max drawdown", "max_drawdown", "percent"),
+    ("Trips", "round_trips", "count"),
+)
+"""The metrics of the list, with their titles and how they are written."""
+
+app = typer.Typer(
+    add_completion=False,
+    help="List, show and compare runs; go on with studies, or stop them.",
+    no_args_is_help=True,
+)
+app.command("resume", help="Go on with a study from its finished chunks.")(resume)
+app.command("cancel", help="Stop a study; its finished chunks stay.")(cancel)
 
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id or the beginning of it; `last` is the newest.")
@@ -26,54 +46,50 @@ def list_command(
     strategy: Annotated[
         str | None, typer.Option("--strategy", metavar="NAME", help="Only of this strategy.")
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind", metavar="KIND", help="Only of this kind: backtest, sweep, walkforward, cv, robustness."
+        ),
+    ] = None,
     store: StoreOptions,
     settings: SettingsOptions,
     output: Output,
 ) -> None:
     """Print one line for each run, the newest first."""
+    from gpt_trader.adapters.store.repository import SHOWN_METRICS
+    from gpt_trader.adapters.store.studies import DONE, POINTS, STUDY_KINDS
+
+    if kind is not None and kind not in (BACKTEST, *STUDY_KINDS):
+        raise UnknownName("kind of run", kind, (BACKTEST, *STUDY_KINDS))
     with store.open(settings.load()) as runs:
-        frame = runs.runs(limit, strategy)
+        frame = runs.runs(limit, strategy, (*SHOWN_METRICS, POINTS, DONE), kind)
     rows = frame.to_dict("records")
     output.emit({"runs": rows})
     if output.tables:
-        from jobs.tables import listing, text_of
+        from jobs.tables import listing
 
         if not rows:
-            of = f" of {strategy}" if strategy else ""
+            of = "".join(f" of {what}" for what in (strategy, kind and f"kind {kind}") if what)
             output.line(f"no runs{of} yet; gpt-trader backtest makes one")
             return
-        numbers = (
-            ("Return", "total_return", "percent"),
-            ("Sharpe", "sharpe", "ratio"),
-            ("Max drawdown", "max_drawdown", "percent"),
-            ("Trips", "round_trips", "count"),
-        )
-        shown = [
-            (
-                row["run_id"][:12],
-                str(row["created_at"])[:16],
-                row["strategy"],
-                _symbols(row["symbols"]),
-                f"{str(row['start'])[:10]} … {str(row['end'])[:10]}",
-                *(text_of(row.get(key), kind) for _, key, kind in numbers),
-            )
-            for row in rows
-        ]
-        titles = [title for title, _, _ in numbers]
-        output.show(
-            listing(["Run", "Made (UTC)", "Strategy", "Symbols", "Span", *titles], shown, right=titles)
-        )
+        titles = [title for title, _, _ in NUMBERS]
+        columns = ["Run", "Made (UTC)", "Kind", "Status", "Strategy", "Symbols", "Span", *titles]
+        output.show(listing(columns, map(_line, rows), right=titles))
 
 
 @app.command("show", help="One run: its settings, numbers, warnings and tables.")
 @grouped
 def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Output) -> None:
-    """Print a stored run as it was when it ended."""
+    """Print a stored run as it was when it ended, a study as it is."""
+    from gpt_trader.adapters.store.studies import DONE, POINTS
+
     with store.open(settings.load()) as runs:
         record = runs.run(newest(runs, run))
     output.emit(
         {
             "run_id": record.run_id,
+            "kind": record.kind,
             "strategy": record.strategy,
             "parameters": record.parameters,
             "symbols": record.symbols,
@@ -91,18 +107,20 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
         }
     )
     if output.tables:
-        from jobs.tables import parameters_line, summary
+        from jobs.tables import named, parameters_line, summary
 
         span = f"{str(record.start)[:10]} to {str(record.end)[:10]}"
-        output.line(f"{record.strategy} · {_symbols(record.symbols)} · {span}")
+        output.line(f"{record.strategy} · {named(record.symbols)} · {span}")
         output.line(f"{parameters_line(record.parameters)}\n")
         output.show(summary(record.metrics))
         output.line("")
         for warning in record.warnings:
             output.line(f"note: {warning}")
-        output.line(", ".join(f"{table.rows} {name}" for name, table in record.tables.items()))
+        if record.tables:
+            output.line(", ".join(f"{table.rows} {name}" for name, table in record.tables.items()))
         made = f"{str(record.created_at)[:16]} UTC"
-        output.line(f"run {record.run_id} · {record.status} · {made} · {record.code_version}")
+        status = _status(record.status, record.metrics.get(DONE), record.metrics.get(POINTS))
+        output.line(f"{record.kind} {record.run_id} · {status} · {made} · {record.code_version}")
         if record.folder is not None:
             output.line(f"files in {record.folder}")
 
@@ -133,19 +151,38 @@ def compare(
         )
 
 
-def newest(store: Any, run: str) -> str:
-    """The id behind `last`; any other text as it is."""
+def newest(store: RunStore, run: str, kind: str | None = None) -> str:
+    """The id behind `last`, the newest run (of a kind); any other text as it is."""
     if run != "last":
         return run
-    frame = store.runs(1)
+    frame = store.runs(1, kind=kind)
     if frame.empty:
         raise UserError("there are no runs yet; gpt-trader backtest makes one")
     return str(frame["run_id"].iloc[0])
 
 
-def _symbols(names: Any) -> str:
-    shown = list(names)
-    return ", ".join(shown[:4]) + (f" +{len(shown) - 4}" if len(shown) > 4 else "")
+def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    """One run as the list shows it."""
+    from gpt_trader.adapters.store.studies import DONE, POINTS
+    from jobs.tables import named, text_of
+
+    return (
+        row["run_id"][:12],
+        str(row["created_at"])[:16],
+        row["kind"],
+        _status(row["status"], row[DONE], row[POINTS]),
+        row["strategy"],
+        named(row["symbols"]),
+        f"{str(row['start'])[:10]} … {str(row['end'])[:10]}",
+        *(text_of(row[key], kind) for _, key, kind in NUMBERS),
+    )
+
+
+def _status(status: str, done: float | None, points: float | None) -> str:
+    """The status of a run, for a study with how far it is: `running 1,200 of 10,000`."""
+    if done is None or points is None or done != done or points != points:
+        return status
+    return f"{status} {points:,.0f}" if done == points else f"{status} {done:,.0f} of {points:,.0f}"
 
 
 if __name__ == "__main__":

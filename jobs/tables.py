@@ -134,3 +134,30 @@ def comparison(names: Sequence[str], runs: Sequence[Mapping[str, float]]) -> Tab
 def parameters_line(parameters: Mapping[str, Any]) -> str:
     """`fast 10 · slow 50`, or a word when there are none."""
     return " · ".join(f"{name} {value}" for name, value in parameters.items()) or "no parameters"
+
+
+def named(symbols: Iterable[str]) -> str:
+    """The first four symbols, and how many more there are."""
+    shown = list(symbols)
+    return ", ".join(shown[:4]) + (f" +{len(shown) - 4}" if len(shown) > 4 else "")
+
+
+def luck_lines(statistics: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the trial ledger and the statistics say about luck, as lines with a label."""
+    years = statistics["min_track_record_years"]
+    psr = f"PSR {text_of(statistics['psr'], 'share')}"
+    needed = "" if years is None else f" · {years:.1f} years would do to tell such a Sharpe ratio from 0"
+    verdict = f"verdict  {statistics['verdict']}"
+    if not statistics["counted"]:
+        return "trials   NOT counted", f"luck     {psr} · no DSR without a count{needed}", verdict
+    trials, family = statistics["trials"], statistics["trials_of_the_family"]
+    counted = f"{trials:,} on these or overlapping data"
+    deflated = f"DSR {text_of(statistics['dsr'], 'share')}"
+    if trials > 1 and statistics["effective_trials"] is not None:
+        counted += f", as good as {statistics['effective_trials']:,.1f} independent ones"
+        deflated += f" ({text_of(statistics['dsr_effective'], 'share')} with those)"
+    return (
+        f"trials   {counted}; {family:,} of this family in all",
+        f"luck     {psr} · {deflated}{needed}",
+        verdict,
+    )

@@ -43,9 +43,9 @@ KEEP, CHANGED, RENEWED = 0, 1, 2
 
 @inlined
 def decision_bar(m: Market, b: Book, t: int) -> bool:
-    """True when targets count in bar t: always, or on the first bar of each ISO week or month."""
+    """True when targets count in bar t: always, or on the first bar of the account and of each ISO week or month."""
     cadence = b.rules[0].cadence
-    if cadence == 0.0 or t == 0:
+    if cadence == 0.0 or t == b.account[0].first:
         return True
     if cadence == 1.0:
         return not same_week(m, t, t - 1)

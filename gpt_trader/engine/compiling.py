@@ -25,7 +25,15 @@ from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, Book, Market
 from gpt_trader.engine.stepping import fill_held
-from gpt_trader.engine.submitting import next_busy, submit
+from gpt_trader.engine.submitting import (
+    count_due,
+    has_place,
+    has_room,
+    next_busy,
+    put_off,
+    submit,
+    submit_due,
+)
 from gpt_trader.orders import NOTHING, OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, uses_held
 
@@ -70,22 +78,49 @@ def _is_request(answer: Any) -> bool:
     return getattr(answer, "instance_class", None) is OrderRequest
 
 
-def has_room(b: Book, answer: Any) -> bool:
-    """Whether every request of a decision fits into the logs (compiled by type; see the overload below)."""
-    raise TypeError("has_room only exists in compiled code")
+def put_all_off(queue: Any, ends: Any, due: int, answer: Any) -> None:
+    """Let one request, a tuple or list of them, or nothing wait until bar `due` (compiled by type; see the overload below)."""
+    raise TypeError("put_all_off only exists in compiled code")
 
 
-@overload(has_room)
-def _has_room(b: Any, answer: Any) -> Any:
-    def always(b: Any, answer: Any) -> Any:  # one request is among the rows that `room_in_logs` keeps free
-        return True
+@overload(put_all_off)
+def _put_all_off(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
+    def nothing(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
+        return None
 
-    def counted(b: Any, answer: Any) -> Any:
-        account = b.account[0]
-        most = max(account.orders, account.working) + len(answer)
-        return most <= b.orders.shape[0] and most <= b.working.shape[0]
+    def one(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
+        if answer.kind != NOTHING:
+            put_off(queue, ends, due, answer)
 
-    return always if isinstance(answer, numba.types.NoneType) or _is_request(answer) else counted
+    def many(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
+        for request in answer:
+            if request.kind != NOTHING:
+                put_off(queue, ends, due, request)
+
+    if isinstance(answer, numba.types.NoneType):
+        return nothing
+    return one if _is_request(answer) else many
+
+
+def requests_in(answer: Any) -> int:
+    """How many requests a decision has at most (compiled by type; see the overload below)."""
+    raise TypeError("requests_in only exists in compiled code")
+
+
+@overload(requests_in)
+def _requests_in(answer: Any) -> Any:
+    def none(answer: Any) -> Any:
+        return 0
+
+    def one(answer: Any) -> Any:
+        return 1
+
+    def counted(answer: Any) -> Any:
+        return len(answer)
+
+    if isinstance(answer, numba.types.NoneType):
+        return none
+    return one if _is_request(answer) else counted
 
 
 def parameter_tuple(strategy: Strategy) -> Any:
@@ -142,8 +177,10 @@ def keeps_arrays_out(function: Any, seen: set[Any] | None = None) -> bool:
     )
 
 
-def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int) -> str:
-    """Python text of the driver; `columns` are the row's arrays by name."""
+def driver_source(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, delayed: bool
+) -> str:
+    """Python text of the driver; `columns` are the row's arrays by name, and a decision is acted on later if `delayed`."""
     scalar, held = is_per_symbol(strategy), uses_held(strategy)
     names = list(columns)
     arguments = ", ".join(f"c{i}" for i in range(len(names)))
@@ -159,12 +196,12 @@ def driver_source(strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbo
     else:
         view = ", Held(held[0], held[1], held[2], held[3], held[4], b.account[0].equity, b.account[0].cash)"
     call = f"decide(self, Row({cells}){view})"
-    head = f"def drive(m, b, start, ready, stop, self, factor, held, target, {arguments}):\n"
+    head = f"def drive(m, b, start, ready, stop, self, factor, held, target, delay, waiting, ends, {arguments}):\n"
     show = "fill_held(b, t, factor, held)" if held else "pass"
     if isinstance(strategy, OrderStrategy):
-        return head + ORDER_LOOP.format(show=show, call=call)
+        return head + ORDER_LOOP.format(show=show, call=call, act=SUBMIT_LATER if delayed else SUBMIT)
     ask = f"for n in range({symbols}): target[n] = {call}" if scalar else f"target[:] = {call}"
-    return head + TARGET_LOOP.format(show=show, ask=ask, symbols=symbols)
+    return head + TARGET_LOOP.format(show=show, ask=ask, symbols=symbols, act=ACT_LATER if delayed else ACT)
 
 
 TARGET_LOOP = """
@@ -177,8 +214,14 @@ TARGET_LOOP = """
         for n in range({symbols}):
             if np.isinf(target[n]):
                 return t, BAD_TARGET
-        allocate(m, b, target, t)
+        {act}
     return stop, DONE
+"""
+ACT = "allocate(m, b, target, t)"
+ACT_LATER = """
+        allocate(m, b, waiting[t % delay], t)
+        for n in range(target.shape[0]):
+            waiting[t % delay, n] = target[n]
 """
 
 # Until the bar `busy` no order can fill and nothing can be paid: such a bar needs its marks alone. Before the bar `ready` steps
@@ -201,12 +244,21 @@ ORDER_LOOP = """
         {show}
         n = 0
         answer = {call}
-        if not has_room(b, answer):
-            return t, ANSWER_FULL
-        submit_all(m, b, t, factor, answer)
+        {act}
         if account.orders != orders or account.working != working or account.markets > 0:
             busy, ahead = t + 1, 1
     return stop, DONE
+"""
+SUBMIT = """
+        if not has_room(b, requests_in(answer)):
+            return t, ANSWER_FULL
+        submit_all(m, b, t, factor, answer)
+"""
+SUBMIT_LATER = """
+        if not (has_room(b, count_due(waiting, ends, t)) and has_place(waiting, ends, requests_in(answer))):
+            return t, ANSWER_FULL
+        submit_due(m, b, t, factor, waiting, ends)
+        put_all_off(waiting, ends, t + delay, answer)
 """
 
 
@@ -214,9 +266,10 @@ _DRIVERS: dict[Any, Driver | None] = {}
 
 
 def compile_driver(
-    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, counted: bool
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, counted: bool, delayed: bool
 ) -> tuple[Driver, Any] | None:
-    """(driver, parameters) for this strategy and these columns, or None when numba could not compile it before.
+    """(driver, parameters) for this strategy and these columns, or None when numba could not compile it before. A driver that
+    is `delayed` acts on decisions and submits requests some bars later.
 
     `counted` says whether the code counts references to arrays and lists. A rule that makes none of its own runs several
     times as fast without; one that does make them does not compile without.
@@ -224,7 +277,7 @@ def compile_driver(
     parameters = parameter_tuple(strategy)
     shapes = tuple((name, array.dtype.str, array.shape[1] == 1) for name, array in columns.items())
     kinds = tuple((name, type(value)) for name, value in parameters._asdict().items())
-    key = (type(strategy), type(strategy).decide, shapes, kinds, symbols, counted)
+    key = (type(strategy), type(strategy).decide, shapes, kinds, symbols, counted, delayed)
     if key not in _DRIVERS:
         row = namedtuple("Row", list(columns))  # type: ignore[misc]
         scope = {
@@ -232,14 +285,18 @@ def compile_driver(
             "before_decision": before_decision, "fill_held": fill_held, "allocate": allocate, "submit_all": submit_all,
             "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy, "FARTHEST": FARTHEST,
             "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "has_room": has_room, "ANSWER_FULL": ANSWER_FULL,
+            "requests_in": requests_in, "count_due": count_due, "has_place": has_place, "submit_due": submit_due,
+            "put_all_off": put_all_off,
         }  # fmt: skip
         exec(
             compile(
-                driver_source(strategy, columns, symbols), f"<driver of {type(strategy).__name__}>", "exec"
+                driver_source(strategy, columns, symbols, delayed),
+                f"<driver of {type(strategy).__name__}>",
+                "exec",
             ),
             scope,
         )
-        _DRIVERS[key] = _njit(error_model="numpy", _nrt=counted)(scope["drive"])
+        _DRIVERS[key] = _njit(error_model="numpy", _nrt=counted, nogil=True)(scope["drive"])
         _PARAMETER_TYPES[key] = type(parameters)
     driver = _DRIVERS[key]
     return None if driver is None else (driver, _PARAMETER_TYPES[key](*parameters))

@@ -211,6 +211,31 @@ def curve_moments(equity: Floats, capital: float, scratch: Floats) -> Moments:
     return moments_from(sums, shift)
 
 
+@inlined
+def block_sums(returns: Floats, count: int, edges: Integers, out: Floats) -> None:
+    """`out[0, i]` and `out[1, i]`: sum of the returns edges[i] to edges[i + 1] - 1 and of their squares; those from `count` on
+    are none and count as 0. Four lanes, as in `power_sum`."""
+    for i in range(out.shape[1]):
+        block = returns[min(edges[i], count) : min(edges[i + 1], count)]
+        sum0 = sum1 = sum2 = sum3 = 0.0
+        square0 = square1 = square2 = square3 = 0.0
+        whole = block.shape[0] // 4 * 4
+        for k in range(0, whole, 4):
+            sum0 += block[k]
+            sum1 += block[k + 1]
+            sum2 += block[k + 2]
+            sum3 += block[k + 3]
+            square0 += block[k] * block[k]
+            square1 += block[k + 1] * block[k + 1]
+            square2 += block[k + 2] * block[k + 2]
+            square3 += block[k + 3] * block[k + 3]
+        for k in range(whole, block.shape[0]):
+            sum0 += block[k]
+            square0 += block[k] * block[k]
+        out[0, i] = (sum0 + sum1) + (sum2 + sum3)
+        out[1, i] = (square0 + square1) + (square2 + square3)
+
+
 @kernel
 def drawdown_path(equity: Floats, capital: float, out: Floats) -> None:
     """`out[t]`: equity over its highest value so far (the capital included), minus one; NaN where equity is NaN."""

@@ -57,11 +57,25 @@ def row_values(bars: Bars, features: Mapping[str, NDArray[Any]]) -> dict[str, ND
     }  # fmt: skip
 
 
-def decide_all(strategy: Strategy, bars: Bars, features: Mapping[str, NDArray[Any]]) -> Floats:
-    """One call of a stateless `decide` for all bars: target weights (T, N). Raises StrategyError."""
+def decide_all(
+    strategy: Strategy, bars: Bars, features: Mapping[str, NDArray[Any]], first: int = 0
+) -> Floats:
+    """One call of a stateless `decide` for all bars from row `first` on: target weights (T - first, N). Raises StrategyError."""
+    return decide_rows(strategy, row_values(bars, features), first, (bars.T - first, bars.N))
+
+
+def decide_rows(
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], first: int, shape: tuple[int, int]
+) -> Floats:
+    """`decide_all` from the columns of the rows; `shape` is that of its answer."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        answer = call_strategy(strategy, "decide", strategy.decide, Row(row_values(bars, features)))
-    return checked_targets(strategy, answer, (bars.T, bars.N))
+        answer = call_strategy(strategy, "decide", strategy.decide, rows_from(columns, first))
+    return checked_targets(strategy, answer, shape, first)
+
+
+def rows_from(columns: Mapping[str, NDArray[Any]], first: int) -> Row:
+    """What a decision for all bars from row `first` on sees."""
+    return Row(columns if first == 0 else {name: array[first:] for name, array in columns.items()})
 
 
 def decide_bar(strategy: Strategy, row: Row, held: Held | None, symbols: int) -> Floats:
@@ -83,8 +97,11 @@ def call_strategy(strategy: Strategy, what: str, function: Any, *arguments: Any)
         raise StrategyError(f"{name}.{what} raised {type(error).__name__}: {error}") from error
 
 
-def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> Floats:
-    """`answer` as a float64 C array of `shape`. Raises StrategyError for another shape or type, or an infinite weight."""
+def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...], first: int = 0) -> Floats:
+    """`answer` as a float64 C array of `shape`, whose first row is row `first` of the bars.
+
+    Raises StrategyError for another shape or type, or an infinite weight.
+    """
     try:
         array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
@@ -98,7 +115,8 @@ def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...]) -> 
             raise _wrong_answer(strategy, f"shape {array.shape}; expected {shape}") from None
     array = np.ascontiguousarray(array)
     if np.isinf(array).any():
-        where = tuple(int(i) for i in np.argwhere(np.isinf(array))[0])
+        row, *column = (int(i) for i in np.argwhere(np.isinf(array))[0])
+        where = (row + first, *column)
         raise _wrong_answer(strategy, f"an infinite weight at {where}; return a finite weight or NaN")
     return array
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-WITHOUT_KERNELS = ("deciding.py", "live_views.py", "session.py", "setup.py")
+WITHOUT_KERNELS = ("deciding.py", "live_views.py", "running.py", "session.py", "setup.py", "waiting.py")
 
 
 @cache

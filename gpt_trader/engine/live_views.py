@@ -102,11 +102,11 @@ class LiveHeld:
 
     __slots__ = ("_scalar", "book", "factor", "market", "rows", "synced", "t")
 
-    def __init__(self, market: Market, book: Book, factor: Any, scalar: bool) -> None:
+    def __init__(self, market: Market, book: Book, factor: Any, scalar: bool, start: int = 0) -> None:
         self.market, self.book, self.factor = market, book, factor
         self._scalar = scalar
         self.t = 0
-        self.synced = -1
+        self.synced = start - 1
 
     def make_room(self) -> None:
         """Grow the logs until one more bar's worth of rows fits."""

@@ -103,11 +103,12 @@ def monitor(m: Market, b: Book, t: int) -> None:
     if r.risk_on <= 0.0:
         return
     release_halts(m, b, t)
-    if t == 0 or not same_day(m, t, t - 1):
+    begins = t == account.first
+    if begins or not same_day(m, t, t - 1):
         account.day_base = account.last_equity
-    if t == 0 or not same_week(m, t, t - 1):
+    if begins or not same_week(m, t, t - 1):
         account.week_base = account.last_equity
-    if t == 0 or not same_month(m, t, t - 1):
+    if begins or not same_month(m, t, t - 1):
         account.month_base = account.last_equity
     account.last_equity = account.equity
     account.peak_equity = max(account.peak_equity, account.equity)

@@ -43,7 +43,7 @@ ACCOUNT = np.dtype([
     ("cash", "f8"), ("equity", "f8"), ("gross", "f8"), ("capital", "f8"), ("peak_equity", "f8"), ("day_base", "f8"),
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
-    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"),
+    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
 ])  # fmt: skip
 
 SYMBOL = np.dtype([
@@ -117,7 +117,8 @@ class Market(NamedTuple):
 class Book(NamedTuple):
     """What the engine writes: state records, ids of live orders in order of age, the track, the logs.
 
-    `account` (1,), `symbols` (N,), `rules` (1,); `track` (4, T): equity, cash, gross and net exposure in cash at each close.
+    `account` (1,), `symbols` (N,), `rules` (1,); `track` (4, T): equity, cash, gross and net exposure in cash at each close, from
+    row `account.first` on, at which the account begins.
     """
 
     account: Records

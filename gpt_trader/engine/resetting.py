@@ -10,7 +10,7 @@ from gpt_trader.engine.records import Book
 
 @kernel
 def clear_book(b: Book, capital: float) -> None:
-    """Back to the first bar: all cash, no positions, empty logs."""
+    """Back to the account's first bar: all cash, no positions, empty logs."""
     account = b.account[0]
     account.cash = capital
     account.equity = capital

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from gpt_trader.bars import CLOSE
+from gpt_trader.engine.curves import bars_until_ruin, block_sums
 from gpt_trader.engine.jit import compiled, inlined
 from gpt_trader.engine.loop import run_targets, unchanged_rows
 from gpt_trader.engine.measures import METRIC_NAMES
@@ -13,6 +16,7 @@ from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.statistics import summary
 
 SLIPPAGE = METRIC_NAMES.index("slippage")
+TOTAL_RETURN = METRIC_NAMES.index("total_return")
 
 
 @compiled
@@ -41,18 +45,37 @@ def statistics_into(
     """Statistics of a finished run into `out` (METRIC_NAMES); `scratch` (3, T), `trade_fields` (2, K) and
     `trade_bars` (K,) are room to work in."""
     account = b.account[0]
-    gross = scratch[2]
-    exposure_of(b.track[GROSS], b.track[EQUITY], gross)
+    first = account.first
+    equity = b.track[EQUITY, first:]
+    gross = scratch[2, first:]
+    exposure_of(b.track[GROSS, first:], equity, gross)
     count = account.trades
     for k in range(count):
         trade_fields[0, k] = b.trades[k].pnl
         trade_fields[1, k] = b.trades[k].return_
         trade_bars[k] = b.trades[k].bars
     summary(
-        b.track[EQUITY], gross, m.time, account.capital, per_year, risk_free, trade_fields[0, :count], trade_fields[1, :count],
+        equity, gross, m.time[first:], account.capital, per_year, risk_free, trade_fields[0, :count], trade_fields[1, :count],
         trade_bars[:count], account.traded, account.commission, account.slippage + account.borrow, open_profit(b), scratch[:2], out,
     )  # fmt: skip
     out[SLIPPAGE] -= account.borrow
+
+
+@compiled
+def score_into(
+    m: Market, b: Book, scratch: np.ndarray, per_year: float, trade_fields: np.ndarray, trade_bars: np.ndarray, edges: np.ndarray,
+    out: np.ndarray, sums: np.ndarray,
+) -> None:  # fmt: skip
+    """`statistics_into`, and the sums of the returns and of their squares in each block of bars between two `edges` (B + 1,),
+    counted from the account's first row, into `sums` (2, B). A bar after the ruin has no return and adds nothing."""
+    statistics_into(m, b, scratch, per_year, 0.0, trade_fields, trade_bars, out)
+    if sums.shape[1] == 0:
+        return
+    if np.isnan(out[TOTAL_RETURN]):
+        sums[:] = np.nan
+        return
+    account = b.account[0]
+    block_sums(scratch[0], bars_until_ruin(b.track[EQUITY, account.first :], account.capital), edges, sums)
 
 
 @inlined
@@ -65,24 +88,27 @@ def has_infinity(targets: np.ndarray) -> bool:
     return found != 0
 
 
-@compiled
+@partial(compiled, nogil=True)
 def score_many(
-    m: Market, b: Book, targets: np.ndarray, first: int, unchanged: np.ndarray, capital: float, per_year: float,
-    scratch: np.ndarray, trade_fields: np.ndarray, trade_bars: np.ndarray, out: np.ndarray,
+    m: Market, b: Book, targets: np.ndarray, start: int, unchanged: np.ndarray, capital: float, per_year: float,
+    scratch: np.ndarray, trade_fields: np.ndarray, trade_bars: np.ndarray, edges: np.ndarray, out: np.ndarray, sums: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
-    """Runs `first` and on of `targets` (runs, T, N) and the statistics of each into `out` (runs, METRIC_NAMES).
+    """Runs `start` and on of `targets` (runs, T, N), of which rows from the account's first on count; statistics of each into
+    `out` (runs, METRIC_NAMES) and block sums into `sums` (runs, 2, B). Other threads of Python go on meanwhile.
 
     Returns (runs, DONE), or the run it stopped at with BAD_TARGET when a target is infinite, or LOG_FULL when the book is too
     small.
     """
     runs, bars = targets.shape[:2]
-    for k in range(first, runs):
-        if has_infinity(targets[k]):
+    first = b.account[0].first
+    for k in range(start, runs):
+        wanted = targets[k]
+        if has_infinity(wanted[first:]):
             return k, BAD_TARGET
         clear_book(b, capital)
-        unchanged_rows(m.panel[CLOSE], targets[k], unchanged)
-        _, code = run_targets(m, b, targets[k], unchanged, 0, bars)
+        unchanged_rows(m.panel[CLOSE, first:], wanted[first:], unchanged[first:])
+        _, code = run_targets(m, b, wanted, unchanged, first, bars)
         if code != DONE:
             return k, code
-        statistics_into(m, b, scratch, per_year, 0.0, trade_fields, trade_bars, out[k])
+        score_into(m, b, scratch, per_year, trade_fields, trade_bars, edges, out[k], sums[k])
     return runs, DONE

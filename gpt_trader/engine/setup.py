@@ -115,6 +115,13 @@ def _check_kinds(bars: Any, capital: Any, instruments: Iterable[Any], **settings
             raise BadParameter(f"instruments holds {item!r}; give Instrument(symbol, …)")
 
 
+def checked_first(first: Any, bars: Bars) -> int:
+    """`first` as the row of `bars` at which an account begins. Raises BadParameter for what is no row."""
+    if isinstance(first, bool) or not isinstance(first, int | np.integer) or not 0 <= first < bars.T:
+        raise BadParameter(f"first is {first!r}; the account begins at a row of the bars, 0 to {bars.T - 1}")
+    return int(first)
+
+
 def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score: bool) -> NDArray[Any]:
     """The (1,) RULE record of a run."""
     record = np.zeros(1, RULE)
@@ -276,13 +283,17 @@ def room_for_orders(bars: Bars) -> int:
     return 256 + 24 * (bars.N + 1) + min(bars.T * bars.N // 8, 100_000)
 
 
-def empty_book(bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int) -> Book:
-    """A book for T bars and N symbols with room for `orders` orders before the logs have to grow."""
+def empty_book(
+    bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int, first: int = 0
+) -> Book:
+    """A book for T bars and N symbols of an account that begins at row `first`, with room for `orders` orders before the logs
+    have to grow."""
     book = Book(
         np.zeros(1, ACCOUNT), np.zeros(symbols, SYMBOL), rules, np.empty(orders, np.int64),
         np.empty((4, bars_count)), np.empty(orders, ORDER), np.empty(orders, FILL),
         np.empty(orders, TRADE), np.empty(orders, DECISION),
     )  # fmt: skip
+    book.account[0]["first"] = first
     clear_book(book, capital)
     return book
 

@@ -76,6 +76,64 @@ def valid_request(b: Book, order: int, kind: int) -> bool:
     return b.account[0].halt == 0 or (held * o.quantity < 0.0 and abs(o.quantity) <= abs(held))
 
 
+@inlined
+def has_room(b: Book, count: int) -> bool:
+    """Whether `count` requests more fit into the logs; one is among the rows that `room_in_logs` keeps free."""
+    account = b.account[0]
+    most = max(account.orders, account.working) + count
+    return count <= 1 or (most <= b.orders.shape[0] and most <= b.working.shape[0])
+
+
+@kernel
+def count_due(queue: np.ndarray, ends: np.ndarray, t: int) -> int:
+    """How many requests of `queue`, rows ends[0] to ends[1] - 1 of due bar and fields, are due in bar t."""
+    row = ends[0]
+    while row < ends[1] and queue[row, 0] <= t:
+        row += 1
+    return row - ends[0]
+
+
+@kernel
+def has_place(queue: np.ndarray, ends: np.ndarray, count: int) -> bool:
+    """Whether `count` requests more fit into the queue, which moves to its front where that helps."""
+    if ends[1] + count > queue.shape[0] and ends[0] > 0:
+        for row in range(ends[0], ends[1]):
+            for k in range(queue.shape[1]):
+                queue[row - ends[0], k] = queue[row, k]
+        ends[1] -= ends[0]
+        ends[0] = 0
+    return ends[1] + count <= queue.shape[0]
+
+
+@kernel
+def put_off(queue: np.ndarray, ends: np.ndarray, due: int, request: OrderRequest) -> None:
+    """Put a request that is submitted in bar `due` at the end of the queue."""
+    row = queue[ends[1]]
+    row[0] = due
+    row[1] = request.kind
+    row[2] = request.quantity
+    row[3] = request.limit
+    row[4] = request.stop
+    row[5] = request.trail
+    row[6] = request.take_profit
+    row[7] = request.stop_loss
+    row[8] = request.day
+    row[9] = request.symbol
+    ends[1] += 1
+
+
+@kernel
+def submit_due(m: Market, b: Book, t: int, factor: np.ndarray, queue: np.ndarray, ends: np.ndarray) -> None:
+    """Submit the requests that are due in bar t, in the order in which they were made."""
+    while ends[0] < ends[1] and queue[ends[0], 0] <= t:
+        row = queue[ends[0]]
+        request = OrderRequest(
+            int(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], int(row[8]), int(row[9])
+        )
+        submit(m, b, t, factor, request)
+        ends[0] += 1
+
+
 @kernel
 def cancel_entries(b: Book, n: int) -> None:
     """Cancel the live orders of symbol n that are no bracket legs."""

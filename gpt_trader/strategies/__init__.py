@@ -38,10 +38,11 @@ def load_strategy(name: str) -> type[Strategy]:
         if name not in SHIPPED:
             raise UnknownName("strategy", name, SHIPPED)
         return _only_strategy(importlib.import_module(f"gpt_trader.strategies.{name}"), "", name)
-    return _only_strategy(_load_file(Path(path)), wanted, path)
+    return _only_strategy(load_file(Path(path)), wanted, path)
 
 
-def _load_file(path: Path) -> object:
+def load_file(path: Path) -> object:
+    """The module of a strategy file. Raises BadData when it is absent, StrategyError when it does not import."""
     if not path.is_file():
         raise BadData(f"strategy file {path} does not exist")
     path = path.resolve()

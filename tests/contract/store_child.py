@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store.repository import RunStore
-from gpt_trader.adapters.store.writer import Rows
+from gpt_trader.adapters.store.rows import Rows
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = 50

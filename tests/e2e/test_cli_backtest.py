@@ -49,7 +49,7 @@ def test_json_is_one_object_with_the_promised_keys() -> None:
     assert (done.code, done.err) == (0, "")
     run = done.json
     assert set(run) == {
-        "run_id", "strategy", "parameters", "symbols", "start", "end", "metrics", "fingerprint", "warnings",
+        "run_id", "strategy", "parameters", "symbols", "start", "end", "metrics", "statistics", "fingerprint", "warnings",
     }  # fmt: skip
     assert run["strategy"] == "demo_ma"
     assert run["parameters"]["fast"] == 5
@@ -89,9 +89,10 @@ def test_a_run_leaves_its_tables_its_manifest_and_a_row_in_the_store() -> None:
     assert [row["run_id"] for row in listed] == [run["run_id"]]
 
 
-def test_no_save_leaves_nothing_behind() -> None:
+def test_no_save_leaves_nothing_behind_but_the_count() -> None:
     assert cli("backtest", "--no-save", *SPAN).code == 0
-    assert list(Path().iterdir()) == []
+    assert [path.name for path in Path().iterdir()] == [".gpt-trader"]
+    assert cli("runs", "list", "--json").json == {"runs": []}
 
 
 def test_the_same_command_is_the_same_run() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gpt_trader.adapters.store import RunStore
+from gpt_trader.adapters.store.studies import Study
 from jobs.report import prices_again
 from tests.e2e.command import cli, one_message
 
@@ -132,3 +135,35 @@ def test_a_store_that_refuses_loses_neither_numbers_nor_tables() -> None:
     assert "broken.sqlite" in done.err
     assert "Traceback" not in done.err
     assert (Path("runs") / done.json["run_id"] / "equity.parquet").is_file()
+
+
+def test_studies_are_listed_with_their_progress(two: list[Any]) -> None:
+    now = datetime(2099, 1, 1, tzinfo=UTC)
+    with RunStore("sqlite:///.gpt-trader/store.sqlite") as store:
+        study = Study(
+            run_id="5eed5eed5eed5eed", kind="sweep", strategy="demo_ma", parameters={"fast": "5:60:5"}, symbols=("AAPL",),
+            start="2008-01-02", end="2010-12-31", fingerprint="ab" * 32, manifest={"version": "0.2.0"},
+            metrics={"points": 1200.0, "points_done": 40.0, "sharpe": 0.75},
+        )  # fmt: skip
+        store.save_study(study, created_at=now)
+        assert "running 40 of 1,200" in cli("runs", "list").out
+        assert "sweep 5eed5eed5eed5eed · running 40 of 1,200" in cli("runs", "show", "last").out
+        store.update_study(study.run_id, "finished", {"points_done": 1200.0}, changed_at=now)
+    table = cli("runs", "list").out
+    assert "sweep" in table
+    assert "finished 1,200" in table
+    for kind, ids in (
+        ("sweep", ["5eed5eed5eed5eed"]),
+        ("backtest", [two[1]["run_id"], two[0]["run_id"]]),
+        ("cv", []),
+    ):
+        assert [row["run_id"] for row in cli("runs", "list", "--kind", kind, "--json").json["runs"]] == ids
+    assert "no runs of kind cv yet" in cli("runs", "list", "--kind", "cv").out
+    assert "Did you mean 'sweep'?" in one_message(cli("runs", "list", "--kind", "swep"), 2)
+    shown = cli("runs", "show", "last", "--json").json
+    assert (shown["kind"], shown["status"], shown["tables"]) == ("sweep", "finished", {})
+    assert shown["metrics"] == {"points": 1200.0, "points_done": 1200.0, "sharpe": 0.75}
+    compared = cli("runs", "compare", "5eed", two[0]["run_id"], "--json").json["runs"]
+    assert [run["metrics"]["sharpe"] for run in compared] == [0.75, two[0]["metrics"]["sharpe"]]
+    assert cli("report", "--json").json["run_id"] == two[1]["run_id"], "the last backtest, not the study"
+    assert "is a sweep, which has no table equity" in one_message(cli("report", "5eed"), 2)

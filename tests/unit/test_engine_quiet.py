@@ -27,7 +27,7 @@ from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, quiet_stretch, room_in_logs, unchanged_rows
 from gpt_trader.engine.records import Book, Market
-from gpt_trader.engine.session import run_array
+from gpt_trader.engine.running import run_array
 from gpt_trader.engine.setup import grown
 from tests.markets import random_market
 from tests.properties.truth_cases import NAN, flat, market, prepared, run, scripted, side_by_side, walk

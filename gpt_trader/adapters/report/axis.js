@@ -1,4 +1,4 @@
-/* Numbers, times, colours and the shared time axis of the report. The three scripts run as one function, in order. */
+/* Numbers, times, colours and the shared time axis of the report. The scripts of a page run as one function, in order. */
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const phone = matchMedia("(max-width: 640px)");

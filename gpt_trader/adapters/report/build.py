@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, figures, settings, tables, texts
-from gpt_trader.errors import BadParameter
+from gpt_trader.adapters.report import catalogue, figures, luck, settings, tables, texts
+from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.research.luck import luck_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from jinja2 import Environment
 
     from gpt_trader.bars import Bars
+    from gpt_trader.validation.summary import TrialStatistics
 
 PAGE_ROWS = 25
 TRADE_ROWS = 2_000
 POSITION_ROWS = 20
 WARNING_ROWS = 50
 DIVIDENDS = "Dividends are booked to the cash and are part of the equity."
-UPLOT = "1.6.32"
-SCRIPTS = ("axis.js", "chart.js", "report.js")
 
 
 class ReportableResult(Protocol):
@@ -69,72 +64,21 @@ class ReportableResult(Protocol):
     def decisions(self) -> pd.DataFrame: ...
 
 
-def write_report(result: ReportableResult, path: str | os.PathLike[str]) -> Path:
+def write_report(
+    result: ReportableResult, path: str | os.PathLike[str], statistics: TrialStatistics | None = None
+) -> Path:
     """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
 
+    `statistics` are those with the trial ledger's count; without them nothing is deflated, and the page says so.
     Raises BadParameter when the path is a folder or cannot be written.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise BadParameter(
-            f"report: {target} is a folder; give the name of a file such as {target / 'report.html'}"
-        )
-    page = render(result).encode("utf-8")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as part:
-            part.write(page)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(target)
-    except OSError as error:
-        raise BadParameter(
-            f"report: cannot write {target}: {error.strerror}; choose another place"
-        ) from error
-    return target
+    check_place(path)
+    return write_page(render(result, statistics), path)
 
 
-def render(result: ReportableResult) -> str:
+def render(result: ReportableResult, statistics: TrialStatistics | None = None) -> str:
     """The report of `result` as one page that needs nothing outside itself; the same result gives the same text."""
-    environment = _environment()
-    return environment.get_template("template.html.j2").render(**_assets(), **_content(result))
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("gpt_trader.adapters.report", package_path="")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["cash"] = texts.cash
-    return environment
-
-
-@lru_cache(maxsize=1)
-def _assets() -> Mapping[str, Any]:
-    """Style and scripts as trusted markup, and the hashes by which the page's policy lets only these scripts run."""
-    from markupsafe import Markup
-
-    folder = resources.files("gpt_trader.adapters.report")
-
-    def read(name: str) -> str:
-        return folder.joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
-
-    licence = read("vendor/LICENSE-uPlot.txt")
-    library = f"/*! uPlot {UPLOT}\n{licence}\n*/\n" + read("vendor/uPlot.iife.min.js")
-    script = '(() => {\n"use strict";\n' + "\n".join(read(name) for name in SCRIPTS) + "})();\n"
-    return {
-        "uplot": UPLOT,
-        "style": Markup(read("vendor/uPlot.min.css") + "\n" + read("report.css")),
-        "library": Markup(library),
-        "script": Markup(script),
-        "script_hashes": Markup(" ".join(f"'{_hash(text)}'" for text in (library, script))),
-    }
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return render_page("report.html.j2", "report.js", _content(result, statistics))
 
 
 class _Run(NamedTuple):
@@ -147,7 +91,7 @@ class _Run(NamedTuple):
     lines: figures.Lines
 
 
-def _content(result: ReportableResult) -> dict[str, Any]:
+def _content(result: ReportableResult, statistics: TrialStatistics | None) -> dict[str, Any]:
     """Everything the template shows."""
     equity = result.equity
     time = equity.index.to_numpy("datetime64[ns]")
@@ -157,11 +101,14 @@ def _content(result: ReportableResult) -> dict[str, Any]:
     lines = figures.account_lines(equity, capital)
     run = _Run(result, clock, capital, years, lines)
     charts = _charts(run)
+    if statistics is None:
+        statistics = luck_of(result.metrics, int(np.isfinite(lines.returns).sum()))
     return {
         **_header(run),
         **_headline(run),
         **_account_tables(run),
         **_trade_tables(run),
+        "luck": luck.luck_section(statistics),
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
         "price_notes": charts["notes"],
         "thinned": charts["thinned"],
@@ -170,7 +117,7 @@ def _content(result: ReportableResult) -> dict[str, Any]:
         "has_trip_histogram": charts["payload"]["trip_returns"] is not None,
         "bar_note": charts["bar_note"],
         "trip_note": charts["trip_note"],
-        "payload": _json(charts["payload"]),
+        "payload": script_json(charts["payload"]),
     }
 
 
@@ -335,11 +282,3 @@ def _price_notes(prices: figures.PriceCharts, bars: Bars) -> list[str]:
             "The chart stands on the share basis of the last bar (splits removed); the tables show what was traded."
         )
     return notes
-
-
-def _json(value: Any) -> Any:
-    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
-    from markupsafe import Markup
-
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -122,3 +122,56 @@ function touches(u, time) {
   });
   for (const type of ["pointerup", "pointercancel"]) u.over.addEventListener(type, (event) => { fingers.delete(event.pointerId); start = null; });
 }
+
+// ---- span buttons, log switch ------------------------------------------------------------------------------------
+let noteSpan = () => {};
+
+/** Lets the time axis run from the first to the last of `xs`, with a little room. */
+function spanOf(xs) {
+  const last = xs.length - 1, edge = Math.max(0.5, (xs[last] - xs[0]) * 0.003);
+  span.low = span.min = xs[0] - edge;
+  span.high = span.max = xs[last] + edge;
+}
+
+/** Buttons for the last month, year and so on of `bars` bars; `gain(row, row)` says what the part that is shown brought. */
+function offerSpans(xs, bars, gain) {
+  const last = xs.length - 1, first = timeOf(xs[0]), final = timeOf(xs[last]), bar = (final - first) / Math.max(1, bars - 1);
+  const choices = [[1, "1D"], [7, "1W"], [30.4, "1M"], [91, "3M"], [182.6, "6M"], [365.25, "1Y"], [1096, "3Y"], [1826, "5Y"], [3652, "10Y"]]
+    .filter(([days]) => days * DAY < 0.8 * (final - first) && days * DAY > 15 * bar).slice(phone.matches ? -3 : -5);
+  for (const [days, text] of [...choices, [null, "All"]]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.addEventListener("click", () => (days ? zoom(placeOf(final - days * DAY), span.high) : zoom(span.low, span.high)));
+    button.from = () => (days ? Math.max(span.low, placeOf(final - days * DAY)) : span.low);
+    $("spans").append(button);
+  }
+  noteSpan = () => {
+    for (const button of $("spans").children) button.setAttribute("aria-pressed", String(span.max === span.high && Math.abs(button.from() - span.min) < 1e-6));
+    const whole = span.min === span.low && span.max === span.high;
+    let i0 = xs.findIndex((x) => x >= span.min), i1 = last;
+    while (i1 > i0 && xs[i1] > span.max) i1--;
+    $("span-note").textContent = whole || i0 < 0 || i1 <= i0 ? "" : `Shown, ${moment(timeOf(xs[i0]))} to ${moment(timeOf(xs[i1]))}: ${gain(i0, i1)}`;
+  };
+  noteSpan();
+}
+
+/** Makes the two buttons of a chart's scale work; `possible` is false when the values are not all above zero. */
+function scaleSwitch(name, possible, draw) {
+  const buttons = [...document.querySelectorAll(`[data-chart="${name}"] [data-scale]`)];
+  for (const button of buttons) {
+    if (button.dataset.scale === "log" && !possible) { button.disabled = true; button.title = "Not possible: the equity is not always above zero"; }
+    button.addEventListener("click", () => {
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      draw(button.dataset.scale === "log");
+    });
+  }
+}
+
+/** The row under the cursor, or the last one that is shown. */
+function pick(row, at) {
+  if (row !== null) return row;
+  let i = at.length - 1;
+  while (i > 0 && at[i] > span.max) i--;
+  return i;
+}

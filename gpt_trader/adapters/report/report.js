@@ -2,17 +2,8 @@
 // ---- the account ----------------------------------------------------------------------------------------------------
 const account = data.account, xs = running(account.x);
 const has = (name) => !!account[name];
-const last = xs.length - 1, edge = Math.max(0.5, (xs[last] - xs[0]) * 0.003);
-span.low = span.min = xs[0] - edge;
-span.high = span.max = xs[last] + edge;
+spanOf(xs);
 const date = (i, at = xs) => ["", moment(timeOf(at[i]))];
-/** The row under the cursor, or the last one that is shown. */
-const pick = (row, at = xs) => {
-  if (row !== null) return row;
-  let i = at.length - 1;
-  while (i > 0 && at[i] > span.max) i--;
-  return i;
-};
 
 let equityChart = null;
 function drawEquity(log) {
@@ -21,7 +12,7 @@ function drawEquity(log) {
     log, y: axisCash, range: log ? (min, max) => [min * 0.97, max * 1.03] : undefined,
     columns: [account.equity, ...(has("benchmark") ? [account.benchmark] : [])],
     series: [{ stroke: () => colour("strategy"), width: 2, fill: log ? undefined : () => colour("strategy", 0.06) }, ...(has("benchmark") ? [{ stroke: () => colour("benchmark"), dot: colour("benchmark") }] : [])],
-    say: (row) => { const i = pick(row); return [date(i), ["Equity", cash(account.equity[i])], ["Gain", signed(account.equity[i] / data.capital - 1)], has("benchmark") && ["Buy and hold", cash(account.benchmark[i])]]; },
+    say: (row) => { const i = pick(row, xs); return [date(i), ["Equity", cash(account.equity[i])], ["Gain", signed(account.equity[i] / data.capital - 1)], has("benchmark") && ["Buy and hold", cash(account.benchmark[i])]]; },
   });
 }
 drawEquity(false);
@@ -29,12 +20,12 @@ chart("drawdown", xs, {
   y: axisPercent, range: (min) => [Math.min(min * 1.08, -0.001), 0],
   columns: [account.drawdown, ...(has("benchmark_drawdown") ? [account.benchmark_drawdown] : [])],
   series: [{ stroke: () => colour("loss"), fill: () => colour("loss", 0.18), fillTo: 0, dot: colour("loss") }, ...(has("benchmark_drawdown") ? [{ stroke: () => colour("benchmark"), width: 1, dot: colour("benchmark") }] : [])],
-  say: (row) => { const i = pick(row); return [date(i), ["Drawdown", percent(account.drawdown[i])], has("benchmark_drawdown") && ["Buy and hold", percent(account.benchmark_drawdown[i])]]; },
+  say: (row) => { const i = pick(row, xs); return [date(i), ["Drawdown", percent(account.drawdown[i])], has("benchmark_drawdown") && ["Buy and hold", percent(account.benchmark_drawdown[i])]]; },
 });
 chart("exposure", xs, {
   y: axisPercent, range: withZero, columns: [account.gross, ...(has("net") ? [account.net] : [])],
   series: [{ stroke: () => colour("strategy"), width: 1, fill: () => colour("strategy", 0.16), fillTo: 0 }, ...(has("net") ? [{ stroke: () => colour("loss"), width: 1.4, dot: colour("loss") }] : [])],
-  say: (row) => { const i = pick(row); return [date(i), ["Gross", percent(account.gross[i])], has("net") && ["Net", percent(account.net[i])]]; },
+  say: (row) => { const i = pick(row, xs); return [date(i), ["Gross", percent(account.gross[i])], has("net") && ["Net", percent(account.net[i])]]; },
 });
 if (data.rolling) {
   const at = running(data.rolling.x);
@@ -47,39 +38,10 @@ if (data.rolling) {
   rolling("volatility", axisPercent, percent);
 }
 
-// ---- span buttons, log switch ------------------------------------------------------------------------------------
-const first = timeOf(xs[0]), final = timeOf(xs[last]);
-const bar = (final - first) / Math.max(1, data.bars - 1);
-const choices = [[1, "1D"], [7, "1W"], [30.4, "1M"], [91, "3M"], [182.6, "6M"], [365.25, "1Y"], [1096, "3Y"], [1826, "5Y"], [3652, "10Y"]]
-  .filter(([days]) => days * DAY < 0.8 * (final - first) && days * DAY > 15 * bar).slice(phone.matches ? -3 : -5);
-for (const [days, text] of [...choices, [null, "All"]]) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = text;
-  button.addEventListener("click", () => (days ? zoom(placeOf(final - days * DAY), span.high) : zoom(span.low, span.high)));
-  button.from = () => (days ? Math.max(span.low, placeOf(final - days * DAY)) : span.low);
-  $("spans").append(button);
-}
-function noteSpan() {
-  for (const button of $("spans").children) button.setAttribute("aria-pressed", String(span.max === span.high && Math.abs(button.from() - span.min) < 1e-6));
-  const whole = span.min === span.low && span.max === span.high;
-  let i0 = xs.findIndex((x) => x >= span.min), i1 = last;
-  while (i1 > i0 && xs[i1] > span.max) i1--;
+offerSpans(xs, data.bars, (i0, i1) => {
   const gain = (series) => signed(series[i1] / series[i0] - 1);
-  $("span-note").textContent = whole || i0 < 0 || i1 <= i0 ? "" : `Shown, ${moment(timeOf(xs[i0]))} to ${moment(timeOf(xs[i1]))}: strategy ${gain(account.equity)}` + (has("benchmark") ? `, buy and hold ${gain(account.benchmark)}` : "");
-}
-noteSpan();
-/** Makes the two buttons of a chart's scale work; `possible` is false when the values are not all above zero. */
-function scaleSwitch(name, possible, draw) {
-  const buttons = [...document.querySelectorAll(`[data-chart="${name}"] [data-scale]`)];
-  for (const button of buttons) {
-    if (button.dataset.scale === "log" && !possible) { button.disabled = true; button.title = "Not possible: the equity is not always above zero"; }
-    button.addEventListener("click", () => {
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-      draw(button.dataset.scale === "log");
-    });
-  }
-}
+  return `strategy ${gain(account.equity)}` + (has("benchmark") ? `, buy and hold ${gain(account.benchmark)}` : "");
+});
 scaleSwitch("equity", [account.equity, account.benchmark || []].every((series) => series.every((v) => v === null || v > 0)), drawEquity);
 
 // ---- trades on the price chart ---------------------------------------------------------------------------------------
@@ -230,48 +192,3 @@ if (data.trades) {
   $("trade-find").addEventListener("input", (event) => { state.find = event.target.value; state.page = 0; fill(); });
   fill();
 }
-
-/** Zooms every chart to [from, to] with some room and brings the section into view. */
-function reveal(from, to, section) {
-  const room = Math.max((to - from) * 0.4, (span.high - span.low) * 0.004, 12);
-  zoom(from - room, to + room);
-  $(section).scrollIntoView({ block: "start" });
-}
-for (const button of document.querySelectorAll("[data-target]"))
-  button.addEventListener("click", () => reveal(Number(button.dataset.from), Number(button.dataset.to), button.dataset.target));
-
-// ---- theme, size, print, sections ------------------------------------------------------------------------------------
-const dark = matchMedia("(prefers-color-scheme: dark)"), printing = matchMedia("print"), root = document.documentElement;
-const repaint = () => { colours = {}; for (const u of linked) u.redraw(false, true); };
-dark.addEventListener("change", repaint);
-printing.addEventListener("change", () => { repaint(); resize(); });
-const closed = [...document.querySelectorAll("#all-figures")].filter((one) => !one.open);
-addEventListener("beforeprint", () => { for (const one of closed) one.open = true; });
-addEventListener("afterprint", () => { for (const one of closed) one.open = false; });
-$("theme").hidden = false;
-$("theme").addEventListener("click", () => {
-  const now = root.dataset.theme || (dark.matches ? "dark" : "light");
-  root.dataset.theme = now === "dark" ? "light" : "dark";
-  repaint();
-});
-const resize = () => {
-  for (const u of linked) if (u.box.clientWidth && u.box.clientWidth !== u.width) u.resize();
-  reachable();
-};
-/** A table that is wider than the screen can be scrolled with the keyboard. */
-function reachable() {
-  for (const box of document.querySelectorAll(".scroll")) {
-    const heading = box.closest("section").querySelector("h2");
-    if (box.scrollWidth > box.clientWidth) Object.assign(box, { tabIndex: 0, role: "region", ariaLabel: `${heading.firstChild.textContent}: table` });
-    else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
-  }
-}
-reachable();
-let wait = 0;
-addEventListener("resize", () => { cancelAnimationFrame(wait); wait = requestAnimationFrame(resize); });
-const links = new Map([...document.querySelectorAll(".jump a")].map((link) => [link.hash.slice(1), link]));
-const watch = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) links.get(target.id).classList.toggle("on", isIntersecting);
-}, { rootMargin: "-60px 0px -65% 0px" });
-for (const id of links.keys()) if ($(id)) watch.observe($(id));
-root.classList.add("ready");

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, func, select
 from gpt_trader.adapters.run_files import file_sha256
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store.records import RunRecord, StoredTable
-from gpt_trader.adapters.store.tables import RESULT_TABLES, metrics, run_tables, runs
+from gpt_trader.adapters.store.studies import STUDY_KINDS
+from gpt_trader.adapters.store.tables import RESULT_TABLES, metrics, run_tables, runs, trial_batches, trials
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def read_run(connection: Connection, prefix: str) -> tuple[int, RunRecord]:
     return row.run, record
 
 
-def list_runs(connection: Connection, limit: int, strategy: str | None, shown: Sequence[str]) -> pd.DataFrame:
+def list_runs(
+    connection: Connection, limit: int, strategy: str | None, kind: str | None, shown: Sequence[str]
+) -> pd.DataFrame:
     """The newest runs first, with the metrics named in `shown` as columns."""
     import pandas as pd
 
@@ -78,6 +81,8 @@ def list_runs(connection: Connection, limit: int, strategy: str | None, shown: S
     chosen = select(runs.c.run, *columns).order_by(runs.c.created_at.desc(), runs.c.run.desc()).limit(limit)
     if strategy is not None:
         chosen = chosen.where(runs.c.strategy == strategy)
+    if kind is not None:
+        chosen = chosen.where(runs.c.kind == kind)
     rows = connection.execute(chosen).all()
     wanted = select(metrics.c.run, metrics.c.name, metrics.c.value).where(
         metrics.c.run.in_([row.run for row in rows]), metrics.c.name.in_(shown)
@@ -108,7 +113,8 @@ def find_faults(connection: Connection) -> Iterator[str]:
                 yield f"damaged: {line}"
         for table, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
             yield f"table {table} has rows without their row in {parent}"
-    stored = connection.execute(select(runs.c.run, runs.c.run_id, runs.c.folder)).all()
+    with_tables = runs.c.kind.not_in(STUDY_KINDS)
+    stored = connection.execute(select(runs.c.run, runs.c.run_id, runs.c.folder).where(with_tables)).all()
     places = {(row.run, row.name): row for row in connection.execute(select(run_tables))}
     for name, table in RESULT_TABLES.items():
         grouped = select(table.c.run, func.count().label("rows")).group_by(table.c.run)
@@ -121,6 +127,17 @@ def find_faults(connection: Connection) -> Iterator[str]:
                 yield f"run {run_id[:SHORT_ID]} has {counts.get(run, 0)} of {place.rows} rows of {name}"
             elif place.place == "file":
                 yield from _file_faults(run_id, Path(folder or ""), name, place.sha256)
+    yield from _ledger_faults(connection)
+
+
+def _ledger_faults(connection: Connection) -> Iterator[str]:
+    """Batches of the trial ledger that have not all their trials."""
+    grouped = select(trials.c.batch, func.count().label("trials")).group_by(trials.c.batch)
+    counts = {row.batch: row.trials for row in connection.execute(grouped)}
+    for row in connection.execute(select(trial_batches.c.batch, trial_batches.c.trials)):
+        found = counts.get(row.batch, 0)
+        if found != row.trials:
+            yield f"batch {row.batch} of the trial ledger has {found} of {row.trials} trials"
 
 
 def _file_faults(run_id: str, folder: Path, name: str, sha256: str | None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,10 @@ from gpt_trader.adapters.store import sqlite
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrations import HEAD
-from gpt_trader.adapters.store.writer import PostgresRows, Rows, Saving, SqliteRows, write_rows
+from gpt_trader.adapters.store.rows import PostgresRows, Rows, SqliteRows
+from gpt_trader.adapters.store.studies import STUDY_KINDS, Study, change_study, checked_state, write_study
+from gpt_trader.adapters.store.trials import TrialLedger
+from gpt_trader.adapters.store.writer import Saving, write_rows
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -86,12 +89,28 @@ class RunStore:
         """
         files = open_run(folder) if isinstance(folder, Path) else folder
         saving = Saving(created_at, kind, status, self._row_limit)
-        self._make_ready()
-        if self.location.path is None:
-            with self._writing() as connection:
-                return write_rows(self._rows(connection.connection.driver_connection), result, files, saving)
-        with self._sqlite_errors(), closing(self._connect()) as database, sqlite.transaction(database):
-            return write_rows(self._rows(database), result, files, saving)
+        with self._rows_to_write() as rows:
+            return write_rows(rows, result, files, saving)
+
+    def save_study(self, study: Study, *, created_at: datetime, status: str = "running") -> bool:
+        """Save the row of a study; True when it is new, else it is seen once more and has `status` now."""
+        with self._rows_to_write() as rows:
+            return write_study(rows, study, checked_state(status), created_at)
+
+    def update_study(
+        self,
+        run_id: str,
+        status: str,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        changed_at: datetime,
+    ) -> None:
+        """Set the status of a study (running, finished, cancelled, failed) and the metrics that are given.
+
+        Raises UnknownName when there is no study of that id, whole.
+        """
+        with self._rows_to_write() as rows:
+            change_study(rows, run_id, checked_state(status), metrics or {}, changed_at)
 
     def delete(self, prefix: str) -> RunRecord:
         """Remove the run whose id begins with `prefix` from the store and return it; its folder is not touched."""
@@ -106,16 +125,25 @@ class RunStore:
             connection.execute(delete(tables.runs).where(tables.runs.c.run == number))
         return record
 
+    @property
+    def ledger(self) -> TrialLedger:
+        """The trial ledger; deleting a run takes nothing from it."""
+        return TrialLedger(self._rows_to_write, self._rows_to_read)
+
     # -- asking -----------------------------------------------------------------------------------------------------
 
     def runs(
-        self, limit: int = 20, strategy: str | None = None, metrics: Sequence[str] = SHOWN_METRICS
+        self,
+        limit: int = 20,
+        strategy: str | None = None,
+        metrics: Sequence[str] = SHOWN_METRICS,
+        kind: str | None = None,
     ) -> pd.DataFrame:
         """The newest runs first: run_id, kind, strategy, parameters, symbols, start, end, status, times and metrics."""
         from gpt_trader.adapters.store.queries import list_runs
 
         with self._reading() as connection:
-            return list_runs(connection, limit, strategy, metrics)
+            return list_runs(connection, limit, strategy, kind, metrics)
 
     def run(self, prefix: str) -> RunRecord:
         """The run whose id begins with `prefix`.
@@ -130,7 +158,8 @@ class RunStore:
     def table(self, prefix: str, name: str) -> pd.DataFrame:
         """One table of a run as it was saved: orders, fills, positions, closed_trades, equity or decisions.
 
-        Raises UnknownName for another name, and StoreError when the table was left in a file that is gone or changed.
+        Raises UnknownName for another name, UserError for a study, which has no tables, and StoreError when the table
+        was left in a file that is gone or changed.
         """
         from gpt_trader.adapters.store.queries import read_rows, read_run
 
@@ -138,6 +167,10 @@ class RunStore:
             raise UnknownName("table", name, TABLES)
         with self._reading() as connection:
             number, record = read_run(connection, prefix)
+            if record.kind in STUDY_KINDS:
+                raise UserError(
+                    f"run {record.run_id} is a {record.kind}, which has no table {name}; name a backtest"
+                )
             stored = record.tables[name]
             if stored.place == "store":
                 return as_frame(name, read_rows(connection, number, name))
@@ -172,8 +205,8 @@ class RunStore:
     def check(self) -> tuple[str, ...]:
         """What is wrong with the store, one line each; nothing when it is sound.
 
-        SQLite's own quick_check and foreign keys; and on both databases that every run has all its tables with all
-        their rows, here or in an unchanged file.
+        SQLite's own quick_check and foreign keys; and on both databases that every run but a study has all its tables
+        with all their rows, here or in an unchanged file, and every batch of the ledger all its trials.
         """
         from gpt_trader.adapters.store.queries import find_faults
 
@@ -216,6 +249,29 @@ class RunStore:
     def _rows(self, driver: Any) -> Rows:
         """How rows are written over the driver's own connection."""
         return PostgresRows(driver) if self.location.path is None else SqliteRows(driver)
+
+    @contextmanager
+    def _rows_to_write(self) -> Iterator[Rows]:
+        """One writing transaction over the driver itself."""
+        self._make_ready()
+        if self.location.path is None:
+            with self._writing() as connection:
+                yield self._rows(connection.connection.driver_connection)
+        else:
+            with self._sqlite_errors(), closing(self._connect()) as database, sqlite.transaction(database):
+                yield self._rows(database)
+
+    @contextmanager
+    def _rows_to_read(self) -> Iterator[Rows]:
+        """One consistent view over the driver itself."""
+        self._make_ready()
+        if self.location.path is None:
+            with self._reading() as connection:
+                yield self._rows(connection.connection.driver_connection)
+        else:
+            with self._sqlite_errors(), closing(self._connect()) as database:
+                database.execute("BEGIN")
+                yield self._rows(database)
 
     @contextmanager
     def _sqlite_errors(self) -> Iterator[None]:

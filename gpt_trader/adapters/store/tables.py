@@ -2,7 +2,9 @@
 
 Only SQLAlchemy's Core is used: its ORM doubles the import time and nothing here needs it. Rows of a run are keyed by
 the run's number and their place in the result's table, so one run lies together on disk and goes with its run. Times
-are naive UTC. Models and predictions get their tables with the issue that makes models.
+are naive UTC. The trial ledger (`trial_sets`, `trial_batches`, `trials`) belongs to no run: its rows stay when runs go,
+and triggers that the migration makes refuse to change or remove them. Models and predictions get their tables with the
+issue that makes models.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     Named,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy import TypedColumns as Typed
 from sqlalchemy.types import TypeEngine
@@ -78,9 +82,52 @@ class RunTableColumns(Typed):
     sha256: Named[str | None] = Column(Text)
 
 
+class TrialSetColumns(Typed):
+    """A family of strategies tried on one data set: `data` is the hash of the data, `bars` their number."""
+
+    trial_set: Named[int] = Column(RUN_NUMBER, primary_key=True)
+    family: Named[str] = Column(Text)
+    data: Named[str] = Column(Text)
+    symbols: Named[list[str]] = Column(JSON, nullable=False)
+    start: Named[datetime] = Column(DateTime)
+    end: Named[datetime] = Column(DateTime)
+    timeframe: Named[str] = Column(Text)
+    bars: Named[int] = Column(BigInteger)
+    periods_per_year: Named[float | None] = Column(Double)
+
+
+class TrialBatchColumns(Typed):
+    """Trials recorded together, and what is asked of them most: their number, how many have a Sharpe ratio (per bar),
+    the mean of those, their sum of squared distances from it, and the best."""
+
+    batch: Named[int] = Column(RUN_NUMBER, primary_key=True)
+    trial_set: Named[int] = Column(RUN_NUMBER, ForeignKey("trial_sets.trial_set"), index=True)
+    kind: Named[str] = Column(Text)
+    observations: Named[int] = Column(BigInteger)
+    made_at: Named[datetime] = Column(DateTime)
+    trials: Named[int] = Column(BigInteger)
+    defined: Named[int] = Column(BigInteger)
+    mean: Named[float] = Column(Double)
+    squares: Named[float] = Column(Double)
+    best: Named[float | None] = Column(Double)
+
+
+class TrialColumns(Typed):
+    """One trial: its key (16 bytes), its Sharpe ratio per bar, and its returns in 32 block sums (float32)."""
+
+    trial_set: Named[int] = Column(RUN_NUMBER, ForeignKey("trial_sets.trial_set"), primary_key=True)
+    key: Named[bytes] = Column(LargeBinary, primary_key=True)
+    batch: Named[int] = Column(RUN_NUMBER, ForeignKey("trial_batches.batch"))
+    sharpe: Named[float | None] = Column(Double)
+    profile: Named[bytes] = Column(LargeBinary)
+
+
 runs = Table("runs", metadata, RunColumns)
 metrics = Table("metrics", metadata, MetricColumns, sqlite_with_rowid=False)
 run_tables = Table("run_tables", metadata, RunTableColumns, sqlite_with_rowid=False)
+trial_sets = Table("trial_sets", metadata, TrialSetColumns, UniqueConstraint("family", "data"))
+trial_batches = Table("trial_batches", metadata, TrialBatchColumns)
+trials = Table("trials", metadata, TrialColumns)
 
 
 def _result_table(name: str) -> Table:

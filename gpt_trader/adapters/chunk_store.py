@@ -1,0 +1,69 @@
+"""Finished chunks on disk, each under its content address, so that nothing is computed twice."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.research.evaluation import Evaluated
+
+
+class ChunkStore:
+    """Results by key in `folder`, one Parquet file each, in folders of the key's first two digits.
+
+    A file appears whole or not at all; one that cannot be read, or does not fit, counts as not there. Deleting any of
+    them is safe: they are computed again. Several processes may write the same chunk; the bytes are the same.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Where the chunk of that key lies, or would."""
+        return self.folder / key[:2] / f"{key}.parquet"
+
+    def get(self, key: str) -> Evaluated | None:
+        """The chunk's result, None when it is not there."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path(key)
+        if not path.exists():
+            return None
+        try:
+            table = pq.read_table(path, memory_map=True)
+            rows = table.num_rows
+            values = np.column_stack([table[name].to_numpy() for name in METRIC_NAMES])
+            lists = table["sums"].combine_chunks()
+            sums = lists.flatten().to_numpy(zero_copy_only=False).reshape(rows, 2, -1)
+            messages = table["error"].to_pylist()
+        except (OSError, KeyError, ValueError, pa.ArrowException):
+            return None
+        return Evaluated(values, sums, {row: text for row, text in enumerate(messages) if text is not None})
+
+    def put(self, key: str, result: Evaluated) -> None:
+        """Keep a result. Raises StoreError when the disk refuses; nothing half-written stays."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows, width = len(result.values), int(np.prod(result.sums.shape[1:]))
+        columns = {name: result.values[:, i] for i, name in enumerate(METRIC_NAMES)}
+        sums = pa.FixedSizeListArray.from_arrays(pa.array(result.sums.reshape(-1)), width)
+        errors = pa.array([result.errors.get(row) for row in range(rows)], pa.string())
+        table = pa.table({**columns, "sums": sums, "error": errors})
+        path = self.path(key)
+        part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, part, compression="zstd", compression_level=1, use_dictionary=False)
+            part.replace(path)
+        except OSError as problem:
+            part.unlink(missing_ok=True)
+            raise StoreError(
+                f"cannot keep a chunk in {self.folder}: {problem.strerror or problem}; free space or choose another "
+                "folder (--runs-dir); the chunks that are there are kept, and the same command goes on from them"
+            ) from problem

@@ -1,0 +1,53 @@
+"""The files of a study in its folder: tables as Parquet and `result.json`, each whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gpt_trader.adapters.canonical import canonical_json
+from gpt_trader.adapters.store.errors import StoreError
+
+RESULT_FILE = "result.json"
+Columns = Mapping[str, Any]
+
+
+def write_study(folder: Path, result: Mapping[str, Any], tables: Mapping[str, Columns]) -> None:
+    """Write `tables` (columns by name, arrays or lists) as `NAME.parquet` and `result` as canonical JSON.
+
+    Equal values are equal bytes. Raises StoreError when the disk refuses; no half-written file stays.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = {f"{name}.parquet": pa.table(dict(columns)) for name, columns in tables.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in made.items():
+            with _Whole(folder / name) as part:
+                pq.write_table(table, part, compression="zstd")
+        with _Whole(folder / RESULT_FILE) as part:
+            part.write_bytes(canonical_json(result))
+    except OSError as problem:
+        raise StoreError(
+            f"cannot write the result of the study into {folder}: {problem.strerror or problem}; free space or choose "
+            "another folder (--runs-dir), and run the same command: what was computed is kept"
+        ) from problem
+
+
+class _Whole:
+    """A file under another name until it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.part = path, path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+
+    def __enter__(self) -> Path:
+        return self.part
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.part.replace(self.path)
+        else:
+            self.part.unlink(missing_ok=True)

@@ -1,0 +1,279 @@
+"""The ways to run a strategy from a row to the last: all its targets at once, fused machine code, or Python bar by bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isinf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import CLOSE
+from gpt_trader.engine import deciding
+from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, keeps_arrays_out, refuse_driver
+from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
+from gpt_trader.engine.loop import run_targets, unchanged_rows
+from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, Book, Market
+from gpt_trader.engine.resetting import clear_book
+from gpt_trader.engine.setup import grown
+from gpt_trader.engine.submitting import next_busy, submit
+from gpt_trader.engine.waiting import Waiting, late
+from gpt_trader.errors import GptTraderError, StrategyError
+from gpt_trader.orders import OrderRequest
+from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a strategy brings to a run: the market as its rules see it, its RULE record, the columns of its rows, and the
+    splits up to each bar, (1, 1) without any."""
+
+    strategy: Strategy
+    market: Market
+    rules: NDArray[Any]
+    columns: Columns
+    factor: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Run:
+    """An account on its way: its book and what was decided and waits."""
+
+    book: Book
+    waiting: Waiting
+
+    def snapshot(self) -> Run:
+        """The same, of its own."""
+        copies: dict[str, Any] = {name: array.copy() for name, array in self.book._asdict().items()}
+        return Run(Book(**copies), self.waiting.copy())
+
+
+def run_array(market: Market, book: Book, targets: NDArray[np.float64], start: int = 0) -> Book:
+    """All targets (T, N) from row `start` on are known and finite: one call of the kernel, more when the logs had to grow."""
+    bars = targets.shape[0]
+    unchanged = np.empty(bars, np.int8)
+    unchanged_rows(market.panel[CLOSE, start:], targets[start:], unchanged[start:])
+    at, code = run_targets(market, book, targets, unchanged, start, bars)
+    while code != DONE:
+        book = grown(book)
+        at, code = run_targets(market, book, targets, unchanged, at, bars)
+    return book
+
+
+def run_at_once(plan: Plan, run: Run, start: int) -> None:
+    """A stateless strategy: one call of `decide` for all bars from `start` on."""
+    bars, symbols = plan.market.panel.shape[1:]
+    decided = deciding.decide_rows(plan.strategy, plan.columns, start, (bars - start, symbols))
+    acted = late(run.waiting.weights, decided, start)
+    if start > 0:
+        acted = np.concatenate([np.full((start, symbols), np.nan), acted])
+    run.book = run_array(plan.market, run.book, acted, start)
+
+
+def run_compiled(plan: Plan, run: Run, start: int, *, required: bool) -> bool:
+    """The fused driver. False, with the run as it was, when numba cannot compile the rule (StrategyError then if
+    `required`)."""
+    import numba
+
+    strategy, columns = plan.strategy, plan.columns
+    name = strategy_name(type(strategy))
+    begins = start == int(run.book.account[0]["first"])
+    before = None if begins else run.snapshot()
+    refusal: Exception | None = None
+    uncounted = is_per_symbol(strategy) and keeps_arrays_out(type(strategy).decide)
+    for counted in (False, True) if uncounted else (True,):
+        found = compile_driver(strategy, columns, plan.market.panel.shape[2], counted, run.waiting.delay > 0)
+        if found is None:
+            continue
+        try:
+            _drive(found, name, plan, run, start)
+        except (numba.core.errors.NumbaError, NotImplementedError) as error:
+            refusal = error
+        except StrategyError as error:
+            if required or error.__cause__ is None:
+                raise
+            refusal = error  # Python runs it again and either succeeds or names the fault
+        else:
+            return True
+        refuse_driver(found[0])
+        _put_back(run, before)  # what failed may have failed in the middle of the run
+    if required:
+        raise StrategyError(f"{name}.decide does not compile: {refusal or 'it did not before'}") from refusal
+    return False
+
+
+def _put_back(run: Run, before: Run | None) -> None:
+    """The run as it was `before`, None standing for the beginning of the account."""
+    if before is None:
+        clear_book(run.book, float(run.book.account[0]["capital"]))
+        run.waiting = Waiting.nothing(run.waiting.delay, run.book.symbols.shape[0])
+    else:
+        fresh = before.snapshot()
+        run.book, run.waiting = fresh.book, fresh.waiting
+
+
+def _drive(found: tuple[Driver, Any], name: str, plan: Plan, run: Run, start: int) -> None:
+    """Run a compiled driver to the last bar. Raises StrategyError for what the rule raises or for an infinite weight."""
+    import numba
+
+    driver, parameters = found
+    book, waiting = run.book, run.waiting
+    held, target = np.empty((5, book.symbols.shape[0])), np.empty(book.symbols.shape[0])
+    arrays = [np.ascontiguousarray(array) for array in plan.columns.values()]
+    ordering = isinstance(plan.strategy, OrderStrategy)
+    rows, ends = waiting.queue() if ordering else (waiting.weights, np.zeros(2, np.int64))
+    at, ready, stop = start, start, plan.market.panel.shape[1]
+    while True:
+        try:
+            at, code = driver(
+                plan.market, book, at, ready, stop, parameters, plan.factor, held, target, waiting.delay, rows, ends, *arrays
+            )  # fmt: skip
+        except (numba.core.errors.NumbaError, NotImplementedError):
+            raise
+        except Exception as error:
+            raise StrategyError(f"{name}.decide raised {type(error).__name__}: {error}") from error
+        if code == BAD_TARGET:
+            raise StrategyError(f"{name}.decide returned an infinite weight at bar {at}")
+        if code == DONE:
+            run.book = book
+            if ordering:
+                waiting.take_back(rows, ends)
+            return
+        ready = at + 1 if code == ANSWER_FULL else at
+        book = grown(book)
+        if code == ANSWER_FULL and waiting.delay > 0:
+            rows = np.concatenate([rows, np.empty_like(rows)])
+
+
+def held_view(book: Book, held: NDArray[np.float64]) -> Held:
+    """What the strategy holds, arrays (N,), from the rows of `advanced`."""
+    weight, quantity, entry, peak, age = held
+    account = book.account[0]
+    return Held(weight, quantity, entry, peak, age, float(account["equity"]), float(account["cash"]))
+
+
+def held_of(held: Held, n: int) -> Held:
+    """The scalars of symbol n."""
+    return Held(
+        float(held.weight[n]), float(held.quantity[n]), float(held.entry[n]), float(held.peak[n]), float(held.age[n]),
+        held.equity, held.cash,
+    )  # fmt: skip
+
+
+def run_in_python(plan: Plan, run: Run, start: int) -> None:
+    """Bar by bar in Python: the same steps around a `decide` that numba did not take."""
+    if isinstance(plan.strategy, OrderStrategy):
+        _run_orders(plan, run, start)
+        return
+    bars, symbols = plan.market.panel.shape[1:]
+    decide = _decide_each if is_per_symbol(plan.strategy) else _decide_row
+    with_held = uses_held(plan.strategy)
+    market, book, target = plan.market, run.book, None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for t in range(start, bars):
+            book, held = advanced(market, book, target, t, t + 1, plan.factor)
+            seen = held_view(book, held) if with_held else None
+            target = run.waiting.weights_at(t, decide(plan.strategy, plan.columns, seen, t, symbols))
+    run.book = advanced(market, book, target, bars, bars, plan.factor)[0]
+
+
+def _decide_row(
+    strategy: Strategy, columns: Columns, held: Held | None, t: int, symbols: int
+) -> NDArray[np.float64]:
+    """The targets (N,) of one bar from one call."""
+    return deciding.decide_bar(strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols)
+
+
+def _decide_each(
+    strategy: Strategy, columns: Columns, held: Held | None, t: int, symbols: int
+) -> NDArray[np.float64]:
+    """The targets (N,) of one bar from a call per symbol with plain numbers."""
+    cells = [a[t].tolist() if a.shape[1] == symbols else a[t].tolist() * symbols for a in columns.values()]
+    rows = [Row(dict(zip(columns, values, strict=True))) for values in zip(*cells, strict=True)]
+    if held is None:
+        answers = [deciding.call_strategy(strategy, "decide", strategy.decide, row) for row in rows]
+    else:
+        answers = [
+            deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
+            for n, row in enumerate(rows)
+        ]
+    if all(type(answer) is float and not isinf(answer) for answer in answers):
+        return np.array(answers)
+    return np.array([deciding.checked_targets(strategy, answer, (1,))[0] for answer in answers])
+
+
+def _run_orders(plan: Plan, run: Run, start: int) -> None:
+    """An order strategy in Python: the engine is called only for bars in which something may happen to an order."""
+    market, factor = plan.market, plan.factor
+    bars, symbols = market.panel.shape[1:]
+    scalar = is_per_symbol(plan.strategy)
+    live = LiveHeld(market, run.book, factor, scalar and symbols == 1, start)
+    decide = _requests_of_all(plan, live) if scalar and symbols > 1 else _requests_of_one(plan, live, scalar)
+    busy, ahead = start, 1
+    for t in range(start, bars):
+        if t >= busy:
+            live.sync(t)
+            busy = next_busy(market, live.book, t, ahead)
+            ahead = min(2 * ahead, FARTHEST)
+        requests = run.waiting.requests_at(t, decide(t))
+        if requests:
+            live.sync(t)
+            for request in requests:
+                live.make_room()
+                submit(market, live.book, t, factor, request)
+            ahead = 64
+            busy = next_busy(market, live.book, t, ahead)
+    live.sync(bars - 1)
+    run.book = live.book
+
+
+Requests = tuple[OrderRequest, ...]
+
+
+def _requests_of_one(plan: Plan, live: LiveHeld, scalar: bool) -> Callable[[int], Requests]:
+    """`decide` of an order strategy at bar t, called once a bar."""
+    row = ScalarRow.over(plan.columns) if scalar else VectorRow.over(plan.columns)
+    decide, name = plan.strategy.decide, strategy_name(type(plan.strategy))
+
+    def requests(t: int) -> Requests:
+        live.t = row.t = t
+        try:
+            answer = decide(row, live)
+        except GptTraderError:
+            raise
+        except Exception as error:
+            raise StrategyError(f"{name}.decide raised {type(error).__name__} at bar {t}: {error}") from error
+        return () if answer is None or answer == () else checked_requests(answer, name)
+
+    return requests
+
+
+def _requests_of_all(plan: Plan, live: LiveHeld) -> Callable[[int], Requests]:
+    """A `@per_symbol` order strategy over several symbols at bar t: one call per symbol, its requests go to that symbol."""
+    strategy, name = plan.strategy, strategy_name(type(plan.strategy))
+
+    def requests(t: int) -> Requests:
+        live.sync(t)
+        live.t = t
+        held = held_view(live.book, live.rows)
+        found: list[OrderRequest] = []
+        for n in range(plan.market.panel.shape[2]):
+            row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in plan.columns.items()})
+            answer = deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
+            if answer is not None and answer != ():
+                found += [request._replace(symbol=n) for request in checked_requests(answer, name)]
+        return tuple(found)
+
+    return requests
+
+
+def checked_requests(answer: Any, name: str) -> Requests:
+    """One request or a sequence of them as a tuple. Raises StrategyError for anything else."""
+    requests = (answer,) if isinstance(answer, OrderRequest) else answer
+    if not isinstance(requests, tuple | list) or not all(isinstance(item, OrderRequest) for item in requests):
+        raise StrategyError(f"{name}.decide returned {type(answer).__name__}; return OrderRequests or None")
+    return tuple(requests)

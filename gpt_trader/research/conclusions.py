@@ -1,0 +1,162 @@
+"""What a surface says: which points are best, on what ground they stand, and how likely the best one is to be luck."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.objectives import Objective, not_beaten, ranked
+from gpt_trader.research.profiles import profiles_of
+from gpt_trader.research.space import Space
+from gpt_trader.research.surface import BLOCKS, Surface
+from gpt_trader.validation.effective_trials import effective_trials
+from gpt_trader.validation.overfitting import GROUPS, Overfitting, probability_of_overfitting
+from gpt_trader.validation.plateau import Plateau, plateau
+from gpt_trader.validation.summary import TrialStatistics, trial_statistics
+
+Floats = NDArray[np.float64]
+
+FEWEST_BARS = 128
+"""Below so many bars the blocks are of one bar or two: nothing to cross-validate."""
+
+
+class Counted(Protocol):
+    """A count of trials: how many the best is the best of, the variance of their Sharpe ratios per bar, and how many
+    independent ones they amount to, with the variance of one of those."""
+
+    @property
+    def overlapping(self) -> int: ...
+    @property
+    def variance(self) -> float: ...
+    def effective(self) -> tuple[float, float]: ...
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """The surface of `subject` over `space` seen by its objectives; `trials` is None without a ledger."""
+
+    subject: Subject
+    space: Space
+    surface: Surface
+    objectives: tuple[Objective, ...]
+    trials: Counted | None = None
+
+    @cached_property
+    def gains(self) -> Floats:
+        """How good each point is (n, k); more is better."""
+        return self.surface.gains(self.objectives)
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The rows by the first objective, best first; those without it are left out."""
+        return ranked(self.gains[:, 0])
+
+    @cached_property
+    def best(self) -> int | None:
+        """The row of the best point by the first objective, None when no point has one."""
+        return int(self.order[0]) if len(self.order) else None
+
+    @cached_property
+    def front(self) -> NDArray[np.int64]:
+        """The rows that no other beats in all objectives, by the first one; with one objective the best alone."""
+        if len(self.objectives) > 1:
+            return not_beaten(self.gains)
+        return self.order[:1]
+
+    @cached_property
+    def plateau(self) -> Plateau | None:
+        """How good each point's neighbourhood is by the first objective; None where the space has no neighbours."""
+        if not self.space.axes or self.space.fine or not len(self.surface):
+            return None
+        return plateau(self.places, self.gains[:, 0], [axis.ordered for axis in self.space.axes])
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Where on each axis each point lies (n, axes)."""
+        columns = zip(*self.surface.points, strict=True)
+        return np.column_stack(
+            [axis.find(column) for axis, column in zip(self.space.axes, columns, strict=True)]
+        )
+
+    @cached_property
+    def overfitting(self) -> Overfitting | None:
+        """The test by symmetric cross-validation over all points that ran to the end; None for bars too few to cut."""
+        rows = self.surface.complete
+        lengths = np.diff(np.arange(BLOCKS + 1) * self.subject.bars.T // BLOCKS)
+        if self.subject.bars.T < FEWEST_BARS or len(rows) < 2:
+            return None
+        return probability_of_overfitting(self.surface.sums[rows], lengths, GROUPS)
+
+    def sharpe_per_bar(self, row: int) -> float:
+        """The Sharpe ratio of a point per bar."""
+        return float(self.surface["sharpe"][row]) / math.sqrt(self._per_year(row))
+
+    def _per_year(self, row: int) -> float:
+        return float(self.surface["periods_per_year"][row])
+
+    @cached_property
+    def statistics(self) -> TrialStatistics | None:
+        """What the Sharpe ratio of the best point is worth; None when there is none."""
+        return None if self.best is None else self.statistics_of(self.best)
+
+    @cached_property
+    def independent(self) -> tuple[float, float] | None:
+        """How many independent trials there were and the variance of one; None without a count or where it tells nothing."""
+        found = None if self.trials is None else self.trials.effective()
+        return None if found is None or math.isnan(found[0]) else found
+
+    def statistics_of(self, row: int) -> TrialStatistics:
+        """What the Sharpe ratio of a point is worth as the best of all trials."""
+        trials = self.trials
+        number, variance = self.independent or (None, math.nan)
+        return trial_statistics(
+            self.sharpe_per_bar(row),
+            self.subject.bars.T,
+            float(self.surface["skew"][row]),
+            float(self.surface["kurtosis"][row]),
+            self._per_year(row),
+            trials=None if trials is None else trials.overlapping,
+            variance=math.nan if trials is None else trials.variance,
+            effective=number,
+            effective_variance=variance,
+            overfitting=self.overfitting,
+        )
+
+    def deflated(self, row: int) -> float:
+        """The deflated Sharpe ratio of a point, by the effective number of trials where that is known; NaN without a ledger."""
+        found = self.statistics_of(row)
+        chosen = found.dsr if found.dsr_effective is None else found.dsr_effective
+        return math.nan if chosen is None else chosen
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """So many trials as somebody says there were, of which nothing is known but the `surface` of some."""
+
+    overlapping: int
+    surface: Surface
+
+    @cached_property
+    def _sharpe(self) -> Floats:
+        """Per bar, of the points that ran to the end."""
+        rows = self.surface.complete
+        ratios: Floats = self.surface["sharpe"][rows] / np.sqrt(self.surface["periods_per_year"][rows])
+        return ratios
+
+    @property
+    def variance(self) -> float:
+        """As in the protocol."""
+        known = self._sharpe[np.isfinite(self._sharpe)]
+        return float(known.var(ddof=1)) if known.size > 1 else math.nan
+
+    def effective(self) -> tuple[float, float]:
+        """As in the protocol: the share of the surface's points that is independent, taken of all trials."""
+        profiles = profiles_of(self.surface.sums[self.surface.complete].astype(np.float64))
+        found = effective_trials(profiles, self._sharpe)
+        return (found.number / found.trials if found.trials else math.nan) * self.overlapping, found.variance

@@ -1,0 +1,257 @@
+"""One chunk of work: some points of a strategy on some bars, scored; a pure function that any process can run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import BadParameter, GptTraderError
+from gpt_trader.memo import memo
+from gpt_trader.research.space import Values
+from gpt_trader.strategy import Strategy, strategy_name
+from gpt_trader.strategy_code import code_hash
+
+Floats = NDArray[np.float64]
+BLOCKS = 128
+"""Blocks of bars whose sums of returns are kept for every run: 16 groups of 8 for the combinatorial test."""
+
+
+@cache
+def engine_hash() -> str:
+    """SHA-256 (hex) over the sources that decide what a run's numbers are: a result of other sources is another result."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256(f"numpy {np.__version__}\n".encode())
+    for folder in (
+        root,
+        *(root / name for name in ("engine", "indicators", "research", "strategies", "validation")),
+    ):
+        for source in sorted(folder.glob("*.py")):
+            digest.update(f"{folder.name}/{source.name}\n".encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What all points of a study share: the strategy class, the bars and the settings of a run."""
+
+    strategy: type[Strategy]
+    bars: Bars
+    settings: Settings
+
+    @cached_property
+    def identity(self) -> Mapping[str, Any]:
+        """All that determines what a point of this subject scores, by name."""
+        settings = self.settings
+        return {
+            "engine": engine_hash(),
+            "strategy": strategy_name(self.strategy),
+            "code": code_hash(self.strategy),
+            "data": _identity(self.bars),
+            "index": None if settings.index is None else _identity(settings.index),
+            "settings": {
+                name: _plain(getattr(settings, name))
+                for name in ("capital", "costs", "allocation", "fills", "risk", "exits", "instruments")
+            },
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 (hex) of the identity."""
+        return hashlib.sha256(_json(self.identity)).hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"strategy": self.strategy, "bars": self.bars, "settings": self.settings}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is changed about the subject for a test of robustness; as it stands, nothing.
+
+    `cost_multiple` scales every cost, `capital_multiple` the capital; `delay` bars pass between a decision and its order.
+    `replicate` numbers a market resampled from the bars with `seed` and mean block length `block` (None chooses it).
+    """
+
+    cost_multiple: float = 1.0
+    capital_multiple: float = 1.0
+    delay: int = 0
+    replicate: int | None = None
+    seed: int = 0
+    block: float | None = None
+
+    def of(self, subject: Subject) -> Subject:
+        """The subject with the change made."""
+        settings = subject.settings
+        if self.cost_multiple != 1.0:
+            settings = replace(settings, costs=settings.costs.times(self.cost_multiple))
+        if self.capital_multiple != 1.0:
+            settings = replace(settings, capital=settings.capital * self.capital_multiple)
+        if self.delay:
+            settings = replace(settings, fills=replace(settings.fills, delay=self.delay))
+        bars = subject.bars
+        if self.replicate is not None:
+            from gpt_trader.validation.resampling import resample, resample_with_index
+
+            if settings.index is None:
+                bars = resample(bars, self.seed, self.replicate, block=self.block)
+            else:
+                bars, index = resample_with_index(
+                    bars, settings.index, self.seed, self.replicate, block=self.block
+                )
+                settings = replace(settings, index=index)
+        return Subject(subject.strategy, bars, settings)
+
+
+AS_IT_IS = Variant()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The scores of the points of one chunk, in their order.
+
+    `values` (n, metrics) by METRIC_NAMES, NaN for a point that failed; `sums` (n, 2, B) float32 the sum of the returns of each
+    block of bars and of their squares; `errors` the message of each point that failed, by its place in the chunk.
+    """
+
+    values: Floats
+    sums: NDArray[np.float32]
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+    def copy(self) -> Evaluated:
+        """The same in memory of its own, so that memory shared with a worker is free again."""
+        return Evaluated(self.values.copy(), self.sums.copy(), self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One chunk: `points` as values of the parameters `names` (the others have their defaults or are in `fixed`).
+
+    The account begins at row `first`; bars from row `stop` on are not there. `edges` are the rows that bound the blocks; None
+    for BLOCKS equal ones. `variants` has one for each point, which is scored under it; empty: all as it is.
+    """
+
+    names: tuple[str, ...]
+    points: tuple[Values, ...]
+    fixed: tuple[tuple[str, Any], ...] = ()
+    first: int = 0
+    stop: int | None = None
+    edges: tuple[int, ...] | None = None
+    variants: tuple[Variant, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.variants and len(self.variants) != len(self.points):
+            raise BadParameter(
+                f"a chunk of {len(self.points)} points has {len(self.variants)} variants; give one for each"
+            )
+
+    def key(self, subject: Subject) -> str:
+        """The content address of the chunk's result: SHA-256 (hex) over the subject and everything here."""
+        return hashlib.sha256(subject.key.encode() + _json(asdict(self))).hexdigest()
+
+    def run(self, subject: Subject) -> Evaluated:
+        """Score every point. Points that cannot be made or that fail are NaN with their message; the others go on."""
+        return Bench(subject).run(self)
+
+    def cut(self, subject: Subject) -> Subject:
+        """The subject without the bars from row `stop` on."""
+        bars = subject.bars
+        if self.stop is None or self.stop == bars.T:
+            return subject
+        return Subject(subject.strategy, bars.select(end=bars.time[self.stop - 1]), subject.settings)
+
+    def parts(self) -> Iterator[tuple[Variant, list[int]]]:
+        """The points (by their place) that follow each other under the same variant, with that variant."""
+        places = range(len(self.points))
+        if not self.variants:
+            yield AS_IT_IS, list(places)
+            return
+        for variant, same in groupby(places, lambda place: self.variants[place]):
+            yield variant, list(same)
+
+    def score(self, view: Subject, places: Sequence[int]) -> Evaluated:
+        """The scores of the points at `places` on the subject as these points see it; errors by place."""
+        from gpt_trader.batch import score_runs
+        from gpt_trader.engine.session import calls_of
+
+        made, rows, errors = [], [], {}
+        for row, place in enumerate(places):
+            try:
+                values = zip(self.names, self.points[place], strict=True)
+                made.append(view.strategy(**dict(self.fixed), **dict(values)))
+                rows.append(row)
+            except GptTraderError as error:
+                errors[place] = str(error)
+        edges = block_edges(self.first, view.bars.T) if self.edges is None else np.array(self.edges, np.int64)
+        others = calls_of(made[0], view.bars, self.first) * (len(self.points) - len(places)) if made else 0
+        scores = score_runs(
+            made, view.bars, view.settings, first=self.first, edges=edges, keep_going=True, called=others
+        )
+        table = np.full((len(places), len(scores.names)), np.nan)
+        sums = np.full((len(places), *scores.sums.shape[1:]), np.nan, np.float32)
+        table[rows], sums[rows] = scores.values, scores.sums
+        errors |= {places[rows[run]]: message for run, message in scores.errors.items()}
+        return Evaluated(table, sums, dict(sorted(errors.items())))
+
+
+class Bench:
+    """Runs chunks of one subject one after the other, keeping what they share: the view of the bars, and the indicators."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.memo = memo()
+        self._stop: int | None = None
+        self._cut = subject
+        self._variant: Variant | None = AS_IT_IS
+        self._view = subject
+
+    def run(self, chunk: Evaluation) -> Evaluated:
+        """The scores of the points of a chunk."""
+        if chunk.stop != self._stop:
+            self._cut, self._stop, self._variant = chunk.cut(self.subject), chunk.stop, None
+        scored = [self._score(chunk, variant, places) for variant, places in chunk.parts()]
+        if len(scored) == 1:
+            return scored[0]
+        errors = {place: text for part in scored for place, text in part.errors.items()}
+        return Evaluated(
+            np.concatenate([part.values for part in scored]),
+            np.concatenate([part.sums for part in scored]),
+            errors,
+        )
+
+    def _score(self, chunk: Evaluation, variant: Variant, places: Sequence[int]) -> Evaluated:
+        if variant != self._variant:
+            self.memo.clear()
+            self._view, self._variant = variant.of(self._cut), variant
+        with self.memo:
+            return chunk.score(self._view, places)
+
+
+def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:
+    """(B + 1,) rows that cut rows `first` to `stop` - 1 into `blocks` stretches as equal as can be; fewer when rows are few."""
+    rows = stop - first
+    return first + np.arange(min(blocks, rows) + 1, dtype=np.int64) * rows // min(blocks, rows)
+
+
+def _identity(bars: Bars) -> list[Any]:
+    """The data in the order of their columns, and the rows: the order of symbols breaks ties between seats."""
+    return [*bars.fingerprint().items(), hashlib.sha256(bars.time.astype("<i8").tobytes()).hexdigest()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [{"kind": type(item).__name__, **asdict(item)} for item in value]
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()

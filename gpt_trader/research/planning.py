@@ -1,0 +1,61 @@
+"""Cuts the points of a study into chunks of about a second, the same ones whoever runs them and on how many workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from gpt_trader.bars import Bars
+from gpt_trader.research.space import Values
+from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol, uses_held
+
+CHUNK_SECONDS = 1.0
+SMALLEST, LARGEST = 1, 8_192
+
+# Seconds a run takes on one core of the machine that the benchmarks name: a part for each run, one for each bar and symbol.
+_ARRAY = (20e-6, 15e-9)
+_COMPILED = (100e-6, 60e-9)
+_PYTHON = (1e-3, 16e-6)
+_RESAMPLED = (200e-6, 40e-9)  # to make a market from the bars
+
+
+def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1) -> float:
+    """What one run is expected to take: good to a factor of three, and the same on every machine.
+
+    Of a rule that runs bar by bar, `runs` together decide whether it is compiled.
+    """
+    from gpt_trader.engine.session import COMPILE_FROM, ORDERS_COMPILE_FROM, calls_of
+
+    cells = bars.T * bars.N
+    if not (isinstance(strategy, OrderStrategy) or is_per_symbol(strategy) or uses_held(strategy)):
+        return _ARRAY[0] + _ARRAY[1] * cells
+    calls = calls_of(strategy, bars, 0)
+    enough = ORDERS_COMPILE_FROM if isinstance(strategy, OrderStrategy) else COMPILE_FROM
+    return _COMPILED[0] + _COMPILED[1] * cells if runs * calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
+
+
+def seconds_per_replicate(strategy: Strategy, bars: Bars, runs: int) -> float:
+    """What one of `runs` runs on resampled markets takes, the market included."""
+    return seconds_per_run(strategy, bars, runs) + _RESAMPLED[0] + _RESAMPLED[1] * bars.T * bars.N
+
+
+def points_per_chunk(seconds: float) -> int:
+    """How many points of `seconds` each make a chunk: a power of two, so that near estimates give equal chunks."""
+    size = SMALLEST
+    while size < LARGEST and 2 * size * seconds <= CHUNK_SECONDS:
+        size *= 2
+    return size
+
+
+def cut(points: Iterable[Values], size: int) -> Iterator[tuple[Values, ...]]:
+    """`points` in chunks of `size`, the last one shorter."""
+    rest = iter(points)
+    while chunk := tuple(islice(rest, size)):
+        yield chunk
+
+
+def whole(work: Sequence[Any], seconds: float) -> str:
+    """How much work a plan is, in words."""
+    shown = f"about {seconds:.0f} seconds" if seconds < 120 else f"about {seconds / 60:.0f} minutes"
+    return f"{len(work)} {'chunk' if len(work) == 1 else 'chunks'}, {'a second' if seconds < 1.5 else shown} on one core"

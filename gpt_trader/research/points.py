@@ -1,0 +1,119 @@
+"""The points that a study compares on several stretches of the bars: as chunks of work, and what came of them as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.errors import GptTraderError
+from gpt_trader.research.evaluation import Evaluation, Subject
+from gpt_trader.research.plan import WorkedOff
+from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.searching import Draws
+from gpt_trader.research.space import Space, Values
+from gpt_trader.strategy import Strategy
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+SAMPLES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """P points of a strategy class: their `values` of the parameters `names`, and where they lie on the axes, `places`
+    (P, A). All other parameters are in `fixed`."""
+
+    strategy: type[Strategy]
+    names: tuple[str, ...]
+    fixed: tuple[tuple[str, Any], ...]
+    values: tuple[Values, ...]
+    places: Integers
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def parameters(self, number: int) -> dict[str, Any]:
+        """The values of the axes of one point by name."""
+        return dict(zip(self.names, self.values[number], strict=True))
+
+    def all_parameters(self, number: int) -> dict[str, Any]:
+        """The values of all parameters of one point by name."""
+        return {**dict(self.fixed), **self.parameters(number)}
+
+    def make(self, number: int) -> Strategy:
+        """The strategy at one point. Raises what the strategy raises there."""
+        return self.strategy(**self.all_parameters(number))
+
+    def study_id(self, kind: str, subject: Subject, chosen: Mapping[str, Any]) -> str:
+        """16 hex digits that stand for a study of `kind` over these points of `subject`, with what else was `chosen`."""
+        parts = [kind, subject.key, self.names, self.fixed, self.values, dict(chosen)]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def chunk_size(self, bars: Bars) -> int:
+        """How many points make a chunk of about a second. Raises what the points raise when none of them can be made."""
+        problem: GptTraderError | None = None
+        for number in range(min(len(self), SAMPLES)):
+            try:
+                return points_per_chunk(seconds_per_run(self.make(number), bars))
+            except GptTraderError as error:
+                problem = error
+        raise problem or ValueError("a study needs a point")
+
+    def chunks(self, size: int, numbers: Iterable[int] | None = None, **view: Any) -> list[Evaluation]:
+        """The points `numbers` (default all) in chunks of `size`, each with `first`, `stop` or `edges` from `view`."""
+        wanted = self.values if numbers is None else (self.values[number] for number in numbers)
+        return [Evaluation(self.names, part, self.fixed, **view) for part in cut(wanted, size)]
+
+
+def points_of(strategy: type[Strategy], space: Space, most: int | None = None, seed: int = 0) -> Points:
+    """The points of a space that its constraints allow, in its order; of more than `most` so many drawn at random."""
+    if most is None:
+        places = [space.position(index) for index in space.indices()]
+    else:
+        places = sorted(Draws(space, seed).take(most))
+    grid = np.array(places, np.int64).reshape(len(places), len(space.axes))
+    fixed = tuple(sorted(space.fixed.items()))
+    return Points(strategy, space.names, fixed, tuple(space.at(place) for place in places), grid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """The scores of n runs in the order of their chunks: `values` (n, metrics) by METRIC_NAMES and `sums` (n, 2, B), NaN
+    for a run that failed, whose message is in `errors` by its number."""
+
+    values: Floats
+    sums: NDArray[np.float32]
+    errors: Mapping[int, str]
+
+    def column(self, metric: str) -> Floats:
+        """(n,) one metric."""
+        column: Floats = self.values[:, METRIC_NAMES.index(metric)]
+        return column
+
+
+def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gathered:
+    """What came of `chunks`, the work of one plan, with `blocks` blocks of bars each."""
+    lost = {item.number: item.error or "it has no result" for item in done.failed}
+    count = sum(len(chunk.points) for chunk in chunks)
+    values = np.full((count, len(METRIC_NAMES)), np.nan)
+    sums = np.full((count, 2, blocks), np.nan, np.float32)
+    errors: dict[int, str] = {}
+    first = 0
+    for number, (chunk, result) in enumerate(zip(chunks, done.results, strict=True)):
+        stop = first + len(chunk.points)
+        if result is not None:
+            values[first:stop], sums[first:stop] = result.values, result.sums
+            errors |= {first + row: text for row, text in result.errors.items()}
+        else:
+            errors |= dict.fromkeys(range(first, stop), lost.get(number, "it was not reached"))
+        first = stop
+    return Gathered(values, sums, errors)

@@ -1,0 +1,39 @@
+"""Profiles: the returns of a run as 32 sums over blocks of its bars, small enough to be kept for every trial."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gpt_trader.errors import BadParameter
+
+PROFILE_BLOCKS = 32
+
+
+def block_edges(first: int, stop: int, blocks: int) -> NDArray[np.int64]:
+    """The rows (blocks + 1,) at which `blocks` consecutive blocks of the rows first..stop-1 begin and end.
+
+    Blocks differ by at most one row. Every k-th edge of k x B blocks is an edge of B blocks. With fewer rows than
+    blocks some are empty.
+    """
+    return first + (stop - first) * np.arange(blocks + 1, dtype=np.int64) // blocks
+
+
+def profile_of(returns: ArrayLike) -> NDArray[np.float32]:
+    """The profile (32,) of the simple returns (T,) of a run per bar; a bar without a return (NaN) adds nothing."""
+    values = np.nan_to_num(np.asarray(returns, np.float64))
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    return np.diff(total[block_edges(0, values.size, PROFILE_BLOCKS)]).astype(np.float32)
+
+
+def profiles_of(sums: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The profiles (runs, 32) from block sums (runs, 2, B), of which the first are sums of returns.
+
+    B is a multiple of 32 and the blocks are those of `block_edges`. Raises BadParameter for another number.
+    """
+    runs, _, blocks = sums.shape
+    if blocks == 0 or blocks % PROFILE_BLOCKS:
+        raise BadParameter(f"{blocks} blocks make no profile; use a multiple of {PROFILE_BLOCKS}")
+    grouped = sums[:, 0].reshape(runs, PROFILE_BLOCKS, blocks // PROFILE_BLOCKS)
+    total: NDArray[np.float64] = grouped.sum(axis=2)
+    return total.astype(np.float32)

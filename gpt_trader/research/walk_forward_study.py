@@ -1,0 +1,268 @@
+"""A walk-forward: the runs it needs, what each window chooses from them, and the one account that trades the choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader import metrics
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.records import EQUITY
+from gpt_trader.errors import BadParameter
+from gpt_trader.relay import Leg, backtest_relay
+from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.objectives import Objective
+from gpt_trader.research.plan import Plan, WorkedOff
+from gpt_trader.research.points import Gathered, Points, gathered
+from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
+from gpt_trader.result import Result
+from gpt_trader.validation.plateau import plateau
+from gpt_trader.validation.splits import Span, Split
+from gpt_trader.validation.walk_forward import (
+    NONE,
+    Stability,
+    best_of_each,
+    carried_on,
+    efficiency,
+    stability,
+)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+KIND = "walkforward"
+PEAK, PLATEAU = "peak", "plateau"
+SELECTIONS = (PEAK, PLATEAU)
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """The question: which of `points` each of W windows chooses on its training rows, and what trading them earns.
+
+    `ordered` says which axes of the points have an order; `select` takes the best point or the best plateau by the
+    `objective`; points with fewer than `fewest_trades` round trips in the training are not chosen.
+    """
+
+    subject: Subject
+    points: Points
+    ordered: tuple[bool, ...]
+    windows: tuple[Split, ...]
+    objective: Objective
+    select: str = PEAK
+    fewest_trades: int = 0
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Every point on the training rows of every window: an account that begins at its first row and does not see the
+        bars after its last. The blocks are those of a profile of all bars, empty outside the window, so that the trials of
+        different windows stand side by side."""
+        size = self.points.chunk_size(self.subject.bars)
+        profile = block_edges(0, self.subject.bars.T, PROFILE_BLOCKS)
+        chunks = []
+        for window in self.windows:
+            ((first, stop),) = window.train
+            edges = tuple(np.clip(profile, first, stop).tolist())
+            chunks += self.points.chunks(size, first=first, stop=stop, edges=edges)
+        return Plan(KIND, self.subject, tuple(chunks))
+
+    def choose(self, done: WorkedOff) -> Decided:
+        """What every window chooses. Raises BadParameter when none can choose a point."""
+        runs = gathered(self.plan.chunks, done, PROFILE_BLOCKS)
+        gains = np.where(
+            runs.column("round_trips") >= self.fewest_trades, self.objective.gains(runs.values), np.nan
+        )
+        surface = gains.reshape(len(self.windows), len(self.points))
+        if self.select == PLATEAU:
+            chosen = np.array([plateau(self.points.places, row, self.ordered).best for row in surface])
+        else:
+            chosen = best_of_each(surface)
+        if (chosen == NONE).all():
+            raise BadParameter(self._nothing_to_choose(runs))
+        return Decided(self, runs, surface, chosen)
+
+    def _nothing_to_choose(self, runs: Gathered) -> str:
+        if runs.errors:
+            return f"no point could be run: {next(iter(runs.errors.values()))}"
+        few = f" and {self.fewest_trades} round trips" if self.fewest_trades else ""
+        return (
+            f"no point has a {self.objective.metric}{few} in the training of any window; give longer windows, another "
+            "objective, or fewer trades"
+        )
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What every window chose. `runs` are window by window, in each point by point; `surface` (W, P) how good they are;
+    `chosen` (W,) the choice, NONE for a window without one."""
+
+    question: WalkForward
+    runs: Gathered
+    surface: Floats
+    chosen: Integers
+
+    @cached_property
+    def trading(self) -> Integers:
+        """(W,) the point that trades in each window: of one without a choice that of the window before."""
+        return carried_on(self.chosen)
+
+    @property
+    def begins(self) -> int:
+        """The first window that trades."""
+        return int(np.argmax(self.trading != NONE))
+
+    @property
+    def spans(self) -> list[Span]:
+        """The rows that each window trades: from its first test row to where the next one begins; none before `begins`."""
+        starts = [window.test[0][0] for window in self.question.windows]
+        stops = [*starts[1:], self.question.windows[-1].test[0][1]]
+        return [
+            (start, stop if number >= self.begins else start)
+            for number, (start, stop) in enumerate(zip(starts, stops, strict=True))
+        ]
+
+    @property
+    def legs(self) -> list[Leg]:
+        """Who has the account from which row to which; windows with one point after each other are one leg."""
+        legs: list[tuple[int, int, int]] = []
+        for number, (start, stop) in list(zip(self.trading.tolist(), self.spans, strict=True))[self.begins :]:
+            if legs and legs[-1][0] == number:
+                start = legs.pop()[1]
+            legs.append((number, start, stop))
+        return [Leg(self.question.points.make(number), start, stop) for number, start, stop in legs]
+
+    def trade(self, *, benchmark: bool = True, seed: int = 0) -> Walked:
+        """Run the one account through all windows."""
+        subject, settings = self.question.subject, self.question.subject.settings
+        result = backtest_relay(
+            self.legs,
+            subject.bars,
+            capital=settings.capital,
+            costs=settings.costs,
+            allocation=settings.allocation,
+            risk=settings.risk,
+            fills=settings.fills,
+            exits=settings.exits,
+            instruments=settings.instruments,
+            index=settings.index,
+            benchmark=benchmark,
+            seed=seed,
+        )
+        return Walked(self, result)
+
+    def inside(self, window: int) -> Mapping[str, float]:
+        """The metrics, in its training, of the point that trades in a window."""
+        row = window * len(self.question.points) + int(self.trading[window])
+        return dict(zip(METRIC_NAMES, self.runs.values[row].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFigures:
+    """One window that traded: its number from 0, rows trained on and traded, the point, whether it is its own choice, and
+    what the point and the account did.
+
+    `inside` and `outside` have sharpe, annual_return (mean return of a bar x bars a year), total_return, max_drawdown
+    and `inside` round_trips; `held` is the total return of buy and hold over the rows traded, NaN without a benchmark.
+    """
+
+    number: int
+    train: Span
+    test: Span
+    point: int
+    own: bool
+    inside: Mapping[str, float]
+    outside: Mapping[str, float]
+    held: float
+
+
+@dataclass(frozen=True)
+class Walked:
+    """The answer: what was `decided`, and the `result` of the account that traded it, all of it out of sample."""
+
+    decided: Decided
+    result: Result
+
+    @cached_property
+    def windows(self) -> list[WindowFigures]:
+        """Every window that traded, in order."""
+        decided, question = self.decided, self.decided.question
+        return [
+            WindowFigures(
+                number,
+                question.windows[number].train[0],
+                span,
+                int(decided.trading[number]),
+                bool(decided.chosen[number] != NONE),
+                _inside(decided.inside(number)),
+                self._outside(span),
+                self._gain(self.result.benchmark_equity, span),
+            )
+            for number, span in list(enumerate(decided.spans))[decided.begins :]
+        ]
+
+    def _outside(self, span: Span) -> dict[str, float]:
+        """What the account did in the rows of `span`."""
+        before, equity = self._part(self.result.track[EQUITY], span)
+        earned = metrics.returns(equity, before)
+        per_year = self.result.metrics["periods_per_year"]
+        return {
+            "sharpe": metrics.sharpe(earned, periods_per_year=per_year),
+            "annual_return": float(np.nanmean(earned)) * per_year,
+            "total_return": metrics.total_return(equity, before),
+            "max_drawdown": metrics.max_drawdown(equity, before),
+        }
+
+    def _gain(self, equity: Floats | None, span: Span) -> float:
+        if equity is None:
+            return math.nan
+        before, part = self._part(equity, span)
+        return float(part[-1] / before - 1.0)
+
+    def _part(self, equity: Floats, span: Span) -> tuple[float, Floats]:
+        """The equity before `span` and in it."""
+        start, stop = (row - self.result.first for row in span)
+        before = self.result.settings.capital if start == 0 else float(equity[start - 1])
+        return before, equity[start:stop]
+
+    @cached_property
+    def stability(self) -> Stability:
+        """How steady the choice and its surface were over the windows that traded."""
+        decided, begins = self.decided, self.decided.begins
+        return stability(decided.surface[begins:], decided.trading[begins:], decided.question.points.places)
+
+    @property
+    def efficiency(self) -> dict[str, float]:
+        """Walk-forward efficiency: what the account keeps of the mean annual return, and of the mean Sharpe ratio, that the
+        chosen points had in their training."""
+        inside = {
+            name: float(np.mean([window.inside[name] for window in self.windows]))
+            for name in ("annual_return", "sharpe")
+        }
+        whole = self._outside((self.result.first, self.result.first + self.result.track.shape[1]))
+        return {
+            "in_sample_sharpe": inside["sharpe"],
+            "in_sample_annual_return": inside["annual_return"],
+            "out_of_sample_sharpe": whole["sharpe"],
+            "out_of_sample_annual_return": whole["annual_return"],
+            "sharpe": efficiency(inside["sharpe"], whole["sharpe"]),
+            "annual_return": efficiency(inside["annual_return"], whole["annual_return"]),
+        }
+
+    def parameters(self, window: WindowFigures) -> dict[str, Any]:
+        """The values of the axes that trade in a window."""
+        return self.decided.question.points.parameters(window.point)
+
+
+def _inside(values: Mapping[str, float]) -> dict[str, float]:
+    """The figures of a training from the metrics of the run."""
+    return {
+        "sharpe": values["sharpe"],
+        "annual_return": values["sharpe"] * values["volatility"],
+        "total_return": values["total_return"],
+        "max_drawdown": values["max_drawdown"],
+        "round_trips": values["round_trips"],
+    }

@@ -1,0 +1,153 @@
+"""`gpt-trader cv`: what choosing the parameters of a strategy is worth, by combinatorial purged cross-validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpt_trader.errors import BadParameter
+from jobs.backtest import check_report_path
+from jobs.console import Output
+from jobs.data_options import DataOptions
+from jobs.grouping import grouped
+from jobs.numba_start import start_numba
+from jobs.point_options import PointOptions
+from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
+from jobs.settings import SettingsOptions, StoreOptions
+from jobs.strategy_choice import STRATEGY_HELP
+from jobs.studies import Study, Watched, open_study
+from jobs.study_options import StudyOptions, WorkerOptions, subject_of
+
+if TYPE_CHECKING:
+    from gpt_trader.research.cross_validation_study import CrossValidated
+    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.points import Points
+    from gpt_trader.validation.durations import Duration, Times
+
+app = typer.Typer(add_completion=False)
+PANEL = "Cross-validation"
+
+
+def _folds(*flags: str, text: str, **more: Any) -> Any:
+    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+
+
+# fmt: off
+@dataclass(frozen=True, slots=True)
+class FoldOptions:
+    """The folds, and what keeps a test away from its training."""
+
+    folds: Annotated[int, _folds("--folds", text="Stretches that the bars are cut into.", metavar="COUNT")] = 10
+    test_folds: Annotated[int, _folds("--test-folds", text="How many of them are tested at a time.", metavar="COUNT")] = 2
+    horizon: Annotated[
+        str | None,
+        _folds("--horizon", text="How long a decision works, as 20b or 30d. (default: the mean round trip)", metavar="TIME")
+    ] = None
+    embargo: Annotated[str, _folds("--embargo", text="Time left out after a test, as 5d, or 1% of all.", metavar="TIME")] = "1%"
+    objective: Annotated[
+        str, _folds("--objective", text="What is chosen by: sharpe, return or volatility.", metavar="METRIC")
+    ] = "sharpe"
+    # fmt: on
+
+    @property
+    def known_horizon(self) -> Duration | None:
+        """The horizon that was given. Raises BadParameter."""
+        from gpt_trader.validation.durations import parse_duration
+
+        return None if self.horizon is None else parse_duration(self.horizon, "--horizon")
+
+    def embargo_in(self, time: Times) -> Duration:
+        """The embargo in a market with bars at `time`. Raises BadParameter."""
+        from gpt_trader.validation.durations import parse_duration, share_of
+
+        if not self.embargo.strip().endswith("%"):
+            return parse_duration(self.embargo, "--embargo")
+        try:
+            share = float(self.embargo.strip().removesuffix("%")) / 100.0
+        except ValueError:
+            share = -1.0
+        if not 0.0 <= share < 1.0:
+            raise BadParameter(f"--embargo {self.embargo!r} is no share of the time; write 1%, or a time such as 5d")
+        return share_of(time, share)
+
+
+@app.command(help="Combinatorial purged cross-validation: what choosing the parameters is worth out of sample.")
+@grouped
+def cv(
+    *,
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY_HELP)],
+    search: PointOptions,
+    folds: FoldOptions,
+    data: DataOptions,
+    study: StudyOptions,
+    where: WorkerOptions,
+    costs: CostOptions,
+    allocation: AllocationOptions,
+    exits: ExitOptions,
+    risk: RiskOptions,
+    store: StoreOptions,
+    settings: SettingsOptions,
+    output: Output,
+) -> None:
+    """Run every point once, choose on every split, put the paths together."""
+    from gpt_trader.research.cross_validation_study import KIND, checked_objective
+    from gpt_trader.strategies import load_strategy
+
+    kind = load_strategy(strategy)
+    space = search.space(kind)
+    objective, horizon = checked_objective(folds.objective), folds.known_horizon
+    check_report_path(study.report)
+    configuration = settings.load()
+    seed = configuration.backtest.seed if study.seed is None else study.seed
+    points = search.points(kind, space, seed, yes=study.yes)
+    runs = store.open(configuration)
+    with output.progress("loading bars"):
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    start_numba()
+    from jobs.cv_output import conclude
+
+    embargo = folds.embargo_in(subject.bars.time)
+    chosen = {
+        "folds": folds.folds, "test_folds": folds.test_folds, "horizon": horizon, "embargo": embargo, "objective": objective,
+    }  # fmt: skip
+    with open_study(
+        KIND,
+        points.study_id(KIND, subject, chosen),
+        subject,
+        where=where,
+        output=output,
+        runs_dir=study.runs_dir or configuration.runs_dir,
+        points=len(points),
+        watched=Watched("sharpe"),
+        about={"strategy": strategy, **chosen},
+    ) as running:
+        found = validate(running, subject, points, folds, horizon, embargo)
+        conclude(found, running, runs, study.report, output)
+
+
+def validate(
+    study: Study, subject: Subject, points: Points, folds: FoldOptions, horizon: Duration | None, embargo: Duration
+) -> CrossValidated:
+    """The cross-validation; without a `horizon` that of the points' own round trips."""
+    from gpt_trader.research.cross_validation_study import CrossValidation, holding_bars, pilot_plan
+    from gpt_trader.research.points import gathered
+    from gpt_trader.validation.durations import Duration
+    from gpt_trader.validation.splits import combinatorial
+
+    bars = subject.bars
+    if horizon is None:
+        pilots = pilot_plan(subject, points)
+        held = holding_bars(gathered(pilots.chunks, study.work_off(pilots), 1), bars.T // max(folds.folds, 1))
+        horizon = Duration(bars=held)
+    splits = combinatorial(bars.time, folds.folds, folds.test_folds, horizon=horizon, embargo=embargo)
+    question = CrossValidation(subject, points, splits, horizon, embargo, folds.objective)
+    chosen = question.choose(study.work_off(question.plan))
+    return chosen.assemble(study.work_off(chosen.plan))
+
+
+if __name__ == "__main__":
+    from jobs.cli import run_module
+
+    run_module("jobs.cv", app)

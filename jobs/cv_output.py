@@ -1,0 +1,172 @@
+"""What a cross-validation says: its files, one object for programs, tables for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpt_trader.adapters.study_tables import write_study
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.research.cross_validation_study import KIND
+from gpt_trader.strategy import strategy_name
+from jobs.study_counting import batch_of_points, count_all, worth_of
+from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
+from jobs.tables import listing, luck_lines, parameters_line, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpt_trader.adapters.store import RunStore
+    from gpt_trader.research.cross_validation_study import CrossValidated
+    from jobs.console import Output
+    from jobs.studies import Study
+
+SHOWN = 10
+
+
+def conclude(
+    found: CrossValidated, study: Study, store: RunStore, report: Path | None, output: Output
+) -> None:
+    """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
+    subject, points = found.question.subject, found.question.points
+    trials = batch_of_points(subject, points, KIND, (0, subject.bars.T), found.runs.values, found.profiles)
+    count, problem = count_all(store, [trials])
+    worth, luck = worth_of(best_metrics(found), subject.bars.T, count)
+    result = {"run_id": study.study_id, **result_of(found), **worth}
+    write_study(study.folder, result, tables_of(found))
+    if report is not None:
+        from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
+
+        write_cross_validation_report(found, study.study_id, luck, report)
+    output.emit({**result, "folder": study.folder})
+    if output.tables:
+        show(found, luck, output)
+        output.line(f"tables   {study.folder}")
+        if report is not None:
+            output.line(f"report   {report}")
+        output.line(f"run      {study.study_id}")
+    if problem is not None:
+        raise problem
+
+
+def best_metrics(found: CrossValidated) -> dict[str, float]:
+    """The metrics over all bars of the point that all bars choose."""
+    return dict(zip(METRIC_NAMES, found.runs.values[found.best].tolist(), strict=True))
+
+
+def result_of(found: CrossValidated) -> dict[str, Any]:
+    """All that a cross-validation says, but for what the trial ledger makes of it."""
+    question, bars = found.question, found.question.subject.bars
+    return {
+        "strategy": strategy_name(question.subject.strategy),
+        "symbols": bars.symbols,
+        "start": bars.time[0],
+        "end": bars.time[-1],
+        "bars": bars.T,
+        "objective": question.objective,
+        "fixed": dict(question.points.fixed),
+        "points": len(question.points),
+        "failed": len(found.runs.errors),
+        "folds": len(question.splits.folds),
+        "test_folds": question.splits.tested.shape[1],
+        "horizon": str(question.horizon),
+        "embargo": str(question.embargo),
+        "splits": len(question.splits.splits),
+        "paths": found.path_figures,
+        "sharpe": found.distribution,
+        "degradation": found.degradation,
+        "choices": [
+            {"parameters": question.points.parameters(number), "splits": times}
+            for number, times in found.frequency.items()
+        ],
+        "best": {"parameters": question.points.all_parameters(found.best), "metrics": best_metrics(found)},
+    }
+
+
+def tables_of(found: CrossValidated) -> dict[str, Mapping[str, Any]]:
+    """The Parquet tables: points, splits and paths."""
+    question, choices = found.question, found.choices
+    errors = found.runs.errors
+    names = [f"path_{number}" for number in range(len(found.paths))]
+    return {
+        "points": {
+            "point": np.arange(len(question.points)),
+            **parameter_columns(question.points),
+            **{name: found.runs.column(name) for name in METRIC_NAMES},
+            "error": [errors.get(number, "") for number in range(len(question.points))],
+        },
+        "splits": {
+            "split": np.arange(len(choices.point)),
+            "test_folds": [" ".join(map(str, tested)) for tested in question.splits.tested.tolist()],
+            "train_bars": [sum(b - a for a, b in split.train) for split in question.splits.splits],
+            "test_bars": [sum(b - a for a, b in split.test) for split in question.splits.splits],
+            "point": choices.point,
+            "in_sample_sharpe": found.inside,
+            "out_of_sample_sharpe": found.outside,
+            "out_of_sample_mean_return": choices.outside_mean,
+            "beaten": choices.beaten,
+        },
+        "paths": {
+            "time": question.subject.bars.time,
+            **dict(zip(names, found.paths, strict=True)),
+        },
+    }
+
+
+# -- for people ----------------------------------------------------------------------------------------------------------
+
+
+def show(found: CrossValidated, luck: Mapping[str, Any], output: Output) -> None:
+    """The distribution over the paths, what is lost out of sample, and what was chosen how often."""
+    question = found.question
+    output.line(points_line(question.points))
+    output.line(bars_line(question.subject.bars))
+    output.line(
+        f"{len(question.splits.splits):,} splits: {question.splits.tested.shape[1]} of {len(question.splits.folds)} folds "
+        f"tested, horizon {question.horizon}, embargo {question.embargo}, chosen by {question.objective}\n"
+    )
+    output.show(_distribution(found))
+    output.line("")
+    output.show(_choices(found))
+    output.line("")
+    for line in failed_lines(found.runs.errors, question.points):
+        output.line(line)
+    if len(question.points) == 1:
+        output.line("note     there is one point and nothing to choose: the paths show that point in parts")
+    output.line(f"best     on all bars: {parameters_line(question.points.all_parameters(found.best))}")
+    for line in luck_lines(luck):
+        output.line(line)
+
+
+def _distribution(found: CrossValidated) -> Any:
+    sharpe, lost = found.distribution, found.degradation
+    rows = [
+        ("Mean", sharpe["mean"], "ratio", "In sample", lost["in_sample_sharpe"], "ratio"),
+        ("Deviation", sharpe["deviation"], "ratio", "Out of sample", lost["out_of_sample_sharpe"], "ratio"),
+        ("Lowest", sharpe["lowest"], "ratio", "Difference", lost["difference"], "ratio"),
+        ("5th percentile", sharpe["percentile_5"], "ratio", "Choice loses money", lost["loss"], "share"),
+        ("Median", sharpe["median"], "ratio", "Worse than half", lost["overfit"], "share"),
+        ("Highest", sharpe["highest"], "ratio", "", None, "ratio"),
+        ("Below zero", sharpe["below_zero"], "share", "", None, "ratio"),
+    ]
+    heads = [f"Sharpe of {len(found.paths)} paths", "", "Choice of a split", ""]
+    table = listing(heads, [], right=[""])
+    for name, value, kind, other, second, second_kind in rows:
+        table.add_row(name, text_of(value, kind), other, text_of(second, second_kind) if other else "")
+    return table
+
+
+def _choices(found: CrossValidated) -> Any:
+    points, frequency = found.question.points, list(found.frequency.items())
+    heads = [*points.names, "splits", "share"]
+    lines = [
+        [*map(str, points.values[number]), str(times), text_of(times / len(found.choices.point), "share")]
+        for number, times in frequency[:SHOWN]
+    ]
+    more = len(frequency) - SHOWN
+    if more > 0:
+        rest = sum(times for _, times in frequency[SHOWN:])
+        lines.append([f"{more} more", *[""] * (len(points.names) - 1), str(rest), ""])
+    return listing(heads, lines, right=heads)

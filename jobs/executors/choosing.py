@@ -1,0 +1,157 @@
+"""Chooses where chunks run, from what they will take and what was asked for, and says why in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gpt_trader.errors import GptTraderError
+from gpt_trader.research.execution import Executor, Finished, InProcess
+from gpt_trader.research.planning import seconds_per_run, whole
+
+if TYPE_CHECKING:
+    from gpt_trader.research.evaluation import Evaluation, Subject
+    from gpt_trader.strategy import Strategy
+
+RAY_START_SECONDS = 8.0
+"""What a local Ray takes until its workers take chunks, on a busy machine of two cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user said about where chunks run; None is for us to decide.
+
+    `cluster` is an address, `job_cluster` that of the cluster which runs this very process as a job; `chunk_timeout` is in
+    seconds.
+    """
+
+    workers: int | None = None
+    cluster: str | None = None
+    job_cluster: str | None = None
+    chunk_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The place and the number of workers (None on a cluster: all it has), with the reason in words."""
+
+    place: Literal["process", "local", "cluster"]
+    workers: int | None
+    address: str | None
+    why: str
+
+
+def choose(chunks: int, seconds: float, asked: Asked, cores: int) -> Choice:
+    """Where `chunks` that would take `seconds` on one core run.
+
+    A cluster that is named is used; so is a number of workers above one, though never more than there are chunks. Else
+    workers are started when they save more time than their start takes. A time limit on chunks needs a worker to end.
+    """
+    work = whole(range(chunks), seconds)
+    if asked.cluster is not None:
+        return Choice("cluster", asked.workers, asked.cluster, f"{work}: on the cluster at {asked.cluster}")
+    workers = max(1, min(asked.workers or cores, chunks))
+    saved = seconds - seconds / workers
+    several = workers > 1 and (asked.workers is not None or saved > RAY_START_SECONDS)
+    if asked.job_cluster is not None and (several or saved > RAY_START_SECONDS):
+        return Choice("cluster", asked.workers, asked.job_cluster, f"{work}: on the cluster of this job")
+    if several or asked.chunk_timeout is not None:
+        named = f"{workers} {'worker' if workers == 1 else 'workers'}"
+        return Choice("local", workers, None, f"{work}: on {named} of this machine, started with Ray")
+    return Choice("process", 1, None, f"{work}: in this process")
+
+
+def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
+    """What `chunks` take on one core, good to a factor of three."""
+    per_run: float | None = None
+    runs = 0.0
+    for chunk in chunks:
+        if per_run is None:
+            per_run = seconds_per_run(_some_point(subject, chunk), subject.bars)
+        share = 1.0 if chunk.stop is None else chunk.stop / subject.bars.T
+        runs += share * len(chunk.points)
+    return runs * (per_run or 0.0)
+
+
+def _some_point(subject: Subject, chunk: Evaluation) -> Strategy:
+    """A strategy of the chunk, the first that can be made; failing all, one with default parameters."""
+    for values in chunk.points:
+        try:
+            return subject.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
+        except GptTraderError:
+            continue
+    return subject.strategy()
+
+
+def available_cores() -> int:
+    """The cores this process may use: its affinity, and the quota of its control group where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return cores
+
+
+class ChosenWhenRun:
+    """An executor that chooses the place when it sees the work that is left, and leaves Ray when it is closed.
+
+    `say` hears the reason, once for each place. `points` is the number of all runs that will come, where it is known, so that
+    an optimiser's first few do not decide alone.
+    """
+
+    def __init__(self, asked: Asked, say: Callable[[str], None], points: int | None = None) -> None:
+        self._asked, self._say, self._points_to_come = asked, say, points or 0
+        self._open = ExitStack()
+        self._workers: Executor | None = None
+        self.why = ""
+
+    def close(self) -> None:
+        """End the workers that were started, leave the cluster that was joined."""
+        self._workers = None
+        self._open.close()
+
+    @property
+    def workers(self) -> int:
+        """How many chunks are worked on at a time."""
+        return 1 if self._workers is None else self._workers.workers
+
+    def run(
+        self,
+        subject: Subject,
+        work: Sequence[tuple[int, Evaluation]],
+        on_done: Callable[[Finished], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """As the port says."""
+        points = sum(len(chunk.points) for _, chunk in work)
+        seconds = expected_seconds(subject, (chunk for _, chunk in work))
+        to_come = max(seconds, seconds / max(points, 1) * self._points_to_come)
+        self._points_to_come -= points
+        choice = choose(len(work), to_come, self._asked, available_cores())
+        if choice.why != self.why and self._workers is None:
+            self.why = choice.why
+            self._say(choice.why)
+        if choice.place == "process" and self._workers is None:
+            InProcess().run(subject, work, on_done, cancelled)
+            return
+        if self._workers is None:
+            self._workers = self._connect(choice, subject.bars.panel.nbytes)
+        self._workers.run(subject, work, on_done, cancelled)
+
+    def _connect(self, choice: Choice, shared_bytes: int) -> Executor:
+        """The executor of a choice; workers are started, or a cluster joined, unless this process is connected already."""
+        from jobs.executors.cluster import joined
+        from jobs.executors.local_ray import is_connected, local_ray
+        from jobs.executors.ray_tasks import RayTasks
+
+        if not is_connected():
+            if choice.address is not None:
+                self._open.enter_context(joined(choice.address))
+            else:
+                self._open.enter_context(local_ray(choice.workers or 1, shared_bytes))
+        return RayTasks(choice.workers, self._asked.chunk_timeout, self._say)

@@ -1,0 +1,101 @@
+"""Joins a Ray cluster that runs already, after asking within seconds whether it is there and takes our token."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gpt_trader.errors import ClusterError, UserError
+from jobs.executors.local_ray import QUIET, diverted, environment, start, stop
+
+REACH_SECONDS = 3.0
+TOKEN_PLACES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"  # noqa: S105 - where it is, not what it is
+
+
+@contextmanager
+def joined(address: str) -> Iterator[str]:
+    """This process as a driver of the cluster at `address` (HOST:PORT or auto) inside the block; yields HOST:PORT.
+
+    Raises UserError for an address of another form, ClusterError when nobody answers there or the token is refused.
+    """
+    host, port = located(address)
+    found = f"{host}:{port}"
+    with environment({**QUIET, **({"RAY_AUTH_MODE": "token"} if has_token() else {})}):
+        check_reachable(host, port, found)
+        _check_token(found)
+        start(f"cannot join the cluster at {found}", address=found)
+        try:
+            yield found
+        finally:
+            stop()
+
+
+def located(address: str) -> tuple[str, int]:
+    """Host and port of a cluster's address; `auto` is the one this machine is a node of."""
+    text = address
+    if address == "auto":
+        text = os.environ.get("RAY_ADDRESS") or _of_this_machine()
+    if "://" in text:
+        raise UserError(
+            f"--cluster {text} cannot be joined from here; hand the study over with --submit http://HOST:8265, or run "
+            "the command on a node with --cluster auto"
+        )
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise UserError(f"--cluster {text!r} is no address; write HOST:PORT, such as 10.0.0.5:6379, or auto")
+    return host.strip("[]"), int(port)
+
+
+def _of_this_machine() -> str:
+    """The address that `ray start` leaves behind on a node."""
+    file = Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir())) / "ray" / "ray_current_cluster"
+    try:
+        return file.read_text().strip()
+    except OSError:
+        raise ClusterError(
+            "--cluster auto: no Ray cluster runs on this machine; start one with `ray start --head`, or name its "
+            "address as HOST:PORT"
+        ) from None
+
+
+def check_reachable(host: str, port: int, shown: str) -> None:
+    """Raises ClusterError unless somebody accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=REACH_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"nobody answers at {shown} ({error.strerror or error}); is the cluster up, and is that the port of its head "
+            "(6379 unless it was started with another)?"
+        ) from None
+
+
+def has_token() -> bool:
+    """Whether this user has a Ray token, the right one or not."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return True
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    try:
+        return bool((Path(path) if path else Path.home() / ".ray" / "auth_token").read_text().strip())
+    except OSError:
+        return False
+
+
+def _check_token(found: str) -> None:
+    """Ask the cluster for its id: Ray's own driver would ask for 20 seconds before it gives up."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.exceptions import AuthenticationError, RpcError
+
+    with diverted():
+        try:
+            GcsClient(address=found)
+        except AuthenticationError:
+            told = "refuses the token in" if has_token() else "wants a token, and there is none in"
+            raise ClusterError(f"the cluster at {found} {told} {TOKEN_PLACES}") from None
+        except (RpcError, OSError, ValueError) as error:
+            raise ClusterError(
+                f"what answers at {found} is no Ray cluster ({type(error).__name__})"
+            ) from None

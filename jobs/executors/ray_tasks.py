@@ -1,0 +1,209 @@
+"""The executor on Ray: a task for each chunk, a few ahead, lost ones sent again, hung ones given up."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gpt_trader.errors import ClusterError, GptTraderError
+from gpt_trader.research.execution import Finished
+from jobs.executors.choosing import expected_seconds
+from jobs.executors.ray_worker import Shipped, run_chunk
+
+if TYPE_CHECKING:
+    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
+
+ATTEMPTS = 3
+AHEAD = 2
+"""Chunks in flight for each worker: the one it works on, and one that is there when it is done."""
+POLL_SECONDS = 0.25
+RECOUNT_SECONDS = 5.0
+TELL_SECONDS = 20.0
+SHORTEST_TIMEOUT = 600.0
+TIMEOUT_MULTIPLE = 20.0
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """A chunk that was sent out: which attempt it is, when a worker began with it, and which one."""
+
+    number: int
+    chunk: Evaluation
+    attempt: int
+    stream: Any = None
+    began: float | None = None
+    worker: str = "a worker"
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What came back: a result, the error the chunk raised, or how it was `lost` before it could end."""
+
+    result: Evaluated | None = None
+    error: str | None = None
+    lost: str | None = None
+
+
+class RayTasks:
+    """Runs chunks as tasks of the Ray that this process is connected to.
+
+    `workers` bounds how many run at a time; None uses every CPU of the cluster, also those that join later.
+    `chunk_timeout` (seconds) is when a chunk counts as hung; None is 20 times what it should take, at least ten minutes.
+    `say` hears what a user should know, `clock` gives seconds.
+
+    A chunk whose worker or node dies is sent again and reported as failed after the third time; one that raises is reported
+    at once, because it would raise again.
+    """
+
+    def __init__(
+        self,
+        workers: int | None,
+        chunk_timeout: float | None = None,
+        say: Callable[[str], None] = lambda _text: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wanted, self._timeout, self._say, self._clock = workers, chunk_timeout, say, clock
+        self._cpus, self._counted = 1, float("-inf")
+        self._flying: dict[Any, _Flight] = {}
+        self._waiting: deque[_Flight] = deque()
+
+    @property
+    def workers(self) -> int:
+        """How many chunks are worked on at a time."""
+        return self._wanted or self._cpus
+
+    def run(
+        self,
+        subject: Subject,
+        work: Sequence[tuple[int, Evaluation]],
+        on_done: Callable[[Finished], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """As the port says. Raises ClusterError when workers cannot run any chunk, StrategyError when they lack the class."""
+        import ray
+
+        task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(run_chunk)
+        shipped = ray.put(Shipped.of(subject))
+        limit = self._limit(subject, work)
+        self._waiting.extend(_Flight(number, chunk, 1) for number, chunk in work)
+        heard = self._clock()
+        try:
+            while (self._waiting or self._flying) and not cancelled():
+                self._send(lambda flight: task.remote(subject.key, [shipped], flight.chunk))
+                ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=POLL_SECONDS)
+                for done in self._landed(ready):
+                    on_done(done)
+                for done in self._given_up(limit):
+                    on_done(done)
+                heard = self._told_of_silence(heard, bool(ready))
+        finally:
+            for stream in self._flying:
+                ray.cancel(stream, force=True)
+            self._flying.clear()
+            self._waiting.clear()
+
+    def _limit(self, subject: Subject, work: Sequence[tuple[int, Evaluation]]) -> float:
+        """The seconds after which a chunk counts as hung."""
+        if self._timeout is not None:
+            return self._timeout
+        longest = max(expected_seconds(subject, [chunk]) for _, chunk in work)
+        return max(SHORTEST_TIMEOUT, TIMEOUT_MULTIPLE * longest)
+
+    def _send(self, remote: Callable[[_Flight], Any]) -> None:
+        """Send chunks out until every worker has one to do and one ahead."""
+        import ray
+
+        if self._wanted is None and self._clock() - self._counted > RECOUNT_SECONDS:
+            self._cpus = max(1, int(ray.cluster_resources().get("CPU", 0)))  # type: ignore[no-untyped-call]
+            self._counted = self._clock()
+        while self._waiting and len(self._flying) < AHEAD * self.workers:
+            flight = self._waiting.popleft()
+            flight.stream = remote(flight)
+            self._flying[flight.stream] = flight
+
+    def _landed(self, ready: Sequence[Any]) -> Iterator[Finished]:
+        """What has come back for good; a lost chunk waits for its next attempt instead."""
+        for stream in ready:
+            landed = self._next_of(self._flying[stream])
+            if landed is None:
+                continue
+            flight = self._flying.pop(stream)
+            if landed.lost is None:
+                yield Finished(flight.number, landed.result, landed.error, flight.attempt, flight.worker)
+            elif flight.attempt < ATTEMPTS:
+                self._waiting.append(_Flight(flight.number, flight.chunk, flight.attempt + 1))
+            else:
+                error = f"given up after {ATTEMPTS} attempts: {landed.lost}"
+                yield Finished(flight.number, None, error, flight.attempt, flight.worker)
+
+    def _next_of(self, flight: _Flight) -> _Landed | None:
+        """The end of a flight; None when this was the news that a worker has begun with it."""
+        import ray
+        from ray import exceptions
+
+        try:
+            item = ray.get(next(flight.stream))
+        except exceptions.RayTaskError as error:
+            return _raised(error)
+        except (exceptions.RayError, StopIteration) as error:
+            return _Landed(lost=_how_lost(error))
+        if flight.began is None:
+            flight.began, flight.worker = self._clock(), item
+            return None
+        result, message = item
+        return _Landed(None if result is None else result.copy(), message)
+
+    def _given_up(self, limit: float) -> Iterator[Finished]:
+        """The chunks that have run for longer than `limit` seconds; their workers are killed."""
+        import ray
+
+        hung = [
+            flight
+            for flight in self._flying.values()
+            if flight.began is not None and self._clock() - flight.began > limit
+        ]
+        for flight in hung:
+            del self._flying[flight.stream]
+            ray.cancel(flight.stream, force=True)
+            error = f"hung: no result after {limit:,.0f} seconds (--chunk-timeout)"
+            yield Finished(flight.number, None, error, flight.attempt, flight.worker)
+
+    def _told_of_silence(self, heard: float, news: bool) -> float:
+        """Say so, once, when nothing runs and nothing comes back; when there was news last, or never after the remark."""
+        if news or any(flight.began is not None for flight in self._flying.values()):
+            return self._clock()
+        if self._clock() - heard > TELL_SECONDS:
+            self._say("no worker is free yet; waiting for one")
+            return float("inf")
+        return heard
+
+
+def _raised(error: Any) -> _Landed:
+    """An exception outside the chunk itself: of this package or of an import, it concerns every chunk and is raised."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, GptTraderError):
+        raise cause
+    if isinstance(cause, ImportError):
+        raise ClusterError(
+            f"the workers cannot load GPT-Trader ({cause}); install it on every node, or send the folder along with "
+            "`ray job submit --working-dir .`"
+        ) from error
+    return _Landed(
+        error=f"{type(cause).__name__}: {cause}" if cause is not None else str(error).splitlines()[-1]
+    )
+
+
+def _how_lost(error: Exception) -> str:
+    """In words what became of a worker."""
+    from ray import exceptions
+
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return "its worker was killed because the memory of the node ran out"
+    if isinstance(error, exceptions.NodeDiedError):
+        return "its node died"
+    if isinstance(error, exceptions.WorkerCrashedError):
+        return "its worker died (killed, out of memory, or crashed)"
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(": ")

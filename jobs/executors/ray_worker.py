@@ -1,0 +1,83 @@
+"""What runs in a worker process of Ray: one chunk after the other, on bars that all workers of a node share."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import ClusterError
+from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject, engine_hash
+from gpt_trader.research.execution import attempt
+from gpt_trader.research.reference import StrategyReference, reference_of
+from gpt_trader.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A subject as it travels: the class by reference, the bars for the object store, and whose engine it is."""
+
+    key: str
+    reference: StrategyReference
+    bars: Bars
+    settings: Settings
+    engine: str
+    version: str
+
+    @classmethod
+    def of(cls, subject: Subject) -> Shipped:
+        """Raises StrategyError for a class that other processes cannot load."""
+        reference = reference_of(subject.strategy)
+        return cls(subject.key, reference, subject.bars, subject.settings, engine_hash(), __version__)
+
+    def unpacked(self) -> Subject:
+        """The subject in this process. Raises ClusterError when another version of the engine is installed here."""
+        from gpt_trader.adapters.strategy_files import class_of
+
+        if engine_hash() != self.engine:
+            raise ClusterError(
+                f"worker {where_am_i()} has another GPT-Trader ({__version__}, the study's is {self.version}, or its files "
+                "differ); install the same version on every node"
+            )
+        return Subject(class_of(self.reference), self.bars, self.settings)
+
+
+_benches: dict[str, Bench] = {}
+
+
+def run_chunk(key: str, shipped: Sequence[Any], chunk: Evaluation) -> Iterator[Any]:
+    """Yield where this is when the chunk begins, then its result and error (one of them None).
+
+    `shipped` is a list of one reference, so that Ray hands over the reference and not the bars: they are looked up once for
+    all chunks of a subject.
+    """
+    yield where_am_i()
+    yield _run(key, shipped, chunk)
+
+
+def _run(key: str, shipped: Sequence[Any], chunk: Evaluation) -> tuple[Evaluated | None, str | None]:
+    if key not in _benches:
+        import ray
+
+        _use_one_thread()
+        _benches.clear()
+        _benches[key] = Bench(ray.get(shipped[0]).unpacked())
+    return attempt(_benches[key], chunk)
+
+
+def _use_one_thread() -> None:
+    """Workers fill the cores already; a pool of threads in each would make them wait for each other."""
+    import numba
+    import pyarrow as pa
+
+    numba.set_num_threads(1)
+    pa.set_cpu_count(1)
+
+
+def where_am_i() -> str:
+    """This process in words: `12345 on node-3`."""
+    return f"{os.getpid()} on {socket.gethostname()}"

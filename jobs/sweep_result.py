@@ -1,0 +1,199 @@
+"""What a sweep says: one object for programs, a table and some sentences for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gpt_trader.strategy import strategy_name
+from jobs.tables import listing, parameters_line, text_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from gpt_trader.adapters.store.trials import TrialCount
+    from gpt_trader.research.conclusions import Conclusions
+
+SHOWN = 10
+KINDS = {
+    "total_return": "percent", "cagr": "percent", "volatility": "share", "max_drawdown": "percent", "final_equity": "money",
+    "exposure": "share", "mean_gross": "share", "turnover": "times", "costs": "money", "commission": "money",
+    "slippage": "money", "open_pnl": "signed_money", "round_trips": "count", "win_rate": "share", "expectancy": "signed_money",
+    "best_trade": "percent", "worst_trade": "percent", "average_trade_bars": "number", "max_drawdown_bars": "count",
+    "max_drawdown_days": "count",
+}  # fmt: skip
+"""How a metric is written; a ratio where it is not named."""
+
+
+def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict[str, Any]:
+    """All that a sweep says but for its points: what `result.json` holds and `--json` begins with."""
+    surface, bars = found.surface, found.subject.bars
+    statistics, best = found.statistics, found.best
+    said = None if statistics is None else statistics.as_object()
+    return {
+        "strategy": strategy_name(found.subject.strategy),
+        "method": method,
+        "objective": found.objectives[0].metric,
+        "objectives": [f"{item.metric}:{'min' if item.smallest else 'max'}" for item in found.objectives],
+        "fixed": dict(found.space.fixed),
+        "constraints": [item.text for item in found.space.constraints],
+        "symbols": bars.symbols,
+        "start": bars.time[0],
+        "end": bars.time[-1],
+        "bars": bars.T,
+        "failed": len(surface.errors),
+        "stopped_early": len(surface.looks),
+        "best": None if best is None else point_of(found, best, full=True),
+        "steadiest": _steadiest(found),
+        "pareto": [point_of(found, row) for row in found.front.tolist()] if len(found.objectives) > 1 else [],
+        "trials": None
+        if count is None
+        else {
+            "raw": count.raw,
+            "overlapping": count.overlapping,
+            "family": count.family_total,
+            "effective": None if found.independent is None else found.independent[0],
+        },
+        **{name: None if said is None else said[name] for name in ("psr", "dsr", "dsr_effective", "pbo", "verdict")},
+        "min_track_record": None
+        if said is None
+        else {"bars": said["min_track_record_bars"], "years": said["min_track_record_years"]},
+        "statistics": said,
+        "overfitting": None if found.overfitting is None else found.overfitting.as_object(),
+    }  # fmt: skip
+
+
+def points_of(found: Conclusions, top: int | None) -> list[dict[str, Any]]:
+    """Every point in the order of its number, or the best `top` of them, best first."""
+    rows: Iterable[int] = range(len(found.surface)) if top is None else found.order[:top].tolist()
+    return [point_of(found, row) for row in rows]
+
+
+def point_of(found: Conclusions, row: int, *, full: bool = False) -> dict[str, Any]:
+    """One point: its number, parameters and metrics, the score of its neighbourhood, why it failed or was stopped.
+
+    With `full` also its deflated Sharpe ratio and the parameters that were not swept.
+    """
+    surface = found.surface
+    plateau = None if found.plateau is None else float(found.plateau.scores[row])
+    parameters = surface.parameters(row)
+    point = {
+        "point": int(surface.numbers[row]),
+        "parameters": {**found.space.fixed, **parameters} if full else parameters,
+        "metrics": surface.metrics(row),
+        "plateau": plateau,
+    }
+    if row in surface.errors:
+        point["error"] = surface.errors[row]
+    if row in surface.looks:
+        point["stopped_after_bars"] = surface.looks[row].stop
+    if full:
+        point["deflated_sharpe"] = found.deflated(row)
+    return point
+
+
+def _steadiest(found: Conclusions) -> dict[str, Any] | None:
+    """The best point of the best neighbourhood."""
+    if found.plateau is None or found.plateau.best < 0:
+        return None
+    return point_of(found, found.plateau.best, full=True)
+
+
+# -- for people ----------------------------------------------------------------------------------------------------------
+
+
+def top_table(found: Conclusions, count: int | None) -> Table:
+    """The best points by the first objective: parameters, objectives, Sharpe with its deflated value, plateau."""
+    shown = found.order[: count or SHOWN].tolist()
+    return _table(found, shown)
+
+
+def front_table(found: Conclusions, count: int | None) -> Table:
+    """The points that no other beats in all objectives, by the first one."""
+    return _table(found, found.front[: count or 3 * SHOWN].tolist())
+
+
+def _table(found: Conclusions, rows: list[int]) -> Table:
+    surface = found.surface
+    columns = metric_columns(found)
+    numbers = [*(metric for metric, _ in columns), "DSR", "plateau"]
+    heads = ["", *surface.names, *numbers]
+    lines = []
+    for rank, row in enumerate(rows, 1):
+        metrics = surface.metrics(row)
+        cells = [text_of(metrics[name], kind) for name, kind in columns]
+        plateau = math.nan if found.plateau is None else float(found.plateau.scores[row])
+        first = found.objectives[0]
+        score = text_of(-plateau if first.smallest else plateau, KINDS.get(first.metric, "ratio"))
+        lines.append(
+            [
+                str(rank),
+                *(str(value) for value in surface.points[row]),
+                *cells,
+                text_of(found.deflated(row), "share"),
+                score,
+            ]
+        )
+    return listing(heads, lines, right=heads)
+
+
+def metric_columns(found: Conclusions) -> list[tuple[str, str]]:
+    """The metrics of a table of points with how they are written: the objectives, then what always is of interest."""
+    always = ("sharpe", "cagr", "max_drawdown", "round_trips")
+    names = dict.fromkeys((*(item.metric for item in found.objectives), *always))
+    return [(name, KINDS.get(name, "ratio")) for name in names]
+
+
+def plateau_line(found: Conclusions) -> str | None:
+    """What the neighbourhood of the best point says; None where there is none."""
+    flat, surface = found.plateau, found.surface
+    if flat is None or flat.best < 0:
+        return None
+    first = found.objectives[0]
+    kind, sign = KINDS.get(first.metric, "ratio"), -1.0 if first.smallest else 1.0
+    steadiest = parameters_line(surface.parameters(flat.best))
+    score = text_of(sign * float(flat.scores[flat.best]), kind)
+    peak = text_of(sign * float(flat.scores[flat.peak]), kind)
+    if flat.best == flat.peak:
+        text = f"the best point is also the steadiest: three quarters of its neighbours have {first.metric} {score} or better"
+    else:
+        text = f"steadiest is {steadiest} ({score} or better in three quarters around it); around the best it is {peak}"
+    rim = [surface.names[axis] for axis in flat.rim]
+    return f"{text}; it lies at the end of {' and '.join(rim)}: widen" if rim else text
+
+
+def failed_lines(found: Conclusions, count: int = 3) -> list[str]:
+    """The first points that failed, each with its error, and how many more there are."""
+    surface = found.surface
+    lines = [
+        f"failed   {parameters_line(surface.parameters(row))}: {text}"
+        for row, text in list(surface.errors.items())[:count]
+    ]
+    more = len(surface.errors) - count
+    return (
+        [*lines, f"failed   and {more:,} more, see the column error of points.parquet"] if more > 0 else lines
+    )
+
+
+def described(found: Conclusions, method: str, unreached: str | None) -> str:
+    """How many points were run and how, in a line."""
+    surface, bars = found.surface, found.subject.bars
+    parts = [f"{len(surface):,} points by {method}"]
+    if surface.errors:
+        parts.append(f"{len(surface.errors):,} failed")
+    if surface.looks:
+        parts.append(f"{len(surface.looks):,} given up early, which count as trials")
+    if unreached:
+        parts.append(unreached)
+    names = ", ".join(bars.symbols[:6]) + (f" and {bars.N - 6} more" if bars.N > 6 else "")
+    span = f"{str(bars.time[0])[:10]} to {str(bars.time[-1])[:10]}"
+    return f"{', '.join(parts)}\n{names}, {span}, {bars.T:,} bars of {bars.timeframe}"
+
+
+def luck_of(found: Conclusions, count: TrialCount | None) -> Mapping[str, Any] | None:
+    """What `jobs.tables.luck_lines` shows; None when no point has a Sharpe ratio."""
+    if found.statistics is None:
+        return None
+    family = None if count is None else count.family_total
+    return {**found.statistics.as_object(), "counted": count is not None, "trials_of_the_family": family}

@@ -1,0 +1,308 @@
+"""One chunk of a study: its scores are those of single backtests, its address is of all that decides them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt_trader import Allocation, Bars, Costs, Strategy, Weights, backtest, param
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import BadParameter
+from gpt_trader.research.evaluation import Bench, Evaluation, Subject, Variant, block_edges
+from gpt_trader.research.planning import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
+from gpt_trader.strategies import load_strategy
+from gpt_trader.validation.resampling import resample, resample_with_index
+from tests.markets import random_market
+
+BARS = random_market(300, 2, 5, sigma=0.02)
+ALL_IN = Settings(allocation=Allocation(gross=1.0))
+DEMO = load_strategy("demo_ma")
+
+
+@dataclass(frozen=True)
+class Moody(Strategy):
+    """Holds every symbol by `weight`; refuses 7, raises at 8, answers nonsense at 9."""
+
+    weight: int = param(1, low=0, high=9)
+
+    def validate(self) -> None:
+        if self.weight == 7:
+            raise BadParameter("weight=7: no")
+
+    def decide(self, now: Any) -> Weights:
+        if self.weight == 8:
+            raise ZeroDivisionError("eight")
+        return np.full((1, 1, 1, 3), 1.0) if self.weight == 9 else np.full_like(now.close, self.weight / 20)
+
+
+def subject(**changed: Any) -> Subject:
+    return replace(Subject(DEMO, BARS, ALL_IN), **changed)
+
+
+POINTS = Evaluation(("fast", "slow"), ((5, 20), (10, 40)))
+
+
+def test_every_point_scores_what_its_backtest_says() -> None:
+    done = POINTS.run(subject())
+    for place, (fast, slow) in enumerate(POINTS.points):
+        single = backtest(DEMO(fast=fast, slow=slow), BARS, allocation=ALL_IN.allocation)
+        assert done.values[place].tolist() == [single.metrics[name] for name in METRIC_NAMES]
+    assert done.errors == {}
+
+
+def test_the_sums_are_those_of_the_returns_of_each_block() -> None:
+    done = POINTS.run(subject())
+    single = backtest(DEMO(fast=5, slow=20), BARS, allocation=ALL_IN.allocation)
+    equity = np.concatenate([[100_000.0], single.equity["equity"].to_numpy()])
+    returns = np.diff(equity) / equity[:-1]
+    edges = block_edges(0, BARS.T)
+    expected = [[np.sum(part), np.sum(part**2)] for part in np.split(returns, edges[1:-1])]
+    np.testing.assert_allclose(done.sums[0].T, expected, rtol=1e-5, atol=1e-9)
+    assert done.sums.dtype == np.float32
+    assert done.sums.shape == (2, 2, 128)
+
+
+def test_points_that_fail_are_listed_and_the_others_go_on() -> None:
+    points = tuple((weight,) for weight in (1, 7, 8, 9, 2))
+    done = Evaluation(("weight",), points).run(Subject(Moody, BARS, ALL_IN))
+    assert list(done.errors) == [1, 2, 3]
+    assert "weight=7: no" in done.errors[1]
+    assert "eight" in done.errors[2]
+    assert "shape" in done.errors[3]
+    failed = np.isnan(done.values).all(axis=1)
+    assert failed.tolist() == [False, True, True, True, False]
+    assert np.isnan(done.sums[1:4]).all()
+    alone = Evaluation(("weight",), ((2,),)).run(Subject(Moody, BARS, ALL_IN))
+    assert done.values[4].tobytes() == alone.values[0].tobytes()
+
+
+def test_bars_from_stop_on_are_not_there() -> None:
+    early = subject(bars=BARS.select(end=BARS.time[199]))
+    assert replace(POINTS, stop=200).run(subject()).values.tobytes() == POINTS.run(early).values.tobytes()
+
+
+def test_fixed_values_stand_for_every_point() -> None:
+    fixed = Evaluation(("fast",), ((5,),), (("slow", 20),)).run(subject())
+    assert fixed.values[0].tobytes() == POINTS.run(subject()).values[0].tobytes()
+
+
+def test_a_variant_changes_costs_and_capital() -> None:
+    free = replace(POINTS, variants=(Variant(cost_multiple=0.0),) * 2).run(subject())
+    expected = POINTS.run(subject(settings=replace(ALL_IN, costs=Costs().times(0.0))))
+    assert free.values.tobytes() == expected.values.tobytes()
+    rich = replace(POINTS, variants=(Variant(capital_multiple=3.0),) * 2).run(subject())
+    assert (
+        rich.values.tobytes()
+        == POINTS.run(subject(settings=replace(ALL_IN, capital=300_000.0))).values.tobytes()
+    )
+
+
+def test_each_point_is_scored_under_its_own_variant() -> None:
+    variants = (
+        Variant(replicate=3, block=5.0),
+        Variant(),
+        Variant(),
+        Variant(replicate=4, seed=2, block=5.0),
+    )
+    points = ((5, 20), (10, 40), (5, 20), (10, 40))
+    done = Evaluation(("fast", "slow"), points, variants=variants).run(subject())
+    for place, (point, variant) in enumerate(zip(points, variants, strict=True)):
+        bars = (
+            BARS if variant.replicate is None else resample(BARS, variant.seed, variant.replicate, block=5.0)
+        )
+        alone = Evaluation(("fast", "slow"), (point,)).run(subject(bars=bars))
+        assert done.values[place].tobytes() == alone.values[0].tobytes()
+        assert done.sums[place].tobytes() == alone.sums[0].tobytes()
+
+
+def test_errors_keep_their_place_under_variants() -> None:
+    points = tuple((weight,) for weight in (1, 7, 8, 1, 9))
+    variants = (Variant(), Variant(), Variant(cost_multiple=2.0), Variant(cost_multiple=2.0), Variant())
+    done = Evaluation(("weight",), points, variants=variants).run(Subject(Moody, BARS, ALL_IN))
+    assert list(done.errors) == [1, 2, 4]
+    assert "weight=7" in done.errors[1]
+    assert "eight" in done.errors[2]
+    assert np.isnan(done.values).all(axis=1).tolist() == [False, True, True, False, True]
+
+
+def test_a_regime_index_is_resampled_with_the_market() -> None:
+    index = random_market(400, 1, 8)
+    index = Bars(("IDX",), index.time, index.panel)
+    later = Bars(BARS.symbols, index.time[100:], BARS.panel)
+    allocation = Allocation(gross=1.0, regime="IDX", regime_window=20)
+    given = Subject(DEMO, later, Settings(allocation=allocation, index=index))
+    done = replace(POINTS, variants=(Variant(replicate=1, block=9.0),) * 2).run(given)
+    bars, beside = resample_with_index(later, index, 0, 1, block=9.0)
+    alone = POINTS.run(Subject(DEMO, bars, Settings(allocation=allocation, index=beside)))
+    assert done.values.tobytes() == alone.values.tobytes()
+    with_the_old = POINTS.run(Subject(DEMO, bars, Settings(allocation=allocation, index=index)))
+    assert done.values.tobytes() != with_the_old.values.tobytes()
+
+
+def test_variants_are_one_for_each_point() -> None:
+    with pytest.raises(BadParameter, match="2 points has 1 variants"):
+        replace(POINTS, variants=(Variant(),))
+
+
+CHANGED_CHUNKS = [
+    {"points": ((5, 20), (10, 41))},
+    {"points": ((10, 40), (5, 20))},
+    {"names": ("slow", "fast")},
+    {"fixed": (("atr", 9),)},
+    {"first": 1},
+    {"stop": 299},
+    {"edges": (0, 300)},
+    {"variants": (Variant(delay=1),) * 2},
+    {"variants": (Variant(replicate=0), Variant(replicate=1))},
+]
+
+
+@pytest.mark.parametrize("change", CHANGED_CHUNKS, ids=str)
+def test_another_chunk_has_another_address(change: dict[str, Any]) -> None:
+    assert replace(POINTS, **change).key(subject()) != POINTS.key(subject())
+
+
+def shifted() -> Bars:
+    panel = BARS.panel.copy()
+    panel[4, 17, 1] += 1.0
+    return Bars(BARS.symbols, BARS.time, panel)
+
+
+CHANGED_SUBJECTS: list[dict[str, Any]] = [
+    {"strategy": load_strategy("trend_breakout")},
+    {"bars": shifted()},
+    {"bars": BARS.select(symbols=["S1", "S0"])},
+    {"settings": replace(ALL_IN, capital=100_001.0)},
+    {"settings": replace(ALL_IN, costs=Costs(bps=5.5))},
+    {"settings": replace(ALL_IN, index=BARS)},
+    {"settings": Settings()},
+]
+
+
+@pytest.mark.parametrize("change", CHANGED_SUBJECTS, ids=range(len(CHANGED_SUBJECTS)))
+def test_another_subject_has_another_address(change: dict[str, Any]) -> None:
+    assert POINTS.key(subject(**change)) != POINTS.key(subject())
+
+
+def test_another_process_gives_the_same_address() -> None:
+    text = "from tests.unit.test_evaluation import POINTS, subject\nprint(POINTS.key(subject()))"
+    told = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == POINTS.key(subject())
+
+
+@given(first=st.integers(0, 500), rows=st.integers(1, 3000), blocks=st.integers(1, 200))
+def test_blocks_cut_the_rows_evenly_and_leave_none_out(first: int, rows: int, blocks: int) -> None:
+    edges = block_edges(first, first + rows, blocks)
+    lengths = np.diff(edges)
+    assert edges[0] == first
+    assert edges[-1] == first + rows
+    assert len(lengths) == min(blocks, rows)
+    assert lengths.max() - lengths.min() <= 1
+    assert lengths.min() >= 1
+
+
+@given(seconds=st.floats(1e-7, 1e4))
+def test_a_chunk_is_about_a_second_of_work(seconds: float) -> None:
+    size = points_per_chunk(seconds)
+    assert size & (size - 1) == 0
+    assert size == 1 or size * seconds <= CHUNK_SECONDS
+    assert size == LARGEST or 2 * size * seconds > CHUNK_SECONDS
+
+
+@given(count=st.integers(0, 50), size=st.integers(1, 60))
+def test_cutting_loses_and_doubles_nothing(count: int, size: int) -> None:
+    points = [(number,) for number in range(count)]
+    chunks = list(cut(points, size))
+    assert [point for chunk in chunks for point in chunk] == points
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+
+
+def test_rules_that_run_bar_by_bar_are_expected_to_take_longer() -> None:
+    @dataclass(frozen=True)
+    class Slow(Strategy):
+        def decide(self, now: Any, held: Any) -> Weights:
+            return np.where(held.weight > 0, 0.0, 1.0)
+
+    assert seconds_per_run(Slow(), BARS) > 10 * seconds_per_run(DEMO(), BARS)
+
+
+def test_a_bench_gives_what_its_chunks_give_alone_in_any_order() -> None:
+    chunks = [
+        replace(POINTS, first=first, stop=stop, variants=(variant,) * 2)
+        for first, stop in ((0, None), (50, 200), (0, 200))
+        for variant in (Variant(), Variant(cost_multiple=2.0))
+    ]
+    bench = Bench(subject())
+    for chunk in [*chunks, *reversed(chunks), chunks[0], chunks[0]]:
+        together, alone = bench.run(chunk), chunk.run(subject())
+        assert together.values.tobytes() == alone.values.tobytes()
+        assert together.sums.tobytes() == alone.sums.tobytes()
+
+
+def test_a_bench_computes_an_indicator_once_for_all_chunks() -> None:
+    from gpt_trader.indicators import sma
+
+    bench = Bench(subject())
+    bench.run(POINTS)
+    known = bench.memo.misses
+    bench.run(Evaluation(("fast", "slow"), ((10, 20), (5, 40))))
+    assert bench.memo.misses == known > 0
+    with bench.memo:
+        sma(BARS.continuous().close, 5)
+    assert bench.memo.misses == known
+
+
+def test_bars_are_pickled_without_what_is_derived_from_them() -> None:
+    import pickle
+
+    bars = random_market(300, 2, 6)
+    plain = len(pickle.dumps(bars))
+    assert plain < 1.2 * bars.panel.nbytes
+    assert bars.present.any()
+    bars.continuous()
+    assert len(pickle.dumps(bars)) == plain
+    again = pickle.loads(pickle.dumps(replace(bars, notes=("a note",), delisted=("2020-01-01", None))))
+    assert again.fingerprint() == replace(bars, delisted=("2020-01-01", None)).fingerprint()
+    assert (again.notes, again.delisted, again.panel.flags.writeable) == (
+        ("a note",),
+        ("2020-01-01", None),
+        False,
+    )
+
+
+@dataclass(frozen=True)
+class Stepwise(Strategy):
+    """Runs bar by bar: buys when flat."""
+
+    def decide(self, now: Any, held: Any) -> Weights:
+        return np.where(held.weight > 0, np.nan, 0.4)
+
+
+def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Runs under variants are scored in parts of one; each alone would stay in Python for ever."""
+    from gpt_trader import batch
+
+    taken: list[str] = []
+    simulate = batch.simulate
+
+    def watched(strategy: Strategy, bars: Bars, settings: Settings, mode: str, **more: Any) -> Any:
+        taken.append(mode)
+        return simulate(strategy, bars, settings, "python", **more)
+
+    monkeypatch.setattr(batch, "simulate", watched)
+    monkeypatch.setattr("gpt_trader.engine.session.COMPILE_FROM", 4 * BARS.T)
+    for runs in (3, 4):
+        variants = tuple(Variant(replicate=k) for k in range(runs))
+        Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN))
+    assert taken == ["python"] * 3 + ["compiled"] * 4
+    assert seconds_per_run(Stepwise(), BARS, 3) > 10 * seconds_per_run(Stepwise(), BARS, 4)
