@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.adapters.study_files import write_study
+from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.cross_validation_study import KIND
 from gpt_trader.strategy import strategy_name
@@ -75,7 +75,7 @@ def result_of(found: CrossValidated) -> dict[str, Any]:
         "embargo": str(question.embargo),
         "splits": len(question.splits.splits),
         "paths": found.path_figures,
-        "sharpe": found.distribution,
+        "path_sharpe": found.distribution,
         "degradation": found.degradation,
         "choices": [
             {"parameters": question.points.parameters(number), "splits": times}
