@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,11 +101,16 @@ def score_runs(
     first: int = 0,
     edges: Integers | None = None,
     keep_going: bool = False,
+    called: int = 0,
 ) -> Scores:
-    """`backtest_many` with all that is neither strategy nor data in one `settings`."""
+    """`backtest_many` with all that is neither strategy nor data in one `settings`.
+
+    `called` is how often `decide` is called for other runs of the same study in this process: a rule that runs bar by bar is
+    compiled when all of them make it worth while.
+    """
     first = checked_first(first, bars)
     blocks = NO_EDGES if edges is None else checked_edges(edges, first, bars) - first
-    scorer = _Scorer(bars, settings, first, blocks, keep_going)
+    scorer = _Scorer(bars, settings, first, blocks, keep_going, called)
     with shared_memo(), np.errstate(invalid="ignore", divide="ignore"):
         for strategy in strategies:
             scorer.add(checked_instance(strategy, "backtest_many"))
@@ -127,13 +133,15 @@ def checked_edges(edges: Any, first: int, bars: Bars) -> Integers:
 class _Scorer:
     """Collects targets of runs with the same rules and scores them together, in one book that is used again."""
 
-    def __init__(self, bars: Bars, settings: Settings, first: int, edges: Integers, keep_going: bool) -> None:
+    def __init__(
+        self, bars: Bars, settings: Settings, first: int, edges: Integers, keep_going: bool, called: int
+    ) -> None:
         self.bars, self.seen, self.settings = bars, bars.continuous(), settings
         self.first, self.edges, self.keep_going = first, edges, keep_going
         self.fields = deciding.row_values(self.seen, {})
         self.per_year = periods_of(bars.time.view(np.int64), bars.timeframe)
         self.modes: dict[type[Strategy], str] = {}
-        self.called: dict[type[Strategy], int] = {}
+        self.called: defaultdict[type[Strategy], int] = defaultdict(lambda: called)
         self.markets: dict[Any, Any] = {}
         self.runs = 0
         self.done: list[tuple[list[int], Floats, Floats]] = []
@@ -158,7 +166,7 @@ class _Scorer:
         self.runs += 1
         kind = type(strategy)
         if kind not in self.modes:
-            self.modes[kind] = chosen_mode(strategy, self.bars, self.first)
+            self.modes[kind] = chosen_mode(strategy, self.bars, self.first, self.called[kind])
         try:
             if self.modes[kind] == ARRAY:
                 self._decide(number, strategy)
@@ -237,7 +245,7 @@ class _Scorer:
     def _score_slowly(self, number: int, strategy: Strategy, mode: str) -> None:
         """Rules that run bar by bar: a whole run, of which only the statistics are kept."""
         kind = type(strategy)
-        self.called[kind] = self.called.get(kind, 0) + calls_of(strategy, self.bars, self.first)
+        self.called[kind] += calls_of(strategy, self.bars, self.first)
         self.modes[kind] = chosen_mode(strategy, self.bars, self.first, self.called[kind])
         run = simulate(strategy, self.bars, self.settings, mode, first=self.first, required=False)
         trades = int(run.book.account[0]["trades"])

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError
+from jobs.command_line import typing_of
 from jobs.console import report_error
 from jobs.plain_options import spare_adapter, spare_adapters
 
@@ -106,11 +107,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(app, arguments))
 
 
-def run(application: typer.Typer, arguments: Sequence[str] | None = None, name: str = "gpt-trader") -> int:
-    """The exit code of one command line; errors of ours and of the parser become one message on standard error."""
+def run(
+    application: typer.Typer,
+    arguments: Sequence[str] | None = None,
+    name: str = "gpt-trader",
+    command: Sequence[str] = (),
+) -> int:
+    """The exit code of one command line; errors of ours and of the parser become one message on standard error.
+
+    `command` are the words before `arguments` that `gpt-trader` would need to run the same application.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = application(args=given, prog_name=name, standalone_mode=False)
+        with typing_of((*command, *given)):
+            code = application(args=given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # Typer turns Ctrl-C inside a command into this code
             raise KeyboardInterrupt
@@ -150,7 +160,8 @@ def _reader_gone() -> int:
 def run_module(module: str, application: typer.Typer) -> None:
     """`python -m jobs.NAME`: the same command, called by its module."""
     _print_anything()
-    sys.exit(run(application, name=f"python -m {module}"))
+    command = [name for name, owner in COMMANDS.items() if owner == module]
+    sys.exit(run(application, name=f"python -m {module}", command=command))
 
 
 def _print_anything() -> None:

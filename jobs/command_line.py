@@ -24,7 +24,9 @@ def typed() -> tuple[str, ...]:
     return _typed.get()
 
 
-def without(arguments: Sequence[str], flags: Sequence[str] = (), valued: Sequence[str] = ()) -> tuple[str, ...]:
+def without(
+    arguments: Sequence[str], flags: Sequence[str] = (), valued: Sequence[str] = ()
+) -> tuple[str, ...]:
     """`arguments` without these flags and without these options and their values."""
     kept: list[str] = []
     skip = False

@@ -32,6 +32,11 @@ class Output:
         bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT_PANEL)
     ] = False
 
+    def as_arguments(self) -> list[str]:
+        """The same options as they are typed."""
+        given = {"--json": self.as_json, "--quiet": self.quiet, "--debug": self.debug}
+        return [flag for flag, wanted in given.items() if wanted]
+
     @property
     def tables(self) -> bool:
         """Whether tables and notes for a person are wanted."""

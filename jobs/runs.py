@@ -10,6 +10,7 @@ import typer
 from gpt_trader.errors import UnknownName, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
+from jobs.run_control import cancel, resume
 from jobs.settings import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ NUMBERS = (
 )
 """The metrics of the list, with their titles and how they are written."""
 
-app = typer.Typer(add_completion=False, help="List, show and compare stored runs.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="List, show and compare runs; go on with studies, or stop them.",
+    no_args_is_help=True,
+)
+app.command("resume", help="Go on with a study from its finished chunks.")(resume)
+app.command("cancel", help="Stop a study; its finished chunks stay.")(cancel)
 
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id or the beginning of it; `last` is the newest.")

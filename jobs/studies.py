@@ -1,26 +1,39 @@
-"""The life of a study: its folder and status, where its chunks run, how far it is, and how it is stopped."""
+"""The life of a study: its folder, where its chunks run, how far it is, and how it is stopped or goes on by itself."""
 
 from __future__ import annotations
 
+import shlex
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from gpt_trader.errors import StudyStopped
+from jobs.resuming import check_same, resumed
+from jobs.study_progress import Tracker, View, Watched, shown
+
 if TYPE_CHECKING:
-    from gpt_trader.research.evaluation import Subject
-    from gpt_trader.research.plan import Plan, WorkedOff
+    from gpt_trader.adapters.store import RunStore
+    from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
+    from gpt_trader.research.evaluation import Evaluated, Subject
+    from gpt_trader.research.execution import Finished
+    from gpt_trader.research.plan import Plan, Progress, WorkedOff
     from jobs.console import Output
+    from jobs.executors.choosing import ChosenWhenRun
     from jobs.study_options import WorkerOptions
+    from jobs.study_record import Recorder
 
+__all__ = ["Study", "Watched", "open_study", "run_study"]
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The metric whose best value the progress shows, and whether less of it is better."""
-
-    metric: str
-    smallest: bool = False
+LOOK_SECONDS = 0.25
+FAILURES_TOLD = 5
 
 
 def never() -> bool:
@@ -29,30 +42,82 @@ def never() -> bool:
 
 
 class Study:
-    """A study that is running: `folder` takes its files, `work_off` runs chunks."""
+    """A study that is running: `folder` takes its files, `work_off` runs chunks, `say` tells its user a line."""
 
     def __init__(
-        self, study_id: str, folder: Path, where: WorkerOptions, output: Output, points: int | None
+        self, folder: StudyFolder, recorder: Recorder, tracker: Tracker, view: View, executor: ChosenWhenRun
     ) -> None:
-        self.study_id, self.folder = study_id, folder
-        self._where, self._output, self._points = where, output, points
+        self.study_id, self.folder = folder.path.name, folder.path
+        self._folder, self._recorder, self._tracker, self._view, self._executor = (
+            folder,
+            recorder,
+            tracker,
+            view,
+            executor,
+        )
+        self._looked = float("-inf")
+
+    def say(self, text: str) -> None:
+        """A line on standard error, unless silence or JSON was asked for."""
+        self._view.say(text)
 
     def work_off(self, plan: Plan, stop: Callable[[], bool] = never) -> WorkedOff:
         """Run every chunk of `plan` that is not known from an earlier run; may be called again with another plan.
 
-        Ends early, with what there is, once `stop()`. Raises StudyStopped when the user interrupts or cancels.
+        Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels.
         """
         from gpt_trader.adapters.chunk_store import ChunkStore
-        from gpt_trader.research.execution import InProcess
         from gpt_trader.research.plan import work_off
 
-        with self._output.progress("running", self._points) as step:
-            return work_off(
-                plan,
-                InProcess(),
-                ChunkStore(self.folder.parent / ".chunks"),
-                lambda _progress, number, _result: step(len(plan.chunks[number].points)),
-                stop,
+        known = 0
+
+        def listen(progress: Progress, number: int, result: Evaluated | None) -> None:
+            nonlocal known
+            self._tracker.took(plan.chunks[number], result, cached=progress.cached > known)
+            known = progress.cached
+            self._view.show(self._tracker)
+            self._recorder.update(self._tracker, self._executor.why)
+
+        self._view.show(self._tracker)
+        done = work_off(
+            plan,
+            self._executor,
+            ChunkStore(self.folder.parent / ".chunks"),
+            listen,
+            lambda: self._asked() or stop(),
+        )
+        self._tell_failures(plan, done.failed)
+        if done.cancelled and self._folder.is_asked_to_stop():
+            raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
+        return done
+
+    def _asked(self) -> bool:
+        """Whether somebody wants the study to stop, looked up four times a second."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        return self._folder.is_asked_to_stop()
+
+    def _tell_failures(self, plan: Plan, failed: tuple[Finished, ...]) -> None:
+        for place, item in enumerate(failed):
+            chunk = plan.chunks[item.number]
+            points = [dict(zip(chunk.names, values, strict=True)) for values in chunk.points]
+            self._recorder.fail_chunk(
+                {
+                    "chunk": item.number,
+                    "error": item.error,
+                    "attempts": item.attempts,
+                    "worker": item.worker,
+                    "points": points,
+                }
+            )
+            if place < FAILURES_TOLD:
+                shape = " ".join(f"{name} {value}" for name, value in points[0].items())
+                more = f" and {len(points) - 1:,} more" if len(points) > 1 else ""
+                self.say(f"failed: {shape}{more}: {item.error}")
+        if len(failed) > FAILURES_TOLD:
+            self.say(
+                f"failed: {len(failed) - FAILURES_TOLD:,} more chunks, listed in {self.folder / 'study.json'}"
             )
 
 
@@ -68,16 +133,123 @@ def open_study(
     points: int | None = None,
     watched: Watched | None = None,
     about: Mapping[str, Any] | None = None,
+    store: RunStore | None = None,
 ) -> Iterator[Study]:
     """A study of `kind` in `runs_dir/study_id`: running inside the block, finished or failed after it.
 
     For studies in several steps, such as an optimiser whose next points depend on results, or one that writes files of
-    its own at the end. `points` is the number of all runs as far as it is known, `about` what study.json shows besides
-    (strategy, method …). With `--detach` or `--submit` the block is not entered here: the command ends.
+    its own at the end. `points` is the number of all runs as far as it is known, `about` what study.json and `store` show
+    besides (`parameters`: what is searched). With `--detach` or `--submit` the block is not entered: the command ends here.
+
+    Raises StudyStopped when the user cancels or interrupts, UserError when `runs resume` would run another study.
     """
-    folder = runs_dir / study_id
-    folder.mkdir(parents=True, exist_ok=True)
-    yield Study(study_id, folder, where, output, points)
+    from gpt_trader.adapters.study_files import StudyFolder
+    from jobs.executors.choosing import ChosenWhenRun
+    from jobs.study_record import Recorder, record_of
+
+    folder = StudyFolder(runs_dir.resolve() / study_id)
+    going_on = resumed()
+    if going_on is not None:
+        check_same(going_on.record, study_id, subject.identity)
+    record = record_of(folder, kind, subject, about or {}, datetime.now(UTC))
+    if where.submit is not None or (where.detach and going_on is None):
+        _let_go(folder, record, where, output)
+        raise typer.Exit
+    with folder.held(), shown(output, points, log=going_on is not None and going_on.log) as view:
+        folder.forget_request()
+        recorder, tracker = Recorder(folder, record, store, view.say), Tracker(points, watched)
+        recorder.begin(subject)
+        executor = ChosenWhenRun(where.asked(), view.say, points)
+        try:
+            with _ended_as_it_ends(recorder, tracker, executor), _terminated_like_interrupted():
+                yield Study(folder, recorder, tracker, view, executor)
+        finally:
+            executor.close()
+
+
+@contextmanager
+def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhenRun) -> Iterator[None]:
+    """The status of the study is how the block ends; what is kept, and how to go on, is said."""
+    from gpt_trader.adapters import study_files as states
+
+    def end(status: str, error: str | None = None) -> None:
+        recorder.end(status, tracker, executor.why, error)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        end(states.INTERRUPTED, "interrupted")
+        raise StudyStopped(f"interrupted; {_kept(tracker, recorder.record)}", interrupted=True) from None
+    except StudyStopped as stopped:
+        end(states.CANCELLED, str(stopped))
+        raise StudyStopped(f"{stopped}; {_kept(tracker, recorder.record)}", interrupted=False) from None
+    except typer.Exit:
+        end(states.FINISHED)  # the command has said what it had to say
+        raise
+    except BaseException as error:
+        end(states.FAILED, str(error) or type(error).__name__)
+        raise
+    end(states.FINISHED)
+
+
+def _kept(tracker: Tracker, record: StudyRecord) -> str:
+    """What is there, and the command that goes on from it."""
+    of = "" if tracker.points is None else f" of {tracker.points:,}"
+    return f"{tracker.done:,}{of} points are kept; resume with: {_resume_command(record)}"
+
+
+def _resume_command(record: StudyRecord) -> str:
+    elsewhere = [record.command[i : i + 2] for i, item in enumerate(record.command) if item == "--runs-dir"]
+    folder = (
+        elsewhere[-1] if elsewhere else [item for item in record.command if item.startswith("--runs-dir=")]
+    )
+    return shlex.join(["gpt-trader", "runs", "resume", record.study_id, *folder])
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM (`kill`, `ray job stop`) ends a study as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, output: Output) -> None:
+    """Start the study elsewhere and say how to follow it."""
+    from gpt_trader.adapters import study_files as states
+    from jobs.detaching import start_detached
+
+    if where.submit is None:
+        folder.write(record)
+        process = start_detached(folder, record)
+        told = f"study {record.study_id} goes on by itself, as process {process}"
+        output.emit(
+            {"run_id": record.study_id, "status": states.RUNNING, "process": process, "log": folder.log}
+        )
+    else:
+        from jobs.executors.submitting import submit
+
+        runs_dir = ("--runs-dir", str(folder.path.parent))
+        name = submit(where.submit, record.study_id, (*record.command, *runs_dir), Path.cwd())
+        folder.write(replace(record, status=states.SUBMITTED, job={"id": name, "address": where.submit}))
+        told = f"study {record.study_id} was handed over to {where.submit}, as job {name}"
+        output.emit(
+            {"run_id": record.study_id, "status": states.SUBMITTED, "job": name, "address": where.submit}
+        )
+    output.line(told)
+    output.line(f"{'how far it is':<16}gpt-trader runs list")
+    output.line(f"{'stop it':<16}gpt-trader runs cancel {record.study_id}")
+    if where.submit is None:
+        output.line(f"{'its output':<16}{folder.log}")
 
 
 def run_study(
@@ -88,6 +260,7 @@ def run_study(
     runs_dir: Path,
     watched: Watched | None = None,
     about: Mapping[str, Any] | None = None,
+    store: RunStore | None = None,
     stop: Callable[[], bool] = never,
 ) -> WorkedOff:
     """Work a whole plan off as the study `plan.study_id`; its folder is `runs_dir/plan.study_id` (`open_study` for more).
@@ -104,5 +277,6 @@ def run_study(
         points=plan.points,
         watched=watched,
         about=about,
+        store=store,
     ) as study:
         return study.work_off(plan, stop)

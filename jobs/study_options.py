@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,12 +11,13 @@ import typer
 
 from jobs.data_options import DataOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.values import number
+from jobs.values import number, positive
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
     from gpt_trader.research.evaluation import Subject
     from gpt_trader.strategy import Strategy
+    from jobs.executors.choosing import Asked
 
 PANEL = "Study"
 WHERE = "Where it runs"
@@ -48,14 +50,36 @@ class StudyOptions:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """On how many processes, and on which cluster, the chunks of a study run."""
+    """On how many processes, and on which cluster, the chunks of a study run, and whether the command waits for them."""
 
     workers: Annotated[
         int | None, _where("--workers", text="Processes at work. (default: what the plan is worth)", min=1, metavar="COUNT")
     ] = None
     cluster: Annotated[
-        str | None, _where("--cluster", text="Address of a Ray cluster: HOST:PORT, or auto.", metavar="ADDRESS")
+        str | None, _where("--cluster", text="Ray cluster this machine is a node of: HOST:PORT, or auto.", metavar="ADDRESS")
     ] = None
+    chunk_timeout: Annotated[
+        float | None,
+        _where("--chunk-timeout", text="Give a chunk up after so long. (default 20 times what it should take, at least 600)",
+               parser=positive, metavar="SECONDS"),
+    ] = None
+    detach: Annotated[bool, _where("--detach", text="Return at once; the study goes on when the terminal closes.")] = False
+    submit: Annotated[
+        str | None, _where("--submit", text="Hand the study to a Ray cluster as a job: http://HOST:8265.", metavar="ADDRESS")
+    ] = None
+
+    def as_arguments(self) -> list[str]:
+        """The same options as they are typed."""
+        given: dict[str, Any] = {"--workers": self.workers, "--cluster": self.cluster, "--submit": self.submit}
+        given |= {"--chunk-timeout": self.chunk_timeout}
+        typed = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+        return typed + (["--detach"] if self.detach else [])
+
+    def asked(self) -> Asked:
+        """What this says to the executor; in a Ray job, with that job's cluster."""
+        from jobs.executors.choosing import Asked
+
+        return Asked(self.workers, self.cluster, os.environ.get("RAY_ADDRESS"), self.chunk_timeout)
 # fmt: on
 
 

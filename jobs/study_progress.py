@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -28,11 +28,12 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best point so far."""
+    """The best point so far, by `metric`, with all its `metrics`."""
 
     metric: str
     value: float
     parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
 
     def __str__(self) -> str:
         point = " ".join(f"{name} {value}" for name, value in self.parameters.items())
@@ -72,7 +73,8 @@ class Tracker:
         value = float(column[place])
         if self.best is None or (value < self.best.value if watched.smallest else value > self.best.value):
             parameters = dict(zip(chunk.names, chunk.points[place], strict=True))
-            self.best = Best(watched.metric, value, parameters)
+            metrics = dict(zip(METRIC_NAMES, result.values[place].tolist(), strict=True))
+            self.best = Best(watched.metric, value, parameters, metrics)
 
     @property
     def seconds(self) -> float:
@@ -99,8 +101,14 @@ class Tracker:
             "points_failed": self.failed,
             "points_per_second": round(self.rate, 3),
             "seconds_left": None if self.left is None else round(self.left, 1),
-            "best": self.best,
+            "best": None if self.best is None else asdict(self.best),
         }
+
+    def as_metrics(self) -> dict[str, float]:
+        """For the study's row in the store: how far it is, and the metrics of the best point."""
+        best = {} if self.best is None else dict(self.best.metrics)
+        points = {} if self.points is None else {"points": float(self.points)}
+        return {**best, **points, "points_done": float(self.done)}
 
     def __str__(self) -> str:
         of = "" if self.points is None else f" of {self.points:,}"
@@ -191,6 +199,11 @@ def shown(output: Output, points: int | None, *, log: bool) -> Iterator[View]:
 
         from jobs.console import terminal
 
-        columns = (SpinnerColumn(), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.fields[told]}"))
+        columns = (
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
         with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
             yield _Bar(bar, points)

@@ -19,6 +19,14 @@ def number(text: str) -> float:
     return value
 
 
+def positive(text: str) -> float:
+    """A finite number above zero."""
+    value = number(text)
+    if value <= 0:
+        raise typer.BadParameter(f"{text!r} is not above zero")
+    return value
+
+
 def number_or_none(text: str) -> float:
     """A finite number; "none" switches a limit off and is NaN until the limits are built."""
     return math.nan if text.strip().lower() in ("none", "off") else number(text)

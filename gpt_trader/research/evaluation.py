@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine.setup import Settings
-from gpt_trader.errors import GptTraderError
+from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.memo import memo
 from gpt_trader.research.space import Values
 from gpt_trader.strategy import Strategy, strategy_name
@@ -99,9 +100,15 @@ class Variant:
             settings = replace(settings, fills=replace(settings.fills, delay=self.delay))
         bars = subject.bars
         if self.replicate is not None:
-            from gpt_trader.validation.resampling import resample
+            from gpt_trader.validation.resampling import resample, resample_with_index
 
-            bars = resample(bars, self.seed, self.replicate, block=self.block)
+            if settings.index is None:
+                bars = resample(bars, self.seed, self.replicate, block=self.block)
+            else:
+                bars, index = resample_with_index(
+                    bars, settings.index, self.seed, self.replicate, block=self.block
+                )
+                settings = replace(settings, index=index)
         return Subject(subject.strategy, bars, settings)
 
 
@@ -130,7 +137,7 @@ class Evaluation:
     """One chunk: `points` as values of the parameters `names` (the others have their defaults or are in `fixed`).
 
     The account begins at row `first`; bars from row `stop` on are not there. `edges` are the rows that bound the blocks; None
-    for BLOCKS equal ones.
+    for BLOCKS equal ones. `variants` has one for each point, which is scored under it; empty: all as it is.
     """
 
     names: tuple[str, ...]
@@ -139,7 +146,13 @@ class Evaluation:
     first: int = 0
     stop: int | None = None
     edges: tuple[int, ...] | None = None
-    variant: Variant = AS_IT_IS
+    variants: tuple[Variant, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.variants and len(self.variants) != len(self.points):
+            raise BadParameter(
+                f"a chunk of {len(self.points)} points has {len(self.variants)} variants; give one for each"
+            )
 
     def key(self, subject: Subject) -> str:
         """The content address of the chunk's result: SHA-256 (hex) over the subject and everything here."""
@@ -147,42 +160,47 @@ class Evaluation:
 
     def run(self, subject: Subject) -> Evaluated:
         """Score every point. Points that cannot be made or that fail are NaN with their message; the others go on."""
-        return self.score(self.view(subject))
+        return Bench(subject).run(self)
 
-    def view(self, subject: Subject) -> Subject:
-        """The subject as this chunk sees it: without the bars from row `stop` on, with the variant's changes."""
-        return self.variant.of(self._cut(subject))
-
-    def score(self, subject: Subject) -> Evaluated:
-        """The scores of every point on the subject's view."""
-        from gpt_trader.batch import score_runs
-
-        made, places, errors = [], [], {}
-        for place, values in enumerate(self.points):
-            try:
-                made.append(
-                    subject.strategy(**dict(self.fixed), **dict(zip(self.names, values, strict=True)))
-                )
-                places.append(place)
-            except GptTraderError as error:
-                errors[place] = str(error)
-        edges = (
-            block_edges(self.first, subject.bars.T) if self.edges is None else np.array(self.edges, np.int64)
-        )
-        scores = score_runs(
-            made, subject.bars, subject.settings, first=self.first, edges=edges, keep_going=True
-        )
-        table = np.full((len(self.points), len(scores.names)), np.nan)
-        sums = np.full((len(self.points), *scores.sums.shape[1:]), np.nan, np.float32)
-        table[places], sums[places] = scores.values, scores.sums
-        errors |= {places[run]: message for run, message in scores.errors.items()}
-        return Evaluated(table, sums, dict(sorted(errors.items())))
-
-    def _cut(self, subject: Subject) -> Subject:
+    def cut(self, subject: Subject) -> Subject:
+        """The subject without the bars from row `stop` on."""
         bars = subject.bars
         if self.stop is None or self.stop == bars.T:
             return subject
         return Subject(subject.strategy, bars.select(end=bars.time[self.stop - 1]), subject.settings)
+
+    def parts(self) -> Iterator[tuple[Variant, list[int]]]:
+        """The points (by their place) that follow each other under the same variant, with that variant."""
+        places = range(len(self.points))
+        if not self.variants:
+            yield AS_IT_IS, list(places)
+            return
+        for variant, same in groupby(places, lambda place: self.variants[place]):
+            yield variant, list(same)
+
+    def score(self, view: Subject, places: Sequence[int]) -> Evaluated:
+        """The scores of the points at `places` on the subject as these points see it; errors by place."""
+        from gpt_trader.batch import score_runs
+        from gpt_trader.engine.session import calls_of
+
+        made, rows, errors = [], [], {}
+        for row, place in enumerate(places):
+            try:
+                values = zip(self.names, self.points[place], strict=True)
+                made.append(view.strategy(**dict(self.fixed), **dict(values)))
+                rows.append(row)
+            except GptTraderError as error:
+                errors[place] = str(error)
+        edges = block_edges(self.first, view.bars.T) if self.edges is None else np.array(self.edges, np.int64)
+        others = calls_of(made[0], view.bars, self.first) * (len(self.points) - len(places)) if made else 0
+        scores = score_runs(
+            made, view.bars, view.settings, first=self.first, edges=edges, keep_going=True, called=others
+        )
+        table = np.full((len(places), len(scores.names)), np.nan)
+        sums = np.full((len(places), *scores.sums.shape[1:]), np.nan, np.float32)
+        table[rows], sums[rows] = scores.values, scores.sums
+        errors |= {places[rows[run]]: message for run, message in scores.errors.items()}
+        return Evaluated(table, sums, dict(sorted(errors.items())))
 
 
 class Bench:
@@ -191,17 +209,31 @@ class Bench:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.memo = memo()
-        self._seen: tuple[int | None, Variant] | None = None
+        self._stop: int | None = None
+        self._cut = subject
+        self._variant: Variant | None = AS_IT_IS
         self._view = subject
 
     def run(self, chunk: Evaluation) -> Evaluated:
-        """What `chunk.run(subject)` gives."""
-        seen = (chunk.stop, chunk.variant)
-        if seen != self._seen:
+        """The scores of the points of a chunk."""
+        if chunk.stop != self._stop:
+            self._cut, self._stop, self._variant = chunk.cut(self.subject), chunk.stop, None
+        scored = [self._score(chunk, variant, places) for variant, places in chunk.parts()]
+        if len(scored) == 1:
+            return scored[0]
+        errors = {place: text for part in scored for place, text in part.errors.items()}
+        return Evaluated(
+            np.concatenate([part.values for part in scored]),
+            np.concatenate([part.sums for part in scored]),
+            errors,
+        )
+
+    def _score(self, chunk: Evaluation, variant: Variant, places: Sequence[int]) -> Evaluated:
+        if variant != self._variant:
             self.memo.clear()
-            self._view, self._seen = chunk.view(self.subject), seen
+            self._view, self._variant = variant.of(self._cut), variant
         with self.memo:
-            return chunk.score(self._view)
+            return chunk.score(self._view, places)
 
 
 def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:

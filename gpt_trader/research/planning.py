@@ -17,10 +17,14 @@ SMALLEST, LARGEST = 1, 8_192
 _ARRAY = (20e-6, 15e-9)
 _COMPILED = (100e-6, 60e-9)
 _PYTHON = (1e-3, 16e-6)
+_RESAMPLED = (200e-6, 40e-9)  # to make a market from the bars
 
 
-def seconds_per_run(strategy: Strategy, bars: Bars) -> float:
-    """What one run is expected to take: good to a factor of three, and the same on every machine."""
+def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1) -> float:
+    """What one run is expected to take: good to a factor of three, and the same on every machine.
+
+    Of a rule that runs bar by bar, `runs` together decide whether it is compiled.
+    """
     from gpt_trader.engine.session import COMPILE_FROM, ORDERS_COMPILE_FROM, calls_of
 
     cells = bars.T * bars.N
@@ -28,7 +32,12 @@ def seconds_per_run(strategy: Strategy, bars: Bars) -> float:
         return _ARRAY[0] + _ARRAY[1] * cells
     calls = calls_of(strategy, bars, 0)
     enough = ORDERS_COMPILE_FROM if isinstance(strategy, OrderStrategy) else COMPILE_FROM
-    return _COMPILED[0] + _COMPILED[1] * cells if calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
+    return _COMPILED[0] + _COMPILED[1] * cells if runs * calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
+
+
+def seconds_per_replicate(strategy: Strategy, bars: Bars, runs: int) -> float:
+    """What one of `runs` runs on resampled markets takes, the market included."""
+    return seconds_per_run(strategy, bars, runs) + _RESAMPLED[0] + _RESAMPLED[1] * bars.T * bars.N
 
 
 def points_per_chunk(seconds: float) -> int:
@@ -48,5 +57,5 @@ def cut(points: Iterable[Values], size: int) -> Iterator[tuple[Values, ...]]:
 
 def whole(work: Sequence[Any], seconds: float) -> str:
     """How much work a plan is, in words."""
-    shown = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    return f"{len(work)} {'chunk' if len(work) == 1 else 'chunks'}, about {shown} on one core"
+    shown = f"about {seconds:.0f} seconds" if seconds < 120 else f"about {seconds / 60:.0f} minutes"
+    return f"{len(work)} {'chunk' if len(work) == 1 else 'chunks'}, {'a second' if seconds < 1.5 else shown} on one core"

@@ -19,6 +19,7 @@ from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Bench, Evaluation, Subject, Variant, block_edges
 from gpt_trader.research.planning import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
 from gpt_trader.strategies import load_strategy
+from gpt_trader.validation.resampling import resample, resample_with_index
 from tests.markets import random_market
 
 BARS = random_market(300, 2, 5, sigma=0.02)
@@ -94,14 +95,61 @@ def test_fixed_values_stand_for_every_point() -> None:
 
 
 def test_a_variant_changes_costs_and_capital() -> None:
-    free = replace(POINTS, variant=Variant(cost_multiple=0.0)).run(subject())
+    free = replace(POINTS, variants=(Variant(cost_multiple=0.0),) * 2).run(subject())
     expected = POINTS.run(subject(settings=replace(ALL_IN, costs=Costs().times(0.0))))
     assert free.values.tobytes() == expected.values.tobytes()
-    rich = replace(POINTS, variant=Variant(capital_multiple=3.0)).run(subject())
+    rich = replace(POINTS, variants=(Variant(capital_multiple=3.0),) * 2).run(subject())
     assert (
         rich.values.tobytes()
         == POINTS.run(subject(settings=replace(ALL_IN, capital=300_000.0))).values.tobytes()
     )
+
+
+def test_each_point_is_scored_under_its_own_variant() -> None:
+    variants = (
+        Variant(replicate=3, block=5.0),
+        Variant(),
+        Variant(),
+        Variant(replicate=4, seed=2, block=5.0),
+    )
+    points = ((5, 20), (10, 40), (5, 20), (10, 40))
+    done = Evaluation(("fast", "slow"), points, variants=variants).run(subject())
+    for place, (point, variant) in enumerate(zip(points, variants, strict=True)):
+        bars = (
+            BARS if variant.replicate is None else resample(BARS, variant.seed, variant.replicate, block=5.0)
+        )
+        alone = Evaluation(("fast", "slow"), (point,)).run(subject(bars=bars))
+        assert done.values[place].tobytes() == alone.values[0].tobytes()
+        assert done.sums[place].tobytes() == alone.sums[0].tobytes()
+
+
+def test_errors_keep_their_place_under_variants() -> None:
+    points = tuple((weight,) for weight in (1, 7, 8, 1, 9))
+    variants = (Variant(), Variant(), Variant(cost_multiple=2.0), Variant(cost_multiple=2.0), Variant())
+    done = Evaluation(("weight",), points, variants=variants).run(Subject(Moody, BARS, ALL_IN))
+    assert list(done.errors) == [1, 2, 4]
+    assert "weight=7" in done.errors[1]
+    assert "eight" in done.errors[2]
+    assert np.isnan(done.values).all(axis=1).tolist() == [False, True, True, False, True]
+
+
+def test_a_regime_index_is_resampled_with_the_market() -> None:
+    index = random_market(400, 1, 8)
+    index = Bars(("IDX",), index.time, index.panel)
+    later = Bars(BARS.symbols, index.time[100:], BARS.panel)
+    allocation = Allocation(gross=1.0, regime="IDX", regime_window=20)
+    given = Subject(DEMO, later, Settings(allocation=allocation, index=index))
+    done = replace(POINTS, variants=(Variant(replicate=1, block=9.0),) * 2).run(given)
+    bars, beside = resample_with_index(later, index, 0, 1, block=9.0)
+    alone = POINTS.run(Subject(DEMO, bars, Settings(allocation=allocation, index=beside)))
+    assert done.values.tobytes() == alone.values.tobytes()
+    with_the_old = POINTS.run(Subject(DEMO, bars, Settings(allocation=allocation, index=index)))
+    assert done.values.tobytes() != with_the_old.values.tobytes()
+
+
+def test_variants_are_one_for_each_point() -> None:
+    with pytest.raises(BadParameter, match="2 points has 1 variants"):
+        replace(POINTS, variants=(Variant(),))
 
 
 CHANGED_CHUNKS = [
@@ -112,8 +160,8 @@ CHANGED_CHUNKS = [
     {"first": 1},
     {"stop": 299},
     {"edges": (0, 300)},
-    {"variant": Variant(delay=1)},
-    {"variant": Variant(replicate=0)},
+    {"variants": (Variant(delay=1),) * 2},
+    {"variants": (Variant(replicate=0), Variant(replicate=1))},
 ]
 
 
@@ -188,7 +236,7 @@ def test_rules_that_run_bar_by_bar_are_expected_to_take_longer() -> None:
 
 def test_a_bench_gives_what_its_chunks_give_alone_in_any_order() -> None:
     chunks = [
-        replace(POINTS, first=first, stop=stop, variant=variant)
+        replace(POINTS, first=first, stop=stop, variants=(variant,) * 2)
         for first, stop in ((0, None), (50, 200), (0, 200))
         for variant in (Variant(), Variant(cost_multiple=2.0))
     ]
@@ -228,3 +276,33 @@ def test_bars_are_pickled_without_what_is_derived_from_them() -> None:
         ("2020-01-01", None),
         False,
     )
+
+
+@dataclass(frozen=True)
+class Stepwise(Strategy):
+    """Runs bar by bar: buys when flat."""
+
+    def decide(self, now: Any, held: Any) -> Weights:
+        return np.where(held.weight > 0, np.nan, 0.4)
+
+
+def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Runs under variants are scored in parts of one; each alone would stay in Python for ever."""
+    from gpt_trader import batch
+
+    taken: list[str] = []
+    simulate = batch.simulate
+
+    def watched(strategy: Strategy, bars: Bars, settings: Settings, mode: str, **more: Any) -> Any:
+        taken.append(mode)
+        return simulate(strategy, bars, settings, "python", **more)
+
+    monkeypatch.setattr(batch, "simulate", watched)
+    monkeypatch.setattr("gpt_trader.engine.session.COMPILE_FROM", 4 * BARS.T)
+    for runs in (3, 4):
+        variants = tuple(Variant(replicate=k) for k in range(runs))
+        Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN))
+    assert taken == ["python"] * 3 + ["compiled"] * 4
+    assert seconds_per_run(Stepwise(), BARS, 3) > 10 * seconds_per_run(Stepwise(), BARS, 4)

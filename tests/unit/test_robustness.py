@@ -156,13 +156,13 @@ def test_a_summary_without_what_it_needs_is_undefined() -> None:
 
 def test_neighbours_lie_within_the_share_and_fill_it() -> None:
     known = parameters_of(TrendBreakout)
-    chosen = {"donchian": 50, "exit": 20, "atr": 3, "atr_k": 2.0, "exit_mode": "signal"}
+    chosen = {"donchian": 50, "exit": 20, "atr": 2, "atr_k": 2.0, "exit_mode": "signal"}
     found = neighbours(known, chosen, share=0.2, count=400)
     assert len(found) == 400
     donchian = [point["donchian"] for point in found]
     assert set(donchian) == set(range(40, 61))
     assert {point["exit"] for point in found} == set(range(16, 25))
-    assert {point["atr"] for point in found} == {2, 3, 4}
+    assert {point["atr"] for point in found} == {1, 2, 3}
     factors = np.array([point["atr_k"] for point in found])
     assert factors.min() >= 1.6
     assert factors.max() <= 2.4

@@ -1,0 +1,98 @@
+"""Hands a study over to a Ray cluster as a job, asks how the job is, and stops it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gpt_trader.errors import ClusterError, UserError
+from jobs.executors.cluster import TOKEN_PLACES, check_reachable, has_token
+from jobs.executors.local_ray import QUIET, diverted, environment
+
+# Left out of the folder that travels with a job, besides what .gitignore and .rayignore name.
+NOT_SENT = [".git", ".venv", "venv", "runs", "reports", ".gpt-trader", "**/__pycache__"]
+
+
+def job_id(study_id: str) -> str:
+    """The submission id of a study."""
+    return f"gpt-trader-{study_id}"
+
+
+def submit(address: str, study_id: str, arguments: Sequence[str], directory: Path) -> str:
+    """Submit `gpt-trader ARGUMENTS` with the files of `directory` as a job to the dashboard at `address`; its submission id.
+
+    Raises UserError when the study runs there already, ClusterError when the cluster does not take it.
+    """
+    name = job_id(study_id)
+    with environment(_settings()):
+        client = _client(address)
+        try:
+            known = {job.submission_id: job.status for job in client.list_jobs()}
+            if name in known and not known[name].is_terminal():
+                raise UserError(f"study {study_id} runs at {address} already, as job {name}")
+            if name in known:
+                client.delete_job(name)
+            return str(
+                client.submit_job(
+                    entrypoint=f"python -m jobs.cli {shlex.join(arguments)}",
+                    submission_id=name,
+                    runtime_env={"working_dir": str(directory), "excludes": NOT_SENT},
+                )
+            )
+        except (RuntimeError, OSError, ValueError) as error:
+            raise ClusterError(
+                f"the cluster at {address} did not take the study: {_first_line(error)}"
+            ) from error
+
+
+def stop_job(address: str, name: str) -> bool:
+    """Stop a job; False when it had ended. Raises ClusterError when the cluster does not answer."""
+    with environment(_settings()):
+        client = _client(address)
+        try:
+            return bool(client.stop_job(name))
+        except (RuntimeError, OSError) as error:
+            raise ClusterError(
+                f"the cluster at {address} did not stop {name}: {_first_line(error)}"
+            ) from error
+
+
+def job_status(address: str, name: str) -> str:
+    """Ray's word for how a job is: PENDING, RUNNING, SUCCEEDED, STOPPED or FAILED. Raises ClusterError as above."""
+    with environment(_settings()):
+        client = _client(address)
+        try:
+            return str(client.get_job_status(name).value)
+        except (RuntimeError, OSError) as error:
+            raise ClusterError(
+                f"the cluster at {address} does not know {name}: {_first_line(error)}"
+            ) from error
+
+
+def _settings() -> dict[str, str]:
+    return {**QUIET, **({"RAY_AUTH_MODE": "token"} if has_token() else {})}
+
+
+def _client(address: str) -> Any:
+    """A client of the dashboard that has answered and taken our token."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"--submit {address!r} is no address of a dashboard; write http://HOST:8265")
+    check_reachable(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), address)
+    from ray.job_submission import JobSubmissionClient
+
+    try:
+        with diverted():
+            return JobSubmissionClient(address)
+    except (RuntimeError, OSError, ValueError) as error:
+        if any(sign in str(error) for sign in ("401", "403", "uthenti")):
+            told = "refuses the token in" if has_token() else "wants a token, and there is none in"
+            raise ClusterError(f"the cluster at {address} {told} {TOKEN_PLACES}") from None
+        raise ClusterError(f"no Ray dashboard answers at {address}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
