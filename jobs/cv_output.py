@@ -75,7 +75,7 @@ def result_of(found: CrossValidated) -> dict[str, Any]:
         "embargo": str(question.embargo),
         "splits": len(question.splits.splits),
         "paths": found.path_figures,
-        "sharpe": found.distribution,
+        "path_sharpe": found.distribution,
         "degradation": found.degradation,
         "choices": [
             {"parameters": question.points.parameters(number), "splits": times}
