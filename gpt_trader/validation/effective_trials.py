@@ -9,13 +9,10 @@ length 1: the mean of max_i z . u_i over random z is the expected maximum. Two t
 - The length of z is independent of its direction and common to all trials, so only directions are drawn (1,024, seeded,
   both ends of each; fewer above 130,000 trials, down to 128), which leaves an error of 2 % (6 % with 128) in the number.
 - B blocks know correlations only to about 1 / sqrt(B). So the result is compared with that of N independent trials
-  seen through B blocks too, whose cosines with a direction have the density (1 - t^2)^((B - 4) / 2) (Muirhead 1982,
-  "Aspects of Multivariate Statistical Theory", theorem 1.5.7). Independent noise comes out as its own number.
+  seen through B blocks too, whose cosines with a direction are correlations of B unrelated pairs of numbers, of
+  density (1 - t^2)^((B - 4) / 2) (Fisher 1915, Biometrika 10(4), pp. 507-521). Independent noise comes out as its own number.
 
-Also given is what López de Prado and Lewis (2019, "Detection of false investment strategies using unsupervised learning
-methods", Quantitative Finance 19(9), pp. 1555-1565) propose, the number of clusters and the variance of their Sharpe
-ratios. docs/decisions/0010-effective-number-of-trials.md shows why it is a description here and no input of a test: on
-noise it lets 18 to 25 of 100 "95 %" cases pass.
+The usual other way, a count of clusters, is in `clusters.py`; docs/decisions/0010-effective-number-of-trials.md compares.
 """
 
 from __future__ import annotations
@@ -27,14 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpt_trader.errors import BadData
-from gpt_trader.validation.clusters import average_linkage
 
 Floats = NDArray[np.float64]
 
-TOGETHER = 0.5
-"""Trials whose profiles correlate at least so much on average are one cluster."""
-CLUSTERED = 1000
-"""As many trials, evenly spaced, are clustered at most."""
 _DIRECTIONS = (128, 1024)  # at least, at most
 _COSINES = 2**27  # about as many are computed
 _SEED = 20140914
@@ -51,17 +43,12 @@ class EffectiveTrials:
     vary (0 without any). `variance` is that of the Sharpe ratio of ONE of them: the trials' variance / (1 - `correlation`),
     the mean correlation between two trials, because what all trials share moves them together and is missing from
     their variance. NaN with fewer than two Sharpe ratios.
-
-    `clusters` groups of trials correlate by `TOGETHER` or more inside; `cluster_variance` is the variance of the
-    groups' mean Sharpe ratios, NaN with fewer than two.
     """
 
     number: float
     trials: int
     correlation: float
     variance: float
-    clusters: int
-    cluster_variance: float
 
 
 def effective_trials(profiles: ArrayLike, sharpe: ArrayLike) -> EffectiveTrials:
@@ -71,27 +58,29 @@ def effective_trials(profiles: ArrayLike, sharpe: ArrayLike) -> EffectiveTrials:
     the variance. About a second for up to a million trials. What blocks cannot tell: trials that trade in a few blocks
     only look alike when those are the same ones. Raises BadData for other shapes.
     """
+    rows, ratios = checked_profiles(profiles, sharpe)
+    unit, varies = unit_profiles(rows)
+    count = len(unit)
+    correlation = _mean_correlation(unit)
+    return EffectiveTrials(
+        number=_effective_number(unit),
+        trials=count,
+        correlation=correlation,
+        variance=sample_variance(ratios[varies]) / max(1.0 - correlation, _SAME) if count > 1 else math.nan,
+    )
+
+
+def checked_profiles(profiles: ArrayLike, sharpe: ArrayLike) -> tuple[NDArray[np.float32], Floats]:
+    """Profiles (n, B) and Sharpe ratios (n,) as arrays; BadData for other shapes."""
     rows, ratios = np.asarray(profiles), np.asarray(sharpe, np.float64)
     if rows.ndim != 2 or rows.shape[1] < 3 or ratios.shape != rows.shape[:1]:
         raise BadData(
             f"profiles {rows.shape} and sharpe {ratios.shape}: expected (n, B) with B of 3 or more, and (n,)"
         )
-    unit, varies = _directions_of(rows)
-    ratios = ratios[varies]
-    count = len(unit)
-    correlation = _mean_correlation(unit)
-    clusters, cluster_variance = _clusters(unit, ratios)
-    return EffectiveTrials(
-        number=_effective_number(unit),
-        trials=count,
-        correlation=correlation,
-        variance=_variance(ratios) / max(1.0 - correlation, _SAME) if count > 1 else math.nan,
-        clusters=clusters,
-        cluster_variance=cluster_variance,
-    )
+    return rows, ratios
 
 
-def _directions_of(profiles: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def unit_profiles(profiles: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The profiles that vary without their means, at length 1, and which they are."""
     unit = np.empty(profiles.shape, np.float32)
     varies = np.empty(len(profiles), np.bool_)
@@ -113,7 +102,8 @@ def _mean_correlation(unit: NDArray[np.float32]) -> float:
     return float((total @ total - count) / (count * (count - 1))) if count > 1 else math.nan
 
 
-def _variance(values: Floats) -> float:
+def sample_variance(values: Floats) -> float:
+    """Variance (n - 1) of the values that are known; NaN for fewer than two."""
     known = values[np.isfinite(values)]
     return float(known.var(ddof=1)) if known.size > 1 else math.nan
 
@@ -168,22 +158,3 @@ def _independent_cosine(trials: float, blocks: int) -> float:
     with np.errstate(divide="ignore"):
         below = np.exp(trials * np.log1p(-above / above[-1]))
     return 1.0 - float(np.trapezoid(below * sine, angle))
-
-
-# -- clusters ------------------------------------------------------------------------------------------------------------
-
-
-def _clusters(unit: NDArray[np.float32], sharpe: Floats) -> tuple[int, float]:
-    """The number of clusters among at most `CLUSTERED` of the trials, and the variance of their mean Sharpe ratios."""
-    count = len(unit)
-    if count == 0:
-        return 0, math.nan
-    chosen = np.arange(count) if count <= CLUSTERED else np.linspace(0, count - 1, CLUSTERED).astype(np.int64)
-    some = unit[chosen].astype(np.float64)
-    label = average_linkage(1.0 - some @ some.T, 1.0 - TOGETHER)
-    known = np.isfinite(sharpe[chosen])
-    members = np.bincount(label[known], minlength=label.max() + 1)
-    total = np.bincount(label[known], weights=sharpe[chosen][known], minlength=members.size)
-    with np.errstate(invalid="ignore"):
-        means = total / members
-    return members.size, _variance(means)

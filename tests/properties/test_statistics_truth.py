@@ -12,6 +12,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 
+from gpt_trader.validation.clusters import trial_clusters
 from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import overfitting_of_returns
 from gpt_trader.validation.sharpe_statistics import CONFIDENCE, deflated_sharpe
@@ -45,8 +46,8 @@ def judge(returns: np.ndarray) -> Judged:
         *run, YEAR, trials=ratios.size, variance=float(ratios.var(ddof=1)), effective=found.number,
         effective_variance=found.variance,
     )  # fmt: skip
-    variance = found.cluster_variance if found.clusters > 1 else 0.0
-    clustered = deflated_sharpe(*run, trials=found.clusters, variance=variance)
+    groups = trial_clusters(searches.profiles(returns), ratios)
+    clustered = deflated_sharpe(*run, trials=groups.number, variance=groups.variance)
     return Judged(statistics, clustered.probability)
 
 

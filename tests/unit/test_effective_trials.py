@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_trader.errors import BadData
-from gpt_trader.validation.clusters import average_linkage
+from gpt_trader.validation.clusters import TrialClusters, average_linkage, trial_clusters
 from gpt_trader.validation.effective_trials import EffectiveTrials, effective_trials
 from gpt_trader.validation.sharpe_statistics import expected_maximum
 from tests import searches
@@ -18,40 +18,45 @@ def found(returns: np.ndarray) -> EffectiveTrials:
     return effective_trials(searches.profiles(returns), searches.sharpe(returns))
 
 
+def clusters(returns: np.ndarray) -> TrialClusters:
+    return trial_clusters(searches.profiles(returns), searches.sharpe(returns))
+
+
 # -- known answers -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("trials", "tolerance"), [(2, 0.6), (12, 0.2), (150, 0.1), (1500, 0.1)])
 def test_independent_noise_counts_in_full(trials: int, tolerance: float) -> None:
     """Although 32 blocks span only 31 dimensions."""
-    result = found(searches.noise(np.random.default_rng(2), 640, trials))
+    returns = searches.noise(np.random.default_rng(2), 640, trials)
+    result = found(returns)
     assert result.number == pytest.approx(trials, rel=tolerance)
     assert result.trials == trials
     assert result.variance == pytest.approx(1.0 / 639, rel=1.0 if trials < 100 else 0.25)
     if trials == 12:
-        assert result.clusters == 12
+        assert clusters(returns).number == 12
 
 
 @pytest.mark.parametrize("groups", [1, 3, 8, 20])
 def test_copies_of_a_few_bets_count_as_those(groups: int) -> None:
-    result = found(searches.grouped(np.random.default_rng(3), 640, groups, 40, own=0.0))
+    returns = searches.grouped(np.random.default_rng(3), 640, groups, 40, own=0.0)
+    result = found(returns)
     single = found(searches.grouped(np.random.default_rng(3), 640, groups, 1, own=0.0))
     assert result.number == pytest.approx(groups, rel=0.25)
     assert result.number == pytest.approx(min(single.number, groups), rel=0.05)
-    assert result.clusters == groups
+    assert clusters(returns).number == groups
     assert result.trials == 40 * groups
 
 
 @pytest.mark.parametrize("groups", [3, 8, 14])
 def test_near_copies_are_as_many_clusters(groups: int) -> None:
     returns = searches.grouped(np.random.default_rng(4), 640, groups, 30, own=0.05)
-    result = found(returns)
-    assert result.clusters == groups
     assert (
-        groups <= result.number <= 3 * groups
+        groups <= found(returns).number <= 3 * groups
     )  # the best of 30 near copies is a little better than one of them
+    assert clusters(returns).number == groups
     means = searches.sharpe(returns).reshape(groups, 30).mean(axis=1)
-    assert result.cluster_variance == pytest.approx(means.var(ddof=1), rel=1e-5)
+    assert clusters(returns).variance == pytest.approx(means.var(ddof=1), rel=1e-5)
 
 
 @pytest.mark.parametrize("correlation", [0.3, 0.6, 0.9])
@@ -96,18 +101,17 @@ def test_trials_that_say_nothing_are_left_out() -> None:
     steady = np.full((2, 32), 0.1, np.float32)
     failed = np.full((2, 32), np.nan, np.float32)
     failed[0, 1:] = 0.01
-    result = effective_trials(np.vstack([idle, rows, failed, steady]), [*[math.nan] * 3, *ratios, *[9.0] * 4])
-    assert result == effective_trials(rows, ratios)
+    everything = np.vstack([idle, rows, failed, steady]), [*[math.nan] * 3, *ratios, *[9.0] * 4]
+    assert effective_trials(*everything) == effective_trials(rows, ratios)
+    assert trial_clusters(*everything) == trial_clusters(rows, ratios)
 
 
 def test_few_trials_and_none() -> None:
-    none = effective_trials(np.zeros((4, 32)), np.full(4, math.nan))
-    assert (none.number, none.trials, none.clusters) == (0.0, 0, 0)
-    assert math.isnan(none.variance)
-    one = effective_trials(np.arange(5.0)[None, :], [0.1])
-    assert (one.number, one.trials, one.clusters) == (1.0, 1, 1)
-    assert math.isnan(one.variance)
-    assert math.isnan(one.cluster_variance)
+    for rows, number in ((np.zeros((4, 32)), 0), (np.arange(5.0)[None, :], 1)):
+        result, groups = (f(rows, np.full(len(rows), 0.1)) for f in (effective_trials, trial_clusters))
+        assert (result.number, result.trials, groups.number) == (number, number, number)
+        assert math.isnan(result.variance)
+        assert math.isnan(groups.variance)
     without = effective_trials(np.random.default_rng(1).normal(size=(3, 8)), [math.nan, 0.1, math.nan])
     assert without.number > 2.0
     assert math.isnan(without.variance)
@@ -117,12 +121,13 @@ def test_few_trials_and_none() -> None:
 def test_wrong_shapes_are_refused(shape: tuple[int, ...], ratios: int) -> None:
     with pytest.raises(BadData, match="expected"):
         effective_trials(np.zeros(shape), np.zeros(ratios))
+    with pytest.raises(BadData, match="expected"):
+        trial_clusters(np.zeros(shape), np.zeros(ratios))
 
 
 def test_of_many_trials_some_are_clustered() -> None:
     returns = searches.grouped(np.random.default_rng(9), 640, 5, 300, own=0.02)
-    assert found(returns).clusters == 5
-    assert found(returns).trials == 1500
+    assert clusters(returns).number == 5
 
 
 # -- clustering --------------------------------------------------------------------------------------------------------
