@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False)
 OLDEST_PYTHON = (3, 11)
 PACKAGES = (
     "numpy", "numba", "pandas", "pyarrow", "scipy", "sqlalchemy", "alembic", "psycopg", "exchange-calendars", "curl-cffi",
-    "yfinance", "alpaca-py", "typer", "rich",
+    "yfinance", "alpaca-py", "ray", "optuna", "typer", "rich",
 )  # fmt: skip
 
 

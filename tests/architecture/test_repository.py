@@ -86,7 +86,7 @@ def test_every_runtime_dependency_is_locked() -> None:
     assert names <= locked
 
 
-NOT_IMPORTED_BY_US = {"scipy": "numba's BLAS", "websockets": "a bound for alpaca-py"}
+NOT_IMPORTED_BY_US = {"websockets": "a bound for alpaca-py"}
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
