@@ -119,7 +119,7 @@ def walkforward(
     points = search.points(kind, space, seed, times=len(cut), yes=study.yes)
     start_numba()
     from gpt_trader.research.walk_forward_study import KIND, PLATEAU, WalkForward
-    from jobs.walkforward_output import Question, conclude
+    from jobs.walkforward_output import conclude
 
     if windows.select == PLATEAU and (not space.axes or space.fine):
         raise UserError("--select plateau needs neighbours: give at least one --param a list or a range with a step")
@@ -141,9 +141,10 @@ def walkforward(
         runs_dir=study.runs_dir or configuration.runs_dir,
         points=walk.plan.points,
         watched=Watched(objective.metric, objective.smallest),
-        about={"strategy": strategy, **about},
+        about={"parameters": search.described(), **about},
+        store=runs,
     ) as running:
-        conclude(Question(walk, about, seed), running, runs, study.report, output)
+        conclude(walk, about, seed, running, runs, study.report, output)
 
 
 if __name__ == "__main__":
