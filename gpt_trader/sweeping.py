@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,8 +73,8 @@ class SweepResult:
     @cached_property
     def steadiest(self) -> Point | None:
         """The best point of the best neighbourhood; None where the space has no neighbours."""
-        found = self.conclusions.plateau
-        return None if found is None or found.best < 0 else self.point(found.best)
+        row = self.conclusions.steadiest
+        return None if row is None else self.point(row)
 
     @property
     def front(self) -> tuple[Point, ...]:
@@ -96,8 +97,8 @@ class SweepResult:
         found, surface = self.conclusions, self.conclusions.surface
         parameters = surface.parameters(row)
         strategy = found.subject.strategy(**found.space.fixed, **parameters)
-        score = None if found.plateau is None else float(found.plateau.scores[row])
-        return Point(strategy, parameters, surface.metrics(row), score)
+        score = float(found.steadiness[row])
+        return Point(strategy, parameters, surface.metrics(row), None if math.isnan(score) else score)
 
 
 def sweep(

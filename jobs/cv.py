@@ -21,10 +21,12 @@ from jobs.studies import Study, Watched, open_study
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
 
 if TYPE_CHECKING:
+    from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.cross_validation_study import CrossValidated
     from gpt_trader.research.evaluation import Subject
     from gpt_trader.research.points import Points
     from gpt_trader.validation.durations import Duration, Times
+    from jobs.study_counting import Counted
 
 app = typer.Typer(add_completion=False)
 PANEL = "Cross-validation"
@@ -110,8 +112,12 @@ def cv(
 
     embargo = folds.embargo_in(subject.bars.time)
     chosen = {
-        "folds": folds.folds, "test_folds": folds.test_folds, "horizon": horizon, "embargo": embargo, "objective": objective,
-    }  # fmt: skip
+        "folds": folds.folds,
+        "test_folds": folds.test_folds,
+        "horizon": "the mean round trip" if horizon is None else str(horizon),
+        "embargo": str(embargo),
+        "objective": objective,
+    }
     with open_study(
         KIND,
         points.study_id(KIND, subject, chosen),
@@ -119,32 +125,46 @@ def cv(
         where=where,
         output=output,
         runs_dir=study.runs_dir or configuration.runs_dir,
-        points=len(points),
         watched=Watched("sharpe"),
-        about={"strategy": strategy, **chosen},
+        about={"parameters": search.described(), **chosen},
+        store=runs,
     ) as running:
-        found = validate(running, subject, points, folds, horizon, embargo)
-        conclude(found, running, runs, study.report, output)
+        splits = Splits(folds.folds, folds.test_folds, horizon, embargo)
+        conclude(*validate(running, subject, points, splits, objective, runs), running, study.report, output)
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The folds with their times; a `horizon` of None is that of the points' own round trips."""
+
+    folds: int
+    test_folds: int
+    horizon: Duration | None
+    embargo: Duration
 
 
 def validate(
-    study: Study, subject: Subject, points: Points, folds: FoldOptions, horizon: Duration | None, embargo: Duration
-) -> CrossValidated:
-    """The cross-validation; without a `horizon` that of the points' own round trips."""
+    study: Study, subject: Subject, points: Points, wanted: Splits, objective: str, store: RunStore
+) -> tuple[CrossValidated, Counted]:
+    """The cross-validation in its three steps: some points for the horizon, all of them, the chosen ones bar by bar."""
     from gpt_trader.research.cross_validation_study import CrossValidation, holding_bars, pilot_plan
     from gpt_trader.research.points import gathered
     from gpt_trader.validation.durations import Duration
     from gpt_trader.validation.splits import combinatorial
+    from jobs.study_counting import work_and_count
 
-    bars = subject.bars
+    bars, horizon = subject.bars, wanted.horizon
     if horizon is None:
         pilots = pilot_plan(subject, points)
-        held = holding_bars(gathered(pilots.chunks, study.work_off(pilots), 1), bars.T // max(folds.folds, 1))
-        horizon = Duration(bars=held)
-    splits = combinatorial(bars.time, folds.folds, folds.test_folds, horizon=horizon, embargo=embargo)
-    question = CrossValidation(subject, points, splits, horizon, embargo, folds.objective)
-    chosen = question.choose(study.work_off(question.plan))
-    return chosen.assemble(study.work_off(chosen.plan))
+        held = gathered(pilots.chunks, study.work_off(pilots), 1)
+        horizon = Duration(bars=holding_bars(held, bars.T // max(wanted.folds, 1)))
+    splits = combinatorial(
+        bars.time, wanted.folds, wanted.test_folds, horizon=horizon, embargo=wanted.embargo
+    )
+    question = CrossValidation(subject, points, splits, horizon, wanted.embargo, objective)
+    done, counted = work_and_count(study, question.plan, store)
+    chosen = question.choose(done)
+    return chosen.assemble(study.work_off(chosen.plan)), counted
 
 
 if __name__ == "__main__":

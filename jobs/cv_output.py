@@ -9,16 +9,14 @@ import numpy as np
 
 from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.research.cross_validation_study import KIND
 from gpt_trader.strategy import strategy_name
-from jobs.study_counting import batch_of_points, count_all, worth_of
+from jobs.study_counting import Counted, worth_of
 from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.cross_validation_study import CrossValidated
     from jobs.console import Output
     from jobs.studies import Study
@@ -27,13 +25,10 @@ SHOWN = 10
 
 
 def conclude(
-    found: CrossValidated, study: Study, store: RunStore, report: Path | None, output: Output
+    found: CrossValidated, counted: Counted, study: Study, report: Path | None, output: Output
 ) -> None:
-    """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
-    subject, points = found.question.subject, found.question.points
-    trials = batch_of_points(subject, points, KIND, (0, subject.bars.T), found.runs.values, found.profiles)
-    count, problem = count_all(store, [trials])
-    worth, luck = worth_of(best_metrics(found), subject.bars.T, count)
+    """Write the files and the report, print. Raises what the ledger refused, last of all."""
+    worth, luck = worth_of(best_metrics(found), found.question.subject.bars.T, counted.count)
     result = {"run_id": study.study_id, **result_of(found), **worth}
     write_study(study.folder, result, tables_of(found))
     if report is not None:
@@ -47,8 +42,8 @@ def conclude(
         if report is not None:
             output.line(f"report   {report}")
         output.line(f"run      {study.study_id}")
-    if problem is not None:
-        raise problem
+    if counted.problem is not None:
+        raise counted.problem
 
 
 def best_metrics(found: CrossValidated) -> dict[str, float]:
@@ -75,7 +70,7 @@ def result_of(found: CrossValidated) -> dict[str, Any]:
         "embargo": str(question.embargo),
         "splits": len(question.splits.splits),
         "paths": found.path_figures,
-        "sharpe": found.distribution,
+        "path_sharpe": found.distribution,
         "degradation": found.degradation,
         "choices": [
             {"parameters": question.points.parameters(number), "splits": times}

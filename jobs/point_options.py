@@ -48,6 +48,10 @@ class PointOptions:
             refuse_fine(space)
         return space
 
+    def described(self) -> dict[str, Any]:
+        """The search as it was typed."""
+        return {**pairs(self.param or []), **({"constraints": self.constraint} if self.constraint else {})}
+
     def points(
         self, strategy: type[Strategy], space: Space, seed: int, *, times: int = 1, yes: bool = False
     ) -> Points:

@@ -1,80 +1,152 @@
-"""Counts the points of a study in the trial ledger."""
+"""Counts the points of a study in the trial ledger, and says what its best is worth after so many trials."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
 from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.errors import StudyStopped
 from gpt_trader.periods import periods_per_year
 from gpt_trader.research.identity import TrialKeys, data_hash
+from gpt_trader.research.points import profiles_between
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
-    from gpt_trader.research.evaluation import Subject
-    from gpt_trader.research.points import Points
-    from gpt_trader.validation.splits import Span
+    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
+    from gpt_trader.research.plan import Plan, WorkedOff
+    from jobs.studies import Study
+
+SHARPE, PER_YEAR = METRIC_NAMES.index("sharpe"), METRIC_NAMES.index("periods_per_year")
 
 
-def batch_of_points(
-    subject: Subject,
-    points: Points,
-    kind: str,
-    rows: Span,
-    values: NDArray[np.float64],
-    profiles: NDArray[np.floating[Any]],
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The ledger's answer after a study, or what it refused with: the study goes on without it."""
+
+    count: TrialCount | None
+    problem: StoreError | None
+
+
+def work_and_count(study: Study, plan: Plan, store: RunStore) -> tuple[WorkedOff, Counted]:
+    """Work a plan off and count its points, those that failed as well; when it is stopped, those that were finished."""
+    from gpt_trader.adapters.chunk_store import ChunkStore
+
+    try:
+        done = study.work_off(plan)
+    except (StudyStopped, KeyboardInterrupt):
+        kept = ChunkStore(study.folder.parent / ".chunks")
+        count_all(store, batches_of(plan, [kept.get(key) for key in plan.keys], ()))
+        raise
+    failed = {item.number for item in done.failed}
+    return done, count_all(store, batches_of(plan, done.results, failed))
+
+
+def batches_of(
+    plan: Plan, results: Sequence[Evaluated | None], failed: Collection[int]
+) -> Iterator[TrialBatch]:
+    """The points of the chunks that have a result or `failed`, as one batch for chunks on the same rows that follow each other."""
+    reached = [number for number, result in enumerate(results) if result is not None or number in failed]
+    for rows, numbers in groupby(reached, lambda number: _rows(plan, number)):
+        group = list(numbers)
+        yield _batch(
+            plan, rows, [plan.chunks[number] for number in group], [results[number] for number in group]
+        )
+
+
+def _rows(plan: Plan, number: int) -> tuple[int, int]:
+    chunk = plan.chunks[number]
+    return chunk.first, plan.subject.bars.T if chunk.stop is None else chunk.stop
+
+
+def _batch(
+    plan: Plan, rows: tuple[int, int], chunks: Sequence[Evaluation], results: Sequence[Evaluated | None]
 ) -> TrialBatch:
-    """All points as trials on `rows` of the subject's bars, from their metrics (P, metrics) and profiles (P, 32).
-
-    A point that failed was tried as well: it has no Sharpe ratio.
-    """
-    bars = subject.bars
     first, stop = rows
-    data = data_hash(bars.fingerprint())
-    keys = TrialKeys(subject.strategy, subject.settings, data, first, stop - 1)
-    sharpe, per_year = (values[:, METRIC_NAMES.index(name)] for name in ("sharpe", "periods_per_year"))
+    parameters, values, profiles = [], [], []
+    for chunk, result in zip(chunks, results, strict=True):
+        parameters += [
+            {**dict(chunk.fixed), **dict(zip(chunk.names, point, strict=True))} for point in chunk.points
+        ]
+        edges = np.array(chunk.edges or (first, stop), np.int64)
+        nothing = np.full((len(chunk.points), 2, len(edges) - 1), np.nan)
+        values.append(
+            np.full((len(chunk.points), len(METRIC_NAMES)), np.nan) if result is None else result.values
+        )
+        profiles.append(
+            profiles_between(nothing if result is None else result.sums, edges, plan.subject.bars.T)
+        )
+    table = np.concatenate(values)
+    keys = TrialKeys(
+        plan.subject.strategy,
+        plan.subject.settings,
+        data_hash(plan.subject.bars.fingerprint()),
+        first,
+        stop - 1,
+    )
     return TrialBatch(
-        family=strategy_name(subject.strategy),
-        data=data,
-        symbols=bars.symbols,
-        start=bars.time[0],
-        end=bars.time[-1],
-        timeframe=bars.timeframe,
-        bars=bars.T,
-        periods_per_year=periods_per_year(bars.time, bars.timeframe),
-        kind=kind,
-        keys=keys.of_all(points.all_parameters(number) for number in range(len(points))),
-        sharpe=sharpe / np.sqrt(per_year),
+        **_described(plan.subject, plan.kind),
+        keys=keys.of_all(parameters),
+        sharpe=table[:, SHARPE] / np.sqrt(table[:, PER_YEAR]),
         observations=stop - first,
-        profiles=np.nan_to_num(profiles).astype(np.float32),
+        profiles=np.concatenate(profiles),
     )
 
 
-def count_all(store: RunStore, batches: Iterable[TrialBatch]) -> tuple[TrialCount | None, StoreError | None]:
-    """Record the batches, all of one family on one data set, and ask how many trials there are now.
+def batch_of_curve(
+    subject: Subject, kind: str, study_id: str, first: int, returns: Any, sharpe: float
+) -> TrialBatch:
+    """The account of a study itself as one trial: its `returns` (n,) from row `first` on and its Sharpe ratio per bar."""
+    edges = np.arange(first, first + len(returns) + 1)
+    sums = np.stack([returns, np.square(returns)])[None]
+    return TrialBatch(
+        **_described(subject, kind),
+        keys=np.frombuffer(bytes.fromhex(study_id).ljust(16, b"\0"), np.uint8)[None],
+        sharpe=np.array([sharpe]),
+        observations=len(returns),
+        profiles=profiles_between(sums, edges, subject.bars.T),
+    )
 
-    A store that refuses is handed back, not raised: the study is not lost.
-    """
-    count, now = None, datetime.now(UTC)
+
+def _described(subject: Subject, kind: str) -> dict[str, Any]:
+    """What all batches of a study share."""
+    bars = subject.bars
+    return {
+        "family": strategy_name(subject.strategy),
+        "data": data_hash(bars.fingerprint()),
+        "symbols": bars.symbols,
+        "start": bars.time[0],
+        "end": bars.time[-1],
+        "timeframe": bars.timeframe,
+        "bars": bars.T,
+        "periods_per_year": periods_per_year(bars.time, bars.timeframe),
+        "kind": kind,
+    }
+
+
+def count_all(store: RunStore, batches: Iterable[TrialBatch]) -> Counted:
+    """Record the batches, all of one family on one data set, and ask how many trials there are now."""
+    now, last = datetime.now(UTC), None
     try:
         with store as opened:
-            for batch in batches:
-                opened.ledger.record(batch, made_at=now)
-            count = opened.ledger.count(
-                batch.family, batch.data, batch.symbols, batch.start, batch.end, batch.timeframe
-            )
+            for last in batches:
+                opened.ledger.record(last, made_at=now)
+            if last is None:
+                return Counted(None, None)
+            data = (last.data, last.symbols, last.start, last.end, last.timeframe)
+            return Counted(opened.ledger.count(last.family, *data), None)
     except StoreError as error:
-        return None, StoreError(
-            f"{error}. These trials were NOT counted, so there is no deflated Sharpe ratio"
+        return Counted(
+            None, StoreError(f"{error}. These trials were NOT counted, so there is no deflated Sharpe ratio")
         )
-    return count, None
 
 
 def worth_of(

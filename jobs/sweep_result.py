@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,7 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
         "failed": len(surface.errors),
         "stopped_early": len(surface.looks),
         "best": None if best is None else point_of(found, best, full=True),
-        "steadiest": _steadiest(found),
+        "steadiest": None if found.steadiest is None else point_of(found, found.steadiest, full=True),
         "pareto": [point_of(found, row) for row in found.front.tolist()] if len(found.objectives) > 1 else [],
         "trials": None
         if count is None
@@ -76,13 +75,12 @@ def point_of(found: Conclusions, row: int, *, full: bool = False) -> dict[str, A
     With `full` also its deflated Sharpe ratio and the parameters that were not swept.
     """
     surface = found.surface
-    plateau = None if found.plateau is None else float(found.plateau.scores[row])
     parameters = surface.parameters(row)
     point = {
         "point": int(surface.numbers[row]),
         "parameters": {**found.space.fixed, **parameters} if full else parameters,
         "metrics": surface.metrics(row),
-        "plateau": plateau,
+        "plateau": float(found.steadiness[row]),
     }
     if row in surface.errors:
         point["error"] = surface.errors[row]
@@ -91,13 +89,6 @@ def point_of(found: Conclusions, row: int, *, full: bool = False) -> dict[str, A
     if full:
         point["deflated_sharpe"] = found.deflated(row)
     return point
-
-
-def _steadiest(found: Conclusions) -> dict[str, Any] | None:
-    """The best point of the best neighbourhood."""
-    if found.plateau is None or found.plateau.best < 0:
-        return None
-    return point_of(found, found.plateau.best, full=True)
 
 
 # -- for people ----------------------------------------------------------------------------------------------------------
@@ -123,9 +114,7 @@ def _table(found: Conclusions, rows: list[int]) -> Table:
     for rank, row in enumerate(rows, 1):
         metrics = surface.metrics(row)
         cells = [text_of(metrics[name], kind) for name, kind in columns]
-        plateau = math.nan if found.plateau is None else float(found.plateau.scores[row])
-        first = found.objectives[0]
-        score = text_of(-plateau if first.smallest else plateau, KINDS.get(first.metric, "ratio"))
+        score = text_of(float(found.steadiness[row]), KINDS.get(found.objectives[0].metric, "ratio"))
         lines.append(
             [
                 str(rank),
@@ -147,20 +136,20 @@ def metric_columns(found: Conclusions) -> list[tuple[str, str]]:
 
 def plateau_line(found: Conclusions) -> str | None:
     """What the neighbourhood of the best point says; None where there is none."""
-    flat, surface = found.plateau, found.surface
-    if flat is None or flat.best < 0:
+    flat, best, surface = found.plateau, found.steadiest, found.surface
+    if flat is None or best is None:
         return None
-    first = found.objectives[0]
-    kind, sign = KINDS.get(first.metric, "ratio"), -1.0 if first.smallest else 1.0
-    steadiest = parameters_line(surface.parameters(flat.best))
-    score = text_of(sign * float(flat.scores[flat.best]), kind)
-    peak = text_of(sign * float(flat.scores[flat.peak]), kind)
-    if flat.best == flat.peak:
-        text = f"the best point is also the steadiest: three quarters of its neighbours have {first.metric} {score} or better"
+    metric = found.objectives[0].metric
+    around, at_peak = (
+        text_of(float(found.steadiness[row]), KINDS.get(metric, "ratio")) for row in (best, flat.peak)
+    )
+    if best == flat.peak:
+        text = f"the best point is the steadiest: three quarters of its neighbours have {metric} {around} or better"
     else:
-        text = f"steadiest is {steadiest} ({score} or better in three quarters around it); around the best it is {peak}"
+        steadiest = parameters_line(surface.parameters(best))
+        text = f"steadiest is {steadiest}: {around} or better in three quarters around it; around the best {at_peak}"
     rim = [surface.names[axis] for axis in flat.rim]
-    return f"{text}; it lies at the end of {' and '.join(rim)}: widen" if rim else text
+    return f"{text}; it lies at the end of {' and '.join(rim)}, so look further" if rim else text
 
 
 def failed_lines(found: Conclusions, count: int = 3) -> list[str]:

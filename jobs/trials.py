@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,7 +55,7 @@ def list_command(
     """Print one line for each family and data set, those with the latest trials first."""
     with store.open(settings.load()) as opened:
         sets = sorted(opened.ledger.sets(), key=lambda each: each.last_made, reverse=True)
-        shown = [described(opened, each) for each in sets[:limit]]
+        shown = _described(opened, sets[:limit], output)
     total = sum(each.trials for each in sets)
     output.emit({"trials": total, "sets": shown})
     if not output.tables:
@@ -86,7 +87,7 @@ def show(
         sets = opened.ledger.sets(family)
         if not sets:
             raise UnknownName("family", family, sorted({each.family for each in opened.ledger.sets()}))
-        shown = [described(opened, each) for each in sets]
+        shown = _described(opened, sets, output)
         days = opened.ledger.days(family)
     total = sum(each.trials for each in sets)
     output.emit({"family": family, "trials": total, "sets": shown, "days": days})
@@ -103,6 +104,15 @@ def show(
         )
         output.show(listing(["Day (UTC)", *kinds, "all"], rows, right=[*kinds, "all"]))
         output.line(f"\n{EXPLANATION}")
+
+
+def _described(store: RunStore, sets: Sequence[TrialSet], output: Output) -> list[dict[str, Any]]:
+    shown = []
+    with output.progress("reading trials", len(sets)) as advance:
+        for each in sets:
+            shown.append(described(store, each))
+            advance()
+    return shown
 
 
 def described(store: RunStore, tried: TrialSet) -> dict[str, Any]:

@@ -5,36 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.luck import Counted
 from gpt_trader.research.objectives import Objective, not_beaten, ranked
 from gpt_trader.research.profiles import profiles_of
 from gpt_trader.research.space import Space
 from gpt_trader.research.surface import BLOCKS, Surface
 from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import GROUPS, Overfitting, probability_of_overfitting
-from gpt_trader.validation.plateau import Plateau, plateau
+from gpt_trader.validation.plateau import ENOUGH, Plateau, plateau
 from gpt_trader.validation.summary import TrialStatistics, trial_statistics
 
 Floats = NDArray[np.float64]
 
 FEWEST_BARS = 128
 """Below so many bars the blocks are of one bar or two: nothing to cross-validate."""
-
-
-class Counted(Protocol):
-    """A count of trials: how many the best is the best of, the variance of their Sharpe ratios per bar, and how many
-    independent ones they amount to, with the variance of one of those."""
-
-    @property
-    def overlapping(self) -> int: ...
-    @property
-    def variance(self) -> float: ...
-    def effective(self) -> tuple[float, float]: ...
 
 
 @dataclass(frozen=True)
@@ -71,10 +60,30 @@ class Conclusions:
 
     @cached_property
     def plateau(self) -> Plateau | None:
-        """How good each point's neighbourhood is by the first objective; None where the space has no neighbours."""
-        if not self.space.axes or self.space.fine or not len(self.surface):
+        """How good the neighbourhood of each point is by the first objective.
+
+        None where there are no neighbours: without axes, on fine ones, and when in a part of a space there are too few.
+        """
+        if not self.space.axes or self.space.fine or self.best is None:
             return None
-        return plateau(self.places, self.gains[:, 0], [axis.ordered for axis in self.space.axes])
+        found = plateau(self.places, self.gains[:, 0], [axis.ordered for axis in self.space.axes])
+        whole = len(self.surface) == self.space.count
+        return found if whole or (found.known >= ENOUGH).any() else None
+
+    @cached_property
+    def steadiness(self) -> Floats:
+        """The plateau score (n,) of each point in units of the first objective; NaN where, in a space of which not all was
+        run, less than half of the neighbourhood is known."""
+        if self.plateau is None:
+            return np.full(len(self.surface), np.nan)
+        scores = -self.plateau.scores if self.objectives[0].smallest else self.plateau.scores
+        whole = len(self.surface) == self.space.count
+        return np.where(whole | (self.plateau.known >= ENOUGH), scores, np.nan)
+
+    @property
+    def steadiest(self) -> int | None:
+        """The row of the best point of the best neighbourhood."""
+        return None if self.plateau is None or self.plateau.best < 0 else self.plateau.best
 
     @cached_property
     def places(self) -> NDArray[np.int64]:

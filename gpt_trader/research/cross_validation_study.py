@@ -228,12 +228,3 @@ class CrossValidated:
         everything = np.ones((1, len(edges) - 1), np.bool_)
         moments = moments_of_sets(self.runs.sums, np.diff(edges), everything)
         return int(best_of_each(moments.gains(self.question.objective).T)[0])
-
-    @property
-    def profiles(self) -> Floats:
-        """(n, 32) the profiles of all points, as the trial ledger keeps them."""
-        edges = self.question.edges
-        profile = block_edges(0, int(edges[-1]), PROFILE_BLOCKS)
-        made = np.zeros((PROFILE_BLOCKS, len(self.runs.sums)))
-        np.add.at(made, np.searchsorted(profile, edges[:-1], side="right") - 1, self.runs.sums[:, 0].T)
-        return made.T

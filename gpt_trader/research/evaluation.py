@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.memo import memo
@@ -78,7 +79,7 @@ class Subject:
 class Variant:
     """What is changed about the subject for a test of robustness; as it stands, nothing.
 
-    `cost_multiple` scales every cost, `capital_multiple` the capital; `delay` bars pass between a decision and its order.
+    `cost_multiple` scales every cost, `capital_multiple` the capital; `delay` bars more pass between a decision and its order.
     `replicate` numbers a market resampled from the bars with `seed` and mean block length `block` (None chooses it).
     """
 
@@ -97,7 +98,9 @@ class Variant:
         if self.capital_multiple != 1.0:
             settings = replace(settings, capital=settings.capital * self.capital_multiple)
         if self.delay:
-            settings = replace(settings, fills=replace(settings.fills, delay=self.delay))
+            settings = replace(
+                settings, fills=replace(settings.fills, delay=settings.fills.delay + self.delay)
+            )
         bars = subject.bars
         if self.replicate is not None:
             from gpt_trader.validation.resampling import resample, resample_with_index
@@ -178,6 +181,10 @@ class Evaluation:
         for variant, same in groupby(places, lambda place: self.variants[place]):
             yield variant, list(same)
 
+    def edges_of(self, bars: Bars) -> NDArray[np.int64]:
+        """The rows that bound the blocks."""
+        return block_edges(self.first, bars.T) if self.edges is None else np.array(self.edges, np.int64)
+
     def score(self, view: Subject, places: Sequence[int]) -> Evaluated:
         """The scores of the points at `places` on the subject as these points see it; errors by place."""
         from gpt_trader.batch import score_runs
@@ -231,9 +238,19 @@ class Bench:
     def _score(self, chunk: Evaluation, variant: Variant, places: Sequence[int]) -> Evaluated:
         if variant != self._variant:
             self.memo.clear()
-            self._view, self._variant = variant.of(self._cut), variant
+            try:
+                self._view, self._variant = variant.of(self._cut), variant
+            except GptTraderError as error:
+                return self._refused(chunk, places, str(error))
         with self.memo:
             return chunk.score(self._view, places)
+
+    def _refused(self, chunk: Evaluation, places: Sequence[int], text: str) -> Evaluated:
+        """What comes of points whose variant the subject cannot have."""
+        blocks = chunk.edges_of(self._cut.bars).size - 1
+        values = np.full((len(places), len(METRIC_NAMES)), np.nan)
+        sums = np.full((len(places), 2, blocks), np.nan, np.float32)
+        return Evaluated(values, sums, dict.fromkeys(places, text))
 
 
 def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:

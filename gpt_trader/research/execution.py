@@ -70,5 +70,7 @@ def attempt(bench: Bench, chunk: Evaluation) -> tuple[Evaluated, None] | tuple[N
         return bench.run(chunk), None
     except GptTraderError as error:
         return None, str(error)
-    except (Exception, SystemExit) as error:
+    except SystemExit as error:
+        return None, f"the strategy's code called sys.exit({error.code!r}); raise an exception instead"
+    except Exception as error:
         return None, f"{type(error).__name__}: {error}".rstrip(": ")

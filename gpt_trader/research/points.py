@@ -17,6 +17,7 @@ from gpt_trader.errors import GptTraderError
 from gpt_trader.research.evaluation import Evaluation, Subject
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.research.searching import Draws
 from gpt_trader.research.space import Space, Values
 from gpt_trader.strategy import Strategy
@@ -63,7 +64,7 @@ class Points:
         problem: GptTraderError | None = None
         for number in range(min(len(self), SAMPLES)):
             try:
-                return points_per_chunk(seconds_per_run(self.make(number), bars))
+                return points_per_chunk(seconds_per_run(self.make(number), bars, len(self)))
             except GptTraderError as error:
                 problem = error
         raise problem or ValueError("a study needs a point")
@@ -117,3 +118,12 @@ def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gath
             errors |= dict.fromkeys(range(first, stop), lost.get(number, "it was not reached"))
         first = stop
     return Gathered(values, sums, errors)
+
+
+def profiles_between(sums: NDArray[np.floating[Any]], edges: Integers, bars: int) -> NDArray[np.float32]:
+    """The profiles (n, 32) of runs over a part of `bars` rows, from block sums (n, 2, B) between `edges` (B + 1,), none of
+    which straddles a block of a profile: zero where a run was not, so that runs over different rows stand side by side."""
+    profile = block_edges(0, bars, PROFILE_BLOCKS)
+    made = np.zeros((PROFILE_BLOCKS, len(sums)))
+    np.add.at(made, np.searchsorted(profile, edges[:-1], side="right") - 1, np.nan_to_num(sums[:, 0]).T)
+    return made.T.astype(np.float32)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from gpt_trader.errors import BadParameter
 
 PROFILE_BLOCKS = 32
 
@@ -26,14 +26,12 @@ def profile_of(returns: ArrayLike) -> NDArray[np.float32]:
     return np.diff(total[block_edges(0, values.size, PROFILE_BLOCKS)]).astype(np.float32)
 
 
-def profiles_of(sums: NDArray[np.float64]) -> NDArray[np.float32]:
+def profiles_of(sums: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The profiles (runs, 32) from block sums (runs, 2, B), of which the first are sums of returns.
 
-    B is a multiple of 32 and the blocks are those of `block_edges`. Raises BadParameter for another number.
+    The blocks are those of `block_edges`: with B a multiple of 32, or one bar a block, the profiles are those of
+    `profile_of`; else a block that lies across an edge counts to one side. A run that failed (NaN) has NaN.
     """
-    runs, _, blocks = sums.shape
-    if blocks == 0 or blocks % PROFILE_BLOCKS:
-        raise BadParameter(f"{blocks} blocks make no profile; use a multiple of {PROFILE_BLOCKS}")
-    grouped = sums[:, 0].reshape(runs, PROFILE_BLOCKS, blocks // PROFILE_BLOCKS)
-    total: NDArray[np.float64] = grouped.sum(axis=2)
-    return total.astype(np.float32)
+    total = np.cumsum(sums[:, 0], axis=1, dtype=np.float64)
+    total = np.concatenate((np.zeros((len(sums), 1)), total), axis=1)
+    return np.diff(total[:, block_edges(0, sums.shape[2], PROFILE_BLOCKS)], axis=1).astype(np.float32)

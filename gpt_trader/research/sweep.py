@@ -57,8 +57,9 @@ def run_sweep(sweep: Sweep, work: Work, keep: Callable[[Surface], None] = lambda
     The surface depends on the sweep alone, not on who works or in which order.
     """
     parts, cached, cut_short = [empty(sweep.space.names)], 0, False
-    size = points_per_chunk(seconds_per_run(sample_of(sweep), sweep.subject.bars))
+    sample = sample_of(sweep)
     while not cut_short and (asked := sweep.search.ask()):
+        size = points_per_chunk(seconds_per_run(sample, sweep.subject.bars, len(asked)))
         generation = _Generation(sweep, asked, size, work)
         part = generation.run()
         cached, cut_short = cached + generation.cached, generation.cut_short

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.conclusions import Conclusions
 
@@ -23,8 +21,8 @@ def columns_of(found: Conclusions) -> dict[str, Any]:
     """The columns, one entry for each point in the order of their numbers.
 
     `point` its number, the swept parameters, every metric (NaN for a point that failed or was stopped early),
-    `plateau` the score of its neighbourhood (NaN where there is none), `stopped` after how many bars it was given up
-    (None: it was not), `error` why it failed (None: it did not).
+    `plateau` the score of its neighbourhood in units of the first objective (NaN where there is none), `stopped` after
+    how many bars it was given up (None: it was not), `error` why it failed (None: it did not).
     """
     surface = found.surface
     count = len(surface)
@@ -34,7 +32,7 @@ def columns_of(found: Conclusions) -> dict[str, Any]:
         "point": surface.numbers,
         **{name: list(values) for name, values in named},
         **{name: surface.values[:, i] for i, name in enumerate(METRIC_NAMES)},
-        "plateau": np.full(count, np.nan) if found.plateau is None else found.plateau.scores,
+        "plateau": found.steadiness,
         "stopped": [surface.looks[row].stop if row in surface.looks else None for row in range(count)],
         "error": [surface.errors.get(row) for row in range(count)],
     }

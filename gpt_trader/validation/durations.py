@@ -41,11 +41,17 @@ class Duration:
 
     def __str__(self) -> str:
         parts = [f"{self.months}m"] if self.months else []
-        for unit, size in (("w", 7 * DAY), ("d", DAY), ("h", HOUR), ("ns", 1)):
-            if self.nanoseconds and self.nanoseconds % size == 0:
-                parts.append(f"{self.nanoseconds // size}{unit}")
-                break
-        return " + ".join(parts + ([f"{self.bars}b"] if self.bars or not self else []))
+        if self.nanoseconds:
+            parts.append(_short(self.nanoseconds))
+        return " + ".join(parts + ([f"{self.bars}b"] if self.bars or not parts else []))
+
+
+def _short(nanoseconds: int) -> str:
+    """In the longest unit that it is whole in, else in days."""
+    for unit, size in (("w", 7 * DAY), ("d", DAY), ("h", HOUR)):
+        if nanoseconds % size == 0:
+            return f"{nanoseconds // size}{unit}"
+    return f"{nanoseconds / DAY:.4g}d"
 
 
 NOTHING = Duration()

@@ -95,7 +95,7 @@ def intervals(
 
     Raises BadParameter for fewer re-runs than `fewest_replicates` or fewer than 3 blocks.
     """
-    _check(replicates.shape[0], blocks, level)
+    check_counts(replicates.shape[0], blocks, level)
     return tuple(
         _interval(name, float(estimate), values, _widening(blocks, level), level)
         for name, estimate, values in zip(names, estimates, replicates.T, strict=True)
@@ -116,7 +116,7 @@ def compare(
     """
     sign = -1.0 if name in LESS_IS_BETTER else 1.0
     difference = sign * (first[0] - second[0])
-    _check(first[1].size, blocks, level)
+    check_counts(first[1].size, blocks, level)
     paired = sign * (first[1] - second[1])
     paired = paired[np.isfinite(paired)]
     if paired.size < fewest_replicates(level) or not np.isfinite(difference):
@@ -130,7 +130,8 @@ def compare(
     )
 
 
-def _check(replicates: int, blocks: float, level: float) -> None:
+def check_counts(replicates: int, blocks: float, level: float) -> None:
+    """Raises BadParameter for fewer re-runs or blocks than intervals at `level` need."""
     fewest = fewest_replicates(level)
     if replicates < fewest:
         raise BadParameter(

@@ -80,8 +80,8 @@ def mean_block(bars: Bars) -> float:
 
 
 def independent_blocks(bars: Bars, block: float | None = None) -> float:
-    """How many blocks of mean length `block` (None: `mean_block`) the drawn sessions of `bars` hold."""
-    return (_sessions(bars).count - 1) / _checked(bars, block)
+    """How many blocks of mean length `block` (None: `mean_block`) the drawn sessions of `bars` hold. Raises as `resample`."""
+    return (_source_of(bars).market.count - 1) / _checked(bars, block)
 
 
 # -- what is drawn from -----------------------------------------------------------------------------------------------

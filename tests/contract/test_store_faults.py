@@ -104,7 +104,11 @@ def test_processes_that_save_at_once_lose_and_double_nothing(
     for child in children:  # both have imported everything and wait for the word
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-    answers = [child.communicate("go\n") for child in children]
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    answers = [child.communicate() for child in children]
     assert [child.returncode for child in children] == [0, 0], [error for _, error in answers]
     assert sum(int(output) for output, _ in answers) == 8
     assert store.runs(limit=100)["seen"].tolist() == [2] * 8

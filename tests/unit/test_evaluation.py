@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader import Allocation, Bars, Costs, Strategy, Weights, backtest, param
+from gpt_trader import Allocation, Bars, Costs, FillModel, Strategy, Weights, backtest, param
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
@@ -131,6 +131,23 @@ def test_errors_keep_their_place_under_variants() -> None:
     assert "weight=7" in done.errors[1]
     assert "eight" in done.errors[2]
     assert np.isnan(done.values).all(axis=1).tolist() == [False, True, True, False, True]
+
+
+def test_a_variant_that_cannot_be_had_fails_its_own_points_only() -> None:
+    variants = (Variant(), Variant(capital_multiple=1e12), Variant(cost_multiple=2.0))
+    points = ((5, 20),) * 3
+    done = Evaluation(("fast", "slow"), points, variants=variants).run(subject())
+    assert list(done.errors) == [1]
+    assert "capital is 1e+17" in done.errors[1]
+    assert np.isnan(done.values).all(axis=1).tolist() == [False, True, False]
+    assert np.isnan(done.sums[1]).all()
+
+
+def test_a_delay_is_added_to_that_of_the_settings() -> None:
+    late = replace(ALL_IN, fills=FillModel(delay=1))
+    done = replace(POINTS, variants=(Variant(delay=2),) * 2).run(subject(settings=late))
+    expected = POINTS.run(subject(settings=replace(ALL_IN, fills=FillModel(delay=3))))
+    assert done.values.tobytes() == expected.values.tobytes()
 
 
 def test_a_regime_index_is_resampled_with_the_market() -> None:

@@ -44,6 +44,12 @@ def test_lengths_that_no_market_has_are_refused(text: str) -> None:
         parse_duration(text, "--test")
 
 
+def test_a_length_of_several_parts_shows_them_all() -> None:
+    assert str(Duration(3, 2 * DAY, 5)) == "3m + 2d + 5b"
+    assert str(Duration(nanoseconds=DAY + HOUR)) == "25h"
+    assert str(Duration(nanoseconds=DAY * 95 // 2 + 1)) == "47.5d"
+
+
 def test_months_are_calendar_months() -> None:
     time = weekdays("2020-01-01", "2020-06-01")
     moments = np.array(["2020-01-15T10:30", "2020-01-29", "2020-01-31", "2020-01-31T23:00"], "datetime64[ns]")

@@ -192,15 +192,19 @@ def test_a_profile_is_the_sum_of_the_returns_of_each_block() -> None:
     assert np.count_nonzero(profile_of(np.full(3, 0.1))) == 3
 
 
-def test_block_sums_of_a_sweep_give_the_profile_of_the_run() -> None:
-    returns = np.random.default_rng(2).normal(0, 0.01, (3, 777))
-    edges = block_edges(0, 777, 128)
+@pytest.mark.parametrize(("bars", "blocks"), [(777, 128), (777, 32), (100, 100), (20, 20), (1, 1)])
+def test_block_sums_of_a_sweep_give_the_profile_of_the_run(bars: int, blocks: int) -> None:
+    returns = np.random.default_rng(2).normal(0, 0.01, (3, bars))
+    edges = block_edges(0, bars, blocks)
     sums = np.array(
         [[np.add.reduceat(run, edges[:-1]), np.add.reduceat(run**2, edges[:-1])] for run in returns]
     )
-    np.testing.assert_allclose(profiles_of(sums), [profile_of(run) for run in returns], atol=1e-8)
-    with pytest.raises(BadParameter, match="48 blocks make no profile"):
-        profiles_of(np.zeros((1, 2, 48)))
+    sums[1] = np.nan
+    profiles = profiles_of(sums.astype(np.float32))
+    np.testing.assert_allclose(profiles[[0, 2]], [profile_of(run) for run in returns[[0, 2]]], atol=1e-7)
+    assert np.isnan(profiles[1]).any()
+    assert profiles.dtype == np.float32
+    assert profiles_of(np.empty((0, 2, blocks))).shape == (0, 32)
 
 
 def test_a_code_change_is_another_trial(tmp_path: Any) -> None:

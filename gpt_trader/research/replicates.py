@@ -1,0 +1,121 @@
+"""Runs of one strategy on resampled markets as chunks of work, and the intervals that come of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.errors import GptTraderError
+from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject, Variant
+from gpt_trader.research.plan import Plan, WorkedOff
+from gpt_trader.research.planning import points_per_chunk, seconds_per_replicate
+from gpt_trader.strategy import Strategy
+from gpt_trader.validation.intervals import HEADLINE, Interval, check_counts, intervals
+from gpt_trader.validation.resampling import independent_blocks, mean_block
+
+Floats = NDArray[np.float64]
+Work = Callable[[Plan], WorkedOff]
+REPLICATES = 500
+HEADLINE_COLUMNS = [METRIC_NAMES.index(name) for name in HEADLINE]
+
+
+@dataclass(frozen=True, slots=True)
+class Redraw:
+    """`count` markets that `seed` draws from the bars in blocks of mean length `block` sessions, for intervals at `level`."""
+
+    count: int = REPLICATES
+    seed: int = 0
+    block: float | None = None
+    level: float = 0.95
+
+    def on(self, bars: Bars) -> Redraw:
+        """The same with its block length known. Raises BadParameter or BadData where intervals cannot be had of `bars`."""
+        check_counts(self.count, independent_blocks(bars, self.block), self.level)
+        return dataclasses.replace(self, block=mean_block(bars) if self.block is None else float(self.block))
+
+    def chunks(self, strategy: Strategy, bars: Bars) -> tuple[Evaluation, ...]:
+        """The runs of `strategy` on every market."""
+        size = points_per_chunk(seconds_per_replicate(strategy, bars, self.count))
+        names, values = point_of(strategy)
+        made = []
+        for first in range(0, self.count, size):
+            numbers = range(first, min(first + size, self.count))
+            variants = tuple(Variant(replicate=k, seed=self.seed, block=self.block) for k in numbers)
+            made.append(Evaluation(names, (values,) * len(variants), variants=variants))
+        return tuple(made)
+
+    def intervals(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> tuple[Interval, ...]:
+        """Intervals of the headline numbers among `metrics`, from the `replicates` (B, metrics) of the same run."""
+        estimates = np.array([metrics[name] for name in HEADLINE])
+        blocks = independent_blocks(bars, self.block)
+        return intervals(
+            HEADLINE, estimates, replicates[:, HEADLINE_COLUMNS], blocks=blocks, level=self.level
+        )
+
+
+def point_of(strategy: Strategy) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Names and values of all parameters of a strategy."""
+    names = tuple(item.name for item in dataclasses.fields(strategy) if item.init)
+    return names, tuple(getattr(strategy, name) for name in names)
+
+
+def redrawn(strategy: Strategy, subject: Subject, redraw: Redraw, work: Work, kind: str) -> Floats:
+    """(B, metrics) of `strategy` on every market of `redraw`; NaN where it failed.
+
+    Raises GptTraderError with the first message when it failed on all of them.
+    """
+    chunks = redraw.chunks(strategy, subject.bars)
+    return replicates_of(chunks, work(Plan(kind, subject, chunks)).results)
+
+
+def replicates_of(chunks: Sequence[Evaluation], results: Sequence[Evaluated | None]) -> Floats:
+    """The metrics of runs on resampled markets from the results of their chunks. Raises as `redrawn`."""
+    found = [
+        np.full((len(chunk.points), len(METRIC_NAMES)), np.nan) if result is None else result.values
+        for chunk, result in zip(chunks, results, strict=True)
+    ]
+    values = np.concatenate(found)
+    if bool(np.isnan(values).all()):
+        texts = [text for result in results if result is not None for text in result.errors.values()]
+        raise GptTraderError(
+            f"the strategy failed on every resampled market: {texts[0] if texts else 'no result'}"
+        )
+    return values
+
+
+def intervals_of_run(
+    strategy: Strategy, subject: Subject, metrics: Mapping[str, float], redraw: Redraw, work: Work
+) -> tuple[Interval, ...]:
+    """Intervals of the headline numbers of a run that is done: `metrics` of `strategy` on the subject."""
+    known = redraw.on(subject.bars)
+    return known.intervals(subject.bars, metrics, redrawn(strategy, subject, known, work, "intervals"))
+
+
+def as_object(redraw: Redraw, bars: Bars, found: Sequence[Interval]) -> dict[str, Any]:
+    """The JSON object of intervals, and of the resampling that they come from."""
+    return {
+        "level": redraw.level,
+        "replicates": redraw.count,
+        "seed": redraw.seed,
+        "block": redraw.block,
+        "blocks": independent_blocks(bars, redraw.block),
+        "metrics": {
+            item.name: {
+                "estimate": item.estimate,
+                "low": item.low,
+                "high": item.high,
+                "median": item.median,
+                "deviation": item.deviation,
+                "lost": item.lost,
+                "count": item.count,
+            }
+            for item in found
+        },
+    }

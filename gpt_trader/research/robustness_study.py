@@ -1,0 +1,298 @@
+"""The robustness of one point of a strategy: runs under other costs, delays, capitals, parameters and on resampled markets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
+from gpt_trader.research.evaluation import AS_IT_IS, Evaluation, Subject, Variant
+from gpt_trader.research.plan import Plan
+from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.points import gathered
+from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
+from gpt_trader.research.replicates import Redraw, Work, point_of, replicates_of
+from gpt_trader.strategy import Strategy, parameters_of
+from gpt_trader.validation.intervals import Interval
+from gpt_trader.validation.robustness import (
+    Crossing,
+    Curve,
+    Jitter,
+    capacity_level,
+    neighbours,
+    refined,
+    summary_of_jitter,
+)
+
+Floats = NDArray[np.float64]
+
+KIND = "robustness"
+METRICS = ("sharpe", "cagr")
+GROWTH = "cagr"
+COSTS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+CAPITALS = (1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
+MOST_CAPITAL = 1e15
+ROUNDS, PLACES = 2, 7
+"""The bracket of a crossing is narrowed so often, with so many runs side by side: to 1/64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of `strategy` on the subject.
+
+    Costs have eaten the edge where `metric` falls to 0; the capacity is reached where a share `kept` of the yearly growth is
+    left (not of the Sharpe ratio: an account too big for its market lies idle, and idle cash has no risk). `delays` bars
+    more are waited at the most; `neighbours` points within +-`jitter` of each parameter are run. `redraw`
+    None leaves the resampled markets out. Raises UnknownName for another metric and BadParameter for shares or counts
+    that make no sense.
+    """
+
+    subject: Subject
+    strategy: Strategy
+    metric: str = "sharpe"
+    delays: int = 2
+    jitter: float = 0.2
+    neighbours: int = 60
+    kept: float = 0.5
+    seed: int = 0
+    redraw: Redraw | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in METRICS:
+            raise UnknownName("metric", self.metric, METRICS)
+        if not 0.0 < self.jitter < 1.0:
+            raise BadParameter(f"the jitter is {self.jitter}; give a share between 0 and 1, such as 0.2")
+        if not 0.0 < self.kept < 1.0:
+            raise BadParameter(f"the share that is left at capacity is {self.kept}; give one between 0 and 1")
+        if self.delays < 0 or self.neighbours < 0:
+            raise BadParameter("bars of delay and neighbours are counts from 0 up")
+
+    @property
+    def study_id(self) -> str:
+        """16 hex digits that stand for the question: the same one has the same id."""
+        asked = {
+            name: getattr(self, name) for name in ("metric", "delays", "jitter", "neighbours", "kept", "seed")
+        }
+        redraw = None if self.redraw is None else asdict(self.redraw)
+        parts = [KIND, self.subject.key, point_of(self.strategy), asked, redraw]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def runs(self) -> int:
+        """How many runs it takes at the most."""
+        markets = 0 if self.redraw is None else self.redraw.count
+        return len(self.real_runs()) + 2 * ROUNDS * PLACES + markets
+
+    def real_runs(self) -> list[tuple[tuple[Any, ...], Variant]]:
+        """The points and variants on the market that happened, the run as it is first, each once."""
+        _, chosen = point_of(self.strategy)
+        variants = [AS_IT_IS, *(Variant(cost_multiple=x) for x in self.cost_places if x != 1.0)]
+        variants += [Variant(delay=bars) for bars in range(1, self.delays + 1)]
+        variants += [Variant(capital_multiple=x) for x in self.capital_places if x != 1.0]
+        return [(chosen, variant) for variant in variants] + [
+            (point, AS_IT_IS) for point in self.points_nearby()
+        ]
+
+    @property
+    def cost_places(self) -> tuple[float, ...]:
+        """The multiples of the costs; without any cost only 1."""
+        costs = self.subject.settings.costs
+        return (1.0,) if costs.times(0.0) == costs else COSTS
+
+    @property
+    def capital_places(self) -> tuple[float, ...]:
+        """The multiples of the capital that an account can have."""
+        return tuple(x for x in CAPITALS if x * self.subject.settings.capital < MOST_CAPITAL)
+
+    def points_nearby(self) -> tuple[tuple[Any, ...], ...]:
+        """The neighbours of the strategy's parameters that it accepts."""
+        kind = type(self.strategy)
+        names, values = point_of(self.strategy)
+
+        def accepts(point: Mapping[str, Any]) -> bool:
+            try:
+                kind(**point)
+            except GptTraderError:
+                return False
+            return True
+
+        found = neighbours(
+            parameters_of(kind), dict(zip(names, values, strict=True)), share=self.jitter, count=self.neighbours,
+            seed=self.seed, accepts=accepts,
+        )  # fmt: skip
+        return tuple(tuple(point.values()) for point in found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One run on the market that happened: its parameters, what was changed, its metrics and the block sums (2, 32) that make
+    its profile, or its error."""
+
+    parameters: Mapping[str, Any]
+    variant: Variant
+    metrics: Mapping[str, float]
+    sums: NDArray[np.float32]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Robustness:
+    """The answer. `costs`, `delays` and `capitals` contain the run as it is, in the order of what was changed; `replicates`
+    (B, metrics) are those of the resampled markets, None when there are none."""
+
+    question: Question
+    base: Run
+    costs: tuple[Run, ...]
+    delays: tuple[Run, ...]
+    capitals: tuple[Run, ...]
+    neighbours: tuple[Run, ...]
+    break_even: Crossing
+    capacity: Crossing
+    jitter: Jitter
+    replicates: Floats | None
+    intervals: tuple[Interval, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run on the market that happened, each once."""
+        changed = (
+            run for axis in (self.costs, self.delays, self.capitals) for run in axis if run is not self.base
+        )
+        return (self.base, *changed, *self.neighbours)
+
+    @property
+    def proportional_bps(self) -> float:
+        """What one side of a trade costs at a market order, in basis points, without impact and costs per share."""
+        costs = self.question.subject.settings.costs
+        return costs.bps + costs.spread_bps / 2.0 + costs.slippage_bps
+
+
+def at_costs(multiple: float) -> Variant:
+    """All costs so many times as high."""
+    return Variant(cost_multiple=multiple)
+
+
+def at_capital(multiple: float) -> Variant:
+    """So many times the capital."""
+    return Variant(capital_multiple=multiple)
+
+
+def answer(question: Question, work: Work) -> Robustness:
+    """Run everything and conclude. `work` runs a plan; it is called once, and again to narrow the crossings.
+
+    Raises GptTraderError when the strategy fails as it is, or on every resampled market.
+    """
+    return _Answering(question, work).answer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """One thing that is changed: what it makes of the subject at each of the `places`, and the level to which `metric` falls."""
+
+    variant_at: Callable[[float], Variant]
+    places: tuple[float, ...]
+    metric: str
+    level_of: Callable[[Curve], float]
+    logarithmic: bool
+
+
+class _Answering:
+    """Runs plans and keeps what came of them."""
+
+    def __init__(self, question: Question, work: Work) -> None:
+        self.question, self.work = question, work
+        self.names, self.chosen = point_of(question.strategy)
+        subject = question.subject
+        self.wanted = question.real_runs()
+        self.seconds = seconds_per_run(question.strategy, subject.bars, len(self.wanted))
+        self.edges = tuple(block_edges(0, subject.bars.T, PROFILE_BLOCKS).tolist())
+
+    def answer(self) -> Robustness:
+        question = self.question
+        markets = (
+            ()
+            if question.redraw is None
+            else question.redraw.chunks(question.strategy, question.subject.bars)
+        )
+        runs, replicates = self._run(self.wanted, markets)
+        base = runs[0]
+        if base.error is not None:
+            raise GptTraderError(base.error)
+        changed = {run.variant: run for run in runs if run.variant != AS_IT_IS} | {AS_IT_IS: base}
+        nearby = tuple(run for run in runs[1:] if run.variant == AS_IT_IS)
+        paid, break_even = self._narrowed(
+            _Axis(
+                variant_at=at_costs, places=question.cost_places, metric=question.metric, level_of=lambda _curve: 0.0,
+                logarithmic=False,
+            ),
+            changed,
+        )  # fmt: skip
+        invested, capacity = self._narrowed(
+            _Axis(
+                variant_at=at_capital, places=question.capital_places, metric=GROWTH,
+                level_of=lambda curve: capacity_level(curve, question.kept), logarithmic=True,
+            ),
+            changed,
+        )  # fmt: skip
+        return Robustness(
+            question, base, paid, tuple(changed[Variant(delay=bars)] for bars in range(question.delays + 1)), invested,
+            nearby, break_even, capacity,
+            summary_of_jitter(base.metrics[question.metric], [run.metrics[question.metric] for run in nearby]),
+            replicates, self._intervals(base, replicates),
+        )  # fmt: skip
+
+    def _run(
+        self, wanted: Sequence[tuple[tuple[Any, ...], Variant]], markets: tuple[Evaluation, ...] = ()
+    ) -> tuple[list[Run], Floats | None]:
+        """The runs that are wanted, and those on the resampled `markets`, in one plan."""
+        parts = list(cut(wanted, points_per_chunk(self.seconds)))
+        chunks = tuple(
+            Evaluation(
+                self.names,
+                tuple(point for point, _ in part),
+                edges=self.edges,
+                variants=tuple(variant for _, variant in part),
+            )
+            for part in parts
+        )
+        done = self.work(Plan(KIND, self.question.subject, (*chunks, *markets)))
+        real = replace(done, results=done.results[: len(chunks)])
+        found = gathered(chunks, real, PROFILE_BLOCKS)
+        runs = [
+            Run(
+                dict(zip(self.names, point, strict=True)), variant,
+                dict(zip(METRIC_NAMES, found.values[row].tolist(), strict=True)), found.sums[row], found.errors.get(row),
+            )
+            for row, (point, variant) in enumerate(wanted)
+        ]  # fmt: skip
+        return runs, replicates_of(markets, done.results[len(chunks) :]) if markets else None
+
+    def _narrowed(self, axis: _Axis, runs: Mapping[Variant, Run]) -> tuple[tuple[Run, ...], Crossing]:
+        """The runs of an axis, with more of them where its metric falls to its level."""
+        known = {x: runs[axis.variant_at(x)] for x in axis.places}
+        curve = Curve(tuple(known), tuple(run.metrics[axis.metric] for run in known.values()))
+
+        def measure(inside: Sequence[float]) -> list[float]:
+            more, _ = self._run([(self.chosen, axis.variant_at(x)) for x in inside])
+            known.update(zip(inside, more, strict=True))
+            return [run.metrics[axis.metric] for run in more]
+
+        level = axis.level_of(curve)
+        if len(curve.x) < 2 or np.isnan(level):
+            return tuple(known.values()), Crossing(level, np.nan, np.nan, np.nan)
+        _, found = refined(curve, level, measure, rounds=ROUNDS, points=PLACES, logarithmic=axis.logarithmic)
+        return tuple(known[x] for x in sorted(known)), found
+
+    def _intervals(self, base: Run, replicates: Floats | None) -> tuple[Interval, ...]:
+        redraw = self.question.redraw
+        if redraw is None or replicates is None:
+            return ()
+        return redraw.intervals(self.question.subject.bars, base.metrics, replicates)

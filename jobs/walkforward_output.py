@@ -1,0 +1,259 @@
+"""What a walk-forward says: its trials and files, one object for programs, tables for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpt_trader import metrics
+from gpt_trader.adapters.study_tables import write_study
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.records import EQUITY
+from gpt_trader.research.walk_forward_study import KIND
+from gpt_trader.strategy import strategy_name
+from jobs.study_counting import batch_of_curve, count_all, work_and_count, worth_of
+from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
+from jobs.tables import listing, luck_lines, parameters_line, summary, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpt_trader.adapters.store import RunStore
+    from gpt_trader.research.walk_forward_study import Walked, WalkForward, WindowFigures
+    from jobs.console import Output
+    from jobs.studies import Study
+    from jobs.study_counting import Counted
+
+SHOWN = 60
+
+
+def conclude(
+    walk: WalkForward,
+    about: Mapping[str, Any],
+    seed: int,
+    study: Study,
+    store: RunStore,
+    report: Path | None,
+    output: Output,
+) -> None:
+    """Run the windows and the account, write the files and the report, print. Raises what the ledger refused, last of all."""
+    done, counted = work_and_count(study, walk.plan, store)
+    with output.progress("trading"):
+        walked = walk.choose(done).trade(seed=seed)
+    counted = _with_the_account(walked, counted, study, store)
+    worth, luck = worth_of(walked.result.metrics, walked.result.track.shape[1], counted.count)
+    result = {"run_id": study.study_id, **result_of(walked, about), **worth}
+    write_study(study.folder, result, tables_of(walked))
+    if report is not None:
+        from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
+
+        write_walk_forward_report(walked, study.study_id, about, luck, report)
+    output.emit({**result, "folder": study.folder})
+    if output.tables:
+        show(walked, about, luck, output)
+        output.line(f"tables   {study.folder}")
+        if report is not None:
+            output.line(f"report   {report}")
+        output.line(f"run      {study.study_id}")
+    if counted.problem is not None:
+        raise counted.problem
+
+
+def _with_the_account(walked: Walked, counted: Counted, study: Study, store: RunStore) -> Counted:
+    """The ledger's answer with the account itself counted as one more trial."""
+    if counted.problem is not None:
+        return counted
+    result, values = walked.result, walked.result.metrics
+    earned = np.nan_to_num(metrics.returns(result.track[EQUITY], result.settings.capital))
+    sharpe = values["sharpe"] / np.sqrt(values["periods_per_year"])
+    subject = walked.decided.question.subject
+    return count_all(store, [batch_of_curve(subject, KIND, study.study_id, result.first, earned, sharpe)])
+
+
+def result_of(walked: Walked, about: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a walk-forward says, but for what the trial ledger makes of it."""
+    question, result = walked.decided.question, walked.result
+    bars = question.subject.bars
+    return {
+        "strategy": strategy_name(question.subject.strategy),
+        "symbols": bars.symbols,
+        "start": bars.time[0],
+        "end": bars.time[-1],
+        "bars": bars.T,
+        **about,
+        "objective": question.objective.metric,
+        "fixed": dict(question.points.fixed),
+        "points": len(question.points),
+        "failed": len(walked.decided.runs.errors),
+        "windows": [window_of(walked, window) for window in walked.windows],
+        "stitched": {"start": result.start, "end": result.end, **result.metrics},
+        "efficiency": walked.efficiency,
+        "stability": stability_of(walked),
+        "warnings": notes_of(walked),
+    }
+
+
+def window_of(walked: Walked, window: WindowFigures) -> dict[str, Any]:
+    """One window: spans with their first and last bar, parameters, and figures in and out of sample."""
+    time = walked.decided.question.subject.bars.time
+    return {
+        "window": window.number + 1,
+        "train": {"start": time[window.train[0]], "end": time[window.train[1] - 1]},
+        "test": {"start": time[window.test[0]], "end": time[window.test[1] - 1]},
+        "parameters": walked.parameters(window),
+        "chosen": window.own,
+        "in_sample": window.inside,
+        "out_of_sample": window.outside,
+        "buy_and_hold_return": window.held,
+    }
+
+
+def stability_of(walked: Walked) -> dict[str, Any]:
+    """How steady the choice was."""
+    steady, names = walked.stability, walked.decided.question.points.names
+    moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), np.nan)
+    known = steady.rank_correlation[np.isfinite(steady.rank_correlation)]
+    return {
+        "kept": steady.kept,
+        "distinct": steady.distinct,
+        "mean_move_in_steps": dict(zip(names, moves.tolist(), strict=True)),
+        "rank_correlation": steady.rank_correlation,
+        "mean_rank_correlation": float(known.mean()) if known.size else float("nan"),
+    }
+
+
+def notes_of(walked: Walked) -> list[str]:
+    """What the reader of the numbers should know."""
+    decided = walked.decided
+    notes = []
+    if len(decided.question.points) == 1:
+        notes.append(
+            "there is one point and nothing to choose: the windows cut the run of that point into parts; give --param to search"
+        )
+    if decided.begins:
+        notes.append(
+            f"the first {decided.begins} of {len(decided.chosen)} windows had no point to choose; trading begins after them"
+        )
+    without = [window.number + 1 for window in walked.windows if not window.own]
+    if without:
+        notes.append(
+            f"windows without a point to choose went on with the one before: {', '.join(map(str, without))}"
+        )
+    return [*notes, *walked.result.warnings]
+
+
+def tables_of(walked: Walked) -> dict[str, Mapping[str, Any]]:
+    """The Parquet tables: windows, the stitched equity, and every point in the training of every window."""
+    decided, result = walked.decided, walked.result
+    points, time, count = (
+        decided.question.points,
+        decided.question.subject.bars.time,
+        len(decided.question.windows),
+    )
+    equity, held = result.track[EQUITY], result.benchmark_equity
+    windows = walked.windows
+    chosen = {name: [points.parameters(window.point)[name] for window in windows] for name in points.names}
+    errors = decided.runs.errors
+    return {
+        "windows": {
+            "window": [window.number + 1 for window in windows],
+            "train_start": time[[window.train[0] for window in windows]],
+            "train_end": time[[window.train[1] - 1 for window in windows]],
+            "test_start": time[[window.test[0] for window in windows]],
+            "test_end": time[[window.test[1] - 1 for window in windows]],
+            **{f"parameter_{name}": values for name, values in chosen.items()},
+            "chosen": [window.own for window in windows],
+            **{f"in_sample_{name}": [w.inside[name] for w in windows] for name in windows[0].inside},
+            **{f"out_of_sample_{name}": [w.outside[name] for w in windows] for name in windows[0].outside},
+            "buy_and_hold_return": [window.held for window in windows],
+        },
+        "equity": {
+            "time": result.time,
+            "equity": equity,
+            "buy_and_hold": np.full(len(equity), np.nan) if held is None else held,
+            "window": np.concatenate([np.full(b - a, w.number + 1) for w in windows for a, b in [w.test]]),
+        },
+        "points": {
+            "window": np.repeat(np.arange(count) + 1, len(points)),
+            **{name: values * count for name, values in parameter_columns(points).items()},
+            **{name: decided.runs.column(name) for name in METRIC_NAMES},
+            "error": [errors.get(number, "") for number in range(len(decided.runs.values))],
+        },
+    }
+
+
+# -- for people ----------------------------------------------------------------------------------------------------------
+
+
+def show(walked: Walked, about: Mapping[str, Any], luck: Mapping[str, Any], output: Output) -> None:
+    """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
+    question = walked.decided.question
+    output.line(points_line(question.points))
+    output.line(bars_line(question.subject.bars))
+    way = "anchored" if about["anchored"] else "rolling"
+    gap = f", gap {about['gap']}" if about["gap"] != "0b" else ""
+    fewest = f" with {question.fewest_trades} round trips or more" if question.fewest_trades else ""
+    output.line(
+        f"{len(question.windows)} {way} windows: train {about['train']}, test {about['test']}, step {about['step']}{gap}; "
+        f"chosen: {question.select} of {question.objective}{fewest}\n"
+    )
+    output.show(_windows(walked))
+    output.line(
+        f"\nout of sample, {walked.result.start} to {walked.result.end}, one account through all windows\n"
+    )
+    output.show(summary(walked.result.metrics))
+    output.line("")
+    for line in (*_kept_lines(walked), *failed_lines(walked.decided.runs.errors, question.points)):
+        output.line(line)
+    for note in notes_of(walked):
+        output.line(f"note     {note}")
+    for line in luck_lines(luck):
+        output.line(line)
+
+
+def _windows(walked: Walked) -> Any:
+    """The table of the windows; of very many the last ones."""
+    time, names = walked.decided.question.subject.bars.time, walked.decided.question.points.names
+    numbers = ["Sharpe in", "out", "Return in", "out ", "Hold"]
+    heads = ["", "Trained on", "Traded", *names, *numbers]
+    lines = []
+    for window in walked.windows[-SHOWN:]:
+        lines.append(
+            [
+                str(window.number + 1),
+                *(
+                    f"{_day(time[start])} – {_day(time[stop - 1])}"
+                    for start, stop in (window.train, window.test)
+                ),
+                *(str(value) for value in walked.parameters(window).values()),
+                text_of(window.inside["sharpe"], "ratio"),
+                text_of(window.outside["sharpe"], "ratio"),
+                text_of(window.inside["total_return"], "percent"),
+                text_of(window.outside["total_return"], "percent"),
+                text_of(window.held, "percent"),
+            ]
+        )
+    return listing(heads, lines, right=["", *names, *numbers])
+
+
+def _day(moment: Any) -> str:
+    return str(moment.astype("datetime64[m]"))[:10]
+
+
+def _kept_lines(walked: Walked) -> list[str]:
+    """Efficiency and stability in two lines."""
+    kept, steady = walked.efficiency, stability_of(walked)
+    lines = [
+        f"kept     Sharpe {text_of(kept['in_sample_sharpe'], 'ratio')} in sample, {text_of(kept['out_of_sample_sharpe'], 'ratio')} "
+        f"out of sample; efficiency {text_of(kept['sharpe'], 'share')} of the Sharpe ratio, "
+        f"{text_of(kept['annual_return'], 'share')} of the annual return"
+    ]
+    if len(walked.decided.question.points) > 1 and len(walked.windows) > 1:
+        moves = parameters_line({name: f"{move:.1f}" for name, move in steady["mean_move_in_steps"].items()})
+        lines.append(
+            f"steady   {steady['distinct']} points chosen, kept at {text_of(steady['kept'], 'share')} of the changes of window; "
+            f"mean move in steps: {moves}; rank correlation of neighbouring windows {text_of(steady['mean_rank_correlation'], 'ratio')}"
+        )
+    return lines

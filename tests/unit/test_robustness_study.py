@@ -1,0 +1,244 @@
+"""The robustness study and runs on resampled markets: what is run, and that the answer is what single backtests say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpt_trader import Allocation, Costs, FillModel, Strategy, Weights, backtest, param
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import BadData, BadParameter, GptTraderError, UnknownName
+from gpt_trader.research.evaluation import AS_IT_IS, Subject
+from gpt_trader.research.execution import InProcess
+from gpt_trader.research.plan import Plan, WorkedOff, work_off
+from gpt_trader.research.replicates import Redraw, intervals_of_run, redrawn
+from gpt_trader.research.robustness_study import Question, answer
+from gpt_trader.strategies import load_strategy
+from gpt_trader.validation.intervals import HEADLINE
+from gpt_trader.validation.resampling import mean_block, resample
+from tests.markets import random_market
+
+BARS = random_market(500, 2, 5, sigma=0.01, drift=0.0008)
+DEMO = load_strategy("demo_ma")
+CHOSEN = DEMO(fast=5, slow=20)
+
+
+class Worked:
+    """Works plans off here and remembers how many runs each had."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def __call__(self, plan: Plan) -> WorkedOff:
+        self.runs.append(plan.points)
+        return work_off(plan, InProcess(), None)
+
+
+def question(**changed: Any) -> Question:
+    settings = Settings(allocation=Allocation(gross=1.0), **changed.pop("settings", {}))
+    subject = Subject(changed.pop("kind", DEMO), changed.pop("bars", BARS), settings)
+    return Question(subject, **{"strategy": CHOSEN, "neighbours": 12, **changed})
+
+
+@dataclass(frozen=True)
+class Fragile(Strategy):
+    """Holds half of the account; refuses n above 10, and fails where a price exceeds the limit."""
+
+    n: int = param(10, low=1, high=50)
+    limit: float = param(1e9, low=0.0)
+
+    def validate(self) -> None:
+        if self.n > 10:
+            raise BadParameter("n is above 10")
+
+    def decide(self, now: Any) -> Weights:
+        if now.close.max() > self.limit:
+            raise ZeroDivisionError("too high")
+        return np.full_like(now.close, 0.25)
+
+
+def test_every_run_is_what_its_backtest_says() -> None:
+    found = answer(question(), Worked())
+    allocation = Allocation(gross=1.0)
+    for run in found.runs:
+        variant = run.variant
+        single = backtest(
+            DEMO(**run.parameters), BARS, allocation=allocation, costs=Costs().times(variant.cost_multiple),
+            capital=100_000.0 * variant.capital_multiple, fills=FillModel(delay=variant.delay),
+        )  # fmt: skip
+        assert run.error is None
+        assert run.metrics == {name: single.metrics[name] for name in run.metrics}
+    assert found.base.parameters == {"fast": 5, "slow": 20, "atr": 14}
+    assert [run.variant.delay for run in found.delays] == [0, 1, 2]
+
+
+def test_what_is_changed_is_run_once_and_crossings_are_narrowed_side_by_side() -> None:
+    worked = Worked()
+    asked = question()
+    found = answer(asked, worked)
+    assert worked.runs[0] == len(asked.real_runs()) == 1 + 8 + 2 + 8 + 12
+    assert set(worked.runs[1:]) == {7}
+    keys = [(tuple(run.parameters.values()), run.variant) for run in found.runs]
+    assert len(set(keys)) == len(keys)
+    assert sum(worked.runs) == len(keys) <= asked.runs
+    multiples = [run.variant.cost_multiple for run in found.costs]
+    assert multiples == sorted(set(multiples))
+    assert found.break_even.found
+    above, below = (
+        next(run for run in found.costs if run.variant.cost_multiple == x)
+        for x in (found.break_even.low, found.break_even.high)
+    )
+    assert above.metrics["sharpe"] > 0 >= below.metrics["sharpe"]
+    assert found.break_even.high - found.break_even.low <= 32 / 64
+
+
+def test_the_capacity_is_where_half_of_the_growth_is_left() -> None:
+    thin = replace_volume(2_000.0)
+    found = answer(question(bars=thin), Worked())
+    assert found.base.metrics["cagr"] > 0.02
+    assert found.capacity.level == 0.5 * found.base.metrics["cagr"]
+    low = next(run for run in found.capitals if run.variant.capital_multiple == found.capacity.low)
+    high = next(run for run in found.capitals if run.variant.capital_multiple == found.capacity.high)
+    assert low.metrics["cagr"] > found.capacity.level >= high.metrics["cagr"]
+    assert found.capacity.low <= found.capacity.at <= found.capacity.high
+    more = answer(question(bars=thin, kept=0.2), Worked())
+    assert more.capacity.at > found.capacity.at
+
+
+def replace_volume(volume: float) -> Any:
+    panel = BARS.panel.copy()
+    panel[4] = volume
+    return replace_panel(panel)
+
+
+def replace_panel(panel: np.ndarray) -> Any:
+    from gpt_trader import Bars
+
+    return Bars(BARS.symbols, BARS.time, panel)
+
+
+def test_without_costs_there_is_no_break_even_and_without_growth_no_capacity() -> None:
+    free = answer(question(settings={"costs": Costs.commission_only(0)}), Worked())
+    assert [run.variant for run in free.costs] == [AS_IT_IS]
+    assert np.isnan([free.break_even.at, free.break_even.low]).all()
+    falling = BARS.panel.copy()
+    falling[:4] = falling[[0, 2, 1, 3]] = 1e4 / falling[:4]
+    lost = answer(question(bars=replace_panel(falling)), Worked())
+    assert lost.base.metrics["cagr"] < 0
+    assert np.isnan(lost.capacity.at)
+    assert lost.break_even.at == 0.0
+    assert not lost.break_even.found
+
+
+def test_an_account_that_is_too_big_to_be_is_not_tried() -> None:
+    asked = question(settings={"capital": 1e12})
+    assert asked.capital_places == (1.0, 10.0, 100.0)
+
+
+def test_neighbours_depend_on_the_seed() -> None:
+    assert question(seed=1).points_nearby() == question(seed=1).points_nearby()
+    assert question(seed=1).points_nearby() != question(seed=2).points_nearby()
+
+
+def test_neighbours_that_the_strategy_refuses_are_not_run() -> None:
+    found = answer(question(kind=Fragile, strategy=Fragile(), neighbours=50), Worked())
+    assert {run.parameters["n"] for run in found.neighbours} == {8, 9, 10}
+    assert found.jitter.count == 50
+
+
+def test_a_strategy_that_fails_as_it_is_ends_the_study() -> None:
+    with pytest.raises(GptTraderError, match="ZeroDivisionError"):
+        answer(question(kind=Fragile, strategy=Fragile(limit=1.0)), Worked())
+
+
+def test_another_question_has_another_id_and_the_same_the_same() -> None:
+    redraw = Redraw(100)
+    ids = {
+        question().study_id,
+        question(metric="cagr").study_id,
+        question(seed=1).study_id,
+        question(strategy=DEMO(fast=6, slow=20)).study_id,
+        question(redraw=redraw).study_id,
+        question(redraw=replace(redraw, block=3.0)).study_id,
+        question(settings={"capital": 5.0}).study_id,
+    }
+    assert len(ids) == 7
+    assert question().study_id in ids
+
+
+def test_questions_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(UnknownName, match="unknown metric 'sharp'"):
+        question(metric="sharp")
+    for changed in ({"jitter": 0.0}, {"kept": 1.0}, {"delays": -1}, {"neighbours": -1}):
+        with pytest.raises(BadParameter):
+            question(**changed)
+
+
+# -- runs on resampled markets ----------------------------------------------------------------------------------------
+
+
+def test_replicates_are_runs_on_the_resampled_markets_in_order() -> None:
+    subject = question().subject
+    redraw = Redraw(40, seed=3).on(BARS)
+    assert redraw.block == mean_block(BARS)
+    values = redrawn(CHOSEN, subject, redraw, Worked(), "test")
+    assert values.shape[0] == 40
+    for k in (0, 17, 39):
+        single = backtest(CHOSEN, resample(BARS, 3, k), allocation=Allocation(gross=1.0))
+        assert values[k].tolist() == list(single.metrics.values())[: values.shape[1]]
+
+
+def test_chunks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, redraw = question().subject, Redraw(45).on(BARS)
+    whole = redrawn(CHOSEN, subject, redraw, Worked(), "test")
+    monkeypatch.setattr("gpt_trader.research.replicates.points_per_chunk", lambda _seconds: 4)
+    worked = Worked()
+    assert len(redraw.chunks(CHOSEN, BARS)) == 12
+    assert redrawn(CHOSEN, subject, redraw, worked, "test").tobytes() == whole.tobytes()
+
+
+def test_intervals_of_a_run_hold_its_numbers() -> None:
+    subject = question().subject
+    single = backtest(CHOSEN, BARS, allocation=Allocation(gross=1.0))
+    found = intervals_of_run(CHOSEN, subject, single.metrics, Redraw(60), Worked())
+    assert [item.name for item in found] == list(HEADLINE)
+    for item in found:
+        assert item.estimate == single.metrics[item.name]
+        assert item.count == 60
+        if item.name != "max_drawdown":
+            assert item.low < item.estimate < item.high
+    again = np.array([backtest(CHOSEN, resample(BARS, 0, k)).metrics["sharpe"] for k in range(60)])
+    ours = next(item for item in found if item.name == "sharpe")
+    assert ours.deviation == pytest.approx(
+        np.std(again, ddof=1), rel=0.05
+    )  # the gross cap differs, and hardly matters
+    narrow = intervals_of_run(CHOSEN, subject, single.metrics, Redraw(60, level=0.5), Worked())
+    assert narrow[3].high - narrow[3].low < 0.6 * (ours.high - ours.low)
+    study = answer(question(redraw=Redraw(60).on(BARS)), Worked())
+    assert study.intervals == found
+    assert study.replicates is not None
+    assert study.replicates.shape[0] == 60
+
+
+def test_what_intervals_cannot_be_had_of_is_refused_before_any_run() -> None:
+    with pytest.raises(BadParameter, match="38 resampled markets are too few"):
+        Redraw(38).on(BARS)
+    with pytest.raises(BadParameter, match="3 at the least"):
+        Redraw(100, block=200.0).on(BARS)
+    with pytest.raises(BadData, match="cannot be resampled"):
+        Redraw(100).on(random_market(12, 1))
+
+
+def test_a_strategy_that_fails_on_some_markets_counts_the_others_and_on_all_it_says_why() -> None:
+    subject, redraw = question(kind=Fragile, strategy=Fragile()).subject, Redraw(60).on(BARS)
+    highest = np.array([resample(BARS, 0, k).close.max() for k in range(60)])
+    limit = float(np.median(highest))
+    values = redrawn(Fragile(limit=limit), subject, redraw, Worked(), "test")
+    assert np.isnan(values).all(axis=1).tolist() == (highest > limit).tolist()
+    found = redraw.intervals(BARS, dict.fromkeys(HEADLINE, 0.1), values)
+    assert {item.count for item in found} == {30}
+    with pytest.raises(GptTraderError, match=r"every resampled market: .*ZeroDivisionError"):
+        redrawn(Fragile(limit=1.0), subject, redraw, Worked(), "test")
