@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "sweep": "jobs.sweep",
     "walkforward": "jobs.walkforward",
     "cv": "jobs.cv",
+    "robustness": "jobs.robustness",
     "strategies": "jobs.strategies",
     "check": "jobs.check",
     "data": "jobs.data",

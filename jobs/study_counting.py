@@ -17,12 +17,14 @@ from gpt_trader.errors import StudyStopped
 from gpt_trader.periods import periods_per_year
 from gpt_trader.research.identity import TrialKeys, data_hash
 from gpt_trader.research.points import profiles_between
+from gpt_trader.research.profiles import profiles_of
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Plan, WorkedOff
+    from gpt_trader.research.single_runs import Run
     from jobs.studies import Study
 
 SHARPE, PER_YEAR = METRIC_NAMES.index("sharpe"), METRIC_NAMES.index("periods_per_year")
@@ -113,6 +115,19 @@ def batch_of_curve(
         sharpe=np.array([sharpe]),
         observations=len(returns),
         profiles=profiles_between(sums, edges, subject.bars.T),
+    )
+
+
+def batch_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> TrialBatch:
+    """Runs on all bars of the subject under its settings as trials; one that failed has no Sharpe ratio."""
+    bars = subject.bars
+    keys = TrialKeys(subject.strategy, subject.settings, data_hash(bars.fingerprint()), 0, bars.T - 1)
+    return TrialBatch(
+        **_described(subject, kind),
+        keys=keys.of_all(run.parameters for run in runs),
+        sharpe=np.array([run.metrics["sharpe"] / np.sqrt(run.metrics["periods_per_year"]) for run in runs]),
+        observations=bars.T,
+        profiles=np.nan_to_num(profiles_of(np.array([run.sums for run in runs], np.float64))),
     )
 
 

@@ -15,7 +15,7 @@ from gpt_trader.research.evaluation import AS_IT_IS, Subject
 from gpt_trader.research.execution import InProcess
 from gpt_trader.research.plan import Plan, WorkedOff, work_off
 from gpt_trader.research.replicates import Redraw, intervals_of_run, redrawn
-from gpt_trader.research.robustness_study import Question, answer
+from gpt_trader.research.robustness_study import Changes, Question, answer
 from gpt_trader.strategies import load_strategy
 from gpt_trader.validation.intervals import HEADLINE
 from gpt_trader.validation.resampling import mean_block, resample
@@ -40,7 +40,8 @@ class Worked:
 def question(**changed: Any) -> Question:
     settings = Settings(allocation=Allocation(gross=1.0), **changed.pop("settings", {}))
     subject = Subject(changed.pop("kind", DEMO), changed.pop("bars", BARS), settings)
-    return Question(subject, **{"strategy": CHOSEN, "neighbours": 12, **changed})
+    strategy, redraw = changed.pop("strategy", CHOSEN), changed.pop("redraw", None)
+    return Question(subject, strategy, Changes(**{"neighbours": 12, **changed}), redraw)
 
 
 @dataclass(frozen=True)
