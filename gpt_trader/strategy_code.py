@@ -47,14 +47,17 @@ def code_hash(strategy: type[Strategy]) -> str:
     return _HASHES[strategy]
 
 
+@cache
 def own_file(strategy: type[Strategy]) -> SourceFile | None:
-    """The file that defines the class, by its name alone; None for a class of an installed package or without a file."""
+    """The file that defines the class, by its name alone, as it was when it was first asked for (`code_hash` asks); None for a
+    class of an installed package or without a file."""
     name = getattr(sys.modules.get(strategy.__module__), "__file__", None)
     if name is None or is_installed(Path(name)):
         return None
     return SourceFile(Path(name).name, _source(strategy).decode())
 
 
+@cache
 def companions(strategy: type[Strategy]) -> tuple[SourceFile, ...]:
     """The files of the user's own that the strategy's file imports, and those import, in the order of their paths.
 
