@@ -195,11 +195,11 @@ def finish(done: Done, options: SearchOptions, report: Path | None, output: Outp
     """Report, JSON, tables. Raises what the store refused, and GptTraderError when no point has the objective."""
     from jobs.sweep_result import points_of, result_of
 
-    if report is not None:
-        from gpt_trader.adapters.report.sweep import write_sweep_report
-
-        write_sweep_report(done.found, done.run_id, report)
     method = options.chosen_method
+    if report is not None:
+        from gpt_trader.adapters.report.sweep_build import write_sweep_report
+
+        write_sweep_report(done.found, method, done.run_id, report, done.ended)
     if output.as_json:
         result = {"run_id": done.run_id, **result_of(done.found, method, done.count)}
         rest = {"cached": done.cached, "complete": done.ended is None, "folder": done.folder}
