@@ -8,14 +8,15 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from gpt_trader.strategy import Strategy
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 _LIBRARY = {"gpt_trader.strategy", *sys.stdlib_module_names}
 _HASHES: dict[type[Strategy], str] = {}
 
@@ -47,7 +48,12 @@ def code_hash(strategy: type[Strategy]) -> str:
     return _HASHES[strategy]
 
 
-@cache
+def once_per_class(function: Function) -> Function:
+    """`functools.cache` with the type of the function: mypy takes a class of strategies for unhashable."""
+    return cast(Function, cache(function))
+
+
+@once_per_class
 def own_file(strategy: type[Strategy]) -> SourceFile | None:
     """The file that defines the class, by its name alone, as it was when it was first asked for (`code_hash` asks); None for a
     class of an installed package or without a file."""
@@ -57,7 +63,7 @@ def own_file(strategy: type[Strategy]) -> SourceFile | None:
     return SourceFile(Path(name).name, _source(strategy).decode())
 
 
-@cache
+@once_per_class
 def companions(strategy: type[Strategy]) -> tuple[SourceFile, ...]:
     """The files of the user's own that the strategy's file imports, and those import, in the order of their paths.
 
@@ -85,7 +91,7 @@ def is_installed(path: Path) -> bool:
     return any(resolved.is_relative_to(folder) for folder in _installed_folders())
 
 
-@cache
+@once_per_class
 def _installed_folders() -> tuple[Path, ...]:
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")
