@@ -117,13 +117,10 @@ class Decided:
 
     @property
     def spans(self) -> list[Span]:
-        """The rows that each window trades: from its first test row to where the next one begins; none before `begins`."""
+        """The rows from the first test row of each window to where the next one begins, which it trades from `begins` on."""
         starts = [window.test[0][0] for window in self.question.windows]
         stops = [*starts[1:], self.question.windows[-1].test[0][1]]
-        return [
-            (start, stop if number >= self.begins else start)
-            for number, (start, stop) in enumerate(zip(starts, stops, strict=True))
-        ]
+        return list(zip(starts, stops, strict=True))
 
     @property
     def legs(self) -> list[Leg]:

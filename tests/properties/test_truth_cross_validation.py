@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gpt_trader import backtest
+from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.cross_validation_study import (
     CrossValidated,
@@ -123,6 +126,11 @@ def test_the_horizon_is_how_long_round_trips_last() -> None:
     ]
     bars_held = np.concatenate([table["bars"] for table in trades])
     assert holding_bars(held, 800) == int(np.ceil(bars_held.mean()))
+    apart = held.values.copy()
+    apart[:, METRIC_NAMES.index("round_trips")] = np.nan
+    apart[:2, METRIC_NAMES.index("round_trips")] = 1, 9
+    apart[:2, METRIC_NAMES.index("average_trade_bars")] = 100.0, 10.0
+    assert holding_bars(replace(held, values=apart), 800) == 19
     assert holding_bars(held, 1) == 1
     many = grid(Dice, number="0:99")
     plan = pilot_plan(subject_of(Dice, bars), many)

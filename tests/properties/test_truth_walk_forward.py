@@ -160,7 +160,22 @@ def test_parameters_that_stay_are_one_leg() -> None:
     assert set(decided.chosen.tolist()) == {1}
     (leg,) = decided.legs
     assert (leg.first, leg.stop) == (200, 900)
-    assert decided.trade(benchmark=False).stability.kept == 1.0
+    found = decided.trade(benchmark=False)
+    assert found.stability.kept == 1.0
+    # What a window shows of its training is a backtest of it, an account that begins at its first bar.
+    window = found.windows[3]
+    (first, stop) = window.train
+    alone = backtest(Follow(side=1), bars.select(end=bars.time[stop - 1]), costs=FREE, fills=UNCAPPED, allocation=ALL_IN,
+                     first=first, benchmark=False)  # fmt: skip
+    earned = np.diff(alone.track[EQUITY], prepend=100_000.0) / np.r_[100_000.0, alone.track[EQUITY][:-1]]
+    assert window.inside["annual_return"] == pytest.approx(
+        earned.mean() * alone.metrics["periods_per_year"], rel=1e-9
+    )
+    assert window.inside["total_return"] == alone.metrics["total_return"]
+    whole = [window.inside["annual_return"] for window in found.windows]
+    assert found.efficiency["annual_return"] == pytest.approx(
+        found.efficiency["out_of_sample_annual_return"] / np.mean(whole)
+    )
 
 
 def test_a_point_needs_its_trades() -> None:
@@ -176,6 +191,17 @@ def test_a_point_needs_its_trades() -> None:
     rows = np.arange(len(walked.windows))
     assert (trips[rows, bound.chosen] >= 40).all()
     assert (trips[rows, free.chosen] < 40).any()
+    exactly = int(trips[0, bound.chosen[0]])
+    just = walk(
+        Follow,
+        bars,
+        points,
+        200,
+        100,
+        objective=Objective("volatility", smallest=True),
+        fewest_trades=exactly,
+    )
+    assert just.choose(run(just.plan)).chosen[0] == bound.chosen[0]
     impossible = walk(Follow, bars, points, 200, 100, fewest_trades=10_000)
     with pytest.raises(BadParameter, match="no point has a sharpe and 10000 round trips"):
         impossible.choose(run(impossible.plan))
