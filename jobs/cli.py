@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "walkforward": "jobs.walkforward",
     "cv": "jobs.cv",
     "robustness": "jobs.robustness",
+    "compare": "jobs.compare",
     "strategies": "jobs.strategies",
     "check": "jobs.check",
     "data": "jobs.data",

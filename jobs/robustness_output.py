@@ -12,7 +12,6 @@ import numpy as np
 from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.luck import luck_of
-from gpt_trader.research.replicates import as_object
 from gpt_trader.research.robustness_study import KIND, Robustness
 from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
@@ -99,7 +98,7 @@ def result_of(found: Robustness) -> dict[str, Any]:
             **asdict(found.jitter),
             "points": [{"parameters": run.parameters, **_outcome(run)} for run in found.neighbours],
         },
-        "intervals": None if question.redraw is None else as_object(question.redraw, bars, found.intervals),
+        "intervals": None if found.reruns is None else found.reruns.as_object(),
     }  # fmt: skip
 
 
