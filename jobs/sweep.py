@@ -130,6 +130,7 @@ class Job:
             points=None if rule else search.total,
             watched=Watched(first.metric, first.smallest),
             about=self.about(),
+            store=store,
         ) as study:
             work = UntilStopped(study, self.runs_dir, self.options.time_limit)
             swept = run_sweep(sweep, work, counting.keep)

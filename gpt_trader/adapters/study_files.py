@@ -19,7 +19,13 @@ from gpt_trader.errors import UnknownName, UserError
 
 RECORD, LOCK, STOP, LOG = "study.json", ".lock", "cancel", "log.txt"
 LOCK_SECONDS = 2.0
-RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = "running", "finished", "cancelled", "failed", "interrupted"
+RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = (
+    "running",
+    "finished",
+    "cancelled",
+    "failed",
+    "interrupted",
+)
 SUBMITTED = "submitted"
 
 
@@ -72,7 +78,9 @@ class StudyFolder:
             given |= {name: tuple(given[name]) for name in ("command", "failures") if name in given}
             return StudyRecord(**given)
         except (OSError, ValueError, TypeError, AttributeError) as problem:
-            raise StoreError(f"{file} is not the record of a study ({problem}); run the study again") from problem
+            raise StoreError(
+                f"{file} is not the record of a study ({problem}); run the study again"
+            ) from problem
 
     def write(self, record: StudyRecord) -> None:
         """Replace the record. Raises StoreError when the disk refuses."""
@@ -94,6 +102,13 @@ class StudyFolder:
         if record.status != RUNNING or self.is_held():
             return record.status
         return CANCELLED if self.is_asked_to_stop() else INTERRUPTED
+
+    def status_now(self) -> str | None:
+        """The status of the study whose record is here; None without one."""
+        try:
+            return self.status(self.read())
+        except StoreError:
+            return None
 
     # -- who works on it --------------------------------------------------------------------------------------------
 
