@@ -93,7 +93,7 @@ def _batch(
         stop - 1,
     )
     return TrialBatch(
-        **_described(plan.subject, plan.kind),
+        **described(plan.subject, plan.kind),
         keys=keys.of_all(parameters),
         sharpe=table[:, SHARPE] / np.sqrt(table[:, PER_YEAR]),
         observations=stop - first,
@@ -108,7 +108,7 @@ def batch_of_curve(
     edges = np.arange(first, first + len(returns) + 1)
     sums = np.stack([returns, np.square(returns)])[None]
     return TrialBatch(
-        **_described(subject, kind),
+        **described(subject, kind),
         keys=np.frombuffer(bytes.fromhex(study_id).ljust(16, b"\0"), np.uint8)[None],
         sharpe=np.array([sharpe]),
         observations=len(returns),
@@ -116,7 +116,7 @@ def batch_of_curve(
     )
 
 
-def _described(subject: Subject, kind: str) -> dict[str, Any]:
+def described(subject: Subject, kind: str) -> dict[str, Any]:
     """What all batches of a study share."""
     bars = subject.bars
     return {
