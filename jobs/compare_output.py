@@ -53,7 +53,7 @@ def result_of(found: Decided, counted: Sequence[Counted]) -> dict[str, Any]:
     contest, bars = found.contest, found.contest.contenders[0].subject.bars
     sides = []
     for side, answer in zip(found.sides, counted, strict=True):
-        worth, _ = worth_of(side.run.metrics, bars.T, answer.count)
+        worth = worth_of(side.run.metrics, bars.T, answer.count)
         sides.append(
             {
                 "name": side.contender.name,
@@ -61,7 +61,7 @@ def result_of(found: Decided, counted: Sequence[Counted]) -> dict[str, Any]:
                 "parameters": side.run.parameters,
                 "metrics": side.run.metrics,
                 "intervals": side.reruns.as_object()["metrics"],
-                **worth,
+                **worth.keys,
             }
         )
     names = [side.contender.name for side in found.sides]

@@ -28,16 +28,16 @@ def conclude(
     found: CrossValidated, counted: Counted, study: Study, report: Path | None, output: Output
 ) -> None:
     """Write the files and the report, print. Raises what the ledger refused, last of all."""
-    worth, luck = worth_of(best_metrics(found), found.question.subject.bars.T, counted.count)
-    result = {"run_id": study.study_id, **result_of(found), **worth}
+    worth = worth_of(best_metrics(found), found.question.subject.bars.T, counted.count)
+    result = {"run_id": study.study_id, **result_of(found), **worth.keys}
     write_study(study.folder, result, tables_of(found))
     if report is not None:
         from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
 
-        write_cross_validation_report(found, study.study_id, luck, report)
+        write_cross_validation_report(found, study.study_id, worth.statistics, report)
     output.emit({**result, "folder": study.folder})
     if output.tables:
-        show(found, luck, output)
+        show(found, worth.lines, output)
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")

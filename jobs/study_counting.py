@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Plan, WorkedOff
     from gpt_trader.research.single_runs import Run
+    from gpt_trader.validation.summary import TrialStatistics
     from jobs.studies import Study
 
 SHARPE, PER_YEAR = METRIC_NAMES.index("sharpe"), METRIC_NAMES.index("periods_per_year")
@@ -164,14 +165,22 @@ def count_all(store: RunStore, batches: Iterable[TrialBatch]) -> Counted:
         )
 
 
-def worth_of(
-    metrics: Mapping[str, float], observations: int, count: TrialCount | None
-) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    """What a run with these `metrics` is worth after so many trials: the keys that the JSON of every study has, and what
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a run is worth after so many trials: its statistics, the `keys` that the JSON of every study has, and what
     `jobs.tables.luck_lines` shows."""
+
+    statistics: TrialStatistics
+    keys: Mapping[str, Any]
+    lines: Mapping[str, Any]
+
+
+def worth_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> Worth:
+    """What a run with these `metrics` is worth."""
     from gpt_trader.research.luck import luck_of
 
-    said = luck_of(metrics, observations, count).as_object()
+    statistics = luck_of(metrics, observations, count)
+    said = statistics.as_object()
     trials = None
     if count is not None:
         trials = {
@@ -187,4 +196,4 @@ def worth_of(
         "statistics": said,
     }
     family = None if count is None else count.family_total
-    return keys, {**said, "counted": count is not None, "trials_of_the_family": family}
+    return Worth(statistics, keys, {**said, "counted": count is not None, "trials_of_the_family": family})

@@ -43,7 +43,9 @@ class WindowOptions:
     step: Annotated[str | None, _windows("--step", text="From one window to the next. (default --test)", metavar="TIME")] = None
     anchored: Annotated[bool, _windows("--anchored", text="Train from the first bar on, longer each time.")] = False
     gap: Annotated[str | None, _windows("--gap", text="Time left out before a test. (default none)", metavar="TIME")] = None
-    objective: Annotated[str, _windows("--objective", text="Metric to choose by, as cagr or exposure:min.", metavar="METRIC")] = "sharpe"
+    objective: Annotated[
+        str, _windows("--objective", text="Metric to choose by, as cagr, exposure:min.", metavar="METRIC")
+    ] = "sharpe"
     select: Annotated[str, _windows("--select", text="peak, or plateau: the best neighbourhood.", metavar="HOW")] = "peak"
     min_trades: Annotated[int, _windows("--min-trades", text="Round trips a choice needs in training.", min=0, metavar="COUNT")] = 0
     # fmt: on

@@ -43,16 +43,16 @@ def conclude(
     with output.progress("trading"):
         walked = walk.choose(done).trade(seed=seed)
     counted = _with_the_account(walked, counted, study, store)
-    worth, luck = worth_of(walked.result.metrics, walked.result.track.shape[1], counted.count)
-    result = {"run_id": study.study_id, **result_of(walked, about), **worth}
+    worth = worth_of(walked.result.metrics, walked.result.track.shape[1], counted.count)
+    result = {"run_id": study.study_id, **result_of(walked, about), **worth.keys}
     write_study(study.folder, result, tables_of(walked))
     if report is not None:
         from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
 
-        write_walk_forward_report(walked, study.study_id, about, luck, report)
+        write_walk_forward_report(walked, study.study_id, about, worth.statistics, notes_of(walked), report)
     output.emit({**result, "folder": study.folder})
     if output.tables:
-        show(walked, about, luck, output)
+        show(walked, about, worth.lines, output)
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")
@@ -218,23 +218,19 @@ def _windows(walked: Walked) -> Any:
     time, names = walked.decided.question.subject.bars.time, walked.decided.question.points.names
     numbers = ["Sharpe in", "out", "Return in", "out ", "Hold"]
     heads = ["", "Trained on", "Traded", *names, *numbers]
-    lines = []
-    for window in walked.windows[-SHOWN:]:
-        lines.append(
-            [
-                str(window.number + 1),
-                *(
-                    f"{_day(time[start])} – {_day(time[stop - 1])}"
-                    for start, stop in (window.train, window.test)
-                ),
-                *(str(value) for value in walked.parameters(window).values()),
-                text_of(window.inside["sharpe"], "ratio"),
-                text_of(window.outside["sharpe"], "ratio"),
-                text_of(window.inside["total_return"], "percent"),
-                text_of(window.outside["total_return"], "percent"),
-                text_of(window.held, "percent"),
-            ]
-        )
+    lines = [
+        [
+            str(window.number + 1),
+            *(f"{_day(time[start])} – {_day(time[stop - 1])}" for start, stop in (window.train, window.test)),
+            *(str(value) for value in walked.parameters(window).values()),
+            text_of(window.inside["sharpe"], "ratio"),
+            text_of(window.outside["sharpe"], "ratio"),
+            text_of(window.inside["total_return"], "percent"),
+            text_of(window.outside["total_return"], "percent"),
+            text_of(window.held, "percent"),
+        ]
+        for window in walked.windows[-SHOWN:]
+    ]
     return listing(heads, lines, right=["", *names, *numbers])
 
 
@@ -245,15 +241,17 @@ def _day(moment: Any) -> str:
 def _kept_lines(walked: Walked) -> list[str]:
     """Efficiency and stability in two lines."""
     kept, steady = walked.efficiency, stability_of(walked)
-    lines = [
-        f"kept     Sharpe {text_of(kept['in_sample_sharpe'], 'ratio')} in sample, {text_of(kept['out_of_sample_sharpe'], 'ratio')} "
-        f"out of sample; efficiency {text_of(kept['sharpe'], 'share')} of the Sharpe ratio, "
-        f"{text_of(kept['annual_return'], 'share')} of the annual return"
-    ]
-    if len(walked.decided.question.points) > 1 and len(walked.windows) > 1:
-        moves = parameters_line({name: f"{move:.1f}" for name, move in steady["mean_move_in_steps"].items()})
-        lines.append(
-            f"steady   {steady['distinct']} points chosen, kept at {text_of(steady['kept'], 'share')} of the changes of window; "
-            f"mean move in steps: {moves}; rank correlation of neighbouring windows {text_of(steady['mean_rank_correlation'], 'ratio')}"
-        )
-    return lines
+    inside, outside = (text_of(kept[f"{name}_sample_sharpe"], "ratio") for name in ("in", "out_of"))
+    shares = [text_of(kept[name], "share") for name in ("sharpe", "annual_return")]
+    first = (
+        f"kept     Sharpe {inside} in sample, {outside} out of sample; efficiency {shares[0]} of the Sharpe ratio, "
+        f"{shares[1]} of the annual return"
+    )
+    if len(walked.decided.question.points) == 1 or len(walked.windows) == 1:
+        return [first]
+    moves = parameters_line({name: f"{move:.1f}" for name, move in steady["mean_move_in_steps"].items()})
+    second = (
+        f"steady   {steady['distinct']} points chosen, kept at {text_of(steady['kept'], 'share')} of the changes of window; "
+        f"mean move in steps: {moves}; rank correlation {text_of(steady['mean_rank_correlation'], 'ratio')}"
+    )
+    return [first, second]

@@ -8,7 +8,8 @@ const digitsOf = (step) => [0, 1].find((n) => Math.abs(step * 10 ** n - Math.rou
 const axisCash = (v, step) => (Math.abs(v) >= 1e6 && step >= 1e4 ? grouped[digitsOf(step / 1e6)](v / 1e6) + "M" : grouped[digitsOf(step)](v));
 const axisPercent = (v, step) => grouped[digitsOf(step * 100)](v * 100) + "%";
 
-/** Options: columns (arrays beside x), series, y formatter, range(min, max), say(row) -> [[label, text]], draw(u), log. */
+/** Options: columns (arrays beside x), series, y formatter, range(min, max), say(row) -> [[label, text]], draw(u, c) over the
+    lines, under(u, c) below them, log; xText formats an x that is no time (default: per cent). */
 function chart(name, x, options) {
   const el = $("chart-" + name), readout = $("readout-" + name);
   if (!el) return null;
@@ -32,7 +33,7 @@ function chart(name, x, options) {
     },
     axes: [
       time ? { ...axis, size: 26, gap: 4, splits: (self, _, min, max) => ticks(self, min, max), values: (self, at) => at.map((v) => self.ticks.get(v) || "") }
-        : { ...axis, size: 26, gap: 4, splits: (self, _, min, max) => rounds(min, max, phone.matches ? 4 : 7), values: (_, at) => at.map((v) => axisPercent(v, at.length > 1 ? at[1] - at[0] : 1)) },
+        : { ...axis, size: 26, gap: 4, splits: (self, _, min, max) => rounds(min, max, phone.matches ? 4 : 7), values: (_, at) => at.map((v) => (options.xText || axisPercent)(v, at.length > 1 ? at[1] - at[0] : 1)) },
       { ...axis, size: phone.matches ? 52 : 62, gap: 4, filter: (_, at) => at,
         splits: (self, _, min, max) => rounds(min, max, Math.max(3, self.height / 46), options.log),
         values: (_, at) => at.map((v) => options.y(v, at.length > 1 ? at[1] - at[0] : 1)) },
@@ -55,7 +56,8 @@ function chart(name, x, options) {
         if (min !== span.min || max !== span.max) zoom(min, max);
         else if (!(self.cursor.left >= 0)) show(null);
       }],
-      draw: options.draw ? [(self) => { const c = self.ctx, b = self.bbox; c.save(); c.beginPath(); c.rect(b.left, b.top, b.width, b.height); c.clip(); options.draw(self, c); c.restore(); }] : [],
+      drawClear: clipped(options.under),
+      draw: clipped(options.draw),
     },
   }, [x, ...options.columns], el);
   u.resize = () => u.setSize({ width: el.clientWidth, height: height() });
@@ -64,6 +66,8 @@ function chart(name, x, options) {
   handle(u, el, readout, time);
   return u;
 }
+/** A hook that paints inside the axes only. */
+const clipped = (paint) => (paint ? [(u) => { const c = u.ctx, b = u.bbox; c.save(); c.beginPath(); c.rect(b.left, b.top, b.width, b.height); c.clip(); paint(u, c); c.restore(); }] : []);
 const padded = (min, max) => { const room = (max - min) * 0.06 || Math.abs(max) * 0.02 || 1; return [min - room, max + room]; };
 const withZero = (min, max) => (min === 0 && max === 0 ? [0, 1] : padded(Math.min(min, 0), Math.max(max, 0)));
 

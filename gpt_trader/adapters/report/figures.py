@@ -62,7 +62,7 @@ class Clock:
             return None
         rows = np.unique(np.concatenate(self._drawn))
         seconds = self.time[rows].astype("datetime64[s]").astype(np.int64)
-        return {"x": _differences(rows), "t": _differences(seconds)}
+        return {"x": differences(rows), "t": differences(seconds)}
 
 
 class Lines(NamedTuple):
@@ -129,7 +129,7 @@ def rolling_chart(lines: Lines, clock: Clock) -> dict[str, Any] | None:
         return None
     keep = extreme_rows([lines.sharpe, lines.volatility], LINE_POINTS, LINE_BUCKETS)
     return {
-        "x": _differences(clock.x(lines.rolling_rows[keep])),
+        "x": differences(clock.x(lines.rolling_rows[keep])),
         "sharpe": short(lines.sharpe[keep], 4),
         "volatility": short(lines.volatility[keep], 4),
     }
@@ -142,7 +142,7 @@ def line_chart(lines: Lines, clock: Clock) -> dict[str, Any]:
     rows = extreme_rows(list(drawn.values()), LINE_POINTS, LINE_BUCKETS)
     digits = {"equity": 9, "benchmark": 9}
     values = {name: short(series[rows], digits.get(name, 5)) for name, series in drawn.items()}
-    return {"x": _differences(clock.x(rows)), **values}
+    return {"x": differences(clock.x(rows)), **values}
 
 
 def extreme_rows(columns: Sequence[Floats], points: int, buckets: int) -> Integers:
@@ -205,7 +205,7 @@ def _price_chart(
     trips = _trips(closed[closed["symbol"] == symbol], fill_rows, prices, sign, clock)
     return {
         "symbol": symbol,
-        "x": _differences(clock.x(rows)),
+        "x": differences(clock.x(rows)),
         **{
             name: short(values)
             for name, values in zip(("open", "high", "low", "close"), candles, strict=True)
@@ -342,7 +342,7 @@ def short(values: Floats, digits: int = 7) -> list[float | None]:
     return [float(form % v) if v - v == 0 else None for v in np.asarray(values, np.float64).tolist()]
 
 
-def _differences(values: Any) -> list[int]:
+def differences(values: Any) -> list[int]:
     """The first value and the step to each next one: integers that rise slowly take fewer characters."""
     array = np.asarray(values, np.int64)
     return [int(step) for step in np.diff(array, prepend=0)]

@@ -1,0 +1,231 @@
+"""Builds the report of a walk-forward: the account with its windows, what each chose, and what was kept of the training."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpt_trader.adapters.report import figures, texts
+from gpt_trader.adapters.report.luck import luck_section
+from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.adapters.report.study_parts import (
+    Tile,
+    failed_rows,
+    header,
+    is_intraday,
+    point_text,
+    tone,
+)
+from gpt_trader.research.walk_forward_study import Walked, WindowFigures
+
+if TYPE_CHECKING:
+    from gpt_trader.validation.summary import TrialStatistics
+
+nan = math.nan
+
+
+def write_walk_forward_report(
+    walked: Walked,
+    run_id: str,
+    lengths: Mapping[str, Any],
+    statistics: TrialStatistics,
+    notes: Sequence[str],
+    path: str | os.PathLike[str],
+) -> Path:
+    """Write the report, whole or not at all, and return the path. Raises BadParameter for a place that cannot be written.
+
+    `lengths` has train, test, step and gap as text, and `anchored`.
+    """
+    check_place(path)
+    return write_page(render_walk_forward(walked, run_id, lengths, statistics, notes), path)
+
+
+def render_walk_forward(
+    walked: Walked,
+    run_id: str,
+    lengths: Mapping[str, Any],
+    statistics: TrialStatistics,
+    notes: Sequence[str],
+) -> str:
+    """The report as one page that needs nothing outside itself; the same walk-forward gives the same text."""
+    question, result = walked.decided.question, walked.result
+    clock = figures.Clock(result.time, is_intraday(question.subject))
+    lines = figures.account_lines(result.equity, result.settings.capital)
+    account = figures.line_chart(lines, clock)
+    drawn, size = len(account["x"]), result.time.size
+    payload = {
+        "intraday": clock.intraday,
+        "capital": result.settings.capital,
+        "bars": size,
+        "account": account,
+        "windows": [_drawn(walked, window, clock) for window in walked.windows],
+        "axes": [_axis(walked, name) for name in question.points.names],
+    }
+    payload["clock"] = clock.knots()
+    content = {
+        **header(question.subject, question.points, run_id),
+        "lengths": lengths,
+        "window_count": len(walked.windows),
+        "objective": f"{question.select} of {question.objective}",
+        "searched": len(question.points) > 1,
+        "axis_names": list(question.points.names),
+        "has_benchmark": lines.benchmark is not None,
+        "has_correlation": bool(np.isfinite(walked.stability.rank_correlation).any()),
+        "summary": _summary(walked),
+        "tiles": _tiles(walked),
+        "notes": [line[:1].upper() + line[1:] for line in notes],
+        "luck": luck_section(statistics),
+        "window_rows": [_row(walked, window) for window in walked.windows],
+        "stability": _stability(walked),
+        "failed_rows": failed_rows(question.points, walked.decided.runs.errors),
+        "thinned": f"The lines draw {drawn:,} of {size:,} bars; no peak is lost." if drawn < size else "",
+        "payload": script_json(payload),
+    }
+    return render_page("walk_forward.html.j2", "walk_forward.js", content)
+
+
+def _summary(walked: Walked) -> list[str]:
+    """The answer in plain sentences."""
+    found, result, kept = walked.result.metrics, walked.result, walked.efficiency
+    held = found["benchmark_total_return"]
+    against = (
+        f", buying and holding over the same time {texts.percent(held, signed=True)}"
+        if math.isfinite(held)
+        else ""
+    )
+    first = (
+        f"From {result.start} to {result.end} one account traded what {len(walked.windows)} windows had chosen on bars before: "
+        f"{texts.percent(found['total_return'], signed=True)}{against}."
+    )
+    if len(walked.decided.question.points) == 1:
+        return [first]
+    second = (
+        f"In their training the chosen points had a Sharpe ratio of {texts.number(kept['in_sample_sharpe'])} on average, the "
+        f"account had {texts.number(kept['out_of_sample_sharpe'])}."
+    )
+    return [first, second]
+
+
+def _tiles(walked: Walked) -> list[Tile]:
+    found, kept, steady = walked.result.metrics, walked.efficiency, walked.stability
+    gains = [window.outside["total_return"] > 0 for window in walked.windows]
+
+    def beside(name: str, write: Any) -> tuple[str, str] | None:
+        value = found[f"benchmark_{name}"]
+        return ("buy and hold", write(value)) if math.isfinite(value) else None
+
+    return [
+        Tile("Return", texts.percent(found["total_return"], signed=True), "out of sample, all windows",
+             beside("total_return", lambda v: texts.percent(v, signed=True)), tone(found["total_return"])),
+        Tile("Sharpe", texts.number(found["sharpe"]), "out of sample, a year", beside("sharpe", texts.number)),
+        Tile("Max drawdown", texts.percent(found["max_drawdown"]), "out of sample", beside("max_drawdown", texts.percent)),
+        Tile("Kept of the Sharpe", texts.percent(kept["sharpe"], 0), "walk-forward efficiency: out of sample / in sample",
+             ("in sample", texts.number(kept["in_sample_sharpe"]))),
+        Tile("Windows with a gain", f"{sum(gains)} of {len(gains)}", "out of sample"),
+        Tile("Choice kept", texts.percent(steady.kept, 0), "changes of window that left the parameters as they were",
+             ("points chosen", f"{steady.distinct:,}")),
+    ]  # fmt: skip
+
+
+def _row(walked: Walked, window: WindowFigures) -> dict[str, Any]:
+    """One line of the table of windows."""
+    time, intraday = walked.decided.question.subject.bars.time, is_intraday(walked.decided.question.subject)
+    clock_x = figures.Clock(walked.result.time, intraday).x
+    first = walked.result.first
+
+    def span(rows: tuple[int, int]) -> str:
+        return f"{texts.moment(time[rows[0]], intraday)} – {texts.moment(time[rows[1] - 1], intraday)}"
+
+    start, end = clock_x(np.array([window.test[0] - first, window.test[1] - 1 - first]))
+    return {
+        "number": window.number + 1,
+        "train": span(window.train),
+        "test": span(window.test),
+        "values": [texts.setting(value) for value in walked.parameters(window).values()],
+        "own": window.own,
+        "trips": texts.number(window.inside["round_trips"], 0),
+        "sharpe_in": texts.number(window.inside["sharpe"]),
+        "sharpe_out": texts.number(window.outside["sharpe"]),
+        "return_in": texts.percent(window.inside["total_return"], signed=True),
+        "return_out": texts.percent(window.outside["total_return"], signed=True),
+        "tone": tone(window.outside["total_return"]),
+        "held": texts.percent(window.held, signed=True),
+        "from": start,
+        "to": end,
+    }
+
+
+def _drawn(walked: Walked, window: WindowFigures, clock: figures.Clock) -> dict[str, Any]:
+    """What the charts know of a window."""
+    first, number = walked.result.first, window.number - walked.decided.begins
+    start, end = clock.x(np.array([window.test[0] - first, window.test[1] - 1 - first]))
+    correlations = walked.stability.rank_correlation
+    values = walked.parameters(window).values()
+    numbers = [
+        window.inside["sharpe"], window.outside["sharpe"], window.outside["total_return"], window.held,
+        correlations[number - 1] if number else nan,
+    ]  # fmt: skip
+    inside, outside, gain, held, correlation = figures.short(np.array(numbers), 5)
+    return {
+        "number": window.number + 1,
+        "from": start,
+        "to": end,
+        "label": " · ".join(texts.setting(value) for value in values),
+        "point": point_text(walked.decided.question.points, window.point),
+        "inside": inside,
+        "outside": outside,
+        "gain": gain,
+        "held": held,
+        "correlation": correlation,
+    }
+
+
+def _axis(walked: Walked, name: str) -> dict[str, Any]:
+    """What each window chose on an axis: numbers, or places among labels."""
+    points = walked.decided.question.points
+    column = points.names.index(name)
+    if walked.decided.question.ordered[column]:
+        values = [float(points.values[window.point][column]) for window in walked.windows]
+        every = [float(value[column]) for value in points.values]
+        return {"values": values, "labels": None, "low": min(every), "high": max(every)}
+    places = [int(points.places[window.point, column]) for window in walked.windows]
+    labels = {
+        int(place): texts.setting(value[column])
+        for place, value in zip(points.places[:, column], points.values, strict=True)
+    }
+    return {
+        "values": places,
+        "labels": [labels.get(i, "") for i in range(max(labels) + 1)],
+        "low": 0,
+        "high": max(labels),
+    }
+
+
+def _stability(walked: Walked) -> list[tuple[str, str, str]]:
+    """Rows of the table of stability: what, how much, what it says."""
+    steady, names = walked.stability, walked.decided.question.points.names
+    rows = [
+        ("Choice kept", texts.percent(steady.kept, 0), "share of the changes of window that left the point as it was"),
+        ("Points chosen", f"{steady.distinct:,} of {len(walked.decided.question.points):,}", "different ones over all windows"),
+    ]  # fmt: skip
+    moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), nan)
+    sizes = walked.decided.question.points.places.max(axis=0) + 1
+    for name, move, size in zip(names, moves.tolist(), sizes.tolist(), strict=True):
+        rows.append(
+            (
+                f"Move of {name}",
+                f"{texts.number(move, 1)} steps",
+                f"mean over the changes of window; the axis has {size}",
+            )
+        )
+    known = steady.rank_correlation[np.isfinite(steady.rank_correlation)]
+    mean = float(known.mean()) if known.size else nan
+    hint = (
+        "Spearman's, between all points in the training of a window and of the one before; 1: the same order"
+    )
+    return [*rows, ("Rank correlation", texts.number(mean), hint)]
