@@ -112,7 +112,7 @@ class Bars:
         Prices x and volume / the product of all splits up to that bar. The basis is the first bar, not the last, so
         that a value at t never moves when later bars arrive. Bars without split events return themselves.
         """
-        if not bool((self.split != 1.0).any()):
+        if not self._once("has_splits", lambda: bool((self.split != 1.0).any())):
             return self
         return self._once("continuous", self._continuous)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,28 +11,17 @@ from numpy.typing import NDArray
 
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
+from gpt_trader.batch_lanes import Lane, Lanes, Scored, Terms, thread_count
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
-from gpt_trader.engine.records import BAD_TARGET, DONE
-from gpt_trader.engine.scoring import score_into, score_many
-from gpt_trader.engine.session import ARRAY, acted_ranks, all_exits, calls_of, chosen_mode, simulate
-from gpt_trader.engine.setup import (
-    Settings,
-    build_market,
-    checked_first,
-    empty_book,
-    grown,
-    room_for_orders,
-    rules_record,
-    settings_of,
-)
+from gpt_trader.engine.session import ARRAY, COMPILED, acted_ranks, all_exits, calls_of, chosen_mode, prepare
+from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.engine.waiting import Waiting
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
 from gpt_trader.memo import shared_memo
-from gpt_trader.periods import periods_of
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Strategy, checked_instance, counts_units
 
@@ -41,7 +29,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 NO_EDGES = np.zeros(1, np.int64)
 MARKETS = 16  # kept for exits that come again; a grid over the exits themselves has thousands, each with average true ranges
-CHUNK = 2**19  # targets (runs x bars x symbols) that one call of the kernel takes: 4 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +66,22 @@ def backtest_many(
     first: int = 0,
     edges: Integers | None = None,
     keep_going: bool = False,
+    threads: int | None = None,
 ) -> Scores:
     """The metrics of every strategy, each exactly what `backtest` gives for it; tables are not kept.
 
     Arguments as in `backtest`. Indicators of equal arguments are computed once. `edges` (B + 1,) are rows of the bars, in
     order, none before `first`: block i covers rows edges[i] to edges[i + 1] - 1. A bar after the ruin of an account has no
     return and adds nothing to its block. With `keep_going` a strategy that fails is a row of NaN and its message in
-    `Scores.errors`.
+    `Scores.errors`. `threads` share the work (None: as many as there are processors, at most four, or what GPT_TRADER_THREADS
+    says); features and decisions in Python stay on the calling one, and no number depends on it.
 
-    Raises as `backtest` does; with `keep_going` only for what is wrong with every run.
+    Raises as `backtest` does, for the first strategy that fails; with `keep_going` only for what is wrong with every run.
     """
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
-    return score_runs(strategies, bars, settings, first=first, edges=edges, keep_going=keep_going)
+    return score_runs(
+        strategies, bars, settings, first=first, edges=edges, keep_going=keep_going, threads=threads
+    )
 
 
 def score_runs(
@@ -101,6 +92,7 @@ def score_runs(
     first: int = 0,
     edges: Integers | None = None,
     keep_going: bool = False,
+    threads: int | None = None,
     called: int = 0,
 ) -> Scores:
     """`backtest_many` with all that is neither strategy nor data in one `settings`.
@@ -110,12 +102,34 @@ def score_runs(
     """
     first = checked_first(first, bars)
     blocks = NO_EDGES if edges is None else checked_edges(edges, first, bars) - first
-    scorer = _Scorer(bars, settings, first, blocks, keep_going, called)
-    with shared_memo(), np.errstate(invalid="ignore", divide="ignore"):
+    terms = Terms(bars, settings, first, blocks)
+    expected = len(strategies) if isinstance(strategies, Sized) else 1
+    quiet = np.errstate(invalid="ignore", divide="ignore")
+    with Lanes(terms, thread_count(threads)) as lanes, shared_memo(), quiet:
+        scorer = _Scorer(terms, lanes, expected, called)
         for strategy in strategies:
             scorer.add(checked_instance(strategy, "backtest_many"))
+            if not keep_going and scorer.fails:
+                break
         scorer.flush()
-    return scorer.scores()
+        return gathered(terms, lanes.finish(), scorer.fails, scorer.runs, keep_going)
+
+
+def gathered(
+    terms: Terms, done: list[Scored], fails: Mapping[int, GptTraderError], runs: int, keep_going: bool
+) -> Scores:
+    """What was scored, in the order of the runs. Raises the error of the first run that failed unless `keep_going`."""
+    errors = dict(fails)
+    for scored in done:
+        errors |= scored.errors
+    if errors and not keep_going:
+        raise errors[min(errors)]
+    values, sums = np.empty((runs, len(METRIC_NAMES))), np.empty((runs, 2, terms.edges.size - 1))
+    for scored in done:
+        values[scored.rows], sums[scored.rows] = scored.values, scored.sums
+    for number in fails:
+        values[number], sums[number] = np.nan, np.nan
+    return Scores(METRIC_NAMES, values, sums, {number: str(errors[number]) for number in sorted(errors)})
 
 
 def checked_edges(edges: Any, first: int, bars: Bars) -> Integers:
@@ -131,72 +145,63 @@ def checked_edges(edges: Any, first: int, bars: Bars) -> Integers:
 
 
 class _Scorer:
-    """Collects targets of runs with the same rules and scores them together, in one book that is used again."""
+    """Brings runs to the lanes: targets of stateless strategies in chunks of the same rules, others one by one."""
 
-    def __init__(
-        self, bars: Bars, settings: Settings, first: int, edges: Integers, keep_going: bool, called: int
-    ) -> None:
-        self.bars, self.seen, self.settings = bars, bars.continuous(), settings
-        self.first, self.edges, self.keep_going = first, edges, keep_going
+    def __init__(self, terms: Terms, lanes: Lanes, expected: int, called: int) -> None:
+        self.terms, self.lanes, self.expected, self.called_elsewhere = terms, lanes, expected, called
+        self.seen = terms.bars.continuous()
         self.fields = deciding.row_values(self.seen, {})
-        self.per_year = periods_of(bars.time.view(np.int64), bars.timeframe)
         self.modes: dict[type[Strategy], str] = {}
-        self.called: defaultdict[type[Strategy], int] = defaultdict(lambda: called)
+        self.called: dict[type[Strategy], int] = {}
         self.markets: dict[Any, Any] = {}
         self.runs = 0
-        self.done: list[tuple[list[int], Floats, Floats]] = []
-        self.errors: dict[int, str] = {}
-        self.waiting: list[tuple[int, Strategy]] = []
+        self.fails: dict[int, GptTraderError] = {}
         self.key: Any = None
-        self.targets = np.empty((max(1, min(64, CHUNK // (bars.T * bars.N))), bars.T, bars.N))
-        self.scratch = np.empty((3, bars.T))
-        self.unchanged = np.empty(bars.T, np.int8)
-        rules = rules_record(settings, (), False, False)
-        self._keep(empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars), first))
-        self._choose_market((settings.exits, False, False), None)  # raises for settings that no run can have
-
-    def _keep(self, book: Any) -> None:
-        self.book = book
-        self.trade_fields = np.empty((2, book.trades.shape[0]))
-        self.trade_bars = np.empty(book.trades.shape[0], np.int64)
+        self._choose_market(
+            (terms.settings.exits, False, False), None
+        )  # raises for settings that no run can have
 
     def add(self, strategy: Strategy) -> None:
-        """One more run: put at the end of those that wait, or scored now when it runs bar by bar."""
+        """One more run: put at the end of those that wait, or sent on its way when it goes bar by bar."""
         number = self.runs
         self.runs += 1
         kind = type(strategy)
-        if kind not in self.modes:
-            self.modes[kind] = chosen_mode(strategy, self.bars, self.first, self.called[kind])
         try:
+            if kind not in self.modes:
+                self.modes[kind] = self._mode(strategy, self.expected - 1)
             if self.modes[kind] == ARRAY:
                 self._decide(number, strategy)
             else:
-                self._score_slowly(number, strategy, self.modes[kind])
+                self._run(number, strategy)
         except GptTraderError as error:
-            self._failed(number, error)
+            self.fails[number] = error
 
-    def _failed(self, number: int, error: GptTraderError) -> None:
-        if not self.keep_going:
-            raise error
-        self.errors[number] = str(error)
+    def _mode(self, strategy: Strategy, others: int) -> str:
+        """How this class is called, when it is called for so many other runs as well."""
+        bars, first = self.terms.bars, self.terms.first
+        calls = others * calls_of(strategy, bars, first) + self.called_elsewhere
+        return chosen_mode(strategy, bars, first, calls)
 
     def _decide(self, number: int, strategy: Strategy) -> None:
         """Put the targets of a stateless strategy at the end of those that wait."""
+        first, settings = self.terms.first, self.terms.settings
         features = deciding.compute_features(strategy, self.seen)
         score = features.get("score")
-        key = (all_exits(strategy, self.settings), counts_units(strategy), score is not None)
-        if key != self.key or score is not None or len(self.waiting) == len(self.targets):
+        key = (all_exits(strategy, settings), counts_units(strategy), score is not None)
+        lane = self.lanes.filling
+        if key != self.key or score is not None or len(lane.waiting) == len(lane.targets):
             self.flush()
             self._choose_market(key, score)
-        row = deciding.rows_from({**self.fields, **features}, self.first)
+            lane = self.lanes.filling
+        row = deciding.rows_from({**self.fields, **features}, first)
         answer = deciding.call_strategy(strategy, "decide", strategy.decide, row)
-        slot = self.targets[len(self.waiting), self.first :]
-        delay = min(self.settings.fills.delay, len(slot))
+        slot = lane.targets[len(lane.waiting), first:]
         if type(answer) is not np.ndarray or answer.shape != slot.shape or answer.dtype != np.float64:
-            answer = deciding.checked_targets(strategy, answer, slot.shape, self.first)
+            answer = deciding.checked_targets(strategy, answer, slot.shape, first)
+        delay = min(settings.fills.delay, len(slot))
         slot[:delay] = np.nan
         slot[delay:] = answer[: len(slot) - delay]
-        self.waiting.append((number, strategy))
+        lane.waiting.append((number, strategy))
 
     def _choose_market(self, key: Any, score: NDArray[Any] | None) -> None:
         """The market and the rules of the runs to come; those with ranks of their own are made anew for each."""
@@ -204,62 +209,34 @@ class _Scorer:
         if key not in self.markets or score is not None:
             if len(self.markets) == MARKETS:
                 self.markets.clear()
-            nothing = Waiting.nothing(self.settings.fills.delay, self.bars.N)
-            ranks = acted_ranks(nothing, score, self.bars, self.first)
+            bars, settings = self.terms.bars, self.terms.settings
+            ranks = acted_ranks(self._nothing_waits(), score, bars, self.terms.first)
             self.markets[key] = (
-                build_market(self.bars, self.settings, exits, ranks),
-                rules_record(self.settings, exits, units, ranked),
+                build_market(bars, settings, exits, ranks),
+                rules_record(settings, exits, units, ranked),
             )
         self.key = key
-        self.market, rules = self.markets[key]
-        self.book.rules[:] = rules
+        self.market, self.rules = self.markets[key]
+
+    def _nothing_waits(self) -> Waiting:
+        return Waiting.nothing(self.terms.settings.fills.delay, self.terms.bars.N)
 
     def flush(self) -> None:
-        """Score the runs that wait."""
-        runs = len(self.waiting)
-        if runs == 0:
-            return
-        waiting, self.waiting = self.waiting, []
-        out, sums = np.empty((runs, len(METRIC_NAMES))), np.empty((runs, 2, self.edges.size - 1))
-        at, code = 0, DONE
-        while at < runs:
-            at, code = score_many(
-                self.market, self.book, self.targets[:runs], at, self.unchanged, self.settings.capital, self.per_year,
-                self.scratch, self.trade_fields, self.trade_bars, self.edges, out, sums,
-            )  # fmt: skip
-            if code == BAD_TARGET:
-                out[at], sums[at] = np.nan, np.nan
-                self._refuse(*waiting[at], self.targets[at, self.first :])
-                at += 1
-            elif code != DONE:
-                self._keep(grown(self.book))
-        self.done.append(([number for number, _ in waiting], out, sums))
+        """Have the runs that wait scored."""
+        if self.lanes.filling.waiting:
+            market, rules = self.market, self.rules
+            self.lanes.score(lambda lane: lane.score_targets(market, rules))
 
-    def _refuse(self, number: int, strategy: Strategy, targets: Floats) -> None:
-        """Say which target of a run is infinite."""
-        try:
-            deciding.checked_targets(strategy, targets, targets.shape, self.first)
-        except GptTraderError as error:
-            self._failed(number, error)
+    def _run(self, number: int, strategy: Strategy) -> None:
+        """Have a strategy scored that decides bar by bar; Python, and what may have to be compiled, stays on this thread."""
+        self.flush()
+        kind, terms = type(strategy), self.terms
+        mode, before = self.modes[kind], self.called.get(kind, 0)
+        self.called[kind] = before + 1
+        self.modes[kind] = self._mode(strategy, max(self.expected - 1, before + 1))
+        plan = prepare(self._nothing_waits(), strategy, terms.bars, terms.settings, terms.first)
 
-    def _score_slowly(self, number: int, strategy: Strategy, mode: str) -> None:
-        """Rules that run bar by bar: a whole run, of which only the statistics are kept."""
-        kind = type(strategy)
-        self.called[kind] += calls_of(strategy, self.bars, self.first)
-        self.modes[kind] = chosen_mode(strategy, self.bars, self.first, self.called[kind])
-        run = simulate(strategy, self.bars, self.settings, mode, first=self.first, required=False)
-        trades = int(run.book.account[0]["trades"])
-        out, sums = np.empty((1, len(METRIC_NAMES))), np.empty((1, 2, self.edges.size - 1))
-        score_into(
-            run.market, run.book, self.scratch, self.per_year, np.empty((2, trades)), np.empty(trades, np.int64), self.edges,
-            out[0], sums[0],
-        )  # fmt: skip
-        self.done.append(([number], out, sums))
+        def score(lane: Lane) -> Scored:
+            return lane.score_plan(number, plan, mode)
 
-    def scores(self) -> Scores:
-        """What was scored, in the order in which it was added."""
-        values = np.full((self.runs, len(METRIC_NAMES)), np.nan)
-        sums = np.full((self.runs, 2, self.edges.size - 1), np.nan)
-        for numbers, out, parts in self.done:
-            values[numbers], sums[numbers] = out, parts
-        return Scores(METRIC_NAMES, values, sums, dict(sorted(self.errors.items())))
+        self.lanes.score(score, here=mode != COMPILED or before == 0)

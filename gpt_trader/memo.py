@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from threading import get_ident
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -33,7 +34,8 @@ class Memo:
     """Results of decorated functions, keyed by (function, identity of each array, the other arguments).
 
     Active inside `with`; leaving restores what was active before and keeps the results, so that the same
-    object can be entered again for the next chunk of work on the same bars. One thread at a time.
+    object can be entered again for the next chunk of work on the same bars. It serves the thread that entered it; a call on
+    another thread is computed and counted in `bypassed`.
 
     Only READ-ONLY arrays are looked up: nobody can change them in place, so identity is content. A call with
     a writable array is computed and counted in `bypassed`. (A read-only view of memory that is written
@@ -46,12 +48,13 @@ class Memo:
     Counters: `hits`, `misses`, `bypassed`, `evicted`, and `size` in bytes.
     """
 
-    __slots__ = ("_entries", "_outer", "bypassed", "evicted", "hits", "limit", "misses", "size")
+    __slots__ = ("_entries", "_outer", "_thread", "bypassed", "evicted", "hits", "limit", "misses", "size")
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         if limit < 0:
             raise BadParameter(f"memo: the limit is a number of bytes, 0 or more; got {limit}.")
         self.limit = limit
+        self._thread = get_ident()
         self._outer: list[Memo | None] = []
         self._entries: OrderedDict[tuple[object, ...], _Entry] = OrderedDict()
         self.size = self.hits = self.misses = self.bypassed = self.evicted = 0
@@ -59,6 +62,7 @@ class Memo:
     def __enter__(self) -> Memo:
         global _active
         self._outer.append(_active)
+        self._thread = get_ident()
         _active = self
         return self
 
@@ -78,6 +82,9 @@ class Memo:
 
     def recall(self, function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """`function(*args, **kwargs)`, from memory where it is known. Errors are not remembered."""
+        if get_ident() != self._thread:
+            self.bypassed += 1
+            return function(*args, **kwargs)
         parts: list[object] = [function]
         arguments = args
         if kwargs:

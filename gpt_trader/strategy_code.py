@@ -8,18 +8,19 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from types import BuiltinFunctionType, CellType, ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import numpy as np
 
 from gpt_trader.strategy import Strategy
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 _LIBRARY = {"gpt_trader.strategy", *sys.stdlib_module_names}
 _SPECIAL = {"__post_init__", "__call__"}  # what dataclasses and Python itself add tells nothing
 _HASHES: dict[type[Strategy], str] = {}
@@ -55,14 +56,22 @@ def code_hash(strategy: type[Strategy]) -> str:
     return _HASHES[strategy]
 
 
+def once_per_class(function: Function) -> Function:
+    """`functools.cache` with the type of the function: mypy takes a class of strategies for unhashable."""
+    return cast(Function, cache(function))
+
+
+@once_per_class
 def own_file(strategy: type[Strategy]) -> SourceFile | None:
-    """The file that defines the class, by its name alone; None for a class of an installed package or without a file."""
+    """The file that defines the class, by its name alone, as it was when it was first asked for (`code_hash` asks); None for a
+    class of an installed package or without a file."""
     name = getattr(sys.modules.get(strategy.__module__), "__file__", None)
     if name is None or is_installed(Path(name)):
         return None
     return SourceFile(Path(name).name, _source(strategy).decode())
 
 
+@once_per_class
 def companions(strategy: type[Strategy]) -> tuple[SourceFile, ...]:
     """The files of the user's own that the strategy's file imports, and those import, in the order of their paths.
 
@@ -90,7 +99,7 @@ def is_installed(path: Path) -> bool:
     return any(resolved.is_relative_to(folder) for folder in _installed_folders())
 
 
-@cache
+@once_per_class
 def _installed_folders() -> tuple[Path, ...]:
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")

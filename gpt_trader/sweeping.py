@@ -150,7 +150,7 @@ def sweep(
     surface = run_sweep(
         Sweep(subject, space, search, objectives), lambda plan: work_off(plan, InProcess(), None)
     ).surface
-    counted = None if trials is None else Claimed(max(trials, len(surface)), surface)
+    counted = None if trials is None else Claimed(max(trials, len(surface)), bars.T, surface)
     return SweepResult(Conclusions(subject, space, surface, objectives, counted))
 
 

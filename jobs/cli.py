@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, str] = {
     "sweep": "jobs.sweep",
     "walkforward": "jobs.walkforward",
     "cv": "jobs.cv",
+    "robustness": "jobs.robustness",
+    "compare": "jobs.compare",
     "strategies": "jobs.strategies",
     "check": "jobs.check",
     "data": "jobs.data",

@@ -17,12 +17,14 @@ from gpt_trader.errors import StudyStopped
 from gpt_trader.periods import periods_per_year
 from gpt_trader.research.identity import TrialKeys, data_hash
 from gpt_trader.research.points import profiles_between
+from gpt_trader.research.profiles import profiles_of
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Plan, WorkedOff
+    from gpt_trader.research.single_runs import Run
     from jobs.studies import Study
 
 SHARPE, PER_YEAR = METRIC_NAMES.index("sharpe"), METRIC_NAMES.index("periods_per_year")
@@ -93,7 +95,7 @@ def _batch(
         stop - 1,
     )
     return TrialBatch(
-        **_described(plan.subject, plan.kind),
+        **described(plan.subject, plan.kind),
         keys=keys.of_all(parameters),
         sharpe=table[:, SHARPE] / np.sqrt(table[:, PER_YEAR]),
         observations=stop - first,
@@ -108,7 +110,7 @@ def batch_of_curve(
     edges = np.arange(first, first + len(returns) + 1)
     sums = np.stack([returns, np.square(returns)])[None]
     return TrialBatch(
-        **_described(subject, kind),
+        **described(subject, kind),
         keys=np.frombuffer(bytes.fromhex(study_id).ljust(16, b"\0"), np.uint8)[None],
         sharpe=np.array([sharpe]),
         observations=len(returns),
@@ -116,7 +118,20 @@ def batch_of_curve(
     )
 
 
-def _described(subject: Subject, kind: str) -> dict[str, Any]:
+def batch_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> TrialBatch:
+    """Runs on all bars of the subject under its settings as trials; one that failed has no Sharpe ratio."""
+    bars = subject.bars
+    keys = TrialKeys(subject.strategy, subject.settings, data_hash(bars.fingerprint()), 0, bars.T - 1)
+    return TrialBatch(
+        **described(subject, kind),
+        keys=keys.of_all(run.parameters for run in runs),
+        sharpe=np.array([run.metrics["sharpe"] / np.sqrt(run.metrics["periods_per_year"]) for run in runs]),
+        observations=bars.T,
+        profiles=np.nan_to_num(profiles_of(np.array([run.sums for run in runs], np.float64))),
+    )
+
+
+def described(subject: Subject, kind: str) -> dict[str, Any]:
     """What all batches of a study share."""
     bars = subject.bars
     return {

@@ -103,6 +103,13 @@ class StudyFolder:
             return record.status
         return CANCELLED if self.is_asked_to_stop() else INTERRUPTED
 
+    def status_now(self) -> str | None:
+        """The status of the study whose record is here; None without one."""
+        try:
+            return self.status(self.read())
+        except StoreError:
+            return None
+
     # -- who works on it --------------------------------------------------------------------------------------------
 
     @contextmanager

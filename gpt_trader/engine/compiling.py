@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gpt_trader import orders
 from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.elementwise import for_plain_numbers, is_elementwise
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, Book, Market
@@ -40,6 +41,7 @@ from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, us
 Driver = Callable[..., tuple[int, int]]
 _njit: Any = numba.njit  # its stub does not know `_nrt`
 PLAIN = (bool, int, float, str)
+ELEMENTWISE, UNCOUNTED, COUNTED = "elementwise", "uncounted", "counted"
 FARTHEST = 4_096  # bars that an order strategy's loop looks ahead at most
 
 
@@ -124,10 +126,16 @@ def _requests_in(answer: Any) -> Any:
 
 
 def parameter_tuple(strategy: Strategy) -> Any:
-    """The strategy's plain parameters as a named tuple: what `self` is inside compiled code."""
-    values = {f.name: getattr(strategy, f.name) for f in dataclasses.fields(strategy)}
-    plain = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
-    return namedtuple("Parameters", plain)(**plain)
+    """The strategy's plain parameters as a named tuple: what `self` is inside compiled code. One class for each set of names."""
+    values = ((f.name, getattr(strategy, f.name)) for f in dataclasses.fields(strategy))
+    plain = {name: value for name, value in values if isinstance(value, PLAIN)}
+    names = tuple(plain)
+    if names not in _PARAMETER_TYPES:
+        _PARAMETER_TYPES[names] = namedtuple("Parameters", names)
+    return _PARAMETER_TYPES[names](**plain)
+
+
+_PARAMETER_TYPES: dict[tuple[str, ...], Any] = {}
 
 
 def jitted(function: Callable[..., Any], counted: bool, seen: dict[str, Any] | None = None) -> Any:
@@ -178,10 +186,11 @@ def keeps_arrays_out(function: Any, seen: set[Any] | None = None) -> bool:
 
 
 def driver_source(
-    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, delayed: bool
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, scalar: bool, delayed: bool
 ) -> str:
-    """Python text of the driver; `columns` are the row's arrays by name, and a decision is acted on later if `delayed`."""
-    scalar, held = is_per_symbol(strategy), uses_held(strategy)
+    """Python text of the driver; `columns` are the row's arrays by name. With `scalar` it calls `decide` for each symbol with plain
+    numbers; a decision is acted on later if `delayed`."""
+    held = uses_held(strategy)
     names = list(columns)
     arguments = ", ".join(f"c{i}" for i in range(len(names)))
     place = "[t, n]" if scalar else "[t]"
@@ -262,47 +271,66 @@ SUBMIT_LATER = """
 """
 
 
-_DRIVERS: dict[Any, Driver | None] = {}
+def forms_of(strategy: Strategy, columns: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """The forms in which a rule may be compiled, the fastest first: an array rule that does the same to every symbol for plain
+    numbers; a rule of plain numbers without counting references, for which it must make no array or list; and any rule with
+    counting."""
+    key = (type(strategy).decide, *_types_of(strategy, columns))
+    if key not in _FORMS:
+        decide = type(strategy).decide
+        if is_per_symbol(strategy):
+            quick = (UNCOUNTED,) if keeps_arrays_out(decide) else ()
+        else:
+            parameters = parameter_tuple(strategy)._asdict()
+            alike = not isinstance(strategy, OrderStrategy) and is_elementwise(
+                decide, columns, parameters, 2 + uses_held(strategy)
+            )
+            quick = (ELEMENTWISE,) if alike else ()
+        _FORMS[key] = (*quick, COUNTED)
+    return _FORMS[key]
+
+
+def _types_of(strategy: Strategy, columns: Mapping[str, NDArray[Any]]) -> tuple[Any, Any]:
+    """What machine code is made for: columns by name, type and breadth, and parameters by name and type."""
+    shapes = tuple((name, array.dtype.str, array.shape[1] == 1) for name, array in columns.items())
+    return shapes, tuple((name, type(value)) for name, value in parameter_tuple(strategy)._asdict().items())
 
 
 def compile_driver(
-    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, counted: bool, delayed: bool
+    strategy: Strategy, columns: Mapping[str, NDArray[Any]], symbols: int, form: str, delayed: bool
 ) -> tuple[Driver, Any] | None:
-    """(driver, parameters) for this strategy and these columns, or None when numba could not compile it before. A driver that
-    is `delayed` acts on decisions and submits requests some bars later.
-
-    `counted` says whether the code counts references to arrays and lists. A rule that makes none of its own runs several
-    times as fast without; one that does make them does not compile without.
+    """(driver, parameters) for this strategy and these columns in one of its forms, or None when numba could not compile it
+    before. A driver that is `delayed` acts on decisions and submits requests some bars later.
     """
-    parameters = parameter_tuple(strategy)
-    shapes = tuple((name, array.dtype.str, array.shape[1] == 1) for name, array in columns.items())
-    kinds = tuple((name, type(value)) for name, value in parameters._asdict().items())
-    key = (type(strategy), type(strategy).decide, shapes, kinds, symbols, counted, delayed)
+    decide = type(strategy).decide
+    key = (type(strategy), decide, *_types_of(strategy, columns), symbols, form, delayed)
     if key not in _DRIVERS:
-        row = namedtuple("Row", list(columns))  # type: ignore[misc]
-        scope = {
-            "np": np, "decide": jitted(type(strategy).decide, counted), "Row": row, "Held": Held, "room_in_logs": room_in_logs,
-            "before_decision": before_decision, "fill_held": fill_held, "allocate": allocate, "submit_all": submit_all,
-            "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy, "FARTHEST": FARTHEST,
-            "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "has_room": has_room, "ANSWER_FULL": ANSWER_FULL,
-            "requests_in": requests_in, "count_due": count_due, "has_place": has_place, "submit_due": submit_due,
-            "put_all_off": put_all_off,
-        }  # fmt: skip
-        exec(
-            compile(
-                driver_source(strategy, columns, symbols, delayed),
-                f"<driver of {type(strategy).__name__}>",
-                "exec",
-            ),
-            scope,
-        )
-        _DRIVERS[key] = _njit(error_model="numpy", _nrt=counted, nogil=True)(scope["drive"])
-        _PARAMETER_TYPES[key] = type(parameters)
+        scalar = form == ELEMENTWISE or is_per_symbol(strategy)
+        source = driver_source(strategy, columns, symbols, scalar, delayed)
+        scope = ENGINE | {
+            "decide": plain_rule(decide) if form == ELEMENTWISE else jitted(decide, form == COUNTED),
+            "Row": namedtuple("Row", list(columns)),
+        }
+        exec(compile(source, f"<driver of {type(strategy).__name__}>", "exec"), scope)
+        _DRIVERS[key] = _njit(error_model="numpy", _nrt=form == COUNTED, nogil=True)(scope["drive"])
     driver = _DRIVERS[key]
-    return None if driver is None else (driver, _PARAMETER_TYPES[key](*parameters))
+    return None if driver is None else (driver, parameter_tuple(strategy))
 
 
-_PARAMETER_TYPES: dict[Any, Any] = {}
+def plain_rule(decide: Any) -> Any:
+    """An elementwise rule for plain numbers; they divide as the elements of an array do."""
+    return _njit(error_model="numpy", _nrt=False)(for_plain_numbers(decide))
+
+
+ENGINE: dict[str, Any] = {
+    "np": np, "Held": Held, "room_in_logs": room_in_logs, "before_decision": before_decision, "fill_held": fill_held,
+    "allocate": allocate, "submit_all": submit_all, "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy,
+    "FARTHEST": FARTHEST, "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "ANSWER_FULL": ANSWER_FULL,
+    "has_room": has_room, "requests_in": requests_in, "count_due": count_due, "has_place": has_place, "submit_due": submit_due,
+    "put_all_off": put_all_off,
+}  # fmt: skip
+_FORMS: dict[Any, tuple[str, ...]] = {}
+_DRIVERS: dict[Any, Driver | None] = {}
 
 
 def refuse_driver(driver: Driver) -> None:

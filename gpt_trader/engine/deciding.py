@@ -14,6 +14,7 @@ from gpt_trader.strategy import MARKET_FIELDS, Held, Row, Strategy, strategy_nam
 
 Floats = NDArray[np.float64]
 RESERVED = frozenset((*MARKET_FIELDS, "symbols"))
+LOOKED_AT = RESERVED | {"score"}  # names that say more than the shape of their arrays
 
 
 def compute_features(strategy: Strategy, bars: Bars) -> dict[str, NDArray[Any]]:
@@ -31,7 +32,13 @@ def compute_features(strategy: Strategy, bars: Bars) -> dict[str, NDArray[Any]]:
     if not isinstance(found, Mapping):
         name = strategy_name(type(strategy))
         raise StrategyError(f"{name}.features returned {type(found).__name__}; return a dict of arrays")
-    return {key: _checked_feature(strategy, key, value, bars) for key, value in found.items()}
+    shape = (bars.T, bars.N)
+    return {
+        key: value
+        if type(value) is np.ndarray and value.shape == shape and key not in LOOKED_AT
+        else _checked_feature(strategy, key, value, bars)
+        for key, value in found.items()
+    }
 
 
 def _checked_feature(strategy: Strategy, key: str, value: Any, bars: Bars) -> NDArray[Any]:

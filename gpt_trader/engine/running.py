@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine import deciding
-from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, keeps_arrays_out, refuse_driver
+from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
 from gpt_trader.engine.loop import run_targets, unchanged_rows
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, Book, Market
@@ -84,9 +84,8 @@ def run_compiled(plan: Plan, run: Run, start: int, *, required: bool) -> bool:
     begins = start == int(run.book.account[0]["first"])
     before = None if begins else run.snapshot()
     refusal: Exception | None = None
-    uncounted = is_per_symbol(strategy) and keeps_arrays_out(type(strategy).decide)
-    for counted in (False, True) if uncounted else (True,):
-        found = compile_driver(strategy, columns, plan.market.panel.shape[2], counted, run.waiting.delay > 0)
+    for form in forms_of(strategy, columns):
+        found = compile_driver(strategy, columns, plan.market.panel.shape[2], form, run.waiting.delay > 0)
         if found is None:
             continue
         try:
@@ -123,7 +122,7 @@ def _drive(found: tuple[Driver, Any], name: str, plan: Plan, run: Run, start: in
     driver, parameters = found
     book, waiting = run.book, run.waiting
     held, target = np.empty((5, book.symbols.shape[0])), np.empty(book.symbols.shape[0])
-    arrays = [np.ascontiguousarray(array) for array in plan.columns.values()]
+    arrays = [_read_only(array) for array in plan.columns.values()]
     ordering = isinstance(plan.strategy, OrderStrategy)
     rows, ends = waiting.queue() if ordering else (waiting.weights, np.zeros(2, np.int64))
     at, ready, stop = start, start, plan.market.panel.shape[1]
@@ -147,6 +146,13 @@ def _drive(found: tuple[Driver, Any], name: str, plan: Plan, run: Run, start: in
         book = grown(book)
         if code == ANSWER_FULL and waiting.delay > 0:
             rows = np.concatenate([rows, np.empty_like(rows)])
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in C order as one that is not written: whoever made it, the driver is compiled for one type."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
 
 
 def held_view(book: Book, held: NDArray[np.float64]) -> Held:

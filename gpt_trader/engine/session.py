@@ -105,11 +105,11 @@ def take_over(
     chosen = mode or chosen_mode(strategy, bars, start)
     if chosen not in MODES:
         raise UnknownName("mode", chosen, MODES)
-    plan = prepare(run, strategy, bars, settings, start)
+    plan = prepare(run.waiting, strategy, bars, settings, start)
     return carry_out(plan, run, start, chosen, required=required and mode is not None)
 
 
-def prepare(run: Run, strategy: Strategy, bars: Bars, settings: Settings, start: int) -> Plan:
+def prepare(waiting: Waiting, strategy: Strategy, bars: Bars, settings: Settings, start: int) -> Plan:
     """The features of the strategy, and the market and the rules under which it takes over at row `start`."""
     seen = bars.continuous()
     features = deciding.compute_features(strategy, seen)
@@ -117,7 +117,7 @@ def prepare(run: Run, strategy: Strategy, bars: Bars, settings: Settings, start:
     score = features.get("score")
     return Plan(
         strategy,
-        build_market(bars, settings, exits, acted_ranks(run.waiting, score, bars, start)),
+        build_market(bars, settings, exits, acted_ranks(waiting, score, bars, start)),
         rules_record(settings, exits, counts_units(strategy), score is not None),
         deciding.row_values(seen, features),
         UNUSED if seen is bars else bars.split_factor,

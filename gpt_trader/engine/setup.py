@@ -45,6 +45,7 @@ from gpt_trader.instruments import Instrument
 from gpt_trader.risk import RiskLimits
 
 UNUSED = np.full((1, 1), np.nan)
+UNUSED.setflags(write=False)  # as the splits are: one type of array, one machine code
 NO_SIGNALS = np.full((3, 1, 1), np.nan)
 NO_LIMIT = 1e18
 

@@ -124,6 +124,7 @@ class Conclusions:
         """What the Sharpe ratio of a point is worth as the best of all trials."""
         trials = self.trials
         number, variance = self.independent or (None, math.nan)
+        length = math.nan if trials is None else trials.observations / self.subject.bars.T
         return trial_statistics(
             self.sharpe_per_bar(row),
             self.subject.bars.T,
@@ -131,9 +132,9 @@ class Conclusions:
             float(self.surface["kurtosis"][row]),
             self._per_year(row),
             trials=None if trials is None else trials.overlapping,
-            variance=math.nan if trials is None else trials.variance,
+            variance=math.nan if trials is None else trials.variance * length,
             effective=number,
-            effective_variance=variance,
+            effective_variance=variance * length,
             overfitting=self.overfitting,
         )
 
@@ -146,9 +147,11 @@ class Conclusions:
 
 @dataclass(frozen=True)
 class Claimed:
-    """So many trials as somebody says there were, of which nothing is known but the `surface` of some."""
+    """So many trials over as many `observations` as somebody says there were, of which nothing is known but the `surface` of
+    some."""
 
     overlapping: int
+    observations: int
     surface: Surface
 
     @cached_property

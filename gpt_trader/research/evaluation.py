@@ -71,6 +71,10 @@ class Subject:
         """SHA-256 (hex) of the identity."""
         return hashlib.sha256(_json(self.identity)).hexdigest()
 
+    def with_strategy(self, strategy: type[Strategy]) -> Subject:
+        """Another strategy class on the same bars under the same settings."""
+        return Subject(strategy, self.bars, self.settings)
+
     def __getstate__(self) -> dict[str, Any]:
         return {"strategy": self.strategy, "bars": self.bars, "settings": self.settings}
 

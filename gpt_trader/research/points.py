@@ -64,7 +64,7 @@ class Points:
         problem: GptTraderError | None = None
         for number in range(min(len(self), SAMPLES)):
             try:
-                return points_per_chunk(seconds_per_run(self.make(number), bars))
+                return points_per_chunk(seconds_per_run(self.make(number), bars, len(self)))
             except GptTraderError as error:
                 problem = error
         raise problem or ValueError("a study needs a point")

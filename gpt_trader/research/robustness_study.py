@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.evaluation import AS_IT_IS, Evaluation, Subject, Variant
 from gpt_trader.research.plan import Plan
-from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
-from gpt_trader.research.points import gathered
-from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
-from gpt_trader.research.replicates import Redraw, Work, point_of, replicates_of
+from gpt_trader.research.planning import points_per_chunk, seconds_per_run
+from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
+from gpt_trader.research.single_runs import Run, Wanted, chunks_of, runs_of
 from gpt_trader.strategy import Strategy, parameters_of
-from gpt_trader.validation.intervals import Interval
 from gpt_trader.validation.robustness import (
     Crossing,
     Curve,
@@ -44,25 +41,21 @@ ROUNDS, PLACES = 2, 7
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of `strategy` on the subject.
+class Changes:
+    """What is changed about a run, and when that has gone too far.
 
     Costs have eaten the edge where `metric` falls to 0; the capacity is reached where a share `kept` of the yearly growth is
     left (not of the Sharpe ratio: an account too big for its market lies idle, and idle cash has no risk). `delays` bars
-    more are waited at the most; `neighbours` points within +-`jitter` of each parameter are run. `redraw`
-    None leaves the resampled markets out. Raises UnknownName for another metric and BadParameter for shares or counts
-    that make no sense.
+    more are waited at the most; `neighbours` points within +-`jitter` of each parameter are drawn by `seed`. Raises
+    UnknownName for another metric and BadParameter for shares or counts that make no sense.
     """
 
-    subject: Subject
-    strategy: Strategy
     metric: str = "sharpe"
     delays: int = 2
     jitter: float = 0.2
     neighbours: int = 60
     kept: float = 0.5
     seed: int = 0
-    redraw: Redraw | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -74,14 +67,21 @@ class Question:
         if self.delays < 0 or self.neighbours < 0:
             raise BadParameter("bars of delay and neighbours are counts from 0 up")
 
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of `strategy` on the subject. `redraw` None leaves the resampled markets out."""
+
+    subject: Subject
+    strategy: Strategy
+    changes: Changes = Changes()
+    redraw: Redraw | None = None
+
     @property
     def study_id(self) -> str:
         """16 hex digits that stand for the question: the same one has the same id."""
-        asked = {
-            name: getattr(self, name) for name in ("metric", "delays", "jitter", "neighbours", "kept", "seed")
-        }
         redraw = None if self.redraw is None else asdict(self.redraw)
-        parts = [KIND, self.subject.key, point_of(self.strategy), asked, redraw]
+        parts = [KIND, self.subject.key, point_of(self.strategy), asdict(self.changes), redraw]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -91,11 +91,11 @@ class Question:
         markets = 0 if self.redraw is None else self.redraw.count
         return len(self.real_runs()) + 2 * ROUNDS * PLACES + markets
 
-    def real_runs(self) -> list[tuple[tuple[Any, ...], Variant]]:
+    def real_runs(self) -> list[Wanted]:
         """The points and variants on the market that happened, the run as it is first, each once."""
         _, chosen = point_of(self.strategy)
         variants = [AS_IT_IS, *(Variant(cost_multiple=x) for x in self.cost_places if x != 1.0)]
-        variants += [Variant(delay=bars) for bars in range(1, self.delays + 1)]
+        variants += [Variant(delay=bars) for bars in range(1, self.changes.delays + 1)]
         variants += [Variant(capital_multiple=x) for x in self.capital_places if x != 1.0]
         return [(chosen, variant) for variant in variants] + [
             (point, AS_IT_IS) for point in self.points_nearby()
@@ -125,22 +125,10 @@ class Question:
             return True
 
         found = neighbours(
-            parameters_of(kind), dict(zip(names, values, strict=True)), share=self.jitter, count=self.neighbours,
-            seed=self.seed, accepts=accepts,
+            parameters_of(kind), dict(zip(names, values, strict=True)), share=self.changes.jitter,
+            count=self.changes.neighbours, seed=self.changes.seed, accepts=accepts,
         )  # fmt: skip
         return tuple(tuple(point.values()) for point in found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """One run on the market that happened: its parameters, what was changed, its metrics and the block sums (2, 32) that make
-    its profile, or its error."""
-
-    parameters: Mapping[str, Any]
-    variant: Variant
-    metrics: Mapping[str, float]
-    sums: NDArray[np.float32]
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +146,7 @@ class Robustness:
     capacity: Crossing
     jitter: Jitter
     replicates: Floats | None
-    intervals: tuple[Interval, ...]
+    reruns: Reruns | None
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -167,6 +155,10 @@ class Robustness:
             run for axis in (self.costs, self.delays, self.capitals) for run in axis if run is not self.base
         )
         return (self.base, *changed, *self.neighbours)
+
+    def capital_of(self, run: Run) -> float:
+        """The capital that a run began with."""
+        return self.question.subject.settings.capital * run.variant.capital_multiple
 
     @property
     def proportional_bps(self) -> float:
@@ -213,7 +205,6 @@ class _Answering:
         subject = question.subject
         self.wanted = question.real_runs()
         self.seconds = seconds_per_run(question.strategy, subject.bars, len(self.wanted))
-        self.edges = tuple(block_edges(0, subject.bars.T, PROFILE_BLOCKS).tolist())
 
     def answer(self) -> Robustness:
         question = self.question
@@ -230,7 +221,7 @@ class _Answering:
         nearby = tuple(run for run in runs[1:] if run.variant == AS_IT_IS)
         paid, break_even = self._narrowed(
             _Axis(
-                variant_at=at_costs, places=question.cost_places, metric=question.metric, level_of=lambda _curve: 0.0,
+                variant_at=at_costs, places=question.cost_places, metric=question.changes.metric, level_of=lambda _curve: 0.0,
                 logarithmic=False,
             ),
             changed,
@@ -238,41 +229,25 @@ class _Answering:
         invested, capacity = self._narrowed(
             _Axis(
                 variant_at=at_capital, places=question.capital_places, metric=GROWTH,
-                level_of=lambda curve: capacity_level(curve, question.kept), logarithmic=True,
+                level_of=lambda curve: capacity_level(curve, question.changes.kept), logarithmic=True,
             ),
             changed,
         )  # fmt: skip
         return Robustness(
-            question, base, paid, tuple(changed[Variant(delay=bars)] for bars in range(question.delays + 1)), invested,
+            question, base, paid, tuple(changed[Variant(delay=bars)] for bars in range(question.changes.delays + 1)), invested,
             nearby, break_even, capacity,
-            summary_of_jitter(base.metrics[question.metric], [run.metrics[question.metric] for run in nearby]),
-            replicates, self._intervals(base, replicates),
+            summary_of_jitter(base.metrics[question.changes.metric], [run.metrics[question.changes.metric] for run in nearby]),
+            replicates, self._reruns(base, replicates),
         )  # fmt: skip
 
     def _run(
-        self, wanted: Sequence[tuple[tuple[Any, ...], Variant]], markets: tuple[Evaluation, ...] = ()
+        self, wanted: Sequence[Wanted], markets: tuple[Evaluation, ...] = ()
     ) -> tuple[list[Run], Floats | None]:
         """The runs that are wanted, and those on the resampled `markets`, in one plan."""
-        parts = list(cut(wanted, points_per_chunk(self.seconds)))
-        chunks = tuple(
-            Evaluation(
-                self.names,
-                tuple(point for point, _ in part),
-                edges=self.edges,
-                variants=tuple(variant for _, variant in part),
-            )
-            for part in parts
-        )
-        done = self.work(Plan(KIND, self.question.subject, (*chunks, *markets)))
-        real = replace(done, results=done.results[: len(chunks)])
-        found = gathered(chunks, real, PROFILE_BLOCKS)
-        runs = [
-            Run(
-                dict(zip(self.names, point, strict=True)), variant,
-                dict(zip(METRIC_NAMES, found.values[row].tolist(), strict=True)), found.sums[row], found.errors.get(row),
-            )
-            for row, (point, variant) in enumerate(wanted)
-        ]  # fmt: skip
+        subject = self.question.subject
+        chunks = chunks_of(self.names, wanted, subject.bars, points_per_chunk(self.seconds))
+        done = self.work(Plan(KIND, subject, (*chunks, *markets)))
+        runs = runs_of(wanted, chunks, done)
         return runs, replicates_of(markets, done.results[len(chunks) :]) if markets else None
 
     def _narrowed(self, axis: _Axis, runs: Mapping[Variant, Run]) -> tuple[tuple[Run, ...], Crossing]:
@@ -291,8 +266,8 @@ class _Answering:
         _, found = refined(curve, level, measure, rounds=ROUNDS, points=PLACES, logarithmic=axis.logarithmic)
         return tuple(known[x] for x in sorted(known)), found
 
-    def _intervals(self, base: Run, replicates: Floats | None) -> tuple[Interval, ...]:
+    def _reruns(self, base: Run, replicates: Floats | None) -> Reruns | None:
         redraw = self.question.redraw
         if redraw is None or replicates is None:
-            return ()
-        return redraw.intervals(self.question.subject.bars, base.metrics, replicates)
+            return None
+        return redraw.reruns(self.question.subject.bars, base.metrics, replicates)

@@ -94,9 +94,7 @@ def _checked(index: ArrayLike, values: ArrayLike) -> tuple[Integers, Floats]:
 def _scores(places: Integers, values: Floats, axes: Sequence[int], quantile: float) -> tuple[Floats, Floats]:
     """The score of every point and the share of its neighbourhood that is known."""
     strides = _strides(places)
-    keys = (
-        places + 1
-    ) @ strides  # one free position on either side of an axis: a step over the rim finds nothing
+    keys = places @ strides
     order = np.argsort(keys, kind="stable")
     steps = np.array([sum(s * strides[a] for s, a in zip(step, axes, strict=True))
                       for step in product((-1, 0, 1), repeat=len(axes))], np.int64)  # fmt: skip
@@ -114,8 +112,11 @@ def _scores(places: Integers, values: Floats, axes: Sequence[int], quantile: flo
 
 
 def _strides(places: Integers) -> Integers:
-    """What to multiply positions with, so that their sum is another number for each point and each step around it."""
-    levels = [int(top) + 3 for top in places.max(axis=0)]
+    """What to multiply positions with, so that their sum is another number for each point and each step around it.
+
+    Every axis has one position more than is used: a step over either end lands there and finds nothing.
+    """
+    levels = [int(top) + 2 for top in places.max(axis=0)]
     strides = [math.prod(levels[axis + 1 :]) for axis in range(len(levels))]
     if math.prod(levels) >= _LARGEST:
         raise BadParameter(f"a grid of {math.prod(levels):.3g} places is too large for a plateau score")

@@ -67,14 +67,13 @@ def choose(chunks: int, seconds: float, asked: Asked, cores: int) -> Choice:
 
 def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
     """What `chunks` take on one core, good to a factor of three."""
-    per_run: float | None = None
+    some: Strategy | None = None
     runs = 0.0
     for chunk in chunks:
-        if per_run is None:
-            per_run = seconds_per_run(_some_point(subject, chunk), subject.bars)
+        some = some or _some_point(subject, chunk)
         share = 1.0 if chunk.stop is None else chunk.stop / subject.bars.T
         runs += share * len(chunk.points)
-    return runs * (per_run or 0.0)
+    return 0.0 if some is None else runs * seconds_per_run(some, subject.bars, int(runs))
 
 
 def _some_point(subject: Subject, chunk: Evaluation) -> Strategy:

@@ -99,6 +99,10 @@ class RayTasks:
                 for done in self._given_up(limit):
                     on_done(done)
                 heard = self._told_of_silence(heard, bool(ready))
+        except SystemError as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C inside of Ray's C++ part
+                raise KeyboardInterrupt from None
+            raise
         finally:
             for stream in self._flying:
                 ray.cancel(stream, force=True)

@@ -74,6 +74,9 @@ def _use_one_thread() -> None:
     import numba
     import pyarrow as pa
 
+    from gpt_trader.batch_lanes import THREADS
+
+    os.environ[THREADS] = "1"
     numba.set_num_threads(1)
     pa.set_cpu_count(1)
 

@@ -135,6 +135,28 @@ def test_variance_is_that_of_all_trials_however_they_were_split(store: RunStore)
     assert count(store, every).variance == pytest.approx(np.var(every.sharpe, ddof=1), rel=1e-12)
 
 
+def test_a_short_trial_counts_as_the_luck_of_a_long_one(store: RunStore) -> None:
+    """Luck over a quarter of the returns varies four times as much: it must not raise the bar for the long ones."""
+    long, short = batch(range(6)), replace(batch(range(10, 30)), observations=62)
+    short.sharpe[4] = np.nan
+    store.ledger.record(short, made_at=NOW)
+    alone = count(store, short)
+    assert (alone.observations, alone.variance) == (62, pytest.approx(np.nanvar(short.sharpe, ddof=1)))
+    store.ledger.record(long, made_at=NOW)
+    found = count(store, long)
+    as_long = np.concatenate([long.sharpe, short.sharpe * np.sqrt(62 / 250)])
+    assert (found.overlapping, found.observations) == (26, 250)
+    assert found.variance == pytest.approx(np.nanvar(as_long, ddof=1))
+    alike = replace(short, sharpe=short.sharpe * np.sqrt(62 / 250), observations=250)
+    in_one = replace(alike, data="d", keys=np.concatenate([long.keys, short.keys]), sharpe=as_long,
+                     profiles=np.concatenate([long.profiles, short.profiles]))  # fmt: skip
+    store.ledger.record(in_one, made_at=NOW)
+    number, variance = found.effective()
+    assert store.ledger.sample(in_one.family, "d").effective(26) == pytest.approx(
+        (number, variance), rel=1e-6
+    )
+
+
 def test_other_data_overlap_when_they_share_a_symbol_and_a_span(store: RunStore) -> None:
     mine = batch(range(10))
     others = {

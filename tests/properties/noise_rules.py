@@ -23,12 +23,16 @@ class Table(Strategy):
     offset: int = param(0)
     silent: int = param(0)
 
+    def ranks(self, seed: int) -> bool:
+        """Whether there is a score."""
+        return seed % 3 == 0
+
     def features(self, bars: Bars) -> Any:
         wanted = random_weights(np.random.default_rng(self.seed), T, bars.N)
         wanted[: self.silent] = np.nan
         rows = slice(self.offset, self.offset + bars.T)
         found = {"wanted": wanted[rows], "number": np.arange(T)[rows]}
-        if self.seed % 3 == 0:
+        if self.ranks(self.seed):
             found["score"] = np.random.default_rng(self.seed + 1).random((T, bars.N))[rows]
         return found
 
@@ -40,6 +44,9 @@ class Table(Strategy):
 class Looks(Table):
     """Goes by what it holds."""
 
+    def ranks(self, seed: int) -> bool:
+        return True
+
     def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
         old = (held.age > 6) | (now.close < held.peak * 0.97) | (held.weight > 0.4)
         rich = 0.5 if held.equity > 100_000.0 and held.cash > 0.0 else 1.0
@@ -49,6 +56,9 @@ class Looks(Table):
 @dataclass(frozen=True)
 class LooksAtOne(Table):
     """The same with plain numbers."""
+
+    def ranks(self, seed: int) -> bool:
+        return False
 
     @per_symbol
     def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]

@@ -18,6 +18,7 @@ from gpt_trader import (
     Strategy,
     TakeProfit,
     TimeStop,
+    batch_lanes,
     per_symbol,
 )
 from gpt_trader import batch as batch_module
@@ -92,9 +93,9 @@ def test_a_mixed_batch_gives_what_backtest_gives(number: int, monkeypatch: pytes
     """Chunks of a few runs, few kept markets, small first logs: every border inside the batch is crossed."""
     rng = random.Random(number)
     bars = random_market(150, 3, number, splits=True, dividends=True, gaps=0.02, sigma=0.02)
-    monkeypatch.setattr(batch_module, "CHUNK", rng.choice([1, 3 * bars.T * bars.N, 2**19]))
+    monkeypatch.setattr(batch_lanes, "CHUNK", rng.choice([1, 3 * bars.T * bars.N, 2**19]))
     monkeypatch.setattr(batch_module, "MARKETS", rng.choice([1, 2, 16]))
-    monkeypatch.setattr(batch_module, "room_for_orders", lambda _: rng.choice([64, 512]))
+    monkeypatch.setattr(batch_lanes, "room_for_orders", lambda _: rng.choice([64, 512]))
     options = random_options(rng, bars.symbols)
     del options["benchmark"]
     if options["allocation"].regime is None and rng.random() < 0.4:

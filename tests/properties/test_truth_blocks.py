@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, orders, param
-from gpt_trader import batch as batch_module
+from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, batch_lanes, orders, param
 from gpt_trader.batch import Scores, backtest_many, score_runs
 from gpt_trader.engine import session
 from gpt_trader.engine.measures import METRIC_NAMES
@@ -220,8 +219,8 @@ def test_a_run_that_fails_is_a_row_without_numbers_and_the_others_do_not_change(
 @pytest.mark.parametrize("runs", [1, 3, 64])
 def test_infinite_weights_at_every_place_of_a_chunk(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Full chunks, chunks that end with a failure, chunks of nothing but failures, and logs that have to grow meanwhile."""
-    monkeypatch.setattr(batch_module, "CHUNK", runs * BARS.T * BARS.N)
-    monkeypatch.setattr(batch_module, "room_for_orders", lambda _: 64)
+    monkeypatch.setattr(batch_lanes, "CHUNK", runs * BARS.T * BARS.N)
+    monkeypatch.setattr(batch_lanes, "room_for_orders", lambda _: 64)
     rng = random.Random(runs)
     strategies = [Noise(seed, rng.choice(["", "", "infinite"])) for seed in range(30)]
     scores = backtest_many(strategies, BARS, keep_going=True)

@@ -175,6 +175,10 @@ def test_many_points_take_evenly_chosen_splits(monkeypatch: pytest.MonkeyPatch) 
     assert some.pbo == pytest.approx(everything.pbo, abs=0.03)
     known = set(zip(everything.in_sample, everything.out_of_sample, strict=True))
     assert set(zip(some.in_sample, some.out_of_sample, strict=True)) <= known
+    chosen = np.bincount(np.concatenate(overfitting._pairs(12, 30)))
+    assert chosen[0] == 200  # its mirror image has the others
+    assert chosen[1:].min() > 75
+    assert chosen[1:].max() < 105  # 5 of 11 in 200 are 91
     monkeypatch.setattr(overfitting, "_WORK", 1)
     assert overfitting_of_returns(returns, 12).logits.size == 128
 

@@ -55,7 +55,10 @@ def test_a_spike_lends_nothing_to_its_neighbours() -> None:
     flat = np.ones(81)
     raised = flat.copy()
     raised[40] = 100.0
-    np.testing.assert_array_equal(plateau(index, raised).scores, plateau(index, flat).scores)
+    found = plateau(index, raised)
+    np.testing.assert_array_equal(found.scores, plateau(index, flat).scores)
+    assert found.best == 40  # of equal scores that of the larger value, else the first
+    assert plateau(index, flat).best == 1
 
 
 def test_the_peak_of_a_plateau_keeps_its_value() -> None:

@@ -20,6 +20,7 @@ class Ledger:
 
     overlapping = 40
     variance = 0.0009
+    observations = 1000
 
     def effective(self) -> tuple[float, float]:
         return 12.0, 0.0012

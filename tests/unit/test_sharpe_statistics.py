@@ -172,7 +172,9 @@ def test_returns_of_two_values_have_the_least_kurtosis_there_is() -> None:
     assert kurtosis == pytest.approx(1.0 + skew**2)
     for scale in (1.0 - 1e-12, 1.0, 1.0 + 1e-12):
         assert standard_error(0.3, 100, skew, kurtosis * scale) > 0.0
-    assert probabilistic_sharpe(2.0, 100, 1.0, 2.0) == 1.0  # the variance is exactly zero there
+    for kurtosis in (2.0, 2.0 - 1e-10):  # there the variance is exactly zero, or below it by rounding
+        assert probabilistic_sharpe(2.0, 100, 1.0, kurtosis) == 1.0
+        assert probabilistic_sharpe(2.0, 100, 1.0, kurtosis, benchmark=2.5) == 0.0
 
 
 # -- another library ---------------------------------------------------------------------------------------------------

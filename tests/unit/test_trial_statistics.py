@@ -89,6 +89,12 @@ def test_a_doubtful_case_names_its_confidence() -> None:
     assert "90 % confidence where 95 % is asked for" in said
 
 
+def test_a_little_above_luck_is_not_luck_alone() -> None:
+    found = judged(1.9, **PAPER)
+    assert 0.5 < float(found.dsr or 0) < 0.6
+    assert "but not clearly: 5" in found.verdict()
+
+
 def test_a_pass_names_the_independent_trials_and_the_stricter_count() -> None:
     said = judged(2.5, **PAPER, effective=8.5, effective_variance=0.5 / 250).verdict()
     assert "the best of 100 trials (as good as 8.5 independent ones)" in said

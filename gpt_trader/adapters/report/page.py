@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -23,12 +23,19 @@ UPLOT = "1.6.32"
 SHARED_BEFORE, SHARED_AFTER = ("axis.js", "chart.js"), ("page.js",)
 
 
-def render_page(template: str, script: str, content: Mapping[str, Any]) -> str:
-    """The page of `template`, which extends page.html.j2, drawn by `script`; the same content gives the same text.
+def render_page(
+    template: str, script: str | Sequence[str], content: Mapping[str, Any], style: str = ""
+) -> str:
+    """The page of `template`, which extends page.html.j2, drawn by `script`, one or several; the same content gives the
+    same text. `style` is a sheet of its own beside report.css.
 
     `content` has what the template shows and `payload`, the JSON (see `script_json`) that the scripts draw.
     """
-    return _environment().get_template(template).render(**_assets(script), **content)
+    return (
+        _environment()
+        .get_template(template)
+        .render(**_assets((script,) if isinstance(script, str) else tuple(script), style), **content)
+    )
 
 
 def write_page(text: str, path: str | os.PathLike[str]) -> Path:
@@ -81,7 +88,7 @@ def _environment() -> Environment:
 
 
 @lru_cache(maxsize=8)
-def _assets(script: str) -> Mapping[str, Any]:
+def _assets(scripts: tuple[str, ...], sheet: str) -> Mapping[str, Any]:
     """Style and scripts as trusted markup, and the hashes by which the page's policy lets only these scripts run."""
     from markupsafe import Markup
 
@@ -92,11 +99,11 @@ def _assets(script: str) -> Mapping[str, Any]:
 
     licence = read("vendor/LICENSE-uPlot.txt")
     library = f"/*! uPlot {UPLOT}\n{licence}\n*/\n" + read("vendor/uPlot.iife.min.js")
-    parts = (*SHARED_BEFORE, script, *SHARED_AFTER)
+    parts = (*SHARED_BEFORE, *scripts, *SHARED_AFTER)
     ours = '(() => {\n"use strict";\n' + "\n".join(read(name) for name in parts) + "})();\n"
     return {
         "uplot": UPLOT,
-        "style": Markup(read("vendor/uPlot.min.css") + "\n" + read("report.css")),
+        "style": Markup("\n".join(map(read, ("vendor/uPlot.min.css", "report.css", *filter(None, [sheet]))))),
         "library": Markup(library),
         "script": Markup(ours),
         "script_hashes": Markup(" ".join(f"'{_hash(text)}'" for text in (library, ours))),

@@ -58,23 +58,26 @@ class TrialBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrialSample:
-    """Trials of one family on one data set: `profiles` (k, 32) float32 and `sharpe` (k,) per bar, NaN where undefined.
+    """Trials of one family on one data set: `profiles` (k, 32) float32, `sharpe` (k,) per bar, NaN where undefined, and
+    `observations` (k,), the number of returns of each.
 
     All of them, of more than `SAMPLE_LIMIT` a random choice that is always the same.
     """
 
     profiles: NDArray[np.float32]
     sharpe: NDArray[np.float64]
+    observations: NDArray[np.int64]
 
-    def effective(self, trials: int) -> tuple[float, float]:
+    def effective(self, trials: int, observations: int | None = None) -> tuple[float, float]:
         """How many independent trials so many `trials` amount to, these among them, and the variance of the Sharpe ratio
-        (per bar) of one of those; NaN for what the sample does not tell.
+        (per bar) of one of those over so many `observations` (default: of the longest); NaN for what the sample does not tell.
 
         The share that is independent is seen in the sample and taken for all, which is rather too many than too few.
         """
         from gpt_trader.validation.effective_trials import effective_trials
 
-        found = effective_trials(self.profiles, self.sharpe)
+        length = observations or max(self.observations.tolist(), default=1)
+        found = effective_trials(self.profiles, self.sharpe * np.sqrt(self.observations / length))
         share = found.number / found.trials if found.trials else float("nan")
         return share * trials, found.variance
 
@@ -85,19 +88,22 @@ class TrialCount:
 
     `raw`: on exactly these data. `overlapping`: on data that share a symbol and a span of time with these, these
     included; so another start date resets nothing. `family_total`: on any data. `variance`: sample variance of the
-    Sharpe ratios per bar of the overlapping trials of the same timeframe, NaN below two. `sample`: the trials on
-    exactly these data themselves.
+    Sharpe ratios per bar of the overlapping trials of the same timeframe, NaN below two, as it were if each had
+    `observations` returns, as many as the longest has: what luck gives a ratio over n returns varies with 1 / n, so one
+    of a short stretch, such as a window of a walk-forward, counts times the root of n / `observations`. `sample`: the
+    trials on exactly these data themselves.
     """
 
     raw: int
     overlapping: int
     family_total: int
     variance: float
+    observations: int
     sample: TrialSample
 
     def effective(self) -> tuple[float, float]:
-        """`TrialSample.effective` of all overlapping trials."""
-        return self.sample.effective(self.overlapping)
+        """`TrialSample.effective` of all overlapping trials, over `observations` returns."""
+        return self.sample.effective(self.overlapping, self.observations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +160,14 @@ class TrialLedger:
             sample = _sample(rows, family, data)
         wanted = set(symbols)
         near = [row for row in sets if row[4] and not wanted.isdisjoint(json.loads(row[2]))]
+        comparable = [row for row in near if row[3] == timeframe]
+        longest = max((int(row[9]) for row in comparable), default=1)
         return TrialCount(
             raw=sum(int(row[5]) for row in sets if row[1] == data),
             overlapping=sum(int(row[5]) for row in near),
             family_total=sum(int(row[5]) for row in sets),
-            variance=_variance([row[6:9] for row in near if row[3] == timeframe]),
+            variance=_variance([_as_long(row[6:10], longest) for row in comparable]),
+            observations=longest,
             sample=sample,
         )
 
@@ -191,13 +200,14 @@ class TrialLedger:
 
 _SETS_OF_FAMILY = """
 SELECT s.trial_set, s.data, CAST(s.symbols AS text), s.timeframe, s.start <= ? AND s."end" >= ?,
-       sum(b.trials), sum(b.defined), sum(b.defined * b.mean), sum(b.squares + b.defined * b.mean * b.mean)
+       sum(b.trials), sum(b.defined), sum(b.defined * b.mean), sum(b.squares + b.defined * b.mean * b.mean),
+       b.observations
 FROM trial_sets s JOIN trial_batches b ON b.trial_set = s.trial_set
-WHERE s.family = ? GROUP BY s.trial_set"""
+WHERE s.family = ? GROUP BY s.trial_set, b.observations"""
 _SAMPLE = """
-SELECT profile, sharpe FROM trials
-WHERE trial_set = (SELECT trial_set FROM trial_sets WHERE family = ? AND data = ?)
-ORDER BY key LIMIT ?"""  # keys are hashes: their order is random and always the same
+SELECT t.profile, t.sharpe, b.observations FROM trials t JOIN trial_batches b ON b.batch = t.batch
+WHERE t.trial_set = (SELECT trial_set FROM trial_sets WHERE family = ? AND data = ?)
+ORDER BY t.key LIMIT ?"""  # keys are hashes: their order is random and always the same
 _SETS = """
 SELECT s.trial_set, s.family, s.data, CAST(s.symbols AS text), CAST(s.start AS text), CAST(s."end" AS text),
        s.timeframe, s.bars, s.periods_per_year, b.kind, sum(b.trials), max(b.best),
@@ -212,9 +222,13 @@ FROM trial_batches b JOIN trial_sets s ON s.trial_set = b.trial_set WHERE s.fami
 
 def _sample(rows: Rows, family: str, data: str) -> TrialSample:
     stored = rows.select(_SAMPLE, (family, data, SAMPLE_LIMIT))
-    profiles = np.frombuffer(b"".join(bytes(profile) for profile, _ in stored), "<f4")
-    sharpe = [np.nan if ratio is None else ratio for _, ratio in stored]
-    return TrialSample(profiles.reshape(-1, PROFILE_BLOCKS).astype(np.float32), np.array(sharpe, np.float64))
+    profiles = np.frombuffer(b"".join(bytes(profile) for profile, *_ in stored), "<f4")
+    sharpe = [np.nan if ratio is None else ratio for _, ratio, _ in stored]
+    return TrialSample(
+        profiles.reshape(-1, PROFILE_BLOCKS).astype(np.float32),
+        np.array(sharpe, np.float64),
+        np.array([length for *_, length in stored], np.int64),
+    )
 
 
 def _number_of_set(rows: Rows, batch: TrialBatch) -> int:
@@ -279,6 +293,13 @@ def _pieces(array: NDArray[Any]) -> list[bytes]:
     width = array.shape[1] * array.itemsize
     joined = np.ascontiguousarray(array).tobytes()
     return [joined[start : start + width] for start in range(0, len(joined), width)]
+
+
+def _as_long(sums: Sequence[Any], longest: int) -> tuple[int, float, float]:
+    """(number, sum, sum of squares) of Sharpe ratios from these and their observations, as if they had the `longest`'s."""
+    number, total, squares, length = sums
+    share = int(length) / longest
+    return int(number or 0), float(total or 0.0) * share**0.5, float(squares or 0.0) * share
 
 
 def _variance(sums: Sequence[Sequence[Any]]) -> float:

@@ -1,0 +1,132 @@
+"""The report of a robustness study: what is left of the run under other costs, delays, capitals, parameters and histories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpt_trader.adapters.report import luck, svg, texts
+from gpt_trader.adapters.report.intervals import intervals_section
+from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.research.identity import data_hash
+from gpt_trader.research.robustness_words import (
+    METRIC_WORDS,
+    capacity_line,
+    changes,
+    costs_line,
+    jitter_line,
+    middle,
+)
+from gpt_trader.strategy import strategy_name
+from gpt_trader.version import __version__
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from gpt_trader.research.robustness_study import Robustness
+    from gpt_trader.research.single_runs import Run
+    from gpt_trader.validation.summary import TrialStatistics
+
+COLUMNS = (
+    ("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max drawdown", "max_drawdown", "percent"),
+    ("Costs", "costs", "cash"), ("Round trips", "round_trips", "count"),
+)  # fmt: skip
+WIDEST = 2.0
+"""The curve of costs is drawn up to so many times the break-even, and to 8 times the costs at the least."""
+
+
+def write_robustness_report(
+    found: Robustness, run_id: str, statistics: TrialStatistics, path: str | os.PathLike[str]
+) -> Path:
+    """Write the page to `path`, whole or not at all, and return the path. Raises BadParameter as `write_page`."""
+    target = check_place(path)
+    return write_page(
+        render_page("robustness.html.j2", "still.js", content(found, run_id, statistics)), target
+    )
+
+
+def content(found: Robustness, run_id: str, statistics: TrialStatistics) -> dict[str, Any]:
+    """Everything the template shows."""
+    question = found.question
+    bars, metric = question.subject.bars, question.changes.metric
+    fingerprint = data_hash(bars.fingerprint())
+    return {
+        "strategy": strategy_name(question.subject.strategy),
+        "version": __version__,
+        "parameters": [(name, texts.setting(value)) for name, value in found.base.parameters.items()],
+        "symbols": bars.symbols,
+        "symbols_short": ", ".join(bars.symbols[:8]) + (f" and {bars.N - 8} more" if bars.N > 8 else ""),
+        "first": texts.moment(bars.time[0], False),
+        "last": texts.moment(bars.time[-1], False),
+        "bars_count": texts.number(bars.T, 0),
+        "timeframe": bars.timeframe,
+        "capital": texts.cash(question.subject.settings.capital),
+        "run_id": run_id,
+        "fingerprint": fingerprint,
+        "fingerprint_short": fingerprint[:12],
+        "metric": METRIC_WORDS[metric],
+        "heads": [name for name, _, _ in COLUMNS],
+        "rows": [
+            {"name": name, "cells": [texts.write(middle(runs, key), kind) for _, key, kind in COLUMNS]}
+            for name, runs in changes(found)
+        ],
+        "costs": {"line": costs_line(found), "chart": _costs(found, metric)},
+        "delays": _delays(found.delays, metric),
+        "capital_left": {"line": capacity_line(found), "chart": _capital(found)},
+        "jitter": {"line": jitter_line(found), "chart": _jitter(found, metric), "share": question.changes.jitter},
+        "intervals": None if found.reruns is None else intervals_section(found.reruns),
+        "luck": luck.luck_section(statistics),
+        "failed": [(texts.setting(dict(run.parameters)), run.error) for run in found.runs if run.error],
+        "payload": script_json({}),
+    }  # fmt: skip
+
+
+def _write(metric: str) -> svg.Write:
+    return (lambda value: texts.number(value)) if metric == "sharpe" else (lambda value: texts.percent(value))
+
+
+def _costs(found: Robustness, metric: str) -> Markup | None:
+    edge = max(8.0, WIDEST * found.break_even.at) if found.break_even.found else 64.0
+    points = [
+        (run.variant.cost_multiple, run.metrics[metric])
+        for run in found.costs
+        if run.variant.cost_multiple <= edge
+    ]
+    label = f"Curve of the {METRIC_WORDS[metric]} over the multiple of the costs: {costs_line(found)}"
+    return svg.curve(
+        points, label, write_x=lambda x: f"× {x:g}" if x == round(x, 2) else f"× {x:.2f}", write_y=_write(metric),
+        mark=found.break_even.at if found.break_even.found else None,
+    )  # fmt: skip
+
+
+def _delays(runs: Sequence[Run], metric: str) -> Markup | None:
+    values = [
+        ("as it is" if not run.variant.delay else f"+{run.variant.delay}", run.metrics[metric])
+        for run in runs
+    ]
+    return svg.columns(values, f"Bars of the {METRIC_WORDS[metric]} by bars of delay", write=_write(metric))
+
+
+def _capital(found: Robustness) -> Markup | None:
+    points = [(found.capital_of(run), run.metrics["cagr"]) for run in found.capitals]
+    scale = found.question.subject.settings.capital
+    return svg.curve(
+        points, f"Curve of the yearly growth over the capital: {capacity_line(found)}", write_x=_short, write_y=_write("cagr"),
+        logarithmic=True, level=0.0, mark=found.capacity.at * scale if found.capacity.found else None,
+    )  # fmt: skip
+
+
+def _jitter(found: Robustness, metric: str) -> Markup | None:
+    values = [run.metrics[metric] for run in found.neighbours]
+    label = f"Histogram of the {METRIC_WORDS[metric]} of the neighbours, with a line at the chosen point"
+    return svg.histogram(values, label, write=_write(metric), mark=found.jitter.chosen)
+
+
+def _short(value: float) -> str:
+    """A capital in a few letters: 100k, 10M, 1bn."""
+    for unit, name in ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:,.3g}{name}"
+    return f"{value:,.0f}"

@@ -1,0 +1,1 @@
+/* A page of still charts: nothing is left to draw. */

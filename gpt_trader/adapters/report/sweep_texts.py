@@ -1,0 +1,133 @@
+"""What the report of a sweep says in words: the headline, the tiles, and what a careful reader should know first."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gpt_trader.adapters.report import catalogue, texts
+from gpt_trader.adapters.report.sweep_grids import point_text
+from gpt_trader.research.conclusions import Conclusions
+
+if TYPE_CHECKING:
+    from gpt_trader.result import Result
+
+FEW_TRIPS = 30
+LONE = 0.7
+"""A peak of whose height so little is left around it stands alone."""
+ALWAYS = ("sharpe", "cagr", "max_drawdown", "round_trips", "turnover")
+FIGURES = {
+    figure.key: figure
+    for group in (catalogue.HEADLINE, *(rows for _, rows in reversed(catalogue.DETAILS)))
+    for figure in group
+} | {figure.key: figure for figure in catalogue.HEADLINE}
+LABELS = {
+    "round_trips": "Round trips", "best_trade": "Best trade", "worst_trade": "Worst trade",
+    "average_trade_bars": "Bars in a trade", "max_drawdown_days": "Days under water",
+    "max_drawdown_bars": "Bars under water", "cagr": "CAGR", "turnover": "Turnover", "sharpe": "Sharpe",
+}  # fmt: skip
+
+
+class Metric(NamedTuple):
+    """A metric as the page shows it; `kind` as in `catalogue.Figure`."""
+
+    key: str
+    label: str
+    kind: str
+
+
+def shown_metrics(found: Conclusions) -> tuple[str, ...]:
+    """The objectives, then what is always of interest."""
+    return tuple(dict.fromkeys((*(item.metric for item in found.objectives), *ALWAYS)))
+
+
+def metric(key: str) -> Metric:
+    """How the page writes a metric."""
+    figure = FIGURES.get(key)
+    label = LABELS.get(key) or (figure.label if figure else key.replace("_", " ").capitalize())
+    return Metric(key, label, figure.kind if figure else "ratio")
+
+
+def write(key: str, value: float) -> str:
+    return texts.write(value, metric(key).kind)
+
+
+def headline(found: Conclusions, best: Result | None, ended: str | None) -> dict[str, Any]:
+    if found.best is None or best is None:
+        why = next(iter(found.surface.errors.values()), "no point traded, or none has this metric")
+        return {
+            "summary": [f"No point has a {found.objectives[0].metric}: {why}."],
+            "tiles": [],
+            "cautions": [],
+        }
+    return {
+        "summary": _summary(found, best),
+        "tiles": _tiles(found, found.best),
+        "cautions": _cautions(found, found.best, ended),
+    }
+
+
+def _summary(found: Conclusions, best: Result) -> list[str]:
+    """What came out in two or three sentences."""
+    first, surface, steadiest = found.objectives[0], found.surface, found.steadiest
+    row = int(found.order[0])
+    values = surface[first.metric][np.isfinite(found.gains[:, 0])]
+    top, middle = (
+        write(first.metric, float(value)) for value in (surface[first.metric][row], np.median(values))
+    )
+    end = "lowest" if first.smallest else "highest"
+    point = f"{point_text(found, row)} has the {end} {metric(first.metric).label}, {top}"
+    lines = [f"Of {len(surface):,} points, {point}; the median of all is {middle}."]
+    growth, fall = float(surface["cagr"][row]), float(surface["max_drawdown"][row])
+    held = float(best.metrics.get("benchmark_cagr", math.nan))
+    beside = f"; buying and holding grew by {texts.percent(held, signed=True)}" if math.isfinite(held) else ""
+    lines.append(
+        f"The account of that point grew by {texts.percent(growth, signed=True)} a year with a deepest fall of "
+        f"{texts.percent(abs(fall))}{beside}."
+    )
+    if steadiest is not None and steadiest != row:
+        score = write(first.metric, float(found.steadiness[steadiest]))
+        lines.append(
+            f"The steadiest neighbourhood is around {point_text(found, steadiest)}, where three quarters of the "
+            f"points have {score} or better."
+        )
+    return lines
+
+
+def _tiles(found: Conclusions, row: int) -> list[dict[str, str]]:
+    first, surface, said = found.objectives[0], found.surface, found.statistics_of(row)
+    top, around = (write(first.metric, float(v[row])) for v in (surface[first.metric], found.steadiness))
+    pbo = math.nan if said.pbo is None else said.pbo
+    counted = "what the ledger counts of this strategy on these data"
+    if said.effective_trials is not None:
+        counted = f"as good as {texts.number(said.effective_trials, 1)} independent ones"
+    rows = [
+        (metric(first.metric).label, top, "of the best point"),
+        ("Deflated Sharpe", texts.percent(found.deflated(row)), "confidence that the best is more than luck; 95 % is asked for"),
+        ("Overfitting (PBO)", texts.percent(pbo), "how often the best of one half is below the median of the other"),
+        ("Trials", "–" if said.trials is None else f"{said.trials:,}", counted),
+        ("Around it", around, "three quarters of the neighbours do at least as well"),
+        ("Round trips", write("round_trips", float(surface["round_trips"][row])), "of the best point; few prove little"),
+    ]  # fmt: skip
+    return [{"label": label, "value": value, "hint": hint} for label, value, hint in rows]
+
+
+def _cautions(found: Conclusions, row: int, ended: str | None) -> list[str]:
+    """What a careful reader should know before trading the best point."""
+    surface, flat = found.surface, found.plateau
+    trips = float(surface["round_trips"][row])
+    rim = [] if flat is None else [surface.names[axis] for axis in flat.rim]
+    left = 1.0 if flat is None or math.isnan(flat.peak_ratio) else max(flat.peak_ratio, 0.0)
+    notes = (
+        (trips < FEW_TRIPS, f"The best point closed {trips:.0f} round trips. So few trades say little, whatever the ratio."),
+        (rim, f"The best neighbourhood lies at the end of {' and '.join(rim)}: what is better may lie beyond. Look further."),
+        (left < LONE, f"The best point stands alone: {texts.percent(left, 0)} of its height is left in its neighbourhood."),
+        (surface.looks, f"{len(surface.looks):,} points were given up on the first bars, where most were better; they count."),
+        (surface.errors, f"{len(surface.errors):,} points failed; they are listed below."),
+        (ended, f"The search was {ended}; what it had not reached may be better or worse."),
+        (found.trials is None, "The trials were not counted, so nothing here is deflated."),
+        (True, "Every number here is in sample: the parameters were chosen on these bars. A walk-forward says what is left."),
+    )  # fmt: skip
+    return [text for applies, text in notes if applies]

@@ -1,0 +1,147 @@
+"""Several strategies on the same bars and on the same resampled markets: intervals of each, and which beats which."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
+from gpt_trader.research.evaluation import AS_IT_IS, Subject
+from gpt_trader.research.plan import Plan
+from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
+from gpt_trader.research.single_runs import Run, chunks_of, runs_of
+from gpt_trader.strategy import Strategy
+from gpt_trader.validation.intervals import HEADLINE, Comparison, compare
+
+Floats = NDArray[np.float64]
+
+KIND = "compare"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A strategy under a `name` that tells it from the others. All contenders have the bars and settings of their subjects
+    in common."""
+
+    name: str
+    subject: Subject
+    strategy: Strategy
+
+
+def checked_metric(metric: str) -> str:
+    """A metric by which can be compared. Raises UnknownName."""
+    if metric not in HEADLINE:
+        raise UnknownName("metric", metric, HEADLINE)
+    return metric
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What is asked: which of the contenders is the best by `metric`, on the bars and on the markets of `redraw`.
+
+    Raises BadParameter for fewer than two contenders or a name given twice, UnknownName for another metric.
+    """
+
+    contenders: tuple[Contender, ...]
+    redraw: Redraw
+    metric: str = "sharpe"
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in self.contenders]
+        if len(names) < 2:
+            raise BadParameter(f"{len(names)} strategy is nothing to compare; give two or more")
+        if len(set(names)) < len(names):
+            raise BadParameter(f"two strategies have the same name: {', '.join(names)}")
+        checked_metric(self.metric)
+
+    @property
+    def study_id(self) -> str:
+        """16 hex digits that stand for the contest."""
+        sides = [(one.name, one.subject.key, point_of(one.strategy)) for one in self.contenders]
+        parts = [KIND, sides, asdict(self.redraw), self.metric]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def runs(self) -> int:
+        """How many runs it takes."""
+        return len(self.contenders) * (1 + self.redraw.count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """What came of one contender: its run, and its `replicates` (B, metrics) with what they say."""
+
+    contender: Contender
+    run: Run
+    replicates: Floats
+    reruns: Reruns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decided:
+    """The answer: the sides in the order of the contenders, and for each pair (first, second) the comparison by each
+    headline metric."""
+
+    contest: Contest
+    sides: tuple[Side, ...]
+    pairs: tuple[tuple[int, int, tuple[Comparison, ...]], ...]
+
+    def probabilities(self) -> Floats:
+        """(S, S) probability that the row beats the column by the metric of the contest; NaN on the diagonal."""
+        table = np.full((len(self.sides), len(self.sides)), np.nan)
+        for first, second, comparisons in self.pairs:
+            table[first, second] = by_metric(comparisons, self.contest.metric).probability
+            table[second, first] = 1.0 - table[first, second]
+        return table
+
+
+def by_metric(comparisons: Sequence[Comparison], metric: str) -> Comparison:
+    """The comparison by that metric."""
+    return next(item for item in comparisons if item.name == metric)
+
+
+def decide(contest: Contest, work: Work) -> Decided:
+    """Run every contender on the bars and on every resampled market, and compare. Raises GptTraderError when one fails."""
+    sides = tuple(_side(contest, contender, work) for contender in contest.contenders)
+    blocks = sides[0].reruns.blocks
+    pairs = []
+    for first, second in combinations(range(len(sides)), 2):
+        one, other = sides[first], sides[second]
+        comparisons = tuple(
+            compare(
+                metric,
+                _values(one, metric),
+                _values(other, metric),
+                blocks=blocks,
+                level=contest.redraw.level,
+            )
+            for metric in HEADLINE
+        )
+        pairs.append((first, second, comparisons))
+    return Decided(contest, sides, tuple(pairs))
+
+
+def _side(contest: Contest, contender: Contender, work: Work) -> Side:
+    bars = contender.subject.bars
+    names, values = point_of(contender.strategy)
+    wanted = [(values, AS_IT_IS)]
+    chunks = chunks_of(names, wanted, bars, 1)
+    markets = contest.redraw.chunks(contender.strategy, bars)
+    done = work(Plan(KIND, contender.subject, (*chunks, *markets)))
+    run = runs_of(wanted, chunks, done)[0]
+    if run.error is not None:
+        raise GptTraderError(f"{contender.name}: {run.error}")
+    replicates = replicates_of(markets, done.results[len(chunks) :])
+    return Side(contender, run, replicates, contest.redraw.reruns(bars, run.metrics, replicates))
+
+
+def _values(side: Side, metric: str) -> tuple[float, Floats]:
+    return side.run.metrics[metric], side.replicates[:, METRIC_NAMES.index(metric)]

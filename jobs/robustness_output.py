@@ -1,0 +1,173 @@
+"""What a robustness study says: its files, one object for programs, a table and some sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gpt_trader.adapters.study_tables import write_study
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.research.luck import luck_of
+from gpt_trader.research.robustness_study import KIND, Robustness
+from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
+from gpt_trader.strategy import strategy_name
+from jobs.replicate_options import interval_lines, interval_table
+from jobs.study_counting import batch_of_runs, count_all, worth_of
+from jobs.study_output import bars_line
+from jobs.tables import listing, luck_lines, parameters_line, text_of
+
+if TYPE_CHECKING:
+    from gpt_trader.adapters.store import RunStore
+    from gpt_trader.adapters.store.trials import TrialBatch
+    from gpt_trader.research.single_runs import Run
+    from gpt_trader.validation.robustness import Crossing
+    from jobs.console import Output
+    from jobs.studies import Study
+
+COLUMNS = (("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max drawdown", "max_drawdown", "percent"),
+           ("Costs", "costs", "money"), ("Round trips", "round_trips", "count"))  # fmt: skip
+
+
+def conclude(found: Robustness, study: Study, store: RunStore, report: Path | None, output: Output) -> None:
+    """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
+    counted = count_all(store, [trials_of(found)])
+    worth, luck = worth_of(found.base.metrics, found.question.subject.bars.T, counted.count)
+    result = {"run_id": study.study_id, **result_of(found), **worth}
+    write_study(study.folder, result, tables_of(found))
+    if report is not None:
+        from gpt_trader.adapters.report.robustness import write_robustness_report
+
+        statistics = luck_of(found.base.metrics, found.question.subject.bars.T, counted.count)
+        write_robustness_report(found, study.study_id, statistics, report)
+    output.emit({**result, "folder": study.folder})
+    if output.tables:
+        show(found, result, luck, output)
+        output.line(f"tables   {study.folder}")
+        if report is not None:
+            output.line(f"report   {report}")
+        output.line(f"run      {study.study_id}")
+    if counted.problem is not None:
+        raise counted.problem
+
+
+def trials_of(found: Robustness) -> TrialBatch:
+    """The runs that could have been chosen instead: the point and its neighbours.
+
+    Runs at other costs, delays and capitals choose nothing. They do not count, as those on resampled markets do not: the
+    Sharpe ratios at 64 times the costs would widen the spread of the trials, and with it what the best of them owes to luck.
+    """
+    return batch_of_runs(found.question.subject, KIND, (found.base, *found.neighbours))
+
+
+def result_of(found: Robustness) -> dict[str, Any]:
+    """All that the study says, but for what the trial ledger makes of it."""
+    question, bars = found.question, found.question.subject.bars
+    base = found.base
+    return {
+        "strategy": strategy_name(question.subject.strategy),
+        "parameters": base.parameters,
+        "symbols": bars.symbols,
+        "start": bars.time[0],
+        "end": bars.time[-1],
+        "bars": bars.T,
+        "metric": question.changes.metric,
+        "base": base.metrics,
+        "costs": {
+            "points": [_point(run, "multiple", run.variant.cost_multiple) for run in found.costs],
+            "break_even": {**_crossing(found.break_even), "bps_a_side": found.break_even.at * found.proportional_bps},
+            "bps_a_side": found.proportional_bps,
+        },
+        "delays": [_point(run, "bars", run.variant.delay) for run in found.delays],
+        "capital": {
+            "points": [
+                {**_point(run, "multiple", run.variant.capital_multiple), "capital": found.capital_of(run)}
+                for run in found.capitals
+            ],
+            "capacity": {
+                **_crossing(found.capacity),
+                "capital": found.capacity.at * question.subject.settings.capital,
+                "kept": question.changes.kept,
+            },
+        },
+        "jitter": {
+            "share": question.changes.jitter,
+            **asdict(found.jitter),
+            "points": [{"parameters": run.parameters, **_outcome(run)} for run in found.neighbours],
+        },
+        "intervals": None if found.reruns is None else found.reruns.as_object(),
+    }  # fmt: skip
+
+
+def _point(run: Run, name: str, place: float) -> dict[str, Any]:
+    return {name: place, **_outcome(run)}
+
+
+def _outcome(run: Run) -> dict[str, Any]:
+    return {"metrics": run.metrics, **({} if run.error is None else {"error": run.error})}
+
+
+def _crossing(found: Crossing) -> dict[str, Any]:
+    return {"multiple": found.at, "low": found.low, "high": found.high, "level": found.level}
+
+
+def tables_of(found: Robustness) -> dict[str, Mapping[str, Any]]:
+    """The Parquet tables: the runs on the market that happened, and those on resampled markets."""
+    runs = found.runs
+    names = list(found.base.parameters)
+    tables: dict[str, Mapping[str, Any]] = {
+        "runs": {
+            "cost_multiple": [run.variant.cost_multiple for run in runs],
+            "delay": [run.variant.delay for run in runs],
+            "capital_multiple": [run.variant.capital_multiple for run in runs],
+            **{f"parameter_{name}": [run.parameters[name] for run in runs] for name in names},
+            **{name: [run.metrics[name] for run in runs] for name in METRIC_NAMES},
+            "error": [run.error or "" for run in runs],
+        }
+    }
+    if found.replicates is not None:
+        columns = dict(zip(METRIC_NAMES, found.replicates.T, strict=True))
+        tables["replicates"] = {"replicate": np.arange(len(found.replicates)), **columns}
+    return tables
+
+
+# -- for people ----------------------------------------------------------------------------------------------------------
+
+
+def show(found: Robustness, result: Mapping[str, Any], luck: Mapping[str, Any], output: Output) -> None:
+    """One thing changed at a time, where costs and capital end it, and the intervals."""
+    output.line(f"{result['strategy']} ({parameters_line(found.base.parameters)})")
+    output.line(bars_line(found.question.subject.bars) + "\n")
+    output.show(_changes(found))
+    output.line("")
+    if result["intervals"] is not None:
+        output.show(interval_table(result["intervals"]))
+        output.line("")
+    output.line(f"costs    {costs_line(found)}")
+    output.line(f"capacity {capacity_line(found)}")
+    output.line(f"jitter   {jitter_line(found)}")
+    for line in _failed(found):
+        output.line(line)
+    for line in () if result["intervals"] is None else interval_lines(result["intervals"]):
+        output.line(line)
+    for line in luck_lines(luck):
+        output.line(line)
+
+
+def _changes(found: Robustness) -> Any:
+    heads = ["Changed", *(name for name, _, _ in COLUMNS)]
+    table = listing(heads, [], right=heads[1:])
+    for name, runs in changes(found):
+        table.add_row(name, *(text_of(middle(runs, key), kind) for _, key, kind in COLUMNS))
+    return table
+
+
+def _failed(found: Robustness) -> Iterable[str]:
+    failed = [run for run in found.runs if run.error is not None]
+    for run in failed[:3]:
+        yield f"failed   {parameters_line(run.parameters)}: {run.error}"
+    if len(failed) > 3:
+        yield f"failed   and {len(failed) - 3} more, see the column error of runs.parquet"

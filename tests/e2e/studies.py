@@ -1,0 +1,100 @@
+"""Sweeps as a user starts them, over a strategy that waits for the test at a chosen point."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.nodes import wait_until
+from tests.e2e.command import ROOT, Done
+
+MOODY = ROOT / "tests" / "cluster" / "moody.py"
+SYMBOLS = "A,B,C,D,E,F,G,H"
+POINTS, IN_A_CHUNK = 6_000, 2_048
+"""Three chunks: eight symbols over nine years are half a millisecond a run."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder in which a study is started, with the strategy file that meets the test there."""
+
+    folder: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Place:
+        """A fresh place."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "moody.py").write_text(MOODY.read_text())
+        return cls(folder)
+
+    def sweep(self, *more: str, meet: int = POINTS, runs_dir: str = "runs") -> list[str]:
+        """A sweep that waits at point `meet` until `go`."""
+        return [
+            "sweep", "moody.py", "--param", f"x=1:{POINTS}", "--param", f"at={meet}", "--param", "mood=meet",
+            "--param", "folder=.", "--source", "synthetic", "--symbols", SYMBOLS, "--start", "2004-01-01",
+            "--end", "2012-12-31", "--gross", "1", "--runs-dir", runs_dir, *more,
+        ]  # fmt: skip
+
+    def start(
+        self, *arguments: str, env: Mapping[str, str] | None = None, limit: Callable[[], None] = lambda: None
+    ) -> subprocess.Popen[str]:
+        """`gpt-trader ARGUMENTS` in the folder, under a limit; Ctrl-C reaches it, whatever runs the tests."""
+
+        def prepare() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            limit()
+
+        return subprocess.Popen(
+            [sys.executable, "-m", "jobs.cli", *arguments], cwd=self.folder, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=prepare,
+        )  # fmt: skip
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+        """The same, to its end."""
+        return self.end(self.start(*arguments, env=env))
+
+    def end(self, process: subprocess.Popen[str]) -> Done:
+        """Wait for a command."""
+        out, err = process.communicate()
+        return Done(process.returncode, out, err)
+
+    def wait_for_the_meeting(self, process: subprocess.Popen[str] | None = None) -> int:
+        """Until the strategy waits; the process it does it in."""
+
+        def waits() -> bool:
+            assert process is None or process.poll() is None, process.communicate()
+            return bool(list(self.folder.glob("*.met")))
+
+        wait_until(waits, "the strategy waits")
+        return int(next(self.folder.glob("*.met")).stem.split("-")[1])
+
+    def go(self) -> None:
+        """Let the strategy go on, now and from here on."""
+        (self.folder / "go").touch()
+
+    def chunks(self, runs_dir: str = "runs") -> dict[str, tuple[int, bytes]]:
+        """Every kept chunk: when it was written, and its bytes."""
+        files = (self.folder / runs_dir / ".chunks").rglob("*.parquet")
+        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    def results(self, runs_dir: str = "runs") -> dict[str, bytes]:
+        """The files of the study's result."""
+        return {
+            path.name: path.read_bytes()
+            for path in (self.folder / runs_dir).glob("*/*")
+            if path.name in ("points.parquet", "result.json")
+        }
+
+    def record(self, runs_dir: str = "runs") -> dict[str, Any]:
+        """The study's record."""
+        (file,) = (self.folder / runs_dir).glob("*/study.json")
+        found: dict[str, Any] = json.loads(file.read_bytes())
+        return found
