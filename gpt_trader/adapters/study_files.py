@@ -114,9 +114,18 @@ class StudyFolder:
 
     @contextmanager
     def held(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
-        """The right to work on the study, which ends with the process. Raises UserError while another one has it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("a") as file:
+        """The right to work on the study, which ends with the process.
+
+        Raises UserError while another one has it, StoreError when the disk refuses the folder.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            opened = (self.path / LOCK).open("a")
+        except OSError as problem:
+            raise StoreError(
+                f"cannot write into {self.path}: {problem.strerror or problem}; choose another folder (--runs-dir)"
+            ) from problem
+        with opened as file:
             for _ in range(int(LOCK_SECONDS / 0.1)):  # somebody may just be asking `is_held`
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
