@@ -214,8 +214,8 @@ def finish(done: Done, options: SearchOptions, report: Path | None, output: Outp
 
 def show(done: Done, options: SearchOptions, report: Path | None, output: Output) -> None:
     """The top table, what it is worth, and where the files are."""
-    from jobs.sweep_result import described, failed_lines, front_table, luck_of, plateau_line, top_table
     from gpt_trader.strategy import strategy_name
+    from jobs.sweep_result import described, failed_lines, front_table, luck_of, plateau_line, top_table
     from jobs.tables import luck_lines, parameters_line
 
     found = done.found
