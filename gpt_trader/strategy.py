@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.errors import BadParameter, StrategyError, UnknownName
+from gpt_trader.errors import BadParameter, GptTraderError, StrategyError, UnknownName
 from gpt_trader.exits import Exit
 from gpt_trader.orders import OrderRequest
 
@@ -89,6 +89,10 @@ class Parameter:
             if text.lower() not in known:
                 raise BadParameter(f"{self.name}={text}: write true or false")
             return known[text.lower()]
+        if self.kind not in (int, float, str):
+            raise BadParameter(
+                f"{self.name}={text}: only numbers, text, true and false can be given; its default is {self.default!r}"
+            )
         try:
             return self.kind(text)
         except ValueError:
@@ -141,7 +145,13 @@ class Strategy:
             value = getattr(self, parameter.name)
             if not (type(value) is int and parameter.takes(value)):
                 parameter.check(value)
-        self.validate()
+        try:
+            self.validate()
+        except GptTraderError:
+            raise
+        except Exception as error:
+            what = f"{strategy_name(type(self))}.validate raised {type(error).__name__}: {error}"
+            raise StrategyError(what) from error
 
     def validate(self) -> None:
         """Override to refuse combinations of parameters (raise BadParameter)."""
@@ -210,6 +220,8 @@ def parameters_of(strategy: type[Strategy]) -> dict[str, Parameter]:
     if strategy not in _PARAMETERS:
         found = {}
         for item in dataclasses.fields(strategy):
+            if not item.init:
+                continue
             meta = item.metadata
             default = None if item.default is dataclasses.MISSING else item.default
             found[item.name] = Parameter(

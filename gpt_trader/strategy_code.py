@@ -8,16 +8,21 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
+from types import BuiltinFunctionType, CellType, ModuleType
 from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import numpy as np
 
 from gpt_trader.strategy import Strategy
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _LIBRARY = {"gpt_trader.strategy", *sys.stdlib_module_names}
+_SPECIAL = {"__post_init__", "__call__"}  # what dataclasses and Python itself add tells nothing
 _HASHES: dict[type[Strategy], str] = {}
 
 
@@ -34,14 +39,17 @@ def code_hash(strategy: type[Strategy]) -> str:
     files of the user's own that these import.
 
     Whole files count, so helper functions and constants beside the class do; what installed packages and Python's own
-    modules define does not. A class without a file (typed at a prompt) is represented by its compiled methods. The hash is
-    made once for a class, as it was when it was first asked for.
+    modules define does not. A class without a file (typed at a prompt) is represented by its members, and one that a function,
+    a loop or `type()` made by these as well, with what its methods close over. The hash is made once for a class, as it was
+    when it was first asked for.
     """
     if strategy not in _HASHES:
         digest = hashlib.sha256()
         for owner in strategy.__mro__:
             if owner.__module__ not in _LIBRARY:
-                digest.update(f"{owner.__qualname__}\n".encode() + (_source(owner) or _methods(owner)))
+                digest.update(f"{owner.__qualname__}\n".encode() + _source(owner))
+                if not (_source(owner) and _is_written_out(owner)):
+                    digest.update(_members(owner))
         for file in companions(strategy):
             digest.update(f"{file.path}\n{file.text}".encode())
         _HASHES[strategy] = digest.hexdigest()
@@ -152,14 +160,59 @@ def _source(owner: type) -> bytes:
         return b""
 
 
-def _methods(owner: type) -> bytes:
-    """Names, constants and byte code of the class's own methods, without line numbers."""
-    parts = [
-        name.encode() + _code_bytes(code)
-        for name in sorted(vars(owner))
-        if (code := getattr(vars(owner)[name], "__code__", None)) is not None
-    ]
-    return b"\n".join(parts)
+def _is_written_out(owner: type) -> bool:
+    """Whether the class stands in its file as it is: one that a function, a loop or `type()` made has more to it than text."""
+    found: Any = sys.modules.get(owner.__module__)
+    for part in owner.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is owner
+
+
+def _members(owner: type) -> bytes:
+    """Names, values and byte code of the class's own members, without line numbers."""
+    own = {
+        name: value for name, value in vars(owner).items() if not name.startswith("__") or name in _SPECIAL
+    }
+    return b"\n".join(name.encode() + _content(own[name], ()) for name in sorted(own))
+
+
+def _content(value: Any, above: tuple[int, ...]) -> bytes:
+    """What a member or a variable of a function is: code with what it closes over, or a value.
+
+    An object of which this says nothing is unlike every other, so that it never passes for another one.
+    """
+    if id(value) in above:
+        return b"itself"
+    path = (*above, id(value))
+    for inner in ("__func__", "fget", "func"):  # static and class methods, properties, cached properties
+        value = getattr(value, inner, value)
+    code = getattr(value, "__code__", None)
+    if code is not None:
+        cells = [_cell(cell) for cell in value.__closure__ or ()]
+        parts = [*cells, value.__defaults__, value.__kwdefaults__]
+        return _code_bytes(code) + b"|".join(_content(part, path) for part in parts)
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return f"{value.dtype.str}{value.shape}".encode() + value.tobytes()
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}".encode()
+    if isinstance(value, tuple | list):
+        return b"[" + b",".join(_content(item, path) for item in value) + b"]"
+    if isinstance(value, Mapping):
+        return b"{" + b",".join(_content(item, path) for item in value.items()) + b"}"
+    if value is None or isinstance(
+        value, bool | int | float | complex | str | bytes | frozenset | np.generic
+    ):
+        return _stable_text(value).encode()
+    if isinstance(value, ModuleType | BuiltinFunctionType):
+        return value.__name__.encode()
+    return uuid4().bytes
+
+
+def _cell(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 def _code_bytes(code: Any) -> bytes:

@@ -21,10 +21,13 @@ from jobs.values import number
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError
     from gpt_trader.allocation import Allocation
+    from gpt_trader.bars import Bars
     from gpt_trader.costs import Costs, FillModel
     from gpt_trader.exits import Exit
+    from gpt_trader.research.replicates import Redraw, Reruns
     from gpt_trader.result import Result
     from gpt_trader.risk import RiskLimits
+    from gpt_trader.strategy import Strategy
     from jobs.counting import Luck
 
 app = typer.Typer(add_completion=False)
@@ -48,6 +51,9 @@ class RunOptions:
         bool | None, _run("--benchmark/--no-benchmark", text="Run buy and hold beside it. (default yes)")
     ] = None
     fractional: Annotated[bool, _run("--fractional", text="Trade fractions of shares.")] = False
+    intervals: Annotated[
+        int | None, _run("--intervals", text="Give intervals, from so many resampled markets.", min=1, metavar="COUNT")
+    ] = None
     report: Annotated[Path | None, _run("--report", text="Write an HTML report.", metavar="FILE")] = None
     runs_dir: Annotated[
         Path | None, _run("--runs-dir", text="Folder of the tables of runs. (default runs)", metavar="FOLDER")
@@ -112,6 +118,7 @@ def backtest(
         watched = regime is not None and regime not in loaded.bars.symbols
         index = data.load_index(configuration, str(regime), seed) if watched else None
 
+    redraw = None if run.intervals is None else redraw_of(run.intervals, seed, loaded.bars)
     start_numba()
     from gpt_trader import backtest as run_backtest
 
@@ -131,19 +138,50 @@ def backtest(
             index=index,
         )
     kept = keeping.keep(result)
+    reruns = None if redraw is None else rerun_of(result, made, redraw, output)
     if run.report is not None:
         from gpt_trader.adapters.report import write_report
 
-        write_report(result, run.report, kept.luck.statistics)
-    output.emit(as_object(result, kept.luck))
+        write_report(result, run.report, kept.luck.statistics, reruns)
+    output.emit(as_object(result, kept.luck, reruns))
     if output.tables:
-        show(result, kept.luck, output)
+        show(result, kept.luck, output, reruns)
         if kept.folder is not None:
             output.line(f"tables   {kept.folder}")
         if run.report is not None:
             output.line(f"report   {run.report}")
     if kept.problem is not None:
         raise kept.problem
+
+
+def redraw_of(count: int, seed: int, bars: Bars) -> Redraw:
+    """The resampled markets that are asked for. Raises as `Redraw.on`, before anything is run."""
+    from gpt_trader.research.replicates import Redraw
+
+    return Redraw(count, seed).on(bars)
+
+
+def rerun_of(result: Result, strategy: Strategy, redraw: Redraw, output: Output) -> Reruns:
+    """The run again on resampled markets, in this process."""
+    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.execution import InProcess
+    from gpt_trader.research.plan import work_off
+    from gpt_trader.research.replicates import rerun
+
+    subject = Subject(type(strategy), result.bars, result.settings)
+    with output.progress("resampled markets", redraw.count) as step:
+        return rerun(
+            strategy,
+            subject,
+            result.metrics,
+            redraw,
+            lambda plan: work_off(
+                plan,
+                InProcess(),
+                None,
+                lambda _progress, number, _result: step(len(plan.chunks[number].points)),
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +238,9 @@ def check_report_path(path: Path | None) -> None:
         raise UserError(f"--report {path} is a folder; name a file in it, such as {path / 'report.html'}")
 
 
-def as_object(result: Result, luck: Luck) -> dict[str, Any]:
-    """The JSON object of a run; its warnings are those on its data and on its trading."""
+def as_object(result: Result, luck: Luck, reruns: Reruns | None) -> dict[str, Any]:
+    """The JSON object of a run; its warnings are those on its data and on its trading, its intervals there when asked for."""
+    intervals = {} if reruns is None else {"intervals": reruns.as_object()}
     return {
         "run_id": result.run_id,
         "strategy": result.strategy,
@@ -210,14 +249,16 @@ def as_object(result: Result, luck: Luck) -> dict[str, Any]:
         "start": result.start,
         "end": result.end,
         "metrics": result.metrics,
+        **intervals,
         "statistics": luck.as_object(),
         "fingerprint": result.fingerprint,
         "warnings": result.warnings,
     }
 
 
-def show(result: Result, luck: Luck, output: Output) -> None:
+def show(result: Result, luck: Luck, output: Output, reruns: Reruns | None) -> None:
     """The summary of a run for a person."""
+    from jobs.replicate_options import interval_lines, interval_table
     from jobs.tables import luck_lines, parameters_line, sparkline, summary
 
     names = ", ".join(result.symbols[:6]) + (
@@ -230,7 +271,12 @@ def show(result: Result, luck: Luck, output: Output) -> None:
         f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n"
     )
     output.show(summary(result.metrics))
+    if reruns is not None:
+        output.line("")
+        output.show(interval_table(reruns.as_object()))
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
+    for line in () if reruns is None else interval_lines(reruns.as_object()):
+        output.line(line)
     for line in luck_lines(luck.as_object()):
         output.line(line)
     for note in result.warnings:

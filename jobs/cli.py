@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError
 from jobs.command_line import typing_of
-from jobs.console import report_error
+from jobs.console import only_json, report_error
 from jobs.plain_options import spare_adapter, spare_adapters
 
 COMMANDS: Mapping[str, str] = {
@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "walkforward": "jobs.walkforward",
     "cv": "jobs.cv",
     "robustness": "jobs.robustness",
+    "compare": "jobs.compare",
     "strategies": "jobs.strategies",
     "check": "jobs.check",
     "data": "jobs.data",
@@ -120,7 +121,7 @@ def run(
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with typing_of((*command, *given)):
+        with typing_of((*command, *given)), only_json("--json" in given):
             code = application(args=given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # Typer turns Ctrl-C inside a command into this code

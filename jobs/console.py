@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 OUTPUT_PANEL = "Output"
+_answer: list[TextIO | None] = [None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Output:
     def emit(self, value: Mapping[str, Any]) -> None:
         """Print `value` as one JSON object when JSON was asked for; NaN becomes null."""
         if self.as_json and not self.quiet:
-            print(json.dumps(as_json(value), indent=2, ensure_ascii=False))
+            print(json.dumps(as_json(value), indent=2, ensure_ascii=False), file=_answer[-1] or sys.stdout)
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Any]:
@@ -86,6 +87,20 @@ class Output:
         ) as bar:
             task = bar.add_task(what, total=total)
             yield lambda steps=1: bar.advance(task, steps)
+
+
+@contextmanager
+def only_json(wanted: bool) -> Iterator[None]:
+    """Inside, what the code of a strategy prints goes to standard error when JSON is `wanted`, so that nothing mixes with it."""
+    if not wanted:
+        yield
+        return
+    _answer.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _answer.pop()
 
 
 def as_json(value: Any) -> Any:

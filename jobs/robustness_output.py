@@ -11,8 +11,6 @@ import numpy as np
 
 from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.research.luck import luck_of
-from gpt_trader.research.replicates import as_object
 from gpt_trader.research.robustness_study import KIND, Robustness
 from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
@@ -36,17 +34,16 @@ COLUMNS = (("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max dra
 def conclude(found: Robustness, study: Study, store: RunStore, report: Path | None, output: Output) -> None:
     """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
     counted = count_all(store, [trials_of(found)])
-    worth, luck = worth_of(found.base.metrics, found.question.subject.bars.T, counted.count)
-    result = {"run_id": study.study_id, **result_of(found), **worth}
+    worth = worth_of(found.base.metrics, found.question.subject.bars.T, counted.count)
+    result = {"run_id": study.study_id, **result_of(found), **worth.keys}
     write_study(study.folder, result, tables_of(found))
     if report is not None:
         from gpt_trader.adapters.report.robustness import write_robustness_report
 
-        statistics = luck_of(found.base.metrics, found.question.subject.bars.T, counted.count)
-        write_robustness_report(found, study.study_id, statistics, report)
+        write_robustness_report(found, study.study_id, worth.statistics, report)
     output.emit({**result, "folder": study.folder})
     if output.tables:
-        show(found, result, luck, output)
+        show(found, result, worth.lines, output)
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")
@@ -99,7 +96,7 @@ def result_of(found: Robustness) -> dict[str, Any]:
             **asdict(found.jitter),
             "points": [{"parameters": run.parameters, **_outcome(run)} for run in found.neighbours],
         },
-        "intervals": None if question.redraw is None else as_object(question.redraw, bars, found.intervals),
+        "intervals": None if found.reruns is None else found.reruns.as_object(),
     }  # fmt: skip
 
 

@@ -59,12 +59,15 @@ def list_command(
     """Print one line for each run, the newest first."""
     from gpt_trader.adapters.store.repository import SHOWN_METRICS
     from gpt_trader.adapters.store.studies import DONE, POINTS, STUDY_KINDS
+    from jobs.study_list import with_studies
 
     if kind is not None and kind not in (BACKTEST, *STUDY_KINDS):
         raise UnknownName("kind of run", kind, (BACKTEST, *STUDY_KINDS))
-    with store.open(settings.load()) as runs:
+    configuration = settings.load()
+    with store.open(configuration) as runs:
         frame = runs.runs(limit, strategy, (*SHOWN_METRICS, POINTS, DONE), kind)
-    rows = frame.to_dict("records")
+    stored: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
+    rows = with_studies(stored, configuration.runs_dir, limit, strategy, kind)
     output.emit({"runs": rows})
     if output.tables:
         from jobs.tables import listing
@@ -174,7 +177,7 @@ def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:
         row["strategy"],
         named(row["symbols"]),
         f"{str(row['start'])[:10]} … {str(row['end'])[:10]}",
-        *(text_of(row[key], kind) for _, key, kind in NUMBERS),
+        *(text_of(row.get(key), kind) for _, key, kind in NUMBERS),
     )
 
 

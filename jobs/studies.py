@@ -64,7 +64,7 @@ class Study:
     def work_off(self, plan: Plan, stop: Callable[[], bool] = never) -> WorkedOff:
         """Run every chunk of `plan` that is not known from an earlier run; may be called again with another plan.
 
-        Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels.
+        Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels or interrupts.
         """
         from gpt_trader.adapters.chunk_store import ChunkStore
         from gpt_trader.research.plan import work_off
@@ -79,13 +79,11 @@ class Study:
             self._recorder.update(self._tracker, self._executor.why)
 
         self._view.show(self._tracker)
-        done = work_off(
-            plan,
-            self._executor,
-            ChunkStore(self.folder.parent / ".chunks"),
-            listen,
-            lambda: self._asked() or stop(),
-        )
+        store = ChunkStore(self.folder.parent / ".chunks")
+        try:
+            done = work_off(plan, self._executor, store, listen, lambda: self._asked() or stop())
+        except KeyboardInterrupt:
+            raise StudyStopped("interrupted", interrupted=True) from None
         self._tell_failures(plan, done.failed)
         if done.cancelled and self._folder.is_asked_to_stop():
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
@@ -177,12 +175,11 @@ def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhen
 
     try:
         yield
-    except KeyboardInterrupt:
-        end(states.INTERRUPTED, "interrupted")
-        raise StudyStopped(f"interrupted; {_kept(tracker, recorder.record)}", interrupted=True) from None
-    except StudyStopped as stopped:
-        end(states.CANCELLED, str(stopped))
-        raise StudyStopped(f"{stopped}; {_kept(tracker, recorder.record)}", interrupted=False) from None
+    except (KeyboardInterrupt, StudyStopped) as stopped:
+        interrupted = isinstance(stopped, KeyboardInterrupt) or stopped.interrupted
+        end(states.INTERRUPTED if interrupted else states.CANCELLED, str(stopped) or "interrupted")
+        told = f"{str(stopped) or 'interrupted'}; {_kept(tracker, recorder.record)}"
+        raise StudyStopped(told, interrupted=interrupted) from None
     except typer.Exit:
         end(states.FINISHED)  # the command has said what it had to say
         raise

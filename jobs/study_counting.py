@@ -96,7 +96,7 @@ def _batch(
         stop - 1,
     )
     return TrialBatch(
-        **_described(plan.subject, plan.kind),
+        **described(plan.subject, plan.kind),
         keys=keys.of_all(parameters),
         sharpe=table[:, SHARPE] / np.sqrt(table[:, PER_YEAR]),
         observations=stop - first,
@@ -111,7 +111,7 @@ def batch_of_curve(
     edges = np.arange(first, first + len(returns) + 1)
     sums = np.stack([returns, np.square(returns)])[None]
     return TrialBatch(
-        **_described(subject, kind),
+        **described(subject, kind),
         keys=np.frombuffer(bytes.fromhex(study_id).ljust(16, b"\0"), np.uint8)[None],
         sharpe=np.array([sharpe]),
         observations=len(returns),
@@ -124,7 +124,7 @@ def batch_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> TrialBatc
     bars = subject.bars
     keys = TrialKeys(subject.strategy, subject.settings, data_hash(bars.fingerprint()), 0, bars.T - 1)
     return TrialBatch(
-        **_described(subject, kind),
+        **described(subject, kind),
         keys=keys.of_all(run.parameters for run in runs),
         sharpe=np.array([run.metrics["sharpe"] / np.sqrt(run.metrics["periods_per_year"]) for run in runs]),
         observations=bars.T,
@@ -132,7 +132,7 @@ def batch_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> TrialBatc
     )
 
 
-def _described(subject: Subject, kind: str) -> dict[str, Any]:
+def described(subject: Subject, kind: str) -> dict[str, Any]:
     """What all batches of a study share."""
     bars = subject.bars
     return {

@@ -46,10 +46,15 @@ def record_of(
         created_at=now.isoformat() if before is None else before.created_at,
         updated_at=now.isoformat(),
         identity=subject.identity,
-        about=about,
+        about={**_span_of(subject), **about},
         progress={} if before is None else before.progress,
         job=(None if before is None else before.job) or _own_job(),
     )
+
+
+def _span_of(subject: Subject) -> dict[str, Any]:
+    bars = subject.bars
+    return {"symbols": bars.symbols, "start": bars.time[0], "end": bars.time[-1]}
 
 
 def _own_job() -> Mapping[str, str] | None:
@@ -145,10 +150,8 @@ def _row(record: StudyRecord, folder: StudyFolder, subject: Subject) -> Any:
         run_id=record.study_id,
         kind=record.kind,
         strategy=strategy_name(subject.strategy),
-        parameters=record.about.get("parameters", {}),
-        symbols=subject.bars.symbols,
-        start=subject.bars.time[0],
-        end=subject.bars.time[-1],
+        parameters=record.about.get("parameters", record.about.get("axes", {})),
+        **_span_of(subject),
         fingerprint=subject.key,
         manifest={**record.identity, "about": record.about, "version": record.version},
         folder=folder.path,

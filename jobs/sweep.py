@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import GptTraderError
-from gpt_trader.strategy import strategy_name
 from jobs.backtest import check_report_path
 from jobs.console import Output
 from jobs.data_options import DataOptions
@@ -105,7 +104,7 @@ class Job:
     def run(self, subject: Subject, store: RunStore) -> Done:
         """Search, count every point in the ledger, draw the conclusions, write the files.
 
-        Raises StudyStopped when the user interrupts; the points that were finished are counted before.
+        Raises StudyStopped when the user cancels or interrupts; the points that were finished are counted before.
         """
         from gpt_trader.adapters.sweep_files import write_sweep
         from gpt_trader.research.conclusions import Conclusions
@@ -118,7 +117,7 @@ class Job:
         search = self.options.search(self.space, self.seed, watched=rule is not None)
         sweep = Sweep(subject, self.space, search, self.objectives, rule)
         run_id = self.run_id(sweep)
-        counting = Counting(store.ledger, subject, self.space, lambda: datetime.now(UTC))
+        counting = Counting(store, subject, self.space, lambda: datetime.now(UTC))
         first = self.objectives[0]
         with open_study(
             KIND,
@@ -129,7 +128,8 @@ class Job:
             runs_dir=self.runs_dir,
             points=None if rule else search.total,
             watched=Watched(first.metric, first.smallest),
-            about=self.about(),
+            about={"parameters": self.options.described(), **self.about()},
+            store=store,
         ) as study:
             work = UntilStopped(study, self.runs_dir, self.options.time_limit)
             swept = run_sweep(sweep, work, counting.keep)
@@ -172,7 +172,7 @@ class UntilStopped:
     def __init__(self, study: Study, runs_dir: Path, time_limit: float | None) -> None:
         self._study, self._chunks = study, runs_dir / ".chunks"
         self._deadline = None if time_limit is None else monotonic() + time_limit
-        self.stopped: StudyStopped | None = None
+        self.stopped: StudyStopped | KeyboardInterrupt | None = None
 
     def __call__(self, plan: Plan) -> WorkedOff:
         """What came of the plan, cut short when it was stopped."""
@@ -182,7 +182,7 @@ class UntilStopped:
 
         try:
             return self._study.work_off(plan, self._over)
-        except StudyStopped as stopped:
+        except (StudyStopped, KeyboardInterrupt) as stopped:
             self.stopped = stopped
             kept = ChunkStore(self._chunks)
             return WorkedOff(tuple(map(kept.get, plan.keys)), (), 0, True)
@@ -214,6 +214,7 @@ def finish(done: Done, options: SearchOptions, report: Path | None, output: Outp
 
 def show(done: Done, options: SearchOptions, report: Path | None, output: Output) -> None:
     """The top table, what it is worth, and where the files are."""
+    from gpt_trader.strategy import strategy_name
     from jobs.sweep_result import described, failed_lines, front_table, luck_of, plateau_line, top_table
     from jobs.tables import luck_lines, parameters_line
 

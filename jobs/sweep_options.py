@@ -101,6 +101,12 @@ class SearchOptions:
             refuse_fine(space)
         return space
 
+    def described(self) -> dict[str, Any]:
+        """What is searched, as it was typed."""
+        from jobs.strategy_choice import pairs
+
+        return {**pairs(self.param or []), **({"constraints": self.constraint} if self.constraint else {})}
+
     def rule(self, bars: int) -> MedianRule | None:
         """The rule by which points are given up early in a study over so many bars."""
         from gpt_trader.research.stopping import MedianRule, rungs_of

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.store import StoreError
-from gpt_trader.adapters.store.trials import TrialBatch, TrialCount, TrialLedger
+from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.periods import periods_per_year
-from gpt_trader.research.identity import TrialKeys, data_hash
+from gpt_trader.research.identity import TrialKeys
 from gpt_trader.research.profiles import profiles_of
-from gpt_trader.strategy import strategy_name
+from jobs.study_counting import described
 
 if TYPE_CHECKING:
+    from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.evaluation import Subject
     from gpt_trader.research.space import Space
     from gpt_trader.research.surface import Surface
 
+Answer = TypeVar("Answer")
 SHARPE, PER_YEAR = METRIC_NAMES.index("sharpe"), METRIC_NAMES.index("periods_per_year")
 
 
@@ -29,46 +30,48 @@ class Counting:
     """The ledger while a sweep runs. What it refuses is kept in `problem`: the sweep goes on, its points are not counted."""
 
     def __init__(
-        self, ledger: TrialLedger, subject: Subject, space: Space, clock: Callable[[], datetime]
+        self, store: RunStore, subject: Subject, space: Space, clock: Callable[[], datetime]
     ) -> None:
-        self._ledger, self._subject, self._space, self._clock = ledger, subject, space, clock
-        self._data = data_hash(subject.bars.fingerprint())
+        self._store, self._subject, self._space, self._clock = store, subject, space, clock
         self.problem: StoreError | None = None
 
     def keep(self, part: Surface) -> None:
         """Count the points of a part of the surface."""
-        if self.problem is not None:
-            return
-        try:
-            for batch in batches(part, self._subject, self._space, self._data):
-                self._ledger.record(batch, made_at=self._clock())
-        except StoreError as problem:
-            self.problem = problem
+
+        def record(store: RunStore) -> None:
+            for batch in batches(part, self._subject, self._space):
+                store.ledger.record(batch, made_at=self._clock())
+
+        self._with_store(record)
 
     def count(self) -> TrialCount | None:
         """How often the family was tried now; None when the ledger refused."""
-        bars = self._subject.bars
-        if self.problem is None:
-            try:
-                return self._ledger.count(
-                    strategy_name(self._subject.strategy), self._data, bars.symbols, bars.time[0], bars.time[-1],
-                    bars.timeframe,
-                )  # fmt: skip
-            except StoreError as problem:
-                self.problem = problem
+        of = described(self._subject, "sweep")
+        asked = [of[name] for name in ("family", "data", "symbols", "start", "end", "timeframe")]
+        return self._with_store(lambda store: store.ledger.count(*asked))
+
+    def _with_store(self, ask: Callable[[RunStore], Answer]) -> Answer | None:
+        if self.problem is not None:
+            return None
+        try:
+            with self._store as opened:
+                return ask(opened)
+        except StoreError as problem:
+            lost = "These points were NOT counted, so nothing is deflated; the same command counts them"
+            self.problem = StoreError(f"{problem}. {lost}")
         return None
 
 
-def batches(part: Surface, subject: Subject, space: Space, data: str) -> Iterator[TrialBatch]:
-    """The points of a surface as the ledger takes them: those that saw all bars, and those stopped at each look."""
+def batches(part: Surface, subject: Subject, space: Space) -> Iterator[TrialBatch]:
+    """The points of a surface as the ledger takes them: those that saw all bars, and those given up at each look."""
     rows = [row for row in range(len(part)) if row not in part.looks]
     if rows:
-        yield _batch(part, rows, part.values[rows], part.sums[rows], subject, space, data, subject.bars.T)
+        yield _batch(part, rows, part.values[rows], part.sums[rows], subject, space, subject.bars.T)
     for stop in sorted({look.stop for look in part.looks.values()}):
         rows = [row for row, look in part.looks.items() if look.stop == stop]
         values = np.array([part.looks[row].values for row in rows])
         sums = np.array([part.looks[row].sums for row in rows])
-        yield _batch(part, rows, values, sums, subject, space, data, stop)
+        yield _batch(part, rows, values, sums, subject, space, stop)
 
 
 def _batch(
@@ -78,23 +81,14 @@ def _batch(
     sums: NDArray[np.float32],
     subject: Subject,
     space: Space,
-    data: str,
     stop: int,
 ) -> TrialBatch:
-    bars = subject.bars
-    keys = TrialKeys(subject.strategy, subject.settings, data, 0, stop - 1)
+    of = described(subject, "sweep")
+    keys = TrialKeys(subject.strategy, subject.settings, of["data"], 0, stop - 1)
     return TrialBatch(
-        family=strategy_name(subject.strategy),
-        data=data,
-        symbols=bars.symbols,
-        start=bars.time[0],
-        end=bars.time[-1],
-        timeframe=bars.timeframe,
-        bars=bars.T,
-        periods_per_year=periods_per_year(bars.time, bars.timeframe),
-        kind="sweep",
+        **of,
         keys=keys.of_all({**space.fixed, **part.parameters(row)} for row in rows),
         sharpe=values[:, SHARPE] / np.sqrt(values[:, PER_YEAR]),
         observations=stop,
-        profiles=profiles_of(sums.astype(np.float64)),
+        profiles=profiles_of(sums),
     )

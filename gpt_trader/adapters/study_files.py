@@ -19,7 +19,13 @@ from gpt_trader.errors import UnknownName, UserError
 
 RECORD, LOCK, STOP, LOG = "study.json", ".lock", "cancel", "log.txt"
 LOCK_SECONDS = 2.0
-RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = "running", "finished", "cancelled", "failed", "interrupted"
+RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = (
+    "running",
+    "finished",
+    "cancelled",
+    "failed",
+    "interrupted",
+)
 SUBMITTED = "submitted"
 
 
@@ -72,7 +78,9 @@ class StudyFolder:
             given |= {name: tuple(given[name]) for name in ("command", "failures") if name in given}
             return StudyRecord(**given)
         except (OSError, ValueError, TypeError, AttributeError) as problem:
-            raise StoreError(f"{file} is not the record of a study ({problem}); run the study again") from problem
+            raise StoreError(
+                f"{file} is not the record of a study ({problem}); run the study again"
+            ) from problem
 
     def write(self, record: StudyRecord) -> None:
         """Replace the record. Raises StoreError when the disk refuses."""
@@ -95,13 +103,29 @@ class StudyFolder:
             return record.status
         return CANCELLED if self.is_asked_to_stop() else INTERRUPTED
 
+    def status_now(self) -> str | None:
+        """The status of the study whose record is here; None without one."""
+        try:
+            return self.status(self.read())
+        except StoreError:
+            return None
+
     # -- who works on it --------------------------------------------------------------------------------------------
 
     @contextmanager
     def held(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
-        """The right to work on the study, which ends with the process. Raises UserError while another one has it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("a") as file:
+        """The right to work on the study, which ends with the process.
+
+        Raises UserError while another one has it, StoreError when the disk refuses the folder.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            opened = (self.path / LOCK).open("a")
+        except OSError as problem:
+            raise StoreError(
+                f"cannot write into {self.path}: {problem.strerror or problem}; choose another folder (--runs-dir)"
+            ) from problem
+        with opened as file:
             for _ in range(int(LOCK_SECONDS / 0.1)):  # somebody may just be asking `is_held`
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,11 +15,10 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.evaluation import AS_IT_IS, Subject
 from gpt_trader.research.plan import Plan
-from gpt_trader.research.replicates import Redraw, Work, point_of, replicates_of
+from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
 from gpt_trader.research.single_runs import Run, chunks_of, runs_of
 from gpt_trader.strategy import Strategy
-from gpt_trader.validation.intervals import HEADLINE, Comparison, Interval, compare
-from gpt_trader.validation.resampling import independent_blocks
+from gpt_trader.validation.intervals import HEADLINE, Comparison, compare
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +33,13 @@ class Contender:
     name: str
     subject: Subject
     strategy: Strategy
+
+
+def checked_metric(metric: str) -> str:
+    """A metric by which can be compared. Raises UnknownName."""
+    if metric not in HEADLINE:
+        raise UnknownName("metric", metric, HEADLINE)
+    return metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,7 @@ class Contest:
             raise BadParameter(f"{len(names)} strategy is nothing to compare; give two or more")
         if len(set(names)) < len(names):
             raise BadParameter(f"two strategies have the same name: {', '.join(names)}")
-        if self.metric not in HEADLINE:
-            raise UnknownName("metric", self.metric, HEADLINE)
+        checked_metric(self.metric)
 
     @property
     def study_id(self) -> str:
@@ -72,12 +77,12 @@ class Contest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """What came of one contender: its run, its `replicates` (B, metrics), and its intervals."""
+    """What came of one contender: its run, and its `replicates` (B, metrics) with what they say."""
 
     contender: Contender
     run: Run
     replicates: Floats
-    intervals: tuple[Interval, ...]
+    reruns: Reruns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +111,7 @@ def by_metric(comparisons: Sequence[Comparison], metric: str) -> Comparison:
 def decide(contest: Contest, work: Work) -> Decided:
     """Run every contender on the bars and on every resampled market, and compare. Raises GptTraderError when one fails."""
     sides = tuple(_side(contest, contender, work) for contender in contest.contenders)
-    blocks = independent_blocks(contest.contenders[0].subject.bars, contest.redraw.block)
+    blocks = sides[0].reruns.blocks
     pairs = []
     for first, second in combinations(range(len(sides)), 2):
         one, other = sides[first], sides[second]
@@ -135,7 +140,7 @@ def _side(contest: Contest, contender: Contender, work: Work) -> Side:
     if run.error is not None:
         raise GptTraderError(f"{contender.name}: {run.error}")
     replicates = replicates_of(markets, done.results[len(chunks) :])
-    return Side(contender, run, replicates, contest.redraw.intervals(bars, run.metrics, replicates))
+    return Side(contender, run, replicates, contest.redraw.reruns(bars, run.metrics, replicates))
 
 
 def _values(side: Side, metric: str) -> tuple[float, Floats]:

@@ -71,6 +71,10 @@ class Subject:
         """SHA-256 (hex) of the identity."""
         return hashlib.sha256(_json(self.identity)).hexdigest()
 
+    def with_strategy(self, strategy: type[Strategy]) -> Subject:
+        """Another strategy class on the same bars under the same settings."""
+        return Subject(strategy, self.bars, self.settings)
+
     def __getstate__(self) -> dict[str, Any]:
         return {"strategy": self.strategy, "bars": self.bars, "settings": self.settings}
 
@@ -186,7 +190,26 @@ class Evaluation:
         return block_edges(self.first, bars.T) if self.edges is None else np.array(self.edges, np.int64)
 
     def score(self, view: Subject, places: Sequence[int]) -> Evaluated:
-        """The scores of the points at `places` on the subject as these points see it; errors by place."""
+        """The scores of the points at `places` on the subject as these points see it; errors by place.
+
+        What a strategy raises where it must not, or its `sys.exit`, is the error of that point alone.
+        """
+        try:
+            return self._score(view, places)
+        except (GptTraderError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            if len(places) == 1:
+                return self.refused(view.bars, places, told_of(error))
+        return joined([self.score(view, [place]) for place in places])
+
+    def refused(self, bars: Bars, places: Sequence[int], text: str) -> Evaluated:
+        """What comes of points that cannot be run."""
+        values = np.full((len(places), len(METRIC_NAMES)), np.nan)
+        sums = np.full((len(places), 2, self.edges_of(bars).size - 1), np.nan, np.float32)
+        return Evaluated(values, sums, dict.fromkeys(places, printable(text)))
+
+    def _score(self, view: Subject, places: Sequence[int]) -> Evaluated:
         from gpt_trader.batch import score_runs
         from gpt_trader.engine.session import calls_of
 
@@ -198,7 +221,7 @@ class Evaluation:
                 rows.append(row)
             except GptTraderError as error:
                 errors[place] = str(error)
-        edges = block_edges(self.first, view.bars.T) if self.edges is None else np.array(self.edges, np.int64)
+        edges = self.edges_of(view.bars)
         others = calls_of(made[0], view.bars, self.first) * (len(self.points) - len(places)) if made else 0
         scores = score_runs(
             made, view.bars, view.settings, first=self.first, edges=edges, keep_going=True, called=others
@@ -207,7 +230,7 @@ class Evaluation:
         sums = np.full((len(places), *scores.sums.shape[1:]), np.nan, np.float32)
         table[rows], sums[rows] = scores.values, scores.sums
         errors |= {places[rows[run]]: message for run, message in scores.errors.items()}
-        return Evaluated(table, sums, dict(sorted(errors.items())))
+        return Evaluated(table, sums, {place: printable(text) for place, text in sorted(errors.items())})
 
 
 class Bench:
@@ -226,14 +249,7 @@ class Bench:
         if chunk.stop != self._stop:
             self._cut, self._stop, self._variant = chunk.cut(self.subject), chunk.stop, None
         scored = [self._score(chunk, variant, places) for variant, places in chunk.parts()]
-        if len(scored) == 1:
-            return scored[0]
-        errors = {place: text for part in scored for place, text in part.errors.items()}
-        return Evaluated(
-            np.concatenate([part.values for part in scored]),
-            np.concatenate([part.sums for part in scored]),
-            errors,
-        )
+        return scored[0] if len(scored) == 1 else joined(scored)
 
     def _score(self, chunk: Evaluation, variant: Variant, places: Sequence[int]) -> Evaluated:
         if variant != self._variant:
@@ -241,16 +257,28 @@ class Bench:
             try:
                 self._view, self._variant = variant.of(self._cut), variant
             except GptTraderError as error:
-                return self._refused(chunk, places, str(error))
+                return chunk.refused(self._cut.bars, places, str(error))
         with self.memo:
             return chunk.score(self._view, places)
 
-    def _refused(self, chunk: Evaluation, places: Sequence[int], text: str) -> Evaluated:
-        """What comes of points whose variant the subject cannot have."""
-        blocks = chunk.edges_of(self._cut.bars).size - 1
-        values = np.full((len(places), len(METRIC_NAMES)), np.nan)
-        sums = np.full((len(places), 2, blocks), np.nan, np.float32)
-        return Evaluated(values, sums, dict.fromkeys(places, text))
+
+def joined(parts: Sequence[Evaluated]) -> Evaluated:
+    """The scores of parts of a chunk as one."""
+    errors = {place: text for part in parts for place, text in part.errors.items()}
+    values, sums = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "sums"))
+    return Evaluated(values, sums, errors)
+
+
+def told_of(error: BaseException) -> str:
+    """What a strategy raised, as a message."""
+    if isinstance(error, SystemExit):
+        return f"the strategy's code called sys.exit({error.code!r}); raise an exception instead"
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def printable(text: str) -> str:
+    """`text` as it can be written to a file."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject
+from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject, told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,5 @@ def attempt(bench: Bench, chunk: Evaluation) -> tuple[Evaluated, None] | tuple[N
         return bench.run(chunk), None
     except GptTraderError as error:
         return None, str(error)
-    except SystemExit as error:
-        return None, f"the strategy's code called sys.exit({error.code!r}); raise an exception instead"
-    except Exception as error:
-        return None, f"{type(error).__name__}: {error}".rstrip(": ")
+    except (Exception, SystemExit) as error:
+        return None, told_of(error)

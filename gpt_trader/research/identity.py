@@ -46,7 +46,9 @@ class TrialKeys:
         self, strategy: type[Strategy], settings: Settings, data: str, first: int, last: int
     ) -> None:
         self._strategy = strategy
-        self._defaults = {item.name: _default(item) for item in dataclasses.fields(strategy)}
+        fields = dataclasses.fields(strategy)
+        self._defaults = {item.name: _default(item) for item in fields if item.init}
+        self._derived = {item.name for item in fields if not item.init}
         self._needed = {name for name, value in self._defaults.items() if value is dataclasses.MISSING}
         base = {
             "scheme": SCHEME,
@@ -64,6 +66,8 @@ class TrialKeys:
 
         Raises UnknownName for a parameter that the strategy does not have, BadParameter for one without a default.
         """
+        if self._derived:
+            parameters = {name: value for name, value in parameters.items() if name not in self._derived}
         values = {**self._defaults, **parameters}
         if len(values) != len(self._defaults):
             unknown = next(name for name in parameters if name not in self._defaults)

@@ -51,13 +51,42 @@ class Redraw:
             made.append(Evaluation(names, (values,) * len(variants), variants=variants))
         return tuple(made)
 
-    def intervals(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> tuple[Interval, ...]:
-        """Intervals of the headline numbers among `metrics`, from the `replicates` (B, metrics) of the same run."""
+    def reruns(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> Reruns:
+        """What the `replicates` (B, metrics) of a run say of its headline numbers among `metrics`."""
         estimates = np.array([metrics[name] for name in HEADLINE])
         blocks = independent_blocks(bars, self.block)
-        return intervals(
+        found = intervals(
             HEADLINE, estimates, replicates[:, HEADLINE_COLUMNS], blocks=blocks, level=self.level
         )
+        return Reruns(self, blocks, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Reruns:
+    """What came of running a strategy again on the markets of `redraw`, of whose blocks the history holds so many: an
+    interval for each headline number."""
+
+    redraw: Redraw
+    blocks: float
+    intervals: tuple[Interval, ...]
+
+    def of(self, metric: str) -> Interval:
+        """The interval of a metric."""
+        return next(item for item in self.intervals if item.name == metric)
+
+    def as_object(self) -> dict[str, Any]:
+        """The JSON object: how the markets were resampled, and the intervals by metric."""
+        figures = ("estimate", "low", "high", "median", "deviation", "lost", "count")
+        return {
+            "level": self.redraw.level,
+            "replicates": self.redraw.count,
+            "seed": self.redraw.seed,
+            "block": self.redraw.block,
+            "blocks": self.blocks,
+            "metrics": {
+                item.name: {name: getattr(item, name) for name in figures} for item in self.intervals
+            },
+        }
 
 
 def point_of(strategy: Strategy) -> tuple[tuple[str, ...], tuple[Any, ...]]:
@@ -90,32 +119,9 @@ def replicates_of(chunks: Sequence[Evaluation], results: Sequence[Evaluated | No
     return values
 
 
-def intervals_of_run(
+def rerun(
     strategy: Strategy, subject: Subject, metrics: Mapping[str, float], redraw: Redraw, work: Work
-) -> tuple[Interval, ...]:
-    """Intervals of the headline numbers of a run that is done: `metrics` of `strategy` on the subject."""
+) -> Reruns:
+    """Intervals for a run that is done: `metrics` of `strategy` on the subject."""
     known = redraw.on(subject.bars)
-    return known.intervals(subject.bars, metrics, redrawn(strategy, subject, known, work, "intervals"))
-
-
-def as_object(redraw: Redraw, bars: Bars, found: Sequence[Interval]) -> dict[str, Any]:
-    """The JSON object of intervals, and of the resampling that they come from."""
-    return {
-        "level": redraw.level,
-        "replicates": redraw.count,
-        "seed": redraw.seed,
-        "block": redraw.block,
-        "blocks": independent_blocks(bars, redraw.block),
-        "metrics": {
-            item.name: {
-                "estimate": item.estimate,
-                "low": item.low,
-                "high": item.high,
-                "median": item.median,
-                "deviation": item.deviation,
-                "lost": item.lost,
-                "count": item.count,
-            }
-            for item in found
-        },
-    }
+    return known.reruns(subject.bars, metrics, redrawn(strategy, subject, known, work, "intervals"))

@@ -15,10 +15,9 @@ from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.evaluation import AS_IT_IS, Evaluation, Subject, Variant
 from gpt_trader.research.plan import Plan
 from gpt_trader.research.planning import points_per_chunk, seconds_per_run
-from gpt_trader.research.replicates import Redraw, Work, point_of, replicates_of
+from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
 from gpt_trader.research.single_runs import Run, Wanted, chunks_of, runs_of
 from gpt_trader.strategy import Strategy, parameters_of
-from gpt_trader.validation.intervals import Interval
 from gpt_trader.validation.robustness import (
     Crossing,
     Curve,
@@ -147,7 +146,7 @@ class Robustness:
     capacity: Crossing
     jitter: Jitter
     replicates: Floats | None
-    intervals: tuple[Interval, ...]
+    reruns: Reruns | None
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -238,7 +237,7 @@ class _Answering:
             question, base, paid, tuple(changed[Variant(delay=bars)] for bars in range(question.changes.delays + 1)), invested,
             nearby, break_even, capacity,
             summary_of_jitter(base.metrics[question.changes.metric], [run.metrics[question.changes.metric] for run in nearby]),
-            replicates, self._intervals(base, replicates),
+            replicates, self._reruns(base, replicates),
         )  # fmt: skip
 
     def _run(
@@ -267,8 +266,8 @@ class _Answering:
         _, found = refined(curve, level, measure, rounds=ROUNDS, points=PLACES, logarithmic=axis.logarithmic)
         return tuple(known[x] for x in sorted(known)), found
 
-    def _intervals(self, base: Run, replicates: Floats | None) -> tuple[Interval, ...]:
+    def _reruns(self, base: Run, replicates: Floats | None) -> Reruns | None:
         redraw = self.question.redraw
         if redraw is None or replicates is None:
-            return ()
-        return redraw.intervals(self.question.subject.bars, base.metrics, replicates)
+            return None
+        return redraw.reruns(self.question.subject.bars, base.metrics, replicates)

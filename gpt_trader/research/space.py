@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -127,7 +127,8 @@ def make_space(strategy: type[Strategy], given: Mapping[str, Any], constraints: 
     """
     known = parameters_of(strategy)
     require_defaults(strategy)
-    axes, fixed = [], {name: item.default for name, item in known.items()}
+    told = (item for item in fields(strategy) if item.init and item.default is not MISSING)
+    axes, fixed = [], {item.name: item.default for item in told}
     for name, values in given.items():
         if name not in known:
             raise UnknownName(f"parameter of {strategy_name(strategy)}", name, known)
@@ -137,7 +138,7 @@ def make_space(strategy: type[Strategy], given: Mapping[str, Any], constraints: 
             fixed[name] = axis.values[0]
         else:
             axes.append(axis)
-            del fixed[name]
+            fixed.pop(name, None)
     conditions = tuple(parse_constraint(text, known) for text in constraints)
     space = Space(tuple(axes), conditions, fixed)
     if space.count == 0:

@@ -22,7 +22,7 @@ BLOCKS = 32
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """What a point that was given up early had shown: the metrics (metrics,) and block sums (2, BLOCKS) of the bars
-    before row `stop`."""
+    before row `stop`; the blocks are those of all bars, zero from there on."""
 
     stop: int
     values: Floats
@@ -102,10 +102,13 @@ def joined(parts: Sequence[Surface]) -> Surface:
     )
 
 
-def coarser(sums: NDArray[np.float32], blocks: int = BLOCKS) -> NDArray[np.float32]:
-    """Block sums (n, 2, B) joined to (n, 2, blocks): neighbours together, the same number of each as near as can be."""
+def coarser(sums: NDArray[np.float32], whole: int | None = None) -> NDArray[np.float32]:
+    """Block sums (n, 2, B) joined to (n, 2, BLOCKS), neighbours together, the same number of each as near as can be.
+
+    `sums` may be those of the first B of `whole` blocks: the others, which were not lived through, are zero.
+    """
     runs, kinds, given = sums.shape
-    group = np.arange(given) * blocks // given
-    out = np.zeros((blocks, runs, kinds))
+    group = np.arange(given) * BLOCKS // (whole or given)
+    out = np.zeros((BLOCKS, runs, kinds))
     np.add.at(out, group, np.moveaxis(sums, 2, 0).astype(np.float64))
     return np.moveaxis(out, 0, 2).astype(np.float32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Evaluation, Subject
+from gpt_trader.research.evaluation import Evaluation, Subject, block_edges
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.plan import Plan, WorkedOff
 from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
@@ -150,7 +150,9 @@ class _Generation:
         space = self.sweep.space
         fixed = tuple(sorted(space.fixed.items()))
         parts = tuple(cut((self.points[row] for row in rows.tolist()), self.size))
-        chunks = tuple(Evaluation(space.names, part, fixed, stop=stop) for part in parts)
+        edges = block_edges(0, self.sweep.subject.bars.T)
+        seen = None if stop is None else tuple(edges[edges <= stop].tolist())
+        chunks = tuple(Evaluation(space.names, part, fixed, stop=stop, edges=seen) for part in parts)
         done = self.work(Plan(KIND, self.sweep.subject, chunks)) if chunks else WorkedOff((), (), 0, False)
         self.cached += done.cached
         self.cut_short = self.cut_short or done.cancelled
@@ -166,7 +168,7 @@ class _Generation:
             place = slice(first, first + len(part))
             scored.reached[place] = result is not None or number in lost
             if result is not None:
-                scored.values[place], scored.sums[place] = result.values, coarser(result.sums)
+                scored.values[place], scored.sums[place] = result.values, coarser(result.sums, len(edges) - 1)
                 scored.errors.update({first + row: text for row, text in result.errors.items()})
             elif number in lost:
                 scored.errors.update(dict.fromkeys(range(place.start, place.stop), lost[number]))

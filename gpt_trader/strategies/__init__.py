@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import linecache
 import sys
 from pathlib import Path
 
@@ -42,7 +43,11 @@ def load_strategy(name: str) -> type[Strategy]:
 
 
 def load_file(path: Path) -> object:
-    """The module of a strategy file. Raises BadData when it is absent, StrategyError when it does not import."""
+    """The module of a strategy file. Raises BadData when it is absent, StrategyError when it does not import.
+
+    It is compiled from its text, never taken from a bytecode file that may be of an older text, and this text is what
+    `inspect` shows of it from then on, though the file be edited: what is run and what is hashed are the same.
+    """
     if not path.is_file():
         raise BadData(f"strategy file {path} does not exist")
     path = path.resolve()
@@ -53,7 +58,9 @@ def load_file(path: Path) -> object:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        text = importlib.util.decode_source(path.read_bytes())
+        linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+        exec(compile(text, path, "exec"), vars(module))  # noqa: S102 - the user's own file
     except SyntaxError as error:
         raise StrategyError(f"{path} line {error.lineno}: {error.msg}") from error
     except Exception as error:

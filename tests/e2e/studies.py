@@ -38,7 +38,8 @@ class Place:
         """A sweep that waits at point `meet` until `go`."""
         return [
             "sweep", "moody.py", "--param", f"x=1:{POINTS}", "--param", f"at={meet}", "--param", "mood=meet",
-            "--param", "folder=.", "--source", "synthetic", "--symbols", SYMBOLS, "--start", "2004-01-01", "--end", "2012-12-31", "--runs-dir", runs_dir, "--gross", "1", *more,
+            "--param", "folder=.", "--source", "synthetic", "--symbols", SYMBOLS, "--start", "2004-01-01",
+            "--end", "2012-12-31", "--gross", "1", "--runs-dir", runs_dir, *more,
         ]  # fmt: skip
 
     def start(
@@ -83,6 +84,14 @@ class Place:
         """Every kept chunk: when it was written, and its bytes."""
         files = (self.folder / runs_dir / ".chunks").rglob("*.parquet")
         return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    def results(self, runs_dir: str = "runs") -> dict[str, bytes]:
+        """The files of the study's result."""
+        return {
+            path.name: path.read_bytes()
+            for path in (self.folder / runs_dir).glob("*/*")
+            if path.name in ("points.parquet", "result.json")
+        }
 
     def record(self, runs_dir: str = "runs") -> dict[str, Any]:
         """The study's record."""

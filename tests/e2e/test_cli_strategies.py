@@ -149,3 +149,33 @@ def test_demo_as_json_and_quiet() -> None:
     assert all(Path(path).is_file() for path in runs["reports"].values())
     done = cli("demo", "--quiet")
     assert (done.code, done.out, done.err) == (0, "", "")
+
+
+TALKING = """
+from gpt_trader import Strategy
+
+class Talking(Strategy):
+    def decide(self, now):
+        print("a word on standard output")
+        return 0.5
+"""
+
+
+@pytest.mark.parametrize("command", ["backtest", "sweep"])
+def test_what_a_strategy_prints_does_not_mix_with_json(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("talking.py").write_text(TALKING)
+    done = cli(command, "talking.py", "--json")
+    assert (done.code, done.json["strategy"]) == (0, "talking")
+    assert "a word on standard output" in done.err
+
+
+def test_a_folder_of_runs_that_cannot_be_made_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    done = cli("sweep", "demo_ma", "--param", "fast=5,6", "--runs-dir", "file/runs")
+    assert "cannot write into" in one_message(done, 1)

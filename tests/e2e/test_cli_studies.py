@@ -24,17 +24,18 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, bytes]]:
-    """What the sweep prints and keeps when nothing comes between."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Where the sweep has run with nothing coming between."""
     place = Place.in_folder(tmp_path_factory.mktemp("undisturbed"))
     place.go()
     done = place.run(*place.sweep("--json"))
     assert done.code == 0, done.err
-    return done.out, {name: data for name, (_, data) in place.chunks().items()}
+    assert len(place.results()) == 2
+    return place
 
 
 def test_control_c_keeps_what_is_finished_and_resume_computes_only_the_rest(
-    place: Place, undisturbed: tuple[str, dict[str, bytes]]
+    place: Place, undisturbed: Place
 ) -> None:
     process = place.start(*place.sweep("--json"))
     place.wait_for_the_meeting(process)
@@ -51,10 +52,11 @@ def test_control_c_keeps_what_is_finished_and_resume_computes_only_the_rest(
 
     place.go()
     resumed = place.run("runs", "resume", study["study_id"][:6])
-    assert (resumed.code, resumed.out) == (0, undisturbed[0])
+    assert resumed.code == 0, resumed.err
     after = place.chunks()
     assert {name: after[name] for name in before} == before
-    assert {name: data for name, (_, data) in after.items()} == undisturbed[1]
+    assert after.keys() == undisturbed.chunks().keys()
+    assert place.results() == undisturbed.results()
     record = place.record()
     assert (record["status"], record["created_at"]) == ("finished", study["created_at"])
     assert record["progress"]["points_from_earlier_runs"] == 2 * IN_A_CHUNK
@@ -62,7 +64,7 @@ def test_control_c_keeps_what_is_finished_and_resume_computes_only_the_rest(
 
 
 def test_sigterm_ends_a_study_like_control_c(place: Place) -> None:
-    process = place.start(*place.sweep())
+    process = place.start(*place.sweep("--json"))
     place.wait_for_the_meeting(process)
     process.terminate()
     assert "resume with" in one_message(place.end(process), 130)
@@ -80,14 +82,14 @@ def test_a_killed_driver_shows_as_interrupted_and_can_be_resumed(place: Place) -
     process.kill()
     place.end(process)
     listed = place.run("runs", "list", "--json")
-    assert [row["status"] for row in listed.json["studies"]] == ["interrupted"]
+    assert [row["status"] for row in listed.json["runs"]] == ["interrupted"]
     place.go()
     assert place.run("runs", "resume", "last").code == 0
-    assert [row["status"] for row in place.run("runs", "list", "--json").json["studies"]] == ["finished"]
+    assert [row["status"] for row in place.run("runs", "list", "--json").json["runs"]] == ["finished"]
 
 
 def test_cancel_stops_a_study_before_its_next_chunk(place: Place) -> None:
-    process = place.start(*place.sweep(meet=IN_A_CHUNK + 1))
+    process = place.start(*place.sweep("--json", meet=IN_A_CHUNK + 1))
     place.wait_for_the_meeting(process)
     study = place.record()["study_id"]
     asked = place.run("runs", "cancel", study)
@@ -102,7 +104,7 @@ def test_cancel_stops_a_study_before_its_next_chunk(place: Place) -> None:
 
 
 def test_a_study_that_would_be_another_is_not_resumed(place: Place) -> None:
-    process = place.start(*place.sweep())
+    process = place.start(*place.sweep("--json"))
     place.wait_for_the_meeting(process)
     process.send_signal(signal.SIGINT)
     place.end(process)
@@ -122,9 +124,7 @@ def test_a_study_that_would_be_another_is_not_resumed(place: Place) -> None:
     assert len(list((place.folder / "runs").glob("*/study.json"))) == 1
 
 
-def test_a_detached_study_outlives_its_terminal(
-    place: Place, undisturbed: tuple[str, dict[str, bytes]]
-) -> None:
+def test_a_detached_study_outlives_its_terminal(place: Place, undisturbed: Place) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "jobs.cli", *place.sweep("--detach")], cwd=place.folder, start_new_session=True,
@@ -142,7 +142,7 @@ def test_a_detached_study_outlives_its_terminal(
     place.go()
     wait_until(lambda: place.record()["status"] != "running", "the study has ended")
     assert place.record()["status"] == "finished"
-    assert {name: data for name, (_, data) in place.chunks().items()} == undisturbed[1]
+    assert place.results() == undisturbed.results()
     log = (place.folder / "runs" / study["study_id"] / "log.txt").read_text()
     assert "6,000 of 6,000 points" in log
 

@@ -80,5 +80,14 @@ def test_clustered_volatility_makes_blocks_long() -> None:
     wild = np.cumsum(rng.random(3_000) < 0.01) % 2
     returns = rng.normal(0, 1, 3_000) * np.where(wild, 0.02, 0.005)
     assert optimal_block(returns) < 10
-    assert automatic_block(returns) == optimal_block(returns**2)
+    assert automatic_block(returns) == optimal_block(np.abs(returns))
+    assert automatic_block(returns) > 20
+
+
+def test_one_crash_does_not_hide_the_clusters() -> None:
+    rng = np.random.default_rng(0)
+    wild = np.cumsum(rng.random(3_000) < 0.01) % 2
+    returns = rng.normal(0, 1, 3_000) * np.where(wild, 0.02, 0.005)
+    returns[1_234] = -0.5
+    assert optimal_block(returns**2) < 10
     assert automatic_block(returns) > 20

@@ -323,3 +323,35 @@ def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
         Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN))
     assert taken == ["python"] * 3 + ["compiled"] * 4
     assert seconds_per_run(Stepwise(), BARS, 3) > 10 * seconds_per_run(Stepwise(), BARS, 4)
+
+
+@dataclass(frozen=True)
+class Rude(Strategy):
+    """Raises what is not ours where nothing may be raised, leaves the process, or writes what no file can hold."""
+
+    n: int = param(1, low=0, high=9)
+
+    def validate(self) -> None:
+        if self.n == 2:
+            raise ValueError("two")
+
+    def features(self, bars: Bars) -> dict[str, Any]:
+        if self.n == 3:
+            raise SystemExit(3)
+        if self.n == 4:
+            raise ValueError("bad \ud800 text")
+        return {"a": bars.close}
+
+    def decide(self, now: Any) -> Weights:
+        return np.full_like(now.close, 0.5)
+
+
+def test_a_point_that_raises_what_it_must_not_fails_alone() -> None:
+    done = Evaluation(("n",), ((1,), (2,), (3,), (4,), (5,))).run(subject(strategy=Rude))
+    assert set(done.errors) == {1, 2, 3}
+    assert "two" in done.errors[1]
+    assert "sys.exit(3)" in done.errors[2]
+    assert done.errors[3].encode()
+    assert np.isfinite(done.values[[0, 4], METRIC_NAMES.index("sharpe")]).all()
+    assert np.isnan(done.values[1:4]).all()
+    assert np.isnan(done.sums[1:4]).all()

@@ -14,7 +14,7 @@ from gpt_trader.errors import BadData, BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.evaluation import AS_IT_IS, Subject
 from gpt_trader.research.execution import InProcess
 from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.replicates import Redraw, intervals_of_run, redrawn
+from gpt_trader.research.replicates import Redraw, redrawn, rerun
 from gpt_trader.research.robustness_study import Changes, Question, answer
 from gpt_trader.strategies import load_strategy
 from gpt_trader.validation.intervals import HEADLINE
@@ -204,7 +204,8 @@ def test_chunks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) ->
 def test_intervals_of_a_run_hold_its_numbers() -> None:
     subject = question().subject
     single = backtest(CHOSEN, BARS, allocation=Allocation(gross=1.0))
-    found = intervals_of_run(CHOSEN, subject, single.metrics, Redraw(60), Worked())
+    reruns = rerun(CHOSEN, subject, single.metrics, Redraw(60), Worked())
+    found = reruns.intervals
     assert [item.name for item in found] == list(HEADLINE)
     for item in found:
         assert item.estimate == single.metrics[item.name]
@@ -216,10 +217,10 @@ def test_intervals_of_a_run_hold_its_numbers() -> None:
     assert ours.deviation == pytest.approx(
         np.std(again, ddof=1), rel=0.05
     )  # the gross cap differs, and hardly matters
-    narrow = intervals_of_run(CHOSEN, subject, single.metrics, Redraw(60, level=0.5), Worked())
-    assert narrow[3].high - narrow[3].low < 0.6 * (ours.high - ours.low)
+    narrow = rerun(CHOSEN, subject, single.metrics, Redraw(60, level=0.5), Worked())
+    assert narrow.of("sharpe").high - narrow.of("sharpe").low < 0.6 * (ours.high - ours.low)
     study = answer(question(redraw=Redraw(60).on(BARS)), Worked())
-    assert study.intervals == found
+    assert study.reruns == reruns
     assert study.replicates is not None
     assert study.replicates.shape[0] == 60
 
@@ -239,7 +240,7 @@ def test_a_strategy_that_fails_on_some_markets_counts_the_others_and_on_all_it_s
     limit = float(np.median(highest))
     values = redrawn(Fragile(limit=limit), subject, redraw, Worked(), "test")
     assert np.isnan(values).all(axis=1).tolist() == (highest > limit).tolist()
-    found = redraw.intervals(BARS, dict.fromkeys(HEADLINE, 0.1), values)
+    found = redraw.reruns(BARS, dict.fromkeys(HEADLINE, 0.1), values).intervals
     assert {item.count for item in found} == {30}
     with pytest.raises(GptTraderError, match=r"every resampled market: .*ZeroDivisionError"):
         redrawn(Fragile(limit=1.0), subject, redraw, Worked(), "test")

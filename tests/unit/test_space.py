@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -292,3 +292,22 @@ def test_too_many_combinations_are_not_counted() -> None:
 
 def test_steps_of_a_range_hold_nothing() -> None:
     assert Steps(5, 5, 10**12)[10**12 - 1] == 5 * 10**12
+
+
+@dataclass(frozen=True)
+class Made(Strategy):
+    """Fields that are no parameters of a search: one made anew for each instance, one that nobody gives."""
+
+    n: int = param(10)
+    lengths: tuple[int, ...] = field(default_factory=lambda: (20, 50))
+    derived: int = field(init=False, default=7)
+
+
+def test_a_field_that_is_made_or_derived_keeps_its_value() -> None:
+    space = make_space(Made, {"n": "5,10"})
+    point = Made(**space.fixed, **dict(zip(space.names, space.point(0), strict=True)))
+    assert (point.n, point.lengths, point.derived) == (5, (20, 50), 7)
+    with pytest.raises(UnknownName, match="derived"):
+        make_space(Made, {"derived": "1,2"})
+    with pytest.raises(BadParameter, match="only numbers, text"):
+        make_space(Made, {"lengths": "1,2"})

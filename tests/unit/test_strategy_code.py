@@ -118,3 +118,67 @@ def test_without_a_file_the_inherited_methods_count() -> None:
         for value in ("0.5", "0.5", "0.4")
     ]  # fmt: skip
     assert found[0] == found[1] != found[2]
+
+
+_MADE = """from dataclasses import dataclass
+from gpt_trader import Strategy
+
+def make(share, label="x"):
+    @dataclass(frozen=True)
+    class Rule(Strategy):
+        BOUND = {bound}
+
+        @staticmethod
+        def level():
+            return share
+
+        def decide(self, now):
+            return self.level()
+    return Rule
+
+Half, Quarter, Again = make(0.5), make(0.25), make(0.5)
+"""
+
+
+def test_classes_that_a_function_made_are_told_apart_by_what_they_close_over(tmp_path: Path) -> None:
+    """They have the same file and the same name; a cache that took one for the other would hand out wrong numbers."""
+    path = tmp_path / "made.py"
+    path.write_text(_MADE.format(bound=1))
+    half, quarter, again = (
+        code_hash(load_strategy(f"{path}:{name}")) for name in ("Half", "Quarter", "Again")
+    )
+    assert half == again != quarter
+    path.write_text(_MADE.format(bound=2))
+    assert code_hash(load_strategy(f"{path}:Half")) != half
+
+
+def test_classes_of_one_name_made_in_a_loop_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "looped.py"
+    path.write_text(
+        "from gpt_trader import Strategy\n"
+        "for share in (0.5, 0.25):\n"
+        "    globals()[f'Rule{share:g}'.replace('.', '_')] = type('Rule', (Strategy,), {'SHARE': share})\n"
+        "    globals()[f'Rule{share:g}'.replace('.', '_')].__module__ = __name__\n"
+    )
+    hashes = {code_hash(load_strategy(f"{path}:{name}")) for name in ("Rule0_5", "Rule0_25")}
+    assert len(hashes) == 2
+
+
+def test_what_is_hashed_is_what_was_loaded(tmp_path: Path) -> None:
+    """Editing a file between loading it and asking for its hash must not give the old code the new code's identity."""
+    new = hash_of(tmp_path / "new", level=11)
+    hash_of(tmp_path / "old", level=10)
+    path = tmp_path / "old" / "mine.py"
+    strategy = load_strategy(str(path))
+    path.write_text((tmp_path / "new" / "mine.py").read_text())
+    assert code_hash(strategy) != new
+    assert code_hash(load_strategy(str(path))) == new
+
+
+def test_a_file_changed_within_a_second_is_run_as_it_is_now(tmp_path: Path) -> None:
+    """Python's bytecode files go by size and second: an older text of the same length must not be run for the new one."""
+    path = tmp_path / "quick.py"
+    for share in ("0.5", "0.4"):
+        path.write_text(f"from gpt_trader import Strategy\nclass Quick(Strategy):\n    SHARE = {share}\n")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        assert vars(load_strategy(str(path)))["SHARE"] == float(share)

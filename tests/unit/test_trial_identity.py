@@ -219,3 +219,20 @@ def test_a_code_change_is_another_trial(tmp_path: Any) -> None:
         file.write_text(text.format(weight))
         keys.append(key(strategy=load_strategy(str(file)), parameters={}))
     assert keys[0] != keys[1]
+
+
+@dataclass(frozen=True)
+class Derived(Strategy):
+    """A field that follows from a parameter."""
+
+    n: int = param(10)
+    twice: int = field(init=False, default=0)
+
+    def validate(self) -> None:
+        object.__setattr__(self, "twice", 2 * self.n)
+
+
+def test_a_field_that_follows_from_others_is_no_part_of_the_key() -> None:
+    """A sweep knows the parameters, a backtest all fields: both are the same trial."""
+    keys = TrialKeys(Derived, Settings(), DATA, 0, 99)
+    assert keys.of({"n": 5}) == keys.of({"n": 5, "twice": 10}) != keys.of({"n": 6, "twice": 12})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from gpt_trader.adapters.report import catalogue, figures, luck, settings, tables, texts
+from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.research.luck import luck_of
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gpt_trader.bars import Bars
+    from gpt_trader.research.replicates import Reruns
     from gpt_trader.validation.summary import TrialStatistics
 
 PAGE_ROWS = 25
@@ -65,20 +67,26 @@ class ReportableResult(Protocol):
 
 
 def write_report(
-    result: ReportableResult, path: str | os.PathLike[str], statistics: TrialStatistics | None = None
+    result: ReportableResult,
+    path: str | os.PathLike[str],
+    statistics: TrialStatistics | None = None,
+    reruns: Reruns | None = None,
 ) -> Path:
     """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
 
     `statistics` are those with the trial ledger's count; without them nothing is deflated, and the page says so.
+    `reruns` are the intervals from resampled markets, where they were asked for.
     Raises BadParameter when the path is a folder or cannot be written.
     """
     check_place(path)
-    return write_page(render(result, statistics), path)
+    return write_page(render(result, statistics, reruns), path)
 
 
-def render(result: ReportableResult, statistics: TrialStatistics | None = None) -> str:
+def render(
+    result: ReportableResult, statistics: TrialStatistics | None = None, reruns: Reruns | None = None
+) -> str:
     """The report of `result` as one page that needs nothing outside itself; the same result gives the same text."""
-    return render_page("report.html.j2", "report.js", _content(result, statistics))
+    return render_page("report.html.j2", "report.js", _content(result, statistics, reruns))
 
 
 class _Run(NamedTuple):
@@ -91,7 +99,9 @@ class _Run(NamedTuple):
     lines: figures.Lines
 
 
-def _content(result: ReportableResult, statistics: TrialStatistics | None) -> dict[str, Any]:
+def _content(
+    result: ReportableResult, statistics: TrialStatistics | None, reruns: Reruns | None
+) -> dict[str, Any]:
     """Everything the template shows."""
     equity = result.equity
     time = equity.index.to_numpy("datetime64[ns]")
@@ -109,6 +119,7 @@ def _content(result: ReportableResult, statistics: TrialStatistics | None) -> di
         **_account_tables(run),
         **_trade_tables(run),
         "luck": luck.luck_section(statistics),
+        "intervals": None if reruns is None else intervals_section(reruns),
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
         "price_notes": charts["notes"],
         "thinned": charts["thinned"],

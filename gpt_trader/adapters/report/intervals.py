@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.report import svg, texts
 
 if TYPE_CHECKING:
-    from gpt_trader.bars import Bars
-    from gpt_trader.research.replicates import Redraw
+    from gpt_trader.research.replicates import Reruns
     from gpt_trader.validation.intervals import Interval
 
 LABELS = {
@@ -27,34 +26,37 @@ EXPLANATION = (
 MEMORY = 0.5
 
 
-def intervals_section(redraw: Redraw, bars: Bars, found: Sequence[Interval]) -> dict[str, Any]:
+def intervals_section(found: Reruns) -> dict[str, Any]:
     """What the template shows: rows, a picture of the ratios and one of the rates, how it was made and what to beware of."""
-    from gpt_trader.validation.resampling import independent_blocks
-
     rows = [
         {"name": label, "cells": [texts.write(value, kind) for value in (item.estimate, item.low, item.high, item.median)]}
-        for item in found
+        for item in found.intervals
         for label, kind in (LABELS[item.name],)
     ]  # fmt: skip
-    made = (
-        f"{redraw.count:,} resampled markets, seed {redraw.seed}, blocks of {redraw.block or 0.0:.1f} sessions on average, of "
-        f"which the history holds {independent_blocks(bars, redraw.block):,.0f}"
-    )
     return {
-        "level": f"{redraw.level:.0%}",
+        "level": f"{found.redraw.level:.0%}",
         "rows": rows,
-        "ratios": _picture([item for item in found if item.name in RATIOS], "ratio"),
-        "rates": _picture([item for item in found if item.name in RATES], "percent"),
-        "made": made,
+        "ratios": _picture([item for item in found.intervals if item.name in RATIOS], "ratio"),
+        "rates": _picture([item for item in found.intervals if item.name in RATES], "percent"),
+        "made": made_of(found),
         "warning": memory_note(found),
         "explanation": EXPLANATION,
     }
 
 
-def memory_note(found: Sequence[Interval]) -> str:
+def made_of(found: Reruns) -> str:
+    """How the markets were resampled."""
+    redraw = found.redraw
+    return (
+        f"{redraw.count:,} resampled markets, seed {redraw.seed}, blocks of {redraw.block or 0.0:.1f} sessions on average, of "
+        f"which the history holds {found.blocks:,.0f}"
+    )
+
+
+def memory_note(found: Reruns) -> str:
     """A warning when the Sharpe ratio is much lower in resampled markets; empty otherwise."""
-    sharpe = next((item for item in found if item.name == "sharpe"), None)
-    if sharpe is None or not sharpe.lost > MEMORY:
+    sharpe = found.of("sharpe")
+    if not sharpe.lost > MEMORY:
         return ""
     return (
         f"In resampled markets the Sharpe ratio is {sharpe.estimate - sharpe.median:.2f} lower: part of it is memory longer than "

@@ -76,9 +76,7 @@ def content(found: Robustness, run_id: str, statistics: TrialStatistics) -> dict
         "delays": _delays(found.delays, metric),
         "capital_left": {"line": capacity_line(found), "chart": _capital(found)},
         "jitter": {"line": jitter_line(found), "chart": _jitter(found, metric), "share": question.changes.jitter},
-        "intervals": None
-        if question.redraw is None
-        else intervals_section(question.redraw, bars, found.intervals),
+        "intervals": None if found.reruns is None else intervals_section(found.reruns),
         "luck": luck.luck_section(statistics),
         "failed": [(texts.setting(dict(run.parameters)), run.error) for run in found.runs if run.error],
         "payload": script_json({}),

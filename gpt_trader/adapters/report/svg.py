@@ -14,6 +14,7 @@ Write = Callable[[float], str]
 WIDTH, HEIGHT = 560.0, 240.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 14.0, 28.0
 BINS = 16
+LONGEST_NAME = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +128,15 @@ def whiskers(rows: Sequence[tuple[str, float, float, float]], label: str, *, wri
     known = [row for row in rows if all(math.isfinite(value) for value in row[1:])]
     if not known:
         return None
-    left, height = 150.0, TOP + BOTTOM + 30.0 * len(known)
+    left = 20.0 + 7.0 * max(min(len(name), LONGEST_NAME) for name, *_ in known)
+    height = TOP + BOTTOM + 30.0 * len(known)
     x_axis = _padded([value for row in known for value in row[1:]] + [0.0], left, WIDTH - RIGHT)
     parts = [_tick_x(x_axis.at(value), write(value), height) for value in x_axis.ticks(6)]
     parts.append(_line("level", x_axis.at(0.0), TOP, x_axis.at(0.0), height - BOTTOM))
     for place, (name, low, estimate, high) in enumerate(known):
         y = TOP + 30.0 * (place + 0.5)
-        parts.append(_text("row", left - 10, y + 4, name))
+        shown = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        parts.append(_text("row", left - 10, y + 4, shown))
         parts.append(_line("line", x_axis.at(low), y, x_axis.at(high), y))
         parts.append(
             _dot(x_axis.at(estimate), y, f"{name}: {write(estimate)}, {write(low)} to {write(high)}")

@@ -49,17 +49,16 @@ class Bins:
 
 def binned(axis: Axis, places: Integers, most: int) -> Bins:
     """The axis in at most `most` places, all of its values where they have no order; `places` (n,) are those of points."""
-    length = len(axis.values)
+    length = len(axis.values) - axis.fine  # of a fine axis the steps between the values are shared out
     count = min(length, most) if axis.ordered else length
-    place = places * count // length
     first = [-(-i * length // count) for i in range(count + 1)]
     labels = [_label(axis, a, b) for a, b in pairwise(first)]
-    return Bins(axis.name, labels, place, axis.ordered)
+    return Bins(axis.name, labels, np.minimum(places * count // length, count - 1), axis.ordered)
 
 
 def _label(axis: Axis, first: int, after: int) -> str:
     """The values at places `first` to `after` - 1; of a fine axis the two ends."""
-    last = min(after, len(axis.values) - 1) if axis.fine else after - 1
+    last = after if axis.fine else after - 1
     ends = written(axis.values[first]), written(axis.values[last])
     return ends[0] if first == last else f"{ends[0]} to {ends[1]}"
 
@@ -238,7 +237,7 @@ def overfitting_chart(found: Conclusions, splits: int = 400) -> dict[str, Any] |
     year = float(np.sqrt(found.surface["periods_per_year"][found.best]))
     some = spread_rows(np.arange(test.logits.size), [], splits)
     return {
-        "edges": short(edges, 4),
+        "edges": np.round(edges, 6).tolist(),
         "counts": counts.tolist(),
         "inside": short(test.in_sample[some] * year, 4),
         "outside": short(test.out_of_sample[some] * year, 4),

@@ -75,7 +75,7 @@ def list_runs(
         runs.c[name]
         for name in (
             "run_id", "kind", "strategy", "parameters", "symbols", "start", "end", "status", "created_at", "seen",
-            "last_seen",
+            "last_seen", "folder",
         )
     ]  # fmt: skip
     chosen = select(runs.c.run, *columns).order_by(runs.c.created_at.desc(), runs.c.run.desc()).limit(limit)

@@ -12,8 +12,8 @@ from gpt_trader.adapters.store.rows import Rows, moment
 from gpt_trader.adapters.store.writer import Saving, insert_metrics, insert_run
 from gpt_trader.errors import UnknownName
 
-STUDY_KINDS = ("sweep", "walkforward", "cv", "robustness")
-STUDY_STATES = ("running", "finished", "cancelled", "failed")
+STUDY_KINDS = ("sweep", "walkforward", "cv", "robustness", "compare")
+STUDY_STATES = ("running", "finished", "cancelled", "interrupted", "failed")
 DONE, POINTS = "points_done", "points"  # the metrics that tell how far a study is
 
 

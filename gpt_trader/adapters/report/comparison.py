@@ -1,0 +1,101 @@
+"""The report of a comparison: every strategy with its intervals, and how likely each beats each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpt_trader.adapters.report import svg, texts
+from gpt_trader.adapters.report.intervals import LABELS, made_of, memory_note
+from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.research.comparison_study import by_metric
+from gpt_trader.research.identity import data_hash
+from gpt_trader.version import __version__
+
+if TYPE_CHECKING:
+    from gpt_trader.research.comparison_study import Decided
+    from gpt_trader.validation.intervals import Interval
+
+EXPLANATION = (
+    "Every strategy is run on the same resampled markets, so that what a market does to all of them falls out of their "
+    "differences. The probability is the share of these differences that are above 0 after their median has been moved onto the "
+    "difference as it is. Near 50 % nobody knows which is better; above 95 % chance is an unlikely explanation of the lead, unless "
+    "the winner was picked from many."
+)
+
+
+def write_comparison_report(found: Decided, run_id: str, path: str | os.PathLike[str]) -> Path:
+    """Write the page to `path`, whole or not at all, and return the path. Raises BadParameter as `write_page`."""
+    target = check_place(path)
+    return write_page(render_page("comparison.html.j2", "still.js", content(found, run_id)), target)
+
+
+def content(found: Decided, run_id: str) -> dict[str, Any]:
+    """Everything the template shows."""
+    contest = found.contest
+    subject, metric = contest.contenders[0].subject, contest.metric
+    bars, settings = subject.bars, subject.settings
+    names = [side.contender.name for side in found.sides]
+    label, kind = LABELS[metric]
+    fingerprint = data_hash(bars.fingerprint())
+    pictured = [(side.contender.name, side.reruns.of(metric)) for side in found.sides]
+    return {
+        "strategy": " against ".join(names),
+        "version": __version__,
+        "symbols": bars.symbols,
+        "symbols_short": ", ".join(bars.symbols[:8]) + (f" and {bars.N - 8} more" if bars.N > 8 else ""),
+        "first": texts.moment(bars.time[0], False),
+        "last": texts.moment(bars.time[-1], False),
+        "bars_count": texts.number(bars.T, 0),
+        "timeframe": bars.timeframe,
+        "capital": texts.cash(settings.capital),
+        "run_id": run_id,
+        "fingerprint": fingerprint,
+        "fingerprint_short": fingerprint[:12],
+        "label": label,
+        "level": f"{contest.redraw.level:.0%}",
+        "names": names,
+        "rows": [
+            {"name": LABELS[item.name][0], "cells": [_cell(side.reruns.of(item.name)) for side in found.sides]}
+            for item in found.sides[0].reruns.intervals
+        ],
+        "picture": svg.whiskers(
+            [(name, item.low, item.estimate, item.high) for name, item in pictured],
+            f"Intervals of the {label} of each strategy", write=lambda value: texts.write(value, kind),
+        ),
+        "chances": [
+            {"name": name, "cells": [texts.percent(float(chance)) for chance in row]}
+            for name, row in zip(names, found.probabilities(), strict=True)
+        ],
+        "pairs": [_pair(names, pair, metric) for pair in found.pairs],
+        "parameters": [
+            (side.contender.name, [(name, texts.setting(value)) for name, value in side.run.parameters.items()])
+            for side in found.sides
+        ],
+        "made": made_of(found.sides[0].reruns),
+        "warnings": [
+            f"{side.contender.name}: {note}" for side in found.sides if (note := memory_note(side.reruns))
+        ],
+        "explanation": EXPLANATION,
+        "payload": script_json({}),
+    }  # fmt: skip
+
+
+def _cell(item: Interval) -> tuple[str, str]:
+    kind = LABELS[item.name][1]
+    low, high = (texts.write(value, kind) for value in (item.low, item.high))
+    return texts.write(item.estimate, kind), f"{low} to {high}"
+
+
+def _pair(names: list[str], pair: Any, metric: str) -> dict[str, str]:
+    first, second, comparisons = pair
+    kind, found = LABELS[metric][1], by_metric(comparisons, metric)
+    low, high = (texts.write(value, kind) for value in (found.low, found.high))
+    return {
+        "name": f"{names[first]} over {names[second]}",
+        "difference": texts.write(found.difference, kind),
+        "interval": f"{low} to {high}",
+        "probability": texts.percent(found.probability),
+        "won": texts.percent(found.won),
+    }

@@ -1,0 +1,139 @@
+"""Comparing strategies: every side on the same markets, pairs that agree with the pure function, names that tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpt_trader import Allocation, Costs, Strategy, Weights, backtest, param
+from gpt_trader.engine.setup import Settings
+from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
+from gpt_trader.research.comparison_study import Contender, Contest, by_metric, decide
+from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.execution import InProcess
+from gpt_trader.research.plan import Plan, WorkedOff, work_off
+from gpt_trader.research.replicates import Redraw
+from gpt_trader.strategies.buy_and_hold import BuyAndHold
+from gpt_trader.strategies.demo_ma import DemoMa
+from gpt_trader.validation.intervals import compare
+from gpt_trader.validation.resampling import resample
+from jobs.compare import named
+from tests.markets import random_market
+
+BARS = random_market(600, 1, 3, sigma=0.01, drift=0.0005)
+ALL_IN = Settings(allocation=Allocation(gross=1.0), costs=Costs.commission_only(0))
+
+
+@dataclass(frozen=True)
+class Knowing(Strategy):
+    """Holds on a bar that closed well, which its own next open does not know: worth nothing; with `edge` knows the future."""
+
+    edge: float = param(0.0, low=0.0, high=1.0)
+
+    def decide(self, now: Any) -> Weights:
+        tomorrow = np.append(now.close[1:] / now.close[:-1], np.ones((1, now.close.shape[1])), axis=0)
+        return np.where(tomorrow > 1.0, 1.0, 1.0 - self.edge)
+
+
+def work(plan: Plan) -> WorkedOff:
+    return work_off(plan, InProcess(), None)
+
+
+def contest(*strategies: Strategy, count: int = 60, metric: str = "sharpe") -> Contest:
+    contenders = tuple(
+        Contender(f"{type(one).__name__} {number}", Subject(type(one), BARS, ALL_IN), one)
+        for number, one in enumerate(strategies)
+    )
+    return Contest(contenders, Redraw(count).on(BARS), metric)
+
+
+def test_every_side_is_run_on_the_bars_and_on_the_same_markets() -> None:
+    found = decide(contest(DemoMa(5, 20), BuyAndHold()), work)
+    for side in found.sides:
+        strategy = side.contender.strategy
+        alone = backtest(strategy, BARS, allocation=ALL_IN.allocation, costs=ALL_IN.costs)
+        expected = [alone.metrics[name] for name in side.run.metrics]
+        assert np.array_equal(list(side.run.metrics.values()), expected, equal_nan=True)
+        again = backtest(strategy, resample(BARS, 0, 7), allocation=ALL_IN.allocation, costs=ALL_IN.costs)
+        expected = [again.metrics[name] for name in side.run.metrics]
+        assert np.array_equal(side.replicates[7], expected, equal_nan=True)
+        assert side.reruns.of("sharpe").estimate == alone.metrics["sharpe"]
+
+
+def test_pairs_are_those_of_the_pure_function() -> None:
+    found = decide(contest(DemoMa(5, 20), BuyAndHold(), DemoMa(20, 60)), work)
+    assert [(first, second) for first, second, _ in found.pairs] == [(0, 1), (0, 2), (1, 2)]
+    sharpe = list(found.sides[0].run.metrics).index("sharpe")
+    values = [(side.run.metrics["sharpe"], side.replicates[:, sharpe]) for side in found.sides]
+    blocks = found.sides[0].reruns.blocks
+    for first, second, comparisons in found.pairs:
+        assert by_metric(comparisons, "sharpe") == compare(
+            "sharpe", values[first], values[second], blocks=blocks
+        )
+    table = found.probabilities()
+    assert np.isnan(np.diag(table)).all()
+    assert table[0, 2] == by_metric(found.pairs[1][2], "sharpe").probability
+    assert np.allclose((table + table.T)[~np.eye(3, dtype=bool)], 1.0)
+
+
+def test_a_strategy_that_is_planted_better_wins_and_its_equal_ties() -> None:
+    found = decide(contest(Knowing(edge=1.0), Knowing(), BuyAndHold(), count=100), work)
+    table = found.probabilities()
+    assert table[0, 1] > 0.99
+    assert table[0, 2] > 0.99
+    assert table[1, 2] == 0.5
+
+
+def test_the_metric_decides_who_is_better() -> None:
+    by_sharpe = decide(contest(DemoMa(5, 20), BuyAndHold(), metric="sharpe"), work).probabilities()
+    by_calm = decide(contest(DemoMa(5, 20), BuyAndHold(), metric="volatility"), work).probabilities()
+    assert by_calm[0, 1] > 0.9
+    assert by_sharpe[0, 1] < 0.9
+
+
+def test_a_strategy_that_fails_is_named() -> None:
+    @dataclass(frozen=True)
+    class Broken(Strategy):
+        def decide(self, now: Any) -> Weights:
+            raise ZeroDivisionError("no")
+
+    with pytest.raises(GptTraderError, match=r"Broken 1: .*ZeroDivisionError"):
+        decide(contest(BuyAndHold(), Broken()), work)
+
+
+def test_contests_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(BadParameter, match="two or more"):
+        contest(BuyAndHold())
+    with pytest.raises(UnknownName, match="unknown metric 'calmer'"):
+        contest(BuyAndHold(), DemoMa(), metric="calmer")
+    side = contest(BuyAndHold(), DemoMa()).contenders[0]
+    with pytest.raises(BadParameter, match="the same name"):
+        Contest((side, side), Redraw(60))
+
+
+def test_another_contest_has_another_id() -> None:
+    ids = {
+        contest(DemoMa(5, 20), BuyAndHold()).study_id,
+        contest(BuyAndHold(), DemoMa(5, 20)).study_id,
+        contest(DemoMa(5, 21), BuyAndHold()).study_id,
+        contest(DemoMa(5, 20), BuyAndHold(), metric="cagr").study_id,
+        contest(DemoMa(5, 20), BuyAndHold(), count=61).study_id,
+    }
+    assert len(ids) == 5
+
+
+def test_names_tell_strategies_apart() -> None:
+    made = named(["demo_ma", "demo_ma, fast=5 ,slow=60", "buy_and_hold"])
+    assert list(made) == ["demo_ma", "demo_ma fast=5 slow=60", "buy_and_hold"]
+    assert made["demo_ma fast=5 slow=60"] == DemoMa(5, 60)
+    with pytest.raises(BadParameter, match="'demo_ma' is given twice"):
+        named(["demo_ma", "demo_ma"])
+    with pytest.raises(BadParameter, match="alone is nothing to compare"):
+        named(["demo_ma"])
+    with pytest.raises(UnknownName, match="parameter of demo_ma 'quick'"):
+        named(["demo_ma,quick=5", "buy_and_hold"])
+    with pytest.raises(BadParameter, match="write name=value"):
+        named(["demo_ma,fast", "buy_and_hold"])

@@ -1,0 +1,81 @@
+"""How a sweep enters the trial ledger: each point once, also failed ones and those given up early."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from gpt_trader import backtest
+from gpt_trader.adapters.store import RunStore
+from gpt_trader.research.searching import GridSearch, RandomSearch
+from gpt_trader.research.space import make_space
+from gpt_trader.research.stopping import MedianRule
+from gpt_trader.research.sweep import Sweep, run_sweep
+from jobs.counting import trial_of
+from jobs.sweep_trials import Counting, batches
+from tests.sweep_cases import ALL_IN, BARS, SUBJECT, Steady
+from tests.unit.test_sweep import SHARPE, in_order
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def test_a_point_of_a_sweep_and_its_backtest_are_one_trial() -> None:
+    space = make_space(Steady, {"share": "5:9", "days": "3"})
+    surface = run_sweep(Sweep(SUBJECT, space, GridSearch(space), SHARPE), in_order).surface
+    (batch,) = batches(surface, SUBJECT, space)
+    single = trial_of(backtest(Steady(share=6, days=3), BARS, allocation=ALL_IN.allocation))
+    assert batch.keys[1].tobytes() == single.keys[0].tobytes()
+    assert batch.sharpe[1] == single.sharpe[0]
+    assert np.isnan(batch.sharpe[[2, 3]]).all()  # 7 and 8 failed; they were tried
+    np.testing.assert_allclose(batch.profiles[1], single.profiles[0], atol=1e-6)
+    shared = ("family", "data", "symbols", "timeframe", "bars", "periods_per_year", "observations")
+    assert [getattr(batch, name) for name in shared] == [getattr(single, name) for name in shared]
+
+
+def test_points_given_up_early_are_trials_on_the_bars_they_saw(tmp_path: Path) -> None:
+    space = make_space(Steady, {"share": "1:90", "mode": "both,first"})
+    sweep = Sweep(SUBJECT, space, RandomSearch(space, 60, 1, 15), SHARPE, MedianRule((100, 200)))
+    counting = Counting(RunStore(f"sqlite:///{tmp_path}/store.sqlite"), SUBJECT, space, lambda: NOW)
+    surface = run_sweep(sweep, in_order, counting.keep).surface
+    count = counting.count()
+    assert counting.problem is None
+    assert count is not None
+    assert (count.raw, count.overlapping, count.family_total) == (60, 60, 60)
+    by_length = {batch.observations: batch for batch in batches(surface, SUBJECT, space)}
+    assert {100, 400} <= by_length.keys() <= {100, 200, 400}
+    assert sum(len(batch.keys) for batch in by_length.values()) == 60
+    early = by_length[100]
+    assert not early.profiles[:, 8:].any()
+    assert early.profiles[:, :8].all()
+    row = next(row for row, look in surface.looks.items() if look.stop == 100)
+    short = backtest(
+        Steady(**surface.parameters(row)),
+        BARS.select(end=BARS.time[99]),
+        allocation=ALL_IN.allocation,
+        benchmark=False,
+    )
+    per_bar = short.metrics["sharpe"] / np.sqrt(short.metrics["periods_per_year"])
+    assert early.sharpe[0] == per_bar
+
+
+def test_the_same_points_are_counted_once(tmp_path: Path) -> None:
+    space = make_space(Steady, {"share": "10:20"})
+    store = RunStore(f"sqlite:///{tmp_path}/store.sqlite")
+    for _ in range(2):
+        counting = Counting(store, SUBJECT, space, lambda: NOW)
+        run_sweep(Sweep(SUBJECT, space, GridSearch(space), SHARPE), in_order, counting.keep)
+    count = counting.count()
+    assert count is not None
+    assert count.raw == 11
+
+
+def test_a_store_that_refuses_stops_no_sweep(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_bytes(b"no database" * 500)
+    space = make_space(Steady, {"share": "10:20"})
+    counting = Counting(RunStore(f"sqlite:///{tmp_path}/store.sqlite"), SUBJECT, space, lambda: NOW)
+    swept = run_sweep(Sweep(SUBJECT, space, RandomSearch(space, 11, 0, 4), SHARPE), in_order, counting.keep)
+    assert len(swept.surface) == 11
+    assert counting.count() is None
+    assert "NOT counted" in str(counting.problem)
