@@ -2,11 +2,11 @@
 
 An interval is the spread of the re-runs laid around the estimate: the percentile interval of Efron (1979) after the
 median of the re-runs has been moved onto the estimate. The move matters for rules that live on memory longer than a
-block, which resampled markets do not have: their re-runs scatter as widely as before, but around another value. The The
+block, which resampled markets do not have: their re-runs scatter as widely as before, but around another value. The
 spread is widened for what a stationary bootstrap of m blocks cannot know: a share of about 2 / m of the variance is lost
-because every history has the mean of its own (by the weights of Politis and Romano 1994, equation 9, which add up to twice
-the mean block length), and what is left is known as well as from m observations (its variance in Politis and White 2004,
-theorem 3.1, corrected in 2009), so that Student's quantile stands for the normal one.
+because every history has the mean of its own (the weights of its autocovariances, Politis and Romano 1994, add up to
+twice the mean block length), and what is left is known as well as from m observations (its variance in Politis and White
+2004, corrected in 2009), so that Student's quantile stands for the normal one.
 
 Coverage as measured, and what an interval cannot say: docs/robustness.md.
 """
