@@ -65,6 +65,7 @@ def made(
     }
     for name, column in {**given, **metrics}.items():
         values[:, METRIC_NAMES.index(name)] = column
+    values[[*more.get("errors", ()), *more.get("looks", ())]] = np.nan
     if sums is None:
         rng = np.random.default_rng(0)
         sums = np.abs(rng.normal(0, 0.01, (len(points), 2, BLOCKS)))

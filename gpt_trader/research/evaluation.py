@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,12 @@ BLOCKS = 128
 
 @cache
 def engine_hash() -> str:
-    """SHA-256 (hex) over the sources that decide what a run's numbers are: a result of other sources is another result."""
+    """SHA-256 (hex) over the sources and the versions of the libraries that decide what a run's numbers are: a result of others
+    is another result."""
     root = Path(__file__).parents[1]
-    digest = hashlib.sha256(f"numpy {np.__version__}\n".encode())
+    digest = hashlib.sha256()
+    for package in ("numpy", "numba", "pandas"):
+        digest.update(f"{package} {version(package)}\n".encode())
     for folder in (
         root,
         *(root / name for name in ("engine", "indicators", "research", "strategies", "validation")),

@@ -3,9 +3,10 @@
 An interval is the spread of the re-runs laid around the estimate: the percentile interval of Efron (1979) after the
 median of the re-runs has been moved onto the estimate. The move matters for rules that live on memory longer than a
 block, which resampled markets do not have: their re-runs scatter as widely as before, but around another value. The
-spread is widened as Student's distribution is against the normal one, for as many observations as there are independent
-blocks (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4), pp. 371-386):
-by Politis and White (2004) the variance of a stationary bootstrap is known as well as from n / block observations.
+spread is widened for what a stationary bootstrap of m blocks cannot know: a share of about 2 / m of the variance is lost
+because every history has the mean of its own (the weights of its autocovariances, Politis and Romano 1994, add up to
+twice the mean block length), and what is left is known as well as from m observations (its variance in Politis and White
+2004, corrected in 2009), so that Student's quantile stands for the normal one.
 
 Coverage as measured, and what an interval cannot say: docs/robustness.md.
 """
@@ -173,11 +174,11 @@ def _quantiles(values: Floats, level: float) -> tuple[float, float]:
 
 
 def _widening(blocks: float, level: float) -> float:
-    """sqrt(m / (m - 1)) t / z with m = `blocks`: Student's quantile of m - 1 degrees of freedom over the normal one."""
+    """sqrt(m / (m - 2)) t / z with m = `blocks`: Student's quantile of m degrees of freedom over the normal one."""
     from scipy.special import ndtri, stdtrit
 
     tail = (1.0 + level) / 2.0
-    return float(np.sqrt(blocks / (blocks - 1.0)) * stdtrit(blocks - 1.0, tail) / ndtri(tail))
+    return float(np.sqrt(blocks / (blocks - 2.0)) * stdtrit(blocks, tail) / ndtri(tail))
 
 
 def _scale_of(name: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

@@ -59,6 +59,9 @@ def test_robustness_says_what_single_backtests_say() -> None:
     assert said["costs"]["break_even"]["bps_a_side"] == pytest.approx(
         6.0 * said["costs"]["break_even"]["multiple"]
     )
+    assert said["capital"]["capacity"]["capital"] == pytest.approx(
+        1e5 * said["capital"]["capacity"]["multiple"]
+    )
     assert said["intervals"]["block"] == mean_block(bars)
     assert set(said["intervals"]["metrics"]) == set(HEADLINE)
 
@@ -71,6 +74,7 @@ def test_robustness_prints_a_table_and_keeps_files() -> None:
         "parameters ±20 %, median of 8", "times the costs", "markets  60 resampled", "trials   9 on these", "report   r.html",
     ):  # fmt: skip
         assert text in done.out, text
+    assert "0 bars" not in done.out
     run = done.out.rsplit("run ", 1)[1].strip()
     folder = Path("runs") / run
     assert json.loads((folder / "result.json").read_text())["run_id"] == run
@@ -196,8 +200,12 @@ def test_compare_prints_a_table_and_a_page() -> None:
         "markets  60 resampled",
     ):
         assert text in done.out, text
+    assert (
+        "90% interval"
+        in cli("compare", "demo_ma", "buy_and_hold", *SPAN, "--replicates", 60, "--level", 0.9).out
+    )
     assert "demo_ma against buy_and_hold" in Path("c.html").read_text()
-    (row,) = cli("runs", "list", "--json").json["runs"]
+    row = cli("runs", "list", "--json").json["runs"][0]
     assert (row["kind"], row["status"]) == ("compare", "finished")
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +9,14 @@ import pandas as pd
 import pytest
 
 from gpt_trader.adapters.report import write_report
+from tests.e2e.browsing import CONTRAST, browser, needs_chromium, opened, settled
 from tests.report_cases import run, stored
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)"
-)
+__all__ = ["browser"]
+
+pytestmark = needs_chromium
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
-CONTRAST = """() => {
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  const card = parse(getComputedStyle(document.querySelector("#months")).backgroundColor);
-  const texts = ".heat td, .tile dt, .tile dd, .note, .gain, .loss, .legend span, .chips li, ul.warn li";
-  return [...document.querySelectorAll(texts)].filter((el) => el.textContent.trim()).map((el) => {
-    const own = parse(getComputedStyle(el).backgroundColor), back = own[3] === 0 ? card : own;
-    const [a, b] = [light(back), light(parse(getComputedStyle(el).color))];
-    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), el.className + " " + el.textContent];
-  }).sort((x, y) => x[0] - y[0])[0];
-}"""
 PAINTED = """() => [...document.querySelectorAll(".plot")].filter((el) => {
   const canvas = el.querySelector("canvas");
   if (!canvas) return true;
@@ -44,17 +29,6 @@ TOUCH = """([kind, points]) => {
     pointerId: id, pointerType: "touch", bubbles: true, clientX: box.left + x * box.width, clientY: box.top + 20 }));
 }"""
 RANGE = "(id) => { const { min, max } = document.getElementById('chart-' + id).plot.scales.x; return [min, max]; }"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking"]
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,34 +47,6 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "long names": stored(daily, strategy="x" * 200, run_id="y" * 90, parameters={"name": "z" * 120}),
     }
     return {name: write_report(result, folder / f"{name}.html") for name, result in runs.items()}
-
-
-@contextmanager
-def opened(browser: Any, path: Path, width: int = 1280, **options: Any) -> Iterator[Any]:
-    """The report in a fresh page; at the end nothing may have been logged or asked for."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, reduced_motion="reduce", **options
-    )
-    page = context.new_page()
-    logged: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: logged.append(message.text))
-    page.on("pageerror", lambda error: logged.append(str(error)))
-    page.on("dialog", lambda dialog: (logged.append("dialog"), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    if options.get("java_script_enabled", True):
-        page.wait_for_selector("html.ready", state="attached")
-        settled(page)
-    yield page
-    context.close()
-    assert logged == []
-    assert asked == [path.as_uri()]
-
-
-def settled(page: Any) -> None:
-    """Two frames later: what was drawn by a microtask or an animation frame is there."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 @pytest.mark.parametrize("name", ["daily", "minutes", "idle", "one bar", "hostile", "long names"])

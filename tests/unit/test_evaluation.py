@@ -309,19 +309,20 @@ def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
     """Runs under variants are scored in parts of one; each alone would stay in Python for ever."""
     from gpt_trader import batch
 
-    taken: list[str] = []
-    simulate = batch.simulate
+    chosen: list[str] = []
+    choose = batch.chosen_mode
 
-    def watched(strategy: Strategy, bars: Bars, settings: Settings, mode: str, **more: Any) -> Any:
-        taken.append(mode)
-        return simulate(strategy, bars, settings, "python", **more)
+    def watched(*arguments: Any) -> str:
+        chosen.append(choose(*arguments))
+        return "python"
 
-    monkeypatch.setattr(batch, "simulate", watched)
+    monkeypatch.setattr(batch, "chosen_mode", watched)
     monkeypatch.setattr("gpt_trader.engine.session.COMPILE_FROM", 4 * BARS.T)
-    for runs in (3, 4):
+    for runs, mode in ((3, "python"), (4, "compiled")):
         variants = tuple(Variant(replicate=k) for k in range(runs))
         Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN))
-    assert taken == ["python"] * 3 + ["compiled"] * 4
+        assert chosen[::2] == [mode] * runs  # every second one is for a run after it, which does not come
+        chosen.clear()
     assert seconds_per_run(Stepwise(), BARS, 3) > 10 * seconds_per_run(Stepwise(), BARS, 4)
 
 

@@ -33,9 +33,9 @@ def test_a_skewed_spread_stays_skewed_the_same_way() -> None:
 
 
 def test_few_blocks_widen_as_students_distribution_does() -> None:
-    """Ten blocks: sqrt(10/9) x 2.26216 (t, 9 degrees) / 1.95996 (normal)."""
+    """Ten blocks: sqrt(10/8) x 2.22814 (t, 10 degrees) / 1.95996 (normal)."""
     found = one("sharpe", 0.0, SPREAD, blocks=10.0)
-    assert found.high == pytest.approx(19.0 * 1.054093 * 2.262157 / 1.959964, rel=1e-6)
+    assert found.high == pytest.approx(19.0 * 1.118034 * 2.228139 / 1.959964, rel=1e-6)
     assert found.low == pytest.approx(-found.high)
     widths = [one("sharpe", 0.0, SPREAD, blocks=blocks).high for blocks in (3.0, 5.0, 30.0, 300.0)]
     assert widths == sorted(widths, reverse=True)

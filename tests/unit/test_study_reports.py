@@ -120,6 +120,10 @@ def test_the_words_of_a_study_fit_every_ending() -> None:
     free = studied(costs=Costs.commission_only(0), fills=FillModel(volume_cap=None))
     assert costs_line(free) == "no cost is set, so there is none to multiply"
     assert capacity_line(free) == "unlimited by assumption: no volume cap and no impact are set"
+    assert re.fullmatch(r"50% of the growth is left at a capital of [\d,]+", capacity_line(usual))
+    assert f"{usual.capacity.at * 100_000:,.0f}" in capacity_line(usual)
+    uncapped = studied(fills=FillModel(volume_cap=None))
+    assert capacity_line(uncapped).startswith("50% of the growth is left at a capital of ")
     cheap = studied(costs=Costs.commission_only(1e-6))
     assert costs_line(cheap) == "the Sharpe ratio is above 0 even at 64 times the costs"
     falling = BARS.panel.copy()

@@ -99,6 +99,12 @@ def test_a_histogram_counts_every_value_once() -> None:
     assert number(parts(chart, "line", "mark")[0], "x1") == WIDTH - RIGHT
 
 
+def test_the_highest_value_falls_into_the_last_bin() -> None:
+    chart = svg.histogram([0.0, 0.5, 1.0], "spread", write=plain)
+    told = [str(item.findtext("title")) for item in parts(chart, "rect")]
+    assert [text.rsplit(": ", 1)[1] for text in told] == ["1"] + ["0"] * 7 + ["1"] + ["0"] * 6 + ["1"]
+
+
 def test_whiskers_reach_from_low_to_high_with_the_estimate_between() -> None:
     rows = [("first", -1.0, 0.5, 1.0), ("undefined", math.nan, 1.0, 2.0), ("x" * 90, 0.0, 1.0, 3.0)]
     chart = svg.whiskers(rows, "intervals", write=plain)
