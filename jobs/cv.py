@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gpt_trader.research.evaluation import Subject
     from gpt_trader.research.points import Points
     from gpt_trader.validation.durations import Duration, Times
+    from gpt_trader.validation.splits import CombinatorialSplits
     from jobs.study_counting import Counted
 
 app = typer.Typer(add_completion=False)
@@ -53,15 +54,19 @@ class FoldOptions:
     ] = "sharpe"
     # fmt: on
 
-    @property
-    def known_horizon(self) -> Duration | None:
-        """The horizon that was given. Raises BadParameter."""
+    def wanted(self, time: Times) -> Wanted:
+        """The folds of a market with bars at `time`. Raises BadParameter for what cannot be read and for what does not fit."""
         from gpt_trader.validation.durations import parse_duration
+        from gpt_trader.validation.splits import check_folds
 
-        return None if self.horizon is None else parse_duration(self.horizon, "--horizon")
+        check_folds(time.size, self.folds, self.test_folds)
+        horizon = None if self.horizon is None else parse_duration(self.horizon, "--horizon")
+        made = Wanted(self.folds, self.test_folds, horizon, self._embargo(time))
+        if horizon is not None:
+            made.cut(time, horizon)
+        return made
 
-    def embargo_in(self, time: Times) -> Duration:
-        """The embargo in a market with bars at `time`. Raises BadParameter."""
+    def _embargo(self, time: Times) -> Duration:
         from gpt_trader.validation.durations import parse_duration, share_of
 
         if not self.embargo.strip().endswith("%"):
@@ -73,6 +78,31 @@ class FoldOptions:
         if not 0.0 <= share < 1.0:
             raise BadParameter(f"--embargo {self.embargo!r} is no share of the time; write 1%, or a time such as 5d")
         return share_of(time, share)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The folds with their times; a `horizon` of None is that of the points' own round trips."""
+
+    folds: int
+    test_folds: int
+    horizon: Duration | None
+    embargo: Duration
+
+    def cut(self, time: Times, horizon: Duration) -> CombinatorialSplits:
+        """The splits of a market with bars at `time`. Raises as `combinatorial`."""
+        from gpt_trader.validation.splits import combinatorial
+
+        return combinatorial(time, self.folds, self.test_folds, horizon=horizon, embargo=self.embargo)
+
+    def described(self) -> dict[str, Any]:
+        """What study.json tells of it."""
+        return {
+            "folds": self.folds,
+            "test_folds": self.test_folds,
+            "horizon": "the mean round trip" if self.horizon is None else str(self.horizon),
+            "embargo": str(self.embargo),
+        }
 
 
 @app.command(help="Combinatorial purged cross-validation: what choosing the parameters is worth out of sample.")
@@ -99,7 +129,7 @@ def cv(
 
     kind = load_strategy(strategy)
     space = search.space(kind)
-    objective, horizon = checked_objective(folds.objective), folds.known_horizon
+    objective = checked_objective(folds.objective)
     check_report_path(study.report)
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed
@@ -110,14 +140,8 @@ def cv(
     start_numba()
     from jobs.cv_output import conclude
 
-    embargo = folds.embargo_in(subject.bars.time)
-    chosen = {
-        "folds": folds.folds,
-        "test_folds": folds.test_folds,
-        "horizon": "the mean round trip" if horizon is None else str(horizon),
-        "embargo": str(embargo),
-        "objective": objective,
-    }
+    wanted = folds.wanted(subject.bars.time)
+    chosen = {**wanted.described(), "objective": objective}
     with open_study(
         KIND,
         points.study_id(KIND, subject, chosen),
@@ -129,39 +153,26 @@ def cv(
         about={"parameters": search.described(), **chosen},
         store=runs,
     ) as running:
-        splits = Splits(folds.folds, folds.test_folds, horizon, embargo)
-        conclude(*validate(running, subject, points, splits, objective, runs), running, study.report, output)
-
-
-@dataclass(frozen=True, slots=True)
-class Splits:
-    """The folds with their times; a `horizon` of None is that of the points' own round trips."""
-
-    folds: int
-    test_folds: int
-    horizon: Duration | None
-    embargo: Duration
+        conclude(*validate(running, subject, points, wanted, objective, runs), running, study.report, output)
 
 
 def validate(
-    study: Study, subject: Subject, points: Points, wanted: Splits, objective: str, store: RunStore
+    study: Study, subject: Subject, points: Points, wanted: Wanted, objective: str, store: RunStore
 ) -> tuple[CrossValidated, Counted]:
     """The cross-validation in its three steps: some points for the horizon, all of them, the chosen ones bar by bar."""
     from gpt_trader.research.cross_validation_study import CrossValidation, holding_bars, pilot_plan
     from gpt_trader.research.points import gathered
     from gpt_trader.validation.durations import Duration
-    from gpt_trader.validation.splits import combinatorial
     from jobs.study_counting import work_and_count
 
-    bars, horizon = subject.bars, wanted.horizon
+    time, horizon = subject.bars.time, wanted.horizon
     if horizon is None:
         pilots = pilot_plan(subject, points)
         held = gathered(pilots.chunks, study.work_off(pilots), 1)
-        horizon = Duration(bars=holding_bars(held, bars.T // max(wanted.folds, 1)))
-    splits = combinatorial(
-        bars.time, wanted.folds, wanted.test_folds, horizon=horizon, embargo=wanted.embargo
+        horizon = Duration(bars=holding_bars(held, time.size // wanted.folds))
+    question = CrossValidation(
+        subject, points, wanted.cut(time, horizon), horizon, wanted.embargo, objective
     )
-    question = CrossValidation(subject, points, splits, horizon, wanted.embargo, objective)
     done, counted = work_and_count(study, question.plan, store)
     chosen = question.choose(done)
     return chosen.assemble(study.work_off(chosen.plan)), counted

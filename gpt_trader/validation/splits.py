@@ -130,6 +130,19 @@ def blocks_in(edges: Integers, spans: Sequence[Span]) -> NDArray[np.bool_]:
     return inside
 
 
+def check_folds(bars: int, folds: int, test_folds: int) -> None:
+    """Raises BadParameter for numbers of folds that do not fit so many bars or each other, or that make too many splits."""
+    if folds < 2 or 2 * folds > bars:
+        raise BadParameter(f"{folds} folds of {bars:,} bars: give 2 to {bars // 2:,}")
+    if not 1 <= test_folds < folds:
+        raise BadParameter(f"{test_folds} of {folds} folds cannot be tested; give 1 to {folds - 1}")
+    count = comb(folds, test_folds)
+    if count > MOST_SPLITS:
+        raise BadParameter(
+            f"{test_folds} of {folds} folds make {count:,} splits, more than {MOST_SPLITS:,}; give fewer folds"
+        )
+
+
 def combinatorial(
     time: Times, folds: int, test_folds: int, *, horizon: Duration = NOTHING, embargo: Duration = NOTHING
 ) -> CombinatorialSplits:
@@ -141,17 +154,9 @@ def combinatorial(
 
     López de Prado 2018, "Advances in Financial Machine Learning", ch. 7.4 (purging, embargo) and 12.4 (combinations).
 
-    Raises BadParameter for numbers of folds that do not fit, too many splits, or a split that has nothing to train on.
+    Raises BadParameter as `check_folds`, and for a split that has nothing to train on.
     """
-    if folds < 2 or 2 * folds > time.size:
-        raise BadParameter(f"{folds} folds of {time.size:,} bars: give 2 to {time.size // 2:,}")
-    if not 1 <= test_folds < folds:
-        raise BadParameter(f"{test_folds} of {folds} folds cannot be tested; give 1 to {folds - 1}")
-    count = comb(folds, test_folds)
-    if count > MOST_SPLITS:
-        raise BadParameter(
-            f"{test_folds} of {folds} folds make {count:,} splits, more than {MOST_SPLITS:,}; give fewer folds"
-        )
+    check_folds(time.size, folds, test_folds)
     bounds = np.arange(folds + 1) * time.size // folds
     cut = tuple((int(start), int(stop)) for start, stop in pairwise(bounds))
     outcomes = later(time, time, horizon)
