@@ -108,6 +108,7 @@ class ChosenWhenRun:
         self._open = ExitStack()
         self._workers: Executor | None = None
         self.why = ""
+        self._place: str | None = None
 
     def close(self) -> None:
         """End the workers that were started, leave the cluster that was joined."""
@@ -132,8 +133,8 @@ class ChosenWhenRun:
         to_come = max(seconds, seconds / max(points, 1) * self._points_to_come)
         self._points_to_come -= points
         choice = choose(len(work), to_come, self._asked, available_cores())
-        if choice.why != self.why and self._workers is None:
-            self.why = choice.why
+        if choice.place != self._place and self._workers is None:
+            self._place, self.why = choice.place, choice.why
             self._say(choice.why)
         if choice.place == "process" and self._workers is None:
             InProcess().run(subject, work, on_done, cancelled)
