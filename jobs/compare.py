@@ -55,6 +55,7 @@ def compare(
 
     made = named(strategies)
     checked_metric(metric)
+    redraws.check_size(len(made), yes=study.yes)
     check_report_path(study.report)
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed

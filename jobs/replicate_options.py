@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gpt_trader.errors import UserError
 from jobs.tables import listing, text_of
 from jobs.values import number
 
@@ -25,6 +26,7 @@ LABELS = {
     "sortino": ("Sortino", "ratio"),
     "max_drawdown": ("Max drawdown", "percent"),
 }
+MANY = 1_000_000
 MEMORY = 0.5
 """From so many deviations that the Sharpe ratio loses in resampled markets a note says so."""
 
@@ -45,6 +47,12 @@ class ReplicateOptions:
     ] = None
     level: Annotated[float, _drawn("--level", text="Share of cases that intervals hold.", parser=number, metavar="SHARE")] = 0.95
 # fmt: on
+
+    def check_size(self, strategies: int, *, yes: bool) -> None:
+        """Raises UserError for more than a million runs without `yes`."""
+        runs = self.replicates * strategies
+        if runs > MANY and not yes:
+            raise UserError(f"{runs:,} runs on resampled markets; give fewer --replicates, or --yes to run them")
 
     def redraw(self, seed: int) -> Redraw:
         """The markets to draw."""

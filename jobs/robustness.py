@@ -68,6 +68,7 @@ def robustness(
     from gpt_trader.research.robustness_study import KIND, Changes, Question, answer
 
     made = choice.make(strategy)
+    redraws.check_size(1, yes=study.yes)
     check_report_path(study.report)
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed

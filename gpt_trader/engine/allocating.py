@@ -36,7 +36,7 @@ from gpt_trader.engine.records import (
     Book,
     Market,
 )
-from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict
+from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict, told
 
 KEEP, CHANGED, RENEWED = 0, 1, 2
 
@@ -90,22 +90,52 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
     account.dirty = 0
     decides = decision_bar(m, b, t)
+    free = int(b.rules[0].max_positions)
+    entrants = 0
+    total = 0.0
     for n in range(b.symbols.shape[0]):
-        b.symbols[n].change = KEEP
-        b.symbols[n].want = np.nan
-        if t > m.info[n].last_session:
-            b.symbols[n].base = 0.0
-            b.symbols[n].acted = 0.0
-            continue
-        if decides and not np.isnan(m.panel[CLOSE, t, n]):
-            b.symbols[n].want = target[n]
-            b.symbols[n].change = _want(m, b, t, n, target[n])
-    _take_seats(m, b, t)
-    _scale_to_gross(b, t)
-    if b.rules[0].risk_on > 0.0 and b.rules[0].units == 0.0:
+        _choose(m, b, t, n, target[n], decides)
+        base = b.symbols[n].base
+        b.symbols[n].accepted = base
+        if base != 0.0:
+            total += abs(base)
+            if has_seat(b, n):
+                free -= 1
+            else:
+                entrants += 1
+    if entrants > max(free, 0):
+        total = _take_seats(m, b, t, entrants, max(free, 0))
+    _scale_to_gross(b, t, total)
+    r = b.rules[0]
+    if r.risk_on > 0.0 and r.units == 0.0:
         apply_risk_limits(m, b, t)
+    renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
     for n in range(b.symbols.shape[0]):
-        _act(m, b, t, n, b.symbols[n].change, b.symbols[n].want)
+        s = b.symbols[n]
+        same = abs(s.accepted - s.acted) <= SAME_WEIGHT
+        if not (same and s.change != RENEWED and s.cut == 0) or renews:
+            _act(m, b, t, n, s.change, s.want)
+
+
+@inlined
+def _choose(m: Market, b: Book, t: int, n: int, w: float, decides: bool) -> None:
+    """Step 5.1 to 5.4 for one symbol where its target is looked at; a target that stands as it did only counts its bars."""
+    s = b.symbols[n]
+    if t > m.info[n].last_session:
+        s.base = 0.0
+        s.acted = 0.0
+        s.change = KEEP
+        s.want = np.nan
+    elif not decides or np.isnan(m.panel[CLOSE, t, n]):
+        s.change = KEEP
+        s.want = np.nan
+    else:
+        s.want = w
+        if w == s.prev and w == s.asked and w == s.base and s.lock == 0:
+            s.streak += 1
+            s.change = CHANGED
+        else:
+            s.change = _want(m, b, t, n, w)
 
 
 @inlined
@@ -196,49 +226,75 @@ def _cut_position(b: Book, t: int, n: int, w: float) -> float:
     return np.sign(w) * most
 
 
-@inlined
-def _take_seats(m: Market, b: Book, t: int) -> None:
-    """Step 5.5: holders keep their seats, entrants take the free ones by score; the rest are refused for this bar."""
-    free = int(b.rules[0].max_positions)
-    entrants = 0
-    for n in range(b.symbols.shape[0]):
-        b.symbols[n].accepted = b.symbols[n].base
-        if b.symbols[n].base != 0.0:
-            if has_seat(b, n):
-                free -= 1
-            else:
-                entrants += 1
-    free = max(free, 0)
+@kernel
+def _take_seats(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
+    """Step 5.5: holders keep their seats, entrants take the `free` ones by score; the rest are refused for this bar, the worst
+    first. Returns the sum of the absolute weights that are left."""
+    rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
+    if entrants - free > free and _keep_best(m, b, t, free, rule):
+        for n in range(b.symbols.shape[0]):
+            if _enters(b, n) and b.symbols[n].kept == 0:
+                _leave_out(b, n)
+        entrants = free
     while entrants > free:
         worst = -1
         for n in range(b.symbols.shape[0]):
-            s = b.symbols[n]
-            if (
-                s.base != 0.0
-                and not has_seat(b, n)
-                and (worst < 0 or score_of(m, b, t, n) <= score_of(m, b, t, worst))
-            ):
+            if _enters(b, n) and (worst < 0 or score_of(m, b, t, n) <= score_of(m, b, t, worst)):
                 worst = n
-        s = b.symbols[worst]
-        target = s.base
-        s.base = 0.0
-        b.symbols[worst].accepted = 0.0
-        s.asked = np.nan
-        rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
+        target = b.symbols[worst].base
+        _leave_out(b, worst)
         log_verdict(b, t, worst, target, REFUSED, rule, float(entrants), float(free))
         entrants -= 1
-
-
-@inlined
-def _scale_to_gross(b: Book, t: int) -> None:
-    """Step 5.6: all wanted weights by one factor, so that their absolute sum is at most the gross cap."""
-    if b.rules[0].units > 0.0:
-        return
     total = 0.0
     for n in range(b.symbols.shape[0]):
         total += abs(b.symbols[n].accepted)
+    return total
+
+
+@inlined
+def _enters(b: Book, n: int) -> bool:
+    """A symbol that is wanted and has no seat yet."""
+    return b.symbols[n].base != 0.0 and not has_seat(b, n)
+
+
+@inlined
+def _leave_out(b: Book, n: int) -> None:
+    """An entrant that gets no seat in this bar."""
+    s = b.symbols[n]
+    s.base = 0.0
+    s.accepted = 0.0
+    s.asked = np.nan
+
+
+@inlined
+def _keep_best(m: Market, b: Book, t: int, free: int, rule: int) -> bool:
+    """Mark the `free` best entrants as kept; True when the log says already that all others are refused.
+
+    Then it does not matter in which order that happens, and few seats are given faster than many entrants are refused.
+    """
+    for n in range(b.symbols.shape[0]):
+        b.symbols[n].kept = 0
+    for _ in range(free):
+        best = -1
+        for n in range(b.symbols.shape[0]):
+            if (
+                _enters(b, n)
+                and b.symbols[n].kept == 0
+                and (best < 0 or score_of(m, b, t, n) > score_of(m, b, t, best))
+            ):
+                best = n
+        b.symbols[best].kept = 1
+    unknown = 0
+    for n in range(b.symbols.shape[0]):
+        unknown += int(_enters(b, n) and b.symbols[n].kept == 0 and not told(b, n, REFUSED, rule))
+    return unknown == 0
+
+
+@inlined
+def _scale_to_gross(b: Book, t: int, total: float) -> None:
+    """Step 5.6: all wanted weights, of absolute sum `total`, by one factor, so that the sum is at most the gross cap."""
     cap = b.rules[0].gross
-    if total <= cap:
+    if total <= cap or b.rules[0].units > 0.0:
         return
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].accepted != 0.0:

@@ -36,6 +36,8 @@ def corporate_actions(m: Market, b: Book, t: int) -> None:
     r = b.rules[0]
     if b.account[0].halt != 0:
         release_halts(m, b, t)
+    if b.account[0].shorts == 0 and m.flags[t] & EVENT == 0:
+        return
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty < 0.0 and r.borrow > 0.0 and t > 0:

@@ -42,6 +42,8 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
     r = b.rules[0]
     gross = 0.0
     net = 0.0
+    shorts = 0
+    exits_on, atr_stop, time_stop = r.exits_on > 0.0, r.stop_atr_k > 0.0, r.time_stop > 0.0
     if account.positions > 0:
         for n in range(b.symbols.shape[0]):
             s = b.symbols[n]
@@ -53,15 +55,17 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
                 if s.opened < t:
                     s.age += 1
                 s.peak = max(s.peak, close) if s.qty > 0.0 else min(s.peak, close)
-                if r.exits_on > 0.0:
+                if exits_on:
                     arm_stops(b, n)
-                if r.stop_atr_k > 0.0:
+                if atr_stop:
                     tighten_atr_stop(b, n, close, m.signals[ATR_STOP, t, n])
-                if r.time_stop > 0.0 and s.age >= r.time_stop and s.exiting == 0:
+                if time_stop and s.age >= r.time_stop and s.exiting == 0:
                     _close_at_next_open(b, t, n, R_TIME_STOP)
             value = s.qty * s.mark
             net += value
             gross += abs(value)
+            shorts += int(s.qty < 0.0)
+    account.shorts = shorts
     account.gross = gross
     account.equity = account.cash + net
     b.track[EQUITY, t] = account.equity

@@ -44,15 +44,17 @@ ACCOUNT = np.dtype([
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
+    ("shorts", "i8"),
 ])  # fmt: skip
 
+# What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache.
 SYMBOL = np.dtype([
-    ("qty", "f8"), ("entry", "f8"), ("mark", "f8"), ("peak", "f8"), ("atr_stop", "f8"), ("base", "f8"), ("acted", "f8"),
-    ("prev", "f8"), ("asked", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
-    ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("age", "i8"), ("opened", "i8"), ("inside", "i8"), ("used_bar", "i8"),
-    ("lock", "i8"), ("streak", "i8"), ("last_exit", "i8"), ("steps", "i8"), ("exiting", "i8"), ("target_order", "i8"),
-    ("change", "i8"), ("armed", "i8"), ("step_left", "f8"), ("want", "f8"), ("accepted", "f8"),
-    ("cut", "i8"), ("signal_bar", "i8"), ("last_row", "i8"),
+    ("qty", "f8"), ("mark", "f8"), ("base", "f8"), ("acted", "f8"), ("prev", "f8"), ("asked", "f8"), ("accepted", "f8"),
+    ("want", "f8"), ("streak", "i8"), ("change", "i8"), ("lock", "i8"), ("cut", "i8"), ("exiting", "i8"),
+    ("target_order", "i8"), ("kept", "i8"), ("peak", "f8"), ("age", "i8"), ("opened", "i8"), ("entry", "f8"),
+    ("atr_stop", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
+    ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("inside", "i8"), ("used_bar", "i8"), ("last_exit", "i8"),
+    ("steps", "i8"), ("armed", "i8"), ("step_left", "f8"), ("signal_bar", "i8"), ("last_row", "i8"),
 ])  # fmt: skip
 
 ORDER = np.dtype([

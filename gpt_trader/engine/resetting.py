@@ -34,6 +34,7 @@ def clear_book(b: Book, capital: float) -> None:
     account.trades = 0
     account.decisions = 0
     account.dirty = 1
+    account.shorts = 0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         s.qty = 0.0
@@ -71,3 +72,4 @@ def clear_book(b: Book, capital: float) -> None:
         s.cut = 0
         s.signal_bar = 0
         s.last_row = -1
+        s.kept = 0

@@ -191,9 +191,7 @@ def _both(left: Array, right: Array) -> Array:
 
 
 def _arithmetic(operator: ast.operator, left: Array, right: Array) -> Array:
-    answer: Array = _ARITHMETIC[type(operator)](left, right)
-    if isinstance(operator, ast.Div | ast.FloorDiv | ast.Mod):
-        answer = np.where(right == 0.0, math.nan, answer)
+    answer: Array = _ARITHMETIC[type(operator)](left, right)  # division by zero: infinite or NaN already
     return np.where(np.isinf(answer), math.nan, answer)
 
 

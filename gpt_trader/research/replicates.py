@@ -48,7 +48,7 @@ class Redraw:
         for first in range(0, self.count, size):
             numbers = range(first, min(first + size, self.count))
             variants = tuple(Variant(replicate=k, seed=self.seed, block=self.block) for k in numbers)
-            made.append(Evaluation(names, (values,) * len(variants), variants=variants))
+            made.append(Evaluation(names, (values,) * len(variants), edges=(0, bars.T), variants=variants))
         return tuple(made)
 
     def reruns(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> Reruns:

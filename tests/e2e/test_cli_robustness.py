@@ -122,6 +122,7 @@ def test_robustness_refuses_before_it_reads_data() -> None:
         (("--metric", "calmar"), "unknown metric 'calmar'"),
         (("--jitter", 0), "between 0 and 1"),
         (("--report", "r.txt"), "is no HTML file"),
+        (("--replicates", 1_000_001), "1,000,001 runs on resampled markets"),
     ):
         assert message in one_message(
             cli("robustness", "demo_ma", *arguments, "--source", "csv", "--path", "absent"), 2
@@ -217,6 +218,7 @@ def test_compare_refuses_what_it_cannot_compare() -> None:
         (("demo_ma", "buy_and_hold", "--metric", "costs"), "unknown metric 'costs'"),
         (("demo_ma,fast=0", "buy_and_hold"), "must lie between"),
         (("demo_ma", "buy_and_hold", "--replicates", 0), "at least 39 are needed"),
+        (("demo_ma", "buy_and_hold", "--replicates", 500_001), "1,000,002 runs"),
     ):
         assert message in one_message(cli("compare", *arguments, *SPAN), 2)
     assert trials() == 0

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import gpt_trader
-from gpt_trader import Instrument, backtest
+from gpt_trader import Allocation, Instrument, backtest
 from gpt_trader.bars import Bars
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import OrderStrategy, Strategy, param
+from tests.markets import random_market as market_of_many
 from tests.parity import reference_types as own
 from tests.parity.naive_rules import RULES, Rule, atr_matrix, regime_row
 from tests.parity.reference import simulate, simulate_orders
@@ -242,6 +243,25 @@ def test_random_targets_with_declared_exits(batch: int) -> None:
         bars, options, rule = scripted_case(seed, "weights")
         result = backtest(Scripted(seed), bars, **engine_options(options))
         assert_same(result, run_reference(bars, rule, options), bars, f"targets seed {seed}")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_many_entrants_for_few_seats(seed: int) -> None:
+    """States that most of 14 symbols are in at once, ranks with ties and gaps, seats that come free one by one."""
+    rng = np.random.default_rng(seed)
+    bars = market_of_many(120, 14, seed, sigma=0.02, gaps=0.02 * (seed % 2))
+    changes = rng.random((bars.T, bars.N)) < 0.08
+    states = rng.choice([0.2, 0.2, 0.2, 0.05, -0.1, 0.0, np.nan], (bars.T, bars.N))
+    rows = np.maximum.accumulate(np.where(changes, np.arange(bars.T)[:, None], 0), axis=0)
+    targets = np.take_along_axis(states, rows, axis=0).tolist()
+    ranked = rng.choice([1.0, 2.0, 3.0, np.nan], (bars.T, bars.N)).tolist() if seed % 3 else None
+    SCRIPTS[seed] = Script(Rule(targets, ranked, ()))
+    allocation = own.Allocation(gross=1.0, max_positions=1 + seed % 4)
+    run = simulate(bars, targets, score=ranked, costs=own.Costs(), allocation=allocation)
+    result = backtest(Scripted(seed), bars, allocation=Allocation(**asdict(allocation)), benchmark=False)
+    assert_same(result, run, bars, f"seats seed {seed}")
+    refused = result.decisions[result.decisions["verdict"] == "refused"]
+    assert (refused["rule"] == "max positions").sum() > 20
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

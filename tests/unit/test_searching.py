@@ -55,6 +55,12 @@ def test_large_spaces_are_drawn_from_without_looking_at_all_of_them() -> None:
     assert points(RandomSearch(where, 20, 2), where) != found[:20]
 
 
+def test_no_point_of_a_large_space_is_drawn_twice() -> None:
+    where = space(("n <= 1500",), n="1:4200000")
+    found = points(RandomSearch(where, 1000, 1), where)
+    assert len(found) == len(set(found)) == 1000
+
+
 def test_a_large_space_in_which_constraints_leave_little_ends() -> None:
     where = space(("n == 7", "x == 0.5"), x="0:4:0.5", y="0:4:0.5", n="1:1000000")
     assert where.count is None

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.report import svg, texts
 from gpt_trader.adapters.report.intervals import LABELS, made_of, memory_note
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.adapters.report.study_parts import subject_header
 from gpt_trader.research.comparison_study import by_metric
-from gpt_trader.research.identity import data_hash
-from gpt_trader.version import __version__
 
 if TYPE_CHECKING:
     from gpt_trader.research.comparison_study import Decided
@@ -34,25 +33,13 @@ def write_comparison_report(found: Decided, run_id: str, path: str | os.PathLike
 def content(found: Decided, run_id: str) -> dict[str, Any]:
     """Everything the template shows."""
     contest = found.contest
-    subject, metric = contest.contenders[0].subject, contest.metric
-    bars, settings = subject.bars, subject.settings
+    metric = contest.metric
     names = [side.contender.name for side in found.sides]
     label, kind = LABELS[metric]
-    fingerprint = data_hash(bars.fingerprint())
     pictured = [(side.contender.name, side.reruns.of(metric)) for side in found.sides]
     return {
+        **subject_header(contest.contenders[0].subject, run_id),
         "strategy": " against ".join(names),
-        "version": __version__,
-        "symbols": bars.symbols,
-        "symbols_short": ", ".join(bars.symbols[:8]) + (f" and {bars.N - 8} more" if bars.N > 8 else ""),
-        "first": texts.moment(bars.time[0], False),
-        "last": texts.moment(bars.time[-1], False),
-        "bars_count": texts.number(bars.T, 0),
-        "timeframe": bars.timeframe,
-        "capital": texts.cash(settings.capital),
-        "run_id": run_id,
-        "fingerprint": fingerprint,
-        "fingerprint_short": fingerprint[:12],
         "label": label,
         "level": f"{contest.redraw.level:.0%}",
         "names": names,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.report import luck, svg, texts
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.research.identity import data_hash
+from gpt_trader.adapters.report.study_parts import subject_header
 from gpt_trader.research.robustness_words import (
     METRIC_WORDS,
     capacity_line,
@@ -19,8 +19,6 @@ from gpt_trader.research.robustness_words import (
     jitter_line,
     middle,
 )
-from gpt_trader.strategy import strategy_name
-from gpt_trader.version import __version__
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -50,22 +48,10 @@ def write_robustness_report(
 def content(found: Robustness, run_id: str, statistics: TrialStatistics) -> dict[str, Any]:
     """Everything the template shows."""
     question = found.question
-    bars, metric = question.subject.bars, question.changes.metric
-    fingerprint = data_hash(bars.fingerprint())
+    metric = question.changes.metric
     return {
-        "strategy": strategy_name(question.subject.strategy),
-        "version": __version__,
+        **subject_header(question.subject, run_id),
         "parameters": [(name, texts.setting(value)) for name, value in found.base.parameters.items()],
-        "symbols": bars.symbols,
-        "symbols_short": ", ".join(bars.symbols[:8]) + (f" and {bars.N - 8} more" if bars.N > 8 else ""),
-        "first": texts.moment(bars.time[0], False),
-        "last": texts.moment(bars.time[-1], False),
-        "bars_count": texts.number(bars.T, 0),
-        "timeframe": bars.timeframe,
-        "capital": texts.cash(question.subject.settings.capital),
-        "run_id": run_id,
-        "fingerprint": fingerprint,
-        "fingerprint_short": fingerprint[:12],
         "metric": METRIC_WORDS[metric],
         "heads": [name for name, _, _ in COLUMNS],
         "rows": [

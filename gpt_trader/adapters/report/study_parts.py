@@ -30,7 +30,17 @@ class Tile(NamedTuple):
 
 
 def header(subject: Subject, points: Points, run_id: str) -> dict[str, Any]:
-    """What stands at the top and at the end of the page of a study, and what its runs assume."""
+    """What stands at the top and at the end of the page of a study of many points, and what its runs assume."""
+    return {
+        **subject_header(subject, run_id),
+        "axes": axes_of(points),
+        "fixed": [(name, texts.setting(value)) for name, value in points.fixed],
+        "points_count": texts.number(len(points), 0),
+    }
+
+
+def subject_header(subject: Subject, run_id: str) -> dict[str, Any]:
+    """The part of it that does not depend on points."""
     bars = subject.bars
     names = [str(name) for name in bars.symbols]
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
@@ -49,8 +59,6 @@ def header(subject: Subject, points: Points, run_id: str) -> dict[str, Any]:
     }
     return {
         "strategy": strategy_name(subject.strategy),
-        "axes": axes_of(points),
-        "fixed": [(name, texts.setting(value)) for name, value in points.fixed],
         "symbols": names,
         "symbols_short": ", ".join(names[:8]) + more,
         "first": texts.moment(bars.time[0], intraday),
@@ -58,7 +66,6 @@ def header(subject: Subject, points: Points, run_id: str) -> dict[str, Any]:
         "bars_count": texts.number(bars.T, 0),
         "timeframe": bars.timeframe,
         "capital": texts.cash(subject.settings.capital),
-        "points_count": texts.number(len(points), 0),
         "run_id": run_id,
         "fingerprint_short": data_hash(prints)[:12],
         "version": __version__,
