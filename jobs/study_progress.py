@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
     from gpt_trader.research.evaluation import Evaluated, Evaluation
     from jobs.console import Output
@@ -64,6 +62,8 @@ class Tracker:
             self._compare(chunk, result, self._watched)
 
     def _compare(self, chunk: Evaluation, result: Evaluated, watched: Watched) -> None:
+        import numpy as np
+
         from gpt_trader.engine.measures import METRIC_NAMES
 
         column = result.values[:, METRIC_NAMES.index(watched.metric)]
