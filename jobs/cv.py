@@ -17,7 +17,6 @@ from jobs.point_options import PointOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP
-from jobs.studies import Study, Watched, open_study
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from gpt_trader.research.points import Points
     from gpt_trader.validation.durations import Duration, Times
     from gpt_trader.validation.splits import CombinatorialSplits
+    from jobs.studies import Study
     from jobs.study_counting import Counted
 
 app = typer.Typer(add_completion=False)
@@ -139,6 +139,7 @@ def cv(
         subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
     start_numba()
     from jobs.cv_output import conclude
+    from jobs.studies import Watched, open_study
 
     wanted = folds.wanted(subject.bars.time)
     chosen = {**wanted.described(), "objective": objective}

@@ -17,7 +17,6 @@ from jobs.point_options import PointOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP
-from jobs.studies import Watched, open_study
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
 
 if TYPE_CHECKING:
@@ -121,6 +120,7 @@ def walkforward(
     points = search.points(kind, space, seed, times=len(cut), yes=study.yes)
     start_numba()
     from gpt_trader.research.walk_forward_study import KIND, PLATEAU, WalkForward
+    from jobs.studies import Watched, open_study
     from jobs.walkforward_output import conclude
 
     if windows.select == PLATEAU and (not space.axes or space.fine):
