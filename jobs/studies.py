@@ -61,6 +61,10 @@ class Study:
         """A line on standard error, unless silence or JSON was asked for."""
         self._view.say(text)
 
+    def answers(self, metrics: Mapping[str, float]) -> None:
+        """By these metrics the study is listed, where its answer is not simply its best run."""
+        self._tracker.answer = metrics
+
     def work_off(self, plan: Plan, stop: Callable[[], bool] = never) -> WorkedOff:
         """Run every chunk of `plan` that is not known from an earlier run; may be called again with another plan.
 

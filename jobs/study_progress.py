@@ -46,6 +46,7 @@ class Tracker:
     ) -> None:
         self.points, self.done, self.cached, self.failed = points, 0, 0, 0
         self.best: Best | None = None
+        self.answer: Mapping[str, float] | None = None
         self._watched, self._clock = watched, clock
         self._began = clock()
 
@@ -105,8 +106,8 @@ class Tracker:
         }
 
     def as_metrics(self) -> dict[str, float]:
-        """For the study's row in the store: how far it is, and the metrics of the best point."""
-        best = {} if self.best is None else dict(self.best.metrics)
+        """For the study's row in the store: how far it is, and the metrics of its answer, else those of the best run."""
+        best: Mapping[str, float] = self.answer or ({} if self.best is None else self.best.metrics)
         points = {} if self.points is None else {"points": float(self.points)}
         return {**best, **points, "points_done": float(self.done)}
 
