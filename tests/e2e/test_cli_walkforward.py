@@ -245,3 +245,9 @@ def test_more_than_a_million_runs_are_asked_for() -> None:
     assert "159,201 points in 10 windows are 1,592,010 runs" in one_message(done, 2)
     plateau = cli("walkforward", "demo_ma", *SPAN, *SHORT, "--select", "plateau")
     assert "--select plateau needs neighbours" in one_message(plateau, 2)
+
+
+def test_the_study_is_listed_by_what_it_earned_out_of_sample(found: dict) -> None:
+    row = cli("runs", "list", "--json").json["runs"][0]
+    assert (row["kind"], row["status"]) == ("walkforward", "finished")
+    assert row["sharpe"] == found["stitched"]["metrics"]["sharpe"]
