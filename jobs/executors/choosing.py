@@ -66,7 +66,7 @@ def choose(chunks: int, seconds: float, asked: Asked, cores: int) -> Choice:
 
 
 def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
-    """What `chunks` take on one core, good to a factor of three."""
+    """What `chunks` take on one core, good to a factor of three; nothing when none of their points can be made."""
     some: Strategy | None = None
     runs = 0.0
     for chunk in chunks:
@@ -76,14 +76,14 @@ def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
     return 0.0 if some is None else runs * seconds_per_run(some, subject.bars, int(runs))
 
 
-def _some_point(subject: Subject, chunk: Evaluation) -> Strategy:
-    """A strategy of the chunk, the first that can be made; failing all, one with default parameters."""
+def _some_point(subject: Subject, chunk: Evaluation) -> Strategy | None:
+    """A strategy of the chunk, the first that can be made."""
     for values in chunk.points:
         try:
             return subject.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
         except GptTraderError:
             continue
-    return subject.strategy()
+    return None
 
 
 def available_cores() -> int:
