@@ -61,6 +61,10 @@ class Study:
         """A line on standard error, unless silence or JSON was asked for."""
         self._view.say(text)
 
+    def answer(self, metrics: Mapping[str, float]) -> None:
+        """The metrics of what the study found, where that is not the best of its points: its row in the store has them."""
+        self._tracker.answer = metrics
+
     def work_off(self, plan: Plan, stop: Callable[[], bool] = never) -> WorkedOff:
         """Run every chunk of `plan` that is not known from an earlier run; may be called again with another plan.
 

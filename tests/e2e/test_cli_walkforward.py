@@ -141,6 +141,8 @@ def test_every_point_of_every_window_is_one_trial_and_the_account_is_one() -> No
     (listed,) = cli("trials", "list", "--json").json["sets"]
     assert listed["kinds"] == {"walkforward": 92}
     shown = cli("runs", "list", "--json").json["runs"]
+    (row,) = [run for run in shown if run["run_id"] == first["run_id"]]
+    assert row["sharpe"] == first["stitched"]["sharpe"]  # not that of a training
     assert {(run["run_id"], run["kind"], run["status"]) for run in shown} == {
         (found["run_id"], "walkforward", "finished") for found in (first, plateau)
     }
