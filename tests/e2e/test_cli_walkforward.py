@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.command import Done, cli, one_message
+from tests.e2e.command import Done, cli, one_message, shell
 
 GRID = ("demo_ma", "-p", "fast=10:30:10", "-p", "slow=40,80,120")
 SPAN = ("--start", "2003-01-01", "--end", "2008-12-31")
@@ -247,3 +247,17 @@ def test_more_than_a_million_runs_are_asked_for() -> None:
     assert "159,201 points in 10 windows are 1,592,010 runs" in one_message(done, 2)
     plateau = cli("walkforward", "demo_ma", *SPAN, *SHORT, "--select", "plateau")
     assert "--select plateau needs neighbours" in one_message(plateau, 2)
+
+
+@pytest.mark.ray
+def test_two_workers_on_ray_write_the_same_files_as_this_process(tmp_path: Path) -> None:
+    folders = []
+    for workers in (1, 2):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        done = shell("walkforward", *GRID, *SPAN, *SHORT, "--workers", workers, "--json", cwd=place)
+        assert done.code == 0, done.err
+        folders.append(Path(done.json["folder"]))
+    for name in ("result.json", "windows.parquet", "equity.parquet", "points.parquet"):
+        one, other = ((folder / name).read_bytes() for folder in folders)
+        assert one == other, name
