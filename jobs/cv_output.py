@@ -28,6 +28,7 @@ def conclude(
     found: CrossValidated, counted: Counted, study: Study, report: Path | None, output: Output
 ) -> None:
     """Write the files and the report, print. Raises what the ledger refused, last of all."""
+    study.answer(found.path_figures[np.argsort(found.path_sharpe, kind="stable")[len(found.paths) // 2]])
     worth = worth_of(best_metrics(found), found.question.subject.bars.T, counted.count)
     result = {"run_id": study.study_id, **result_of(found), **worth.keys}
     write_study(study.folder, result, tables_of(found))

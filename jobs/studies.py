@@ -61,8 +61,8 @@ class Study:
         """A line on standard error, unless silence or JSON was asked for."""
         self._view.say(text)
 
-    def answers(self, metrics: Mapping[str, float]) -> None:
-        """By these metrics the study is listed, where its answer is not simply its best run."""
+    def answer(self, metrics: Mapping[str, float]) -> None:
+        """The metrics of what the study found, where that is not the best of its points: its row in the store has them."""
         self._tracker.answer = metrics
 
     def work_off(self, plan: Plan, stop: Callable[[], bool] = never) -> WorkedOff:

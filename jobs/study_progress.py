@@ -39,7 +39,8 @@ class Best:
 
 
 class Tracker:
-    """Counts points done, from earlier runs and now, and keeps the best. `points` is all there are, None when unknown."""
+    """Counts points done, from earlier runs and now, and keeps the best. `points` is all there are, None when unknown;
+    `answer` the metrics of what the study found, where that is not its best point."""
 
     def __init__(
         self, points: int | None, watched: Watched | None, clock: Callable[[], float] = time.monotonic

@@ -42,7 +42,7 @@ def conclude(
     done, counted = work_and_count(study, walk.plan, store)
     with output.progress("trading"):
         walked = walk.choose(done).trade(seed=seed)
-    study.answers(walked.result.metrics)
+    study.answer(walked.result.metrics)
     counted = _with_the_account(walked, counted, study, store)
     worth = worth_of(walked.result.metrics, walked.result.track.shape[1], counted.count)
     result = {"run_id": study.study_id, **result_of(walked, about), **worth.keys}

@@ -75,6 +75,9 @@ def test_json_says_the_same_as_the_files() -> None:
     assert spread["percentile_5"] == pytest.approx(np.percentile(sharpe, 5))
     assert spread["below_zero"] == pytest.approx((sharpe < 0).mean())
 
+    (row,) = cli("runs", "list", "--json").json["runs"]
+    assert row["sharpe"] == pytest.approx(np.median(sharpe))
+
     points = pd.read_parquet(folder / "points.parquet")
     best = points.loc[points["sharpe"].idxmax()]
     assert found["best"]["parameters"] == {

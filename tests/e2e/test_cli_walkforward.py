@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.command import Done, cli, one_message
+from tests.e2e.command import Done, cli, one_message, shell
 
 GRID = ("demo_ma", "-p", "fast=10:30:10", "-p", "slow=40,80,120")
 SPAN = ("--start", "2003-01-01", "--end", "2008-12-31")
@@ -141,6 +141,8 @@ def test_every_point_of_every_window_is_one_trial_and_the_account_is_one() -> No
     (listed,) = cli("trials", "list", "--json").json["sets"]
     assert listed["kinds"] == {"walkforward": 92}
     shown = cli("runs", "list", "--json").json["runs"]
+    (row,) = [run for run in shown if run["run_id"] == first["run_id"]]
+    assert row["sharpe"] == first["stitched"]["sharpe"]  # not that of a training
     assert {(run["run_id"], run["kind"], run["status"]) for run in shown} == {
         (found["run_id"], "walkforward", "finished") for found in (first, plateau)
     }
@@ -251,3 +253,17 @@ def test_the_study_is_listed_by_what_it_earned_out_of_sample(found: dict) -> Non
     row = cli("runs", "list", "--json").json["runs"][0]
     assert (row["kind"], row["status"]) == ("walkforward", "finished")
     assert row["sharpe"] == found["stitched"]["metrics"]["sharpe"]
+
+
+@pytest.mark.ray
+def test_two_workers_on_ray_write_the_same_files_as_this_process(tmp_path: Path) -> None:
+    folders = []
+    for workers in (1, 2):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        done = shell("walkforward", *GRID, *SPAN, *SHORT, "--workers", workers, "--json", cwd=place)
+        assert done.code == 0, done.err
+        folders.append(Path(done.json["folder"]))
+    for name in ("result.json", "windows.parquet", "equity.parquet", "points.parquet"):
+        one, other = ((folder / name).read_bytes() for folder in folders)
+        assert one == other, name
