@@ -140,7 +140,7 @@ def _luck(found: TrialStatistics) -> str:
     if found.trials is None:
         return f"{head} is not deflated, because there is no ledger that says how many trials it is the best of; {alone}."
     if found.trials <= 1:
-        return f"{head} is that of the only trial on record, so nothing was selected; {alone}."
+        return f"{head} is that of the only trial on record for these data, so nothing was selected on them; {alone}."
     return _against_luck(found, head)
 
 

@@ -70,7 +70,7 @@ def test_one_trial_is_not_deflated(trials: int) -> None:
     found = judged(1.0, trials=trials, effective=float(trials))
     assert found.dsr == found.dsr_effective == found.psr
     assert found.threshold == 0.0
-    assert "only trial on record" in found.verdict()
+    assert "only trial on record for these data" in found.verdict()
 
 
 # -- sentences ---------------------------------------------------------------------------------------------------------
