@@ -15,8 +15,11 @@ setup: ## Set everything up in .venv (again only what has changed)
 demo: setup ## Backtest two strategies on the shipped data and write a report
 	@$(BIN)/gpt-trader demo
 
-test: setup ## Run every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+test: setup ## Run every test; those that start Ray one after the other, in one session
+	@status=0; \
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/cluster || status=1; \
+	$(BIN)/python -m pytest tests/cluster || status=1; \
+	exit $$status
 
 check: setup ## Lint, types, import rules and unit tests (under 20 seconds)
 	@$(MAKE) --no-print-directory -j2 -k types lint imports unit

@@ -105,7 +105,7 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    _print_anything()
+    _prepare()
     sys.exit(run(app, arguments))
 
 
@@ -161,13 +161,15 @@ def _reader_gone() -> int:
 
 def run_module(module: str, application: typer.Typer) -> None:
     """`python -m jobs.NAME`: the same command, called by its module."""
-    _print_anything()
+    _prepare()
     command = [name for name, owner in COMMANDS.items() if owner == module]
     sys.exit(run(application, name=f"python -m {module}", command=command))
 
 
-def _print_anything() -> None:
-    """A terminal that knows no "−" gets "?" for it, instead of an error."""
+def _prepare() -> None:
+    """A terminal that knows no "−" gets "?" for it, instead of an error; sums of NumPy's BLAS are made by one thread, because
+    their last digits depend on how many there are."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

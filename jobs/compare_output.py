@@ -30,6 +30,7 @@ def conclude(found: Decided, study: Study, store: RunStore, report: Path | None,
     counted = [
         count_all(store, [batch_of_runs(side.contender.subject, KIND, [side.run])]) for side in found.sides
     ]
+    study.answer(found.sides[0].run.metrics)
     result = {"run_id": study.study_id, **result_of(found, counted)}
     write_study(study.folder, result, tables_of(found))
     if report is not None:

@@ -58,8 +58,10 @@ class Row:
 
 
 def parameters(command: Any) -> Iterator[Row]:
-    """Every parameter of a command in the order of its help screen."""
+    """Every parameter of a command in the order of its help screen, which hidden ones are not on."""
     for item in command.params:
+        if getattr(item, "hidden", False):
+            continue
         text = " ".join((getattr(item, "help", None) or "").split())
         found = re.fullmatch(r"(.*?) ?\((?:default )?((?:moderate )?[^()]+)\)", text)
         default = _default(item)

@@ -35,6 +35,7 @@ def conclude(found: Robustness, study: Study, store: RunStore, report: Path | No
     """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
     counted = count_all(store, [trials_of(found)])
     worth = worth_of(found.base.metrics, found.question.subject.bars.T, counted.count)
+    study.answer(found.base.metrics)
     result = {"run_id": study.study_id, **result_of(found), **worth.keys}
     write_study(study.folder, result, tables_of(found))
     if report is not None:

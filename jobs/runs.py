@@ -66,8 +66,8 @@ def list_command(
     configuration = settings.load()
     with store.open(configuration) as runs:
         frame = runs.runs(limit, strategy, (*SHOWN_METRICS, POINTS, DONE), kind)
-    stored: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
-    rows = with_studies(stored, configuration.runs_dir, limit, strategy, kind)
+    listed: list[dict[Any, Any]] = frame.to_dict("records")
+    rows = with_studies(listed, configuration.runs_dir, limit, strategy, kind)
     output.emit({"runs": rows})
     if output.tables:
         from jobs.tables import listing

@@ -180,7 +180,8 @@ def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhen
     try:
         yield
     except (KeyboardInterrupt, StudyStopped) as stopped:
-        interrupted = isinstance(stopped, KeyboardInterrupt) or stopped.interrupted
+        by_signal = isinstance(stopped, KeyboardInterrupt) or stopped.interrupted
+        interrupted = by_signal and not recorder.folder.is_asked_to_stop()
         end(states.INTERRUPTED if interrupted else states.CANCELLED, str(stopped) or "interrupted")
         told = f"{str(stopped) or 'interrupted'}; {_kept(tracker, recorder.record)}"
         raise StudyStopped(told, interrupted=interrupted) from None

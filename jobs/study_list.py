@@ -11,8 +11,8 @@ from gpt_trader.adapters.study_files import RUNNING, StudyFolder, StudyRecord, s
 
 
 def with_studies(
-    rows: list[dict[str, Any]], runs_dir: Path, limit: int, strategy: str | None, kind: str | None
-) -> list[dict[str, Any]]:
+    rows: list[dict[Any, Any]], runs_dir: Path, limit: int, strategy: str | None, kind: str | None
+) -> list[dict[Any, Any]]:
     """The store's rows, the newest first, and at most `limit` of them, with the studies of `runs_dir` among them.
 
     A study that says it runs although its driver is gone is interrupted. One that was handed over to a cluster, or whose

@@ -107,8 +107,8 @@ class Tracker:
         }
 
     def as_metrics(self) -> dict[str, float]:
-        """For the study's row in the store: how far it is, and the metrics of its answer, else of the best point."""
-        best = self.answer or ({} if self.best is None else self.best.metrics)
+        """For the study's row in the store: how far it is, and the metrics of its answer, else those of the best run."""
+        best: Mapping[str, float] = self.answer or ({} if self.best is None else self.best.metrics)
         points = {} if self.points is None else {"points": float(self.points)}
         return {**best, **points, "points_done": float(self.done)}
 

@@ -66,7 +66,7 @@ def choose(chunks: int, seconds: float, asked: Asked, cores: int) -> Choice:
 
 
 def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
-    """What `chunks` take on one core, good to a factor of three."""
+    """What `chunks` take on one core, good to a factor of three; nothing when none of their points can be made."""
     some: Strategy | None = None
     runs = 0.0
     for chunk in chunks:
@@ -76,14 +76,14 @@ def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
     return 0.0 if some is None else runs * seconds_per_run(some, subject.bars, int(runs))
 
 
-def _some_point(subject: Subject, chunk: Evaluation) -> Strategy:
-    """A strategy of the chunk, the first that can be made; failing all, one with default parameters."""
+def _some_point(subject: Subject, chunk: Evaluation) -> Strategy | None:
+    """A strategy of the chunk, the first that can be made."""
     for values in chunk.points:
         try:
             return subject.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
         except GptTraderError:
             continue
-    return subject.strategy()
+    return None
 
 
 def available_cores() -> int:
@@ -108,6 +108,7 @@ class ChosenWhenRun:
         self._open = ExitStack()
         self._workers: Executor | None = None
         self.why = ""
+        self._place: str | None = None
 
     def close(self) -> None:
         """End the workers that were started, leave the cluster that was joined."""
@@ -132,8 +133,8 @@ class ChosenWhenRun:
         to_come = max(seconds, seconds / max(points, 1) * self._points_to_come)
         self._points_to_come -= points
         choice = choose(len(work), to_come, self._asked, available_cores())
-        if choice.why != self.why and self._workers is None:
-            self.why = choice.why
+        if choice.place != self._place and self._workers is None:
+            self._place, self.why = choice.place, choice.why
             self._say(choice.why)
         if choice.place == "process" and self._workers is None:
             InProcess().run(subject, work, on_done, cancelled)

@@ -26,7 +26,10 @@ def joined(address: str) -> Iterator[str]:
     found = f"{host}:{port}"
     with environment({**QUIET, **({"RAY_AUTH_MODE": "token"} if has_token() else {})}):
         check_reachable(host, port, found)
+        if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
+            _check_speech(host, port, found)
         _check_token(found)
+        _check_is_node(found)
         start(f"cannot join the cluster at {found}", address=found)
         try:
             yield found
@@ -73,6 +76,27 @@ def check_reachable(host: str, port: int, shown: str) -> None:
         ) from None
 
 
+def _check_speech(host: str, port: int, shown: str) -> None:
+    """Raises ClusterError unless a server there answers the opening of HTTP/2 (RFC 9113, 3.4) with settings, as Ray's does:
+    Ray itself would wait 40 seconds for one that does not."""
+    answer = b""
+    try:
+        with socket.create_connection((host, port), timeout=REACH_SECONDS) as connection:
+            connection.sendall(_OPENING)
+            while len(answer) < _HEADER_BYTES and (more := connection.recv(_HEADER_BYTES - len(answer))):
+                answer += more
+    except OSError:
+        pass
+    if len(answer) < _HEADER_BYTES or answer[3] != _SETTINGS:
+        raise ClusterError(
+            f"what answers at {shown} is no Ray cluster; --cluster wants the port of its head, 6379 if not changed"
+        )
+
+
+_SETTINGS, _HEADER_BYTES = 4, 9
+_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
+
+
 def has_token() -> bool:
     """Whether this user has a Ray token, the right one or not."""
     if os.environ.get("RAY_AUTH_TOKEN"):
@@ -99,3 +123,14 @@ def _check_token(found: str) -> None:
             raise ClusterError(
                 f"what answers at {found} is no Ray cluster ({type(error).__name__})"
             ) from None
+
+
+def _check_is_node(found: str) -> None:
+    """Raises ClusterError when no Ray node runs on this machine: Ray would look for one for a minute."""
+    from ray._private import services
+
+    if not services.find_node_ids():  # type: ignore[no-untyped-call]
+        raise ClusterError(
+            f"this machine is no node of the cluster at {found}; run the command on one, or hand the study over with "
+            "--submit http://HOST:8265"
+        )

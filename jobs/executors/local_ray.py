@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,7 +85,7 @@ def start(what: str, **arguments: Any) -> None:
     import ray
     from ray._private import worker
 
-    with diverted() as said:
+    with diverted() as said, _own_answer_to_sigterm():
         try:
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **arguments)
         except Exception as error:  # Ray raises plain ones too
@@ -92,6 +93,19 @@ def start(what: str, **arguments: Any) -> None:
                 ray.shutdown()
             raise ClusterError(f"{what}: {_reason(error, said)}") from error
     worker._worker_logs_enabled = False  # else Ray tells of lost workers on standard output
+
+
+@contextmanager
+def _own_answer_to_sigterm() -> Iterator[None]:
+    """What SIGTERM did before; Ray would print a stack and call sys.exit."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def stop() -> None:

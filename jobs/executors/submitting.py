@@ -82,15 +82,16 @@ def _client(address: str) -> Any:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"--submit {address!r} is no address of a dashboard; write http://HOST:8265")
     check_reachable(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), address)
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     try:
         with diverted():
             return JobSubmissionClient(address)
+    except AuthenticationError:
+        told = "refuses the token in" if has_token() else "wants a token, and there is none in"
+        raise ClusterError(f"the cluster at {address} {told} {TOKEN_PLACES}") from None
     except (RuntimeError, OSError, ValueError) as error:
-        if any(sign in str(error) for sign in ("401", "403", "uthenti")):
-            told = "refuses the token in" if has_token() else "wants a token, and there is none in"
-            raise ClusterError(f"the cluster at {address} {told} {TOKEN_PLACES}") from None
         raise ClusterError(f"no Ray dashboard answers at {address}: {_first_line(error)}") from None
 
 

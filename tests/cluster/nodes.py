@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.processes import descendants, descends
+
 ROOT = Path(__file__).resolve().parents[2]
 RAY = Path(sys.executable).with_name("ray")
 READY = "Ray runtime started."
@@ -48,25 +50,14 @@ class Node:
 
     def owns(self, pid: int) -> bool:
         """Whether a process descends from this node's first."""
-        while pid > 1 and pid != self.process.pid:
-            pid = _parent(pid)
-        return pid == self.process.pid
+        return descends(pid, self.process.pid)
 
     def kill(self) -> None:
         """End the node like a power cut: workers too, which Ray puts into groups of their own."""
-        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-        for pid in [pid for pid in pids if self.owns(pid)]:
+        for pid in descendants(self.process.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
-
-
-def _parent(pid: int) -> int:
-    """The parent of a process, 0 when it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +97,17 @@ def _start(name: str, folder: Path, environ: Mapping[str, str], arguments: list[
     names = ("node-manager-port", "object-manager-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port",
              "runtime-env-agent-port", "metrics-export-port")  # fmt: skip
     fixed = [word for item in zip(names, ports, strict=True) for word in (f"--{item[0]}", item[1])]
-    fixed += ["--min-worker-port", "0", "--max-worker-port", "0", "--object-store-memory", str(STORE_BYTES)]
+    # Two nodes of one machine would unpack a job's files over each other's.
+    fixed += [
+        "--temp-dir",
+        str(folder / name),
+        "--min-worker-port",
+        "0",
+        "--max-worker-port",
+        "0",
+        "--object-store-memory",
+        str(STORE_BYTES),
+    ]
     log = folder / f"{name}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -133,17 +134,21 @@ def running_cluster(cpus: int) -> Iterator[Cluster]:
     metrics, autoscaler, port, dashboard, client = _free_ports(5)
     environ = {
         **{name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
-        "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token),
+        "PYTHONPATH": str(ROOT), "PATH": f"{RAY.parent}:{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token),
         "DASHBOARD_METRIC_PORT": metrics, "AUTOSCALER_METRIC_PORT": autoscaler, "HOME": str(folder),
     }  # fmt: skip
-    sessions = folder / "r"
     head = _start("head", folder, environ, [
         "--head", "--port", port, "--dashboard-port", dashboard, "--ray-client-server-port", client, "--num-cpus", str(cpus),
-        "--temp-dir", str(sessions), "--system-config", json.dumps(HEALTH),
+        "--system-config", json.dumps(HEALTH),
     ])  # fmt: skip
     nodes = [head]
     try:
-        address = (sessions / "ray_current_cluster").read_text().strip()
+        written = folder / "head" / "ray_current_cluster"
+        wait_until(
+            lambda: written.exists() and ":" in written.read_text(), "the head has written its address"
+        )
+        address = written.read_text().strip()
         yield Cluster(folder, address, f"http://127.0.0.1:{dashboard}", environ, nodes)
     finally:
         for node in nodes:

@@ -20,7 +20,8 @@ from gpt_trader.research.plan import Plan, work_off
 from gpt_trader.strategies import load_strategy
 from jobs.executors import ray_worker
 from jobs.executors.ray_tasks import ATTEMPTS, RayTasks
-from tests.cluster.nodes import Cluster
+from tests.cluster.nodes import Cluster, wait_until
+from tests.cluster.processes import is_gone
 
 pytestmark = pytest.mark.ray
 
@@ -151,15 +152,7 @@ def test_a_hung_chunk_is_given_up_its_worker_killed_and_the_others_go_on(
 
 
 def _wait_for_death(pid: int) -> None:
-    from tests.cluster.nodes import wait_until
-
-    def gone() -> bool:
-        try:
-            return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
-        except FileNotFoundError:
-            return True
-
-    wait_until(gone, f"worker {pid} is dead")
+    wait_until(lambda: is_gone(pid), f"worker {pid} is dead")
 
 
 @pytest.mark.parametrize("mood", ["raise", "leave"])

@@ -23,22 +23,24 @@ POINTS, IN_A_CHUNK = 6_000, 2_048
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in which a study is started, with the strategy file that meets the test there."""
+    """A folder in which a study is started, and the one where its strategy meets the test."""
 
     folder: Path
+    meeting: Path
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Place:
-        """A fresh place."""
+    def in_folder(cls, folder: Path, meeting: Path | None = None) -> Place:
+        """A fresh place; the meeting is there, unless another folder is named."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "moody.py").write_text(MOODY.read_text())
-        return cls(folder)
+        return cls(folder, folder if meeting is None else meeting)
 
     def sweep(self, *more: str, meet: int = POINTS, runs_dir: str = "runs") -> list[str]:
         """A sweep that waits at point `meet` until `go`."""
+        folder = "." if self.meeting == self.folder else self.meeting
         return [
             "sweep", "moody.py", "--param", f"x=1:{POINTS}", "--param", f"at={meet}", "--param", "mood=meet",
-            "--param", "folder=.", "--source", "synthetic", "--symbols", SYMBOLS, "--start", "2004-01-01",
+            "--param", f"folder={folder}", "--source", "synthetic", "--symbols", SYMBOLS, "--start", "2004-01-01",
             "--end", "2012-12-31", "--gross", "1", "--runs-dir", runs_dir, *more,
         ]  # fmt: skip
 
@@ -71,14 +73,14 @@ class Place:
 
         def waits() -> bool:
             assert process is None or process.poll() is None, process.communicate()
-            return bool(list(self.folder.glob("*.met")))
+            return bool(list(self.meeting.glob("*.met")))
 
         wait_until(waits, "the strategy waits")
-        return int(next(self.folder.glob("*.met")).stem.split("-")[1])
+        return int(next(self.meeting.glob("*.met")).stem.split("-")[1])
 
     def go(self) -> None:
         """Let the strategy go on, now and from here on."""
-        (self.folder / "go").touch()
+        (self.meeting / "go").touch()
 
     def chunks(self, runs_dir: str = "runs") -> dict[str, tuple[int, bytes]]:
         """Every kept chunk: when it was written, and its bytes."""
@@ -92,6 +94,11 @@ class Place:
             for path in (self.folder / runs_dir).glob("*/*")
             if path.name in ("points.parquet", "result.json")
         }
+
+    def has_ended(self) -> bool:
+        """Whether there is a study with a status that it keeps."""
+        begun = list((self.folder / "runs").glob("*/study.json"))
+        return bool(begun) and self.record()["status"] not in ("running", "submitted")
 
     def record(self, runs_dir: str = "runs") -> dict[str, Any]:
         """The study's record."""

@@ -255,6 +255,11 @@ def test_a_search_repeats_from_its_seed_and_counts_what_it_gave_up(method: str) 
     assert one["run_id"] == other["run_id"] != another["run_id"]
 
 
+def test_where_a_search_runs_is_said_once() -> None:
+    done = sweep(*SEARCHED, "--method", "tpe", "--max-trials", "40")
+    assert done.err.count("in this process") == 1
+
+
 def test_no_pruning_runs_every_point_to_the_end() -> None:
     said = sweep(*SEARCHED, "--method", "tpe", "--max-trials", "32", "--no-pruning", "--json").json
     assert said["stopped_early"] == 0

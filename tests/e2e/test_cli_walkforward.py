@@ -249,6 +249,12 @@ def test_more_than_a_million_runs_are_asked_for() -> None:
     assert "--select plateau needs neighbours" in one_message(plateau, 2)
 
 
+def test_the_study_is_listed_by_what_it_earned_out_of_sample(found: dict) -> None:
+    row = cli("runs", "list", "--json").json["runs"][0]
+    assert (row["kind"], row["status"]) == ("walkforward", "finished")
+    assert row["sharpe"] == found["stitched"]["metrics"]["sharpe"]
+
+
 @pytest.mark.ray
 def test_two_workers_on_ray_write_the_same_files_as_this_process(tmp_path: Path) -> None:
     folders = []

@@ -21,8 +21,8 @@ SET_UP = re.compile(
     r"(git clone .*|cd gpt-trader|python3 bootstrap\.py|make [a-z]+|\. \.venv/bin/activate|pip install .*)"
 )
 """Commands that set a machine up or run tests: .ci/run does that, no test within a test."""
-NOT_RUN = ["docs/data.md"]
-"""The page of each block of commands that no test can run."""
+NOT_RUN = [*["docs/cluster.md"] * 3, "docs/data.md"]
+"""The page of each block of commands that no test can run: those need a cluster, or a network."""
 EXIT_CODE = re.compile(r"\s+# exit code (\d+)$")
 
 
