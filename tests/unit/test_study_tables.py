@@ -41,7 +41,7 @@ def test_a_disk_that_refuses_is_said_and_leaves_nothing_half_written(tmp_path: P
     folder = tmp_path / "run"
     (folder / "windows.parquet").mkdir(parents=True)  # a folder is in the way
     with pytest.raises(
-        StoreError, match="cannot write the result of the study into .*run: .*; free space or choose another"
+        StoreError, match=r"cannot write the result of the study into .*run: .*; free space or choose another"
     ):
         write_study(folder, {}, TABLES)
     assert [path.name for path in folder.iterdir()] == ["windows.parquet"]
