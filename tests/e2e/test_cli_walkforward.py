@@ -252,7 +252,7 @@ def test_more_than_a_million_runs_are_asked_for() -> None:
 def test_the_study_is_listed_by_what_it_earned_out_of_sample(found: dict) -> None:
     row = cli("runs", "list", "--json").json["runs"][0]
     assert (row["kind"], row["status"]) == ("walkforward", "finished")
-    assert row["sharpe"] == found["stitched"]["metrics"]["sharpe"]
+    assert row["sharpe"] == found["stitched"]["sharpe"]
 
 
 @pytest.mark.ray
