@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ def write_study(folder: Path, result: Mapping[str, Any], tables: Mapping[str, Co
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in made.items():
-            with _Whole(folder / name) as part:
+            with _whole(folder / name) as part:
                 pq.write_table(table, part, compression="zstd")
-        with _Whole(folder / RESULT_FILE) as part:
+        with _whole(folder / RESULT_FILE) as part:
             part.write_bytes(canonical_json(result))
     except OSError as problem:
         raise StoreError(
@@ -37,17 +38,12 @@ def write_study(folder: Path, result: Mapping[str, Any], tables: Mapping[str, Co
         ) from problem
 
 
-class _Whole:
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
     """A file under another name until it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.part = path, path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-
-    def __enter__(self) -> Path:
-        return self.part
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.part.replace(self.path)
-        else:
-            self.part.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

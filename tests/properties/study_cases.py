@@ -56,6 +56,20 @@ class Dice(Strategy):
 
 
 @dataclass(frozen=True)
+class Survivor(Strategy):
+    """Holds what is not known to leave the market."""
+
+    least: int = param(0, low=0, high=1)
+
+    def features(self, bars: Bars) -> Mapping[str, Any]:
+        stays = np.array([day is None for day in bars.delisted])
+        return {"stays": np.broadcast_to(stays, bars.close.shape).copy()}
+
+    def decide(self, now: Any) -> Any:
+        return np.where(now.stays, 0.99, 0.0)
+
+
+@dataclass(frozen=True)
 class Targets(Strategy):
     """Holds the weights that a test wrote into `table` (T, N)."""
 

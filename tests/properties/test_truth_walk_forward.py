@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gpt_trader import backtest
+from gpt_trader import Bars, backtest
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.objectives import Objective
@@ -13,6 +13,7 @@ from gpt_trader.validation.walk_forward import NONE
 from tests.properties.study_cases import (
     Dice,
     Follow,
+    Survivor,
     Targets,
     follows_then_turns,
     grid,
@@ -71,6 +72,18 @@ def test_no_bar_after_its_training_can_move_a_choice() -> None:
     left, right = (each.trade(benchmark=False).result.track[EQUITY] for each in (one, other))
     np.testing.assert_array_equal(left[:rows], right[:rows])
     assert left[-1] != right[-1]
+
+
+def test_no_window_knows_who_will_be_delisted_after_its_training() -> None:
+    """A rule that holds what never leaves the market: in a training that ends before the delisting it holds everything."""
+    bars = follows_then_turns(600, 600, seed=9)
+    known = Bars(bars.symbols, bars.time, bars.panel, delisted=(str(bars.time[450])[:10],))
+    walked = walk(Survivor, known, grid(Survivor, least="0,1"), 200, 100)
+    runs = walked.choose(run(walked.plan)).runs.column("exposure").reshape(len(walked.windows), -1)
+    ends = [window.train[0][1] for window in walked.windows]
+    assert (
+        [bool(held) for held in runs[:, 0] > 0.9] == [end <= 450 for end in ends] == [True, True, True, False]
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
