@@ -175,6 +175,7 @@ EFFECTS = [
     ("--borrow 0.1", "SHORTS"),
     ("--volume-cap 0.0001", "--capital 10000000"),
     ("--volume-cap none", "--capital 1000000000"),
+    ("--delay 1", ""),
     ("--gross 0.3", ""),
     ("--max-positions 1", ""),
     ("--position 0.1", ""),
