@@ -97,6 +97,16 @@ _SETTINGS, _HEADER_BYTES = 4, 9
 _OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
 
 
+def answers(address: str) -> bool:
+    """Whether somebody accepts connections at HOST:PORT."""
+    host, port = located(address)
+    try:
+        check_reachable(host, port, address)
+    except ClusterError:
+        return False
+    return True
+
+
 def has_token() -> bool:
     """Whether this user has a Ray token, the right one or not."""
     if os.environ.get("RAY_AUTH_TOKEN"):
