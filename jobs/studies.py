@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gpt_trader.errors import StudyStopped
+from gpt_trader.errors import ClusterError, StudyStopped
 from jobs.resuming import check_same, resumed
 from jobs.study_progress import Tracker, View, Watched, shown
 
@@ -185,6 +185,11 @@ def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhen
         end(states.INTERRUPTED if interrupted else states.CANCELLED, str(stopped) or "interrupted")
         told = f"{str(stopped) or 'interrupted'}; {_kept(tracker, recorder.record)}"
         raise StudyStopped(told, interrupted=interrupted) from None
+    except ClusterError as lost:
+        end(states.FAILED, str(lost))
+        raise ClusterError(
+            f"{lost}; {_kept(tracker, recorder.record)}" if tracker.done else str(lost)
+        ) from lost
     except typer.Exit:
         end(states.FINISHED)  # the command has said what it had to say
         raise

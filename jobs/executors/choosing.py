@@ -145,13 +145,16 @@ class ChosenWhenRun:
 
     def _connect(self, choice: Choice, shared_bytes: int) -> Executor:
         """The executor of a choice; workers are started, or a cluster joined, unless this process is connected already."""
-        from jobs.executors.cluster import joined
+        from jobs.executors.cluster import answers, joined
         from jobs.executors.local_ray import is_connected, local_ray
         from jobs.executors.ray_tasks import RayTasks
 
-        if not is_connected():
-            if choice.address is not None:
-                self._open.enter_context(joined(choice.address))
-            else:
-                self._open.enter_context(local_ray(choice.workers or 1, shared_bytes))
-        return RayTasks(choice.workers, self._asked.chunk_timeout, self._say)
+        if is_connected():
+            return RayTasks(choice.workers, self._asked.chunk_timeout, self._say)
+        if choice.address is None:
+            self._open.enter_context(local_ray(choice.workers or 1, shared_bytes))
+            return RayTasks(choice.workers, self._asked.chunk_timeout, self._say)
+        head = self._open.enter_context(joined(choice.address))
+        return RayTasks(
+            choice.workers, self._asked.chunk_timeout, self._say, head_answers=lambda: answers(head)
+        )

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpt_trader.errors import ClusterError, UserError
-from jobs.executors.local_ray import QUIET, diverted, environment, start, stop
+from jobs.executors.local_ray import QUIET, diverted, environment, read_token_anew, start, stop
 
 REACH_SECONDS = 3.0
 TOKEN_PLACES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"  # noqa: S105 - where it is, not what it is
@@ -28,7 +28,7 @@ def joined(address: str) -> Iterator[str]:
         check_reachable(host, port, found)
         if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
             _check_speech(host, port, found)
-        _check_token(found)
+        check_token(found)
         _check_is_node(found)
         start(f"cannot join the cluster at {found}", address=found)
         try:
@@ -97,6 +97,16 @@ _SETTINGS, _HEADER_BYTES = 4, 9
 _OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
 
 
+def answers(address: str) -> bool:
+    """Whether somebody accepts connections at HOST:PORT."""
+    host, port = located(address)
+    try:
+        check_reachable(host, port, address)
+    except ClusterError:
+        return False
+    return True
+
+
 def has_token() -> bool:
     """Whether this user has a Ray token, the right one or not."""
     if os.environ.get("RAY_AUTH_TOKEN"):
@@ -108,11 +118,12 @@ def has_token() -> bool:
         return False
 
 
-def _check_token(found: str) -> None:
-    """Ask the cluster for its id: Ray's own driver would ask for 20 seconds before it gives up."""
+def check_token(found: str) -> None:
+    """Ask the cluster for its id: Ray's own driver would ask for 20 seconds before it gives up. Raises ClusterError."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.exceptions import AuthenticationError, RpcError
 
+    read_token_anew()
     with diverted():
         try:
             GcsClient(address=found)

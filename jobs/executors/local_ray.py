@@ -80,11 +80,20 @@ def _start_with_patience(workers: int, store_bytes: int, folder: Path) -> None:
                 ) from error
 
 
+def read_token_anew() -> None:
+    """Ray keeps the first token it reads, and whether there is one, for the life of the process."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
 def start(what: str, **arguments: Any) -> None:
     """`ray.init` without a word on our streams. Raises ClusterError with `what` failed and the reason."""
     import ray
     from ray._private import worker
 
+    read_token_anew()
     with diverted() as said, _own_answer_to_sigterm():
         try:
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ ATTEMPTS = 3
 AHEAD = 2
 """Chunks in flight for each worker: the one it works on, and one that is there when it is done."""
 POLL_SECONDS = 0.25
-RECOUNT_SECONDS = 5.0
+LOOK_SECONDS = 5.0
+HEAD_SILENCES = 3
 TELL_SECONDS = 20.0
 SHORTEST_TIMEOUT = 600.0
 TIMEOUT_MULTIPLE = 20.0
@@ -52,7 +54,7 @@ class RayTasks:
 
     `workers` bounds how many run at a time; None uses every CPU of the cluster, also those that join later.
     `chunk_timeout` (seconds) is when a chunk counts as hung; None is 20 times what it should take, at least ten minutes.
-    `say` hears what a user should know, `clock` gives seconds.
+    `say` hears what a user should know, `clock` gives seconds, `head_answers` tells whether the cluster's head is there.
 
     A chunk whose worker or node dies is sent again and reported as failed after the third time; one that raises is reported
     at once, because it would raise again.
@@ -64,9 +66,11 @@ class RayTasks:
         chunk_timeout: float | None = None,
         say: Callable[[str], None] = lambda _text: None,
         clock: Callable[[], float] = time.monotonic,
+        head_answers: Callable[[], bool] = lambda: True,
     ) -> None:
         self._wanted, self._timeout, self._say, self._clock = workers, chunk_timeout, say, clock
-        self._cpus, self._counted = 1, float("-inf")
+        self._head_answers, self._looked, self._unanswered = head_answers, float("-inf"), 0
+        self._cpus = 1
         self._flying: dict[Any, _Flight] = {}
         self._waiting: deque[_Flight] = deque()
 
@@ -92,22 +96,37 @@ class RayTasks:
         heard = self._clock()
         try:
             while (self._waiting or self._flying) and not cancelled():
-                self._send(lambda flight: task.remote(subject.key, [shipped], flight.chunk))
-                ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=POLL_SECONDS)
-                for done in self._landed(ready):
-                    on_done(done)
-                for done in self._given_up(limit):
+                with _plain_errors():
+                    self._look_at_cluster()
+                    self._send(lambda flight: task.remote(subject.key, [shipped], flight.chunk))
+                    ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=POLL_SECONDS)
+                    over = [*self._landed(ready), *self._given_up(limit)]
+                for done in over:
                     on_done(done)
                 heard = self._told_of_silence(heard, bool(ready))
-        except SystemError as error:
-            if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C inside of Ray's C++ part
-                raise KeyboardInterrupt from None
-            raise
         finally:
             for stream in self._flying:
-                ray.cancel(stream, force=True)
+                with suppress(OSError):
+                    ray.cancel(stream, force=True)
             self._flying.clear()
             self._waiting.clear()
+
+    def _look_at_cluster(self) -> None:
+        """Count the processors, now and then. Raises ClusterError once the head has not answered three times: Ray itself would
+        end this process after a minute, without a word to its user."""
+        import ray
+
+        if self._clock() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = self._clock()
+        if not self._head_answers():
+            self._unanswered += 1
+            if self._unanswered == HEAD_SILENCES:
+                raise ClusterError("the head of the cluster no longer answers")
+            return
+        self._unanswered = 0
+        if self._wanted is None:
+            self._cpus = max(1, int(ray.cluster_resources().get("CPU", 0)))  # type: ignore[no-untyped-call]
 
     def _limit(self, subject: Subject, work: Sequence[tuple[int, Evaluation]]) -> float:
         """The seconds after which a chunk counts as hung."""
@@ -118,11 +137,6 @@ class RayTasks:
 
     def _send(self, remote: Callable[[_Flight], Any]) -> None:
         """Send chunks out until every worker has one to do and one ahead."""
-        import ray
-
-        if self._wanted is None and self._clock() - self._counted > RECOUNT_SECONDS:
-            self._cpus = max(1, int(ray.cluster_resources().get("CPU", 0)))  # type: ignore[no-untyped-call]
-            self._counted = self._clock()
         while self._waiting and len(self._flying) < AHEAD * self.workers:
             flight = self._waiting.popleft()
             flight.stream = remote(flight)
@@ -185,6 +199,21 @@ class RayTasks:
         return heard
 
 
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Ray's own troubles as what they are: Ctrl-C inside its C++ part, and the loss of the node it speaks through."""
+    from ray.exceptions import RaySystemError
+
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    except (OSError, RaySystemError) as error:
+        raise ClusterError(f"the connection to Ray was lost ({_first_line(error)})") from error
+
+
 def _raised(error: Any) -> _Landed:
     """An exception outside the chunk itself: of this package or of an import, it concerns every chunk and is raised."""
     cause = getattr(error, "cause", None)
@@ -210,4 +239,8 @@ def _how_lost(error: Exception) -> str:
         return "its node died"
     if isinstance(error, exceptions.WorkerCrashedError):
         return "its worker died (killed, out of memory, or crashed)"
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(": ")
+    return f"{type(error).__name__}: {_first_line(error)}".rstrip(": ")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]

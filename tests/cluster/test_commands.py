@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gpt_trader.errors import ClusterError
+from jobs.executors.cluster import check_token
+from jobs.executors.local_ray import environment
 from tests.cluster.nodes import RAY, Cluster, wait_until
 from tests.cluster.processes import descendants, environ, is_gone, listening
 from tests.e2e.command import one_message
@@ -149,6 +152,16 @@ def test_a_wrong_token_and_none_are_said(two_nodes: Cluster, place: Place) -> No
     message = refusal(place, two_nodes.address)
     assert f"the cluster at {two_nodes.address} wants a token, and there is none in RAY_AUTH_TOKEN" in message
     assert not place.chunks()
+
+
+def test_the_token_is_read_each_time(two_nodes: Cluster) -> None:
+    right = {name: two_nodes.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH")}
+    for _ in range(2):
+        wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64}
+        with environment(wrong), pytest.raises(ClusterError, match="refuses the token"):
+            check_token(two_nodes.address)
+        with environment(right):
+            check_token(two_nodes.address)
 
 
 def test_an_address_where_no_cluster_answers_is_said(place: Place) -> None:

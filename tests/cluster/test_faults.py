@@ -155,21 +155,19 @@ def _wait_for_death(pid: int) -> None:
     wait_until(lambda: is_gone(pid), f"worker {pid} is dead")
 
 
-@pytest.mark.parametrize("mood", ["raise", "leave"])
-def test_a_chunk_that_raises_is_not_tried_again_and_says_what_it_says_in_process(
-    mood: str, driver: Cluster, tmp_path: Path
+@pytest.mark.parametrize(
+    ("mood", "message"), [("raise", "ZeroDivisionError: planted"), ("leave", "sys.exit(3)")]
+)
+def test_a_point_that_fails_is_not_tried_again_and_says_what_it_says_in_process(
+    mood: str, message: str, driver: Cluster, tmp_path: Path
 ) -> None:
     plan = plan_of(tmp_path, mood)
-    run = Run(plan, tmp_path)
-    done = run.by_number
-    assert {item.attempts for item in run.reported} == {1}
-    alone = work_off(plan, InProcess(), None)
-    message = {number: item.error for number, item in enumerate(done.values())}
-    assert {item.number: item.error for item in alone.failed} == {k: v for k, v in message.items() if v}
-    for number, result in enumerate(alone.results):
-        there = done[number].result
-        assert (None if there is None else there.errors) == (None if result is None else result.errors)
-    assert done[BAD].result is None or "planted" in done[BAD].result.errors[0]
+    done = Run(plan, tmp_path).by_number
+    assert {item.attempts for item in done.values()} == {1}
+    failed = done[BAD].result
+    assert failed is not None
+    assert message in failed.errors[0]
+    assert files_in(tmp_path / "chunks") == in_process(plan, tmp_path)
 
 
 def test_a_cancelled_run_stops_with_what_is_finished(driver: Cluster, tmp_path: Path) -> None:
@@ -249,3 +247,17 @@ def test_a_worker_with_another_engine_ends_the_study(
         ClusterError, match=r"has another GPT-Trader .*; install the same version on every node"
     ):
         Run(plan, tmp_path)
+
+
+def test_a_head_that_is_silent_three_times_ends_the_run(driver: Cluster, tmp_path: Path) -> None:
+    plan, asked = plan_of(tmp_path, "meet", at=-1), list[bool]()
+
+    def answers() -> bool:
+        asked.append(len(asked) in (0, 3))  # once more in between: it has to be three in a row
+        return asked[-1]
+
+    tasks = RayTasks(None, 1e12, clock=lambda: 1000 * time.monotonic(), head_answers=answers)
+    with pytest.raises(ClusterError, match="the head of the cluster no longer answers"):
+        Run(plan, tmp_path, tasks)
+    assert asked == [True, False, False, True, False, False, False]
+    (tmp_path / "go").touch()

@@ -1,0 +1,182 @@
+"""What Ray adds to and takes from a study: `python -m benchmarks.studies`.
+
+One plan, cut into chunks as a sweep cuts them, is worked off in this process, on workers of this machine, and once more when
+every chunk is known. The start of the workers (Ray, and what each of them loads) is measured apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environments import HERE
+from benchmarks.table import machine
+from gpt_trader import load_bars
+from gpt_trader.adapters.chunk_store import ChunkStore
+from gpt_trader.engine.setup import Settings
+from gpt_trader.research.evaluation import Bench, Evaluation, Subject
+from gpt_trader.research.execution import Executor, InProcess
+from gpt_trader.research.plan import Plan, work_off
+from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
+from gpt_trader.strategies import load_strategy
+from jobs.executors.local_ray import local_ray
+from jobs.executors.ray_tasks import RayTasks
+
+SYMBOLS = [f"S{number:02}" for number in range(20)]
+AXES = ("donchian", "exit", "atr_k")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way of working the plan off: seconds of wall time, those of the start, and the ratio to one process."""
+
+    how: str
+    start: float | None
+    seconds: float
+    ratio: float
+
+
+def subject() -> Subject:
+    """trend_breakout on 20 symbols and ten years of synthetic daily bars."""
+    bars = load_bars(SYMBOLS, source="synthetic", start="2004-01-02", end="2013-12-31")
+    return Subject(load_strategy("trend_breakout"), bars, Settings())
+
+
+def plan_of(about: Subject, seconds: float) -> Plan:
+    """A grid that takes `seconds` in one process, by the time of two of its chunks."""
+    size = points_per_chunk(seconds_per_run(about.strategy(), about.bars))
+    grid = itertools.product(range(10, 130), range(5, 65), (1.0, 1.5, 2.0, 2.5, 3.0))
+    chunks = (Evaluation(AXES, points) for points in cut(grid, size))
+    bench = Bench(about)
+    bench.run(next(chunks))
+    one = statistics_of(lambda: bench.run(next(chunks)), 2)
+    return Plan("benchmark", about, tuple(itertools.islice(chunks, max(4, round(seconds / one)))))
+
+
+def statistics_of(work: Callable[[], Any], times: int) -> float:
+    """The mean seconds of some calls."""
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - began) / times
+
+
+@contextmanager
+def fresh_store() -> Iterator[ChunkStore]:
+    """A store of chunks with nothing in it."""
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        yield ChunkStore(Path(folder))
+
+
+def timed(plan: Plan, executor: Executor, store: ChunkStore) -> float:
+    """Seconds to work the plan off; every chunk must have a result."""
+    began = time.perf_counter()
+    done = work_off(plan, executor, store)
+    seconds = time.perf_counter() - began
+    assert not done.failed, done.failed
+    assert None not in done.results
+    return seconds
+
+
+def on_workers(plan: Plan, workers: int) -> tuple[float, float]:
+    """Seconds of the start, until every worker has done a chunk of another plan, and of the plan itself."""
+    first = Plan("start", plan.subject, tuple(_one_point(chunk) for chunk in plan.chunks[: 2 * workers]))
+    began = time.perf_counter()
+    with local_ray(workers, plan.subject.bars.panel.nbytes), fresh_store() as store:
+        tasks = RayTasks(workers)
+        work_off(first, tasks, None)
+        start = time.perf_counter() - began
+        return start, timed(plan, tasks, store)
+
+
+def _one_point(chunk: Evaluation) -> Evaluation:
+    return Evaluation(chunk.names, chunk.points[:1])
+
+
+def measure(
+    seconds: float, workers: Sequence[int], tell: Callable[[str], None]
+) -> tuple[list[Row], dict[str, Any]]:
+    """All rows, and what the plan was."""
+    plan = plan_of(subject(), seconds)
+    tell(f"{len(plan.chunks)} chunks, {plan.points:,} points")
+    bench = Bench(plan.subject)
+    began = time.perf_counter()
+    for chunk in plan.chunks:
+        bench.run(chunk)
+    bare = time.perf_counter() - began
+    tell(f"bare chunks {bare:.1f} s")
+    with fresh_store() as store:
+        alone = timed(plan, InProcess(), store)
+        again = timed(plan, InProcess(), store)
+    rows = [
+        Row("chunks alone, nothing kept", None, bare, bare / alone),
+        Row("one process", None, alone, 1.0),
+        Row("the same plan again", None, again, again / alone),
+    ]
+    tell(f"one process {alone:.1f} s, again {again:.2f} s")
+    for count in workers:
+        start, work = on_workers(plan, count)
+        rows.append(Row(f"{count} Ray {'worker' if count == 1 else 'workers'}", start, work, work / alone))
+        tell(f"{rows[-1].how} {work:.1f} s after a start of {start:.1f} s")
+    facts = {
+        "chunks": len(plan.chunks),
+        "points": plan.points,
+        "symbols": len(SYMBOLS),
+        "bars": plan.subject.bars.T,
+    }
+    return rows, facts
+
+
+def render(rows: Sequence[Row], facts: dict[str, Any]) -> str:
+    """The table as Markdown."""
+    lines = [
+        "# Studies on Ray\n",
+        f"{facts['processor']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}, commit {facts['commit']},",
+        f"load {facts['load'][0]} before and {facts['load_after'][0]} after.",
+        f"trend_breakout, {facts['points']:,} points on {facts['symbols']} symbols x {facts['bars']:,} bars in",
+        f"{facts['chunks']} chunks; wall time.\n",
+        "| how | start | work | of one process | times as fast | with its start |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    alone = next(row.seconds for row in rows if row.how == "one process")
+    for row in rows:
+        start = "" if row.start is None else f"{row.start:.1f} s"
+        whole = "" if row.start is None else f"{alone / (row.start + row.seconds):.2f} x"
+        lines.append(
+            f"| {row.how} | {start} | {row.seconds:.2f} s | {row.ratio:.2%} | {1 / row.ratio:,.2f} x | {whole} |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table and keep it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the plan in one process (default 60)")
+    parser.add_argument("--workers", default="1,2", help="numbers of workers, by comma (default 1,2)")
+    parser.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
+    options = parser.parse_args(arguments)
+    before = machine()
+    counts = [int(text) for text in options.workers.split(",")]
+    rows, plan = measure(options.seconds, counts, lambda text: print(text, file=sys.stderr, flush=True))
+    facts = {**before, **plan, "load_after": machine()["load"]}
+    text = render(rows, facts)
+    print(text)
+    if not options.no_save:
+        results = HERE / "results"
+        (results / "studies.md").write_text(text + "\n")
+        numbers = {"machine": facts, "rows": [asdict(row) for row in rows]}
+        (results / "studies.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
