@@ -55,6 +55,10 @@ def _cap(text: str) -> Any:
     return _rule(FillModel, "volume_cap", "--volume-cap", text, "Costs", **reader)
 
 
+def _wait(text: str) -> Any:
+    return _rule(FillModel, "delay", "--delay", text, "Costs", metavar="BARS")
+
+
 def _seat(field: str, text: str, *choices: str, flag: str = "") -> Any:
     more: dict[str, Any] = {"metavar": "|".join(choices)} if choices else {}
     return _rule(Allocation, field, flag or f"--{_dashed(field)}", text, "Allocation", **more)
@@ -81,7 +85,7 @@ def _risk(field: str, flag: str, text: str, *choices: str) -> Any:
 # fmt: off
 @dataclass(frozen=True, slots=True)
 class CostOptions:
-    """What trading costs; the names of the fields are those of `Costs`, and `volume_cap` is `FillModel`'s."""
+    """What trading costs; the names of the fields are those of `Costs`, `volume_cap` and `delay` are `FillModel`'s."""
 
     bps: Annotated[Number, _cost("bps", "--cost-bps", "Commission, basis points of the value traded.")] = None
     per_share: Annotated[Number, _cost("per_share", "--cost-per-share", "Commission per share, cash.")] = None
@@ -91,6 +95,7 @@ class CostOptions:
     impact: Annotated[Number, _cost("impact", "--impact", "Impact: this x (share of the bar's volume) squared.")] = None
     borrow: Annotated[Number, _cost("borrow", "--borrow", "Yearly fee on the value of shorts.")] = None
     volume_cap: Annotated[Number, _cap("Share of a bar's volume that a fill may take.")] = None
+    delay: Annotated[Whole, _wait("Bars that a decision waits before it is acted on.")] = None
 
     def costs(self, base: Costs) -> Costs:
         """The rates of `base` (the configuration's) with those that were given."""
