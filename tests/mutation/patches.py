@@ -16,6 +16,11 @@ LIMITS = "tests/properties/test_truth_limits.py"
 ACCOUNTING = "tests/properties/test_truth_accounting.py"
 TRUTH = "tests/properties/test_truth.py"
 QUIET = "tests/unit/test_engine_quiet.py"
+FIRST = "tests/properties/test_truth_first.py"
+BLOCKS = "tests/properties/test_truth_blocks.py"
+DELAY = "tests/properties/test_truth_delay.py"
+RELAY = "tests/properties/test_truth_relay.py"
+PARITY = "tests/parity/test_engine_against_reference.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +207,8 @@ PATCHES = (
     Patch(
         "the gross cap is ignored",
         "allocating.py",
-        "    if total <= cap:\n",
-        "    if total <= 1e9 * cap:\n",
+        "    if total <= cap or b.rules[0].units > 0.0:\n",
+        "    if total <= 1e9 * cap or b.rules[0].units > 0.0:\n",
         (f"{RULES}::test_wanted_weights_never_exceed_the_gross_cap",),
     ),
     Patch(
@@ -318,8 +323,8 @@ PATCHES = (
     Patch(
         "a stop is disarmed when the position grows",
         "marking.py",
-        "                if r.exits_on > 0.0:\n                    arm_stops(b, n)\n",
-        "                s.armed = 0\n                if r.exits_on > 0.0:\n                    arm_stops(b, n)\n",
+        "                if exits_on:\n                    arm_stops(b, n)\n",
+        "                s.armed = 0\n                if exits_on:\n                    arm_stops(b, n)\n",
         (f"{EXITS}::test_an_armed_stop_stays_armed_when_the_position_grows",),
     ),
     Patch(
@@ -356,5 +361,121 @@ PATCHES = (
         "for reducing in (1, 0):",
         "for reducing in (0, 1):",
         (f"{ORDERS}::test_reductions_fill_before_entries_at_the_open",),
+    ),
+    # -- an account that begins later, block sums, delays, legs
+    Patch(
+        "the cadence of a later account counts from row 0",
+        "allocating.py",
+        "t == b.account[0].first",
+        "t == 0",
+        (f"{FIRST}::test_its_first_row_is_looked_at_with_every_cadence",),
+    ),
+    Patch(
+        "the losses of a later account are measured from nothing",
+        "marking.py",
+        "begins = t == account.first",
+        "begins = t == 0",
+        (f"{FIRST}::test_losses_are_measured_from_its_first_bar",),
+    ),
+    Patch(
+        "statistics begin a row late",
+        "scoring.py",
+        "    first = account.first\n    equity =",
+        "    first = min(account.first + 1, b.track.shape[1] - 1)\n    equity =",
+        (
+            f"{BLOCKS}::test_a_sharpe_over_any_blocks_follows_from_the_sums",
+            f"{FIRST}::test_a_batch_begins_there_too",
+        ),
+    ),
+    Patch(
+        "a strategy decides before its account begins",
+        "deciding.py",
+        "return Row(columns if first == 0 else {name: array[first:] for name, array in columns.items()})",
+        "return Row({name: array[max(first - 1, 0) : len(array) - (first > 0)] for name, array in columns.items()})",
+        (f"{FIRST}::test_what_lies_before_it_is_not_decided",),
+    ),
+    Patch(
+        "a block ends a bar late",
+        "curves.py",
+        "min(edges[i + 1], count)",
+        "min(edges[i + 1] + 1, count)",
+        (f"{BLOCKS}::test_the_sums_of_each_block_are_those_of_the_equity_of_the_run",),
+    ),
+    Patch(
+        "a block begins a bar late",
+        "curves.py",
+        "min(edges[i], count)",
+        "min(edges[i] + 1, count)",
+        (f"{BLOCKS}::test_a_sharpe_over_any_blocks_follows_from_the_sums",),
+    ),
+    Patch(
+        "the squares are those of the first lane only",
+        "curves.py",
+        "            square1 += block[k + 1] * block[k + 1]\n",
+        "",
+        (f"{BLOCKS}::test_a_sharpe_over_any_blocks_follows_from_the_sums",),
+    ),
+    Patch(
+        "an infinite weight spoils the runs after it",
+        "scoring.py",
+        "        clear_book(b, capital)\n",
+        "        if k == start:\n            clear_book(b, capital)\n",
+        (f"{BLOCKS}::test_infinite_weights_at_every_place_of_a_chunk[3]",),
+    ),
+    Patch(
+        "the delay of targets is ignored",
+        "waiting.py",
+        "    if delay == 0:\n        return rows\n",
+        "    if delay >= 0:\n        return rows\n",
+        (f"{DELAY}::test_a_weight_decided_at_t_is_allocated_two_bars_later_at_the_prices_of_then",),
+    ),
+    Patch(
+        "a decision waits a bar too long",
+        "waiting.py",
+        "ring[np.arange(start, start + ahead) % delay]",
+        "ring[np.arange(start + 1, start + 1 + ahead) % delay]",
+        (f"{RELAY}::test_orders_and_decisions_that_wait_are_handed_on",),
+    ),
+    Patch(
+        "the delay of a rule that reads what it holds is ignored",
+        "waiting.py",
+        "        row = t % self.delay\n        due = self.weights[row].copy()\n",
+        "        row = t % self.delay\n        due = decided\n",
+        (f"{DELAY}::test_it_is_the_run_of_a_strategy_that_keeps_its_own_decisions_back[0-Looks-python-3]",),
+    ),
+    Patch(
+        "requests are submitted a bar early",
+        "waiting.py",
+        "self.requests.extend((t + self.delay, request) for request in made)",
+        "self.requests.extend((t + self.delay - 1, request) for request in made)",
+        (f"{RELAY}::test_orders_and_decisions_that_wait_are_handed_on",),
+    ),
+    Patch(
+        "what waits is lost between two legs",
+        "waiting.py",
+        "    ring[np.arange(start + count - ahead, start + count) % delay] = rows[count - ahead :]\n",
+        "",
+        (f"{RELAY}::test_orders_and_decisions_that_wait_are_handed_on",),
+    ),
+    Patch(
+        "a leg keeps the exits of the one before",
+        "session.py",
+        "    run.book.rules[:] = plan.rules\n",
+        '    if start == int(run.book.account[0]["first"]):\n        run.book.rules[:] = plan.rules\n',
+        (f"{RELAY}::test_the_next_leg_takes_over_positions_and_exits_from_its_first_row_on",),
+    ),
+    Patch(
+        "no short pays a borrow fee",
+        "marking.py",
+        "shorts += int(s.qty < 0.0)",
+        "shorts += int(s.qty > 1e300)",
+        (f"{EVENTS}::test_a_borrow_fee_is_charged_by_calendar_days",),
+    ),
+    Patch(
+        "of entrants of the same rank the last one is seated",
+        "allocating.py",
+        "score_of(m, b, t, n) > score_of(m, b, t, best)",
+        "score_of(m, b, t, n) >= score_of(m, b, t, best)",
+        (f"{PARITY}::test_many_entrants_for_few_seats",),
     ),
 )

@@ -100,6 +100,14 @@ def test_the_first_row_decides_and_the_next_one_fills() -> None:
     assert result.start == str(bars.time[5])[:10]
 
 
+@pytest.mark.parametrize("cadence", ["bar", "week", "month"])
+def test_its_first_row_is_looked_at_with_every_cadence(cadence: str) -> None:
+    """A Wednesday in the middle of a month."""
+    bars = market([(100.0, 110.0, 90.0, 100.0)] * 12)
+    result = run(scripted(hold(12)), bars, first=7, allocation=Allocation(gross=1.0, cadence=cadence))
+    assert result.decisions["time"].tolist() == [pd.Timestamp(bars.time[7])]
+
+
 def test_the_last_row_alone_is_an_account_that_has_nothing_yet() -> None:
     result = run(scripted(hold(8)), market([(100.0, 110.0, 90.0, 100.0)] * 8), first=7, benchmark=True)
     assert result.equity["equity"].tolist() == [100_000.0]
