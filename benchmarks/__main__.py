@@ -99,7 +99,16 @@ def row_of(item: Measured) -> Row:
 
 def row_of_process(item: process.Started) -> Row:
     """A started command as a line of the table."""
-    return Row(item.key, item.participant, item.note, tuple(item.cpu), tuple(item.wall), problem=item.problem)
+    said = item.said if item.said.endswith("MiB") else ""
+    return Row(
+        item.key,
+        item.participant,
+        item.note,
+        tuple(item.cpu),
+        tuple(item.wall),
+        count=said,
+        problem=item.problem,
+    )
 
 
 def report(rows: Sequence[Row], facts: dict[str, Any], measured: Sequence[Measured]) -> str:

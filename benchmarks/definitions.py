@@ -20,7 +20,17 @@ MINUTES = 500_000
 PAIRS = tuple(product(range(5, 45), range(50, 175, 5)))  # 1,000 (fast, slow)
 TEN_PAIRS = PAIRS[::100]
 
+MANY_PAIRS = tuple(product(range(5, 105), range(110, 210)))  # 10,000, for W5
+BLOCKS = 128  # of bars, whose sums of returns and of squares a sweep keeps beside the statistics
+
 SYMBOLS = 100
+SHARES_EACH = 5.0  # W6: a hundred positions at a time, for cash that 100 of each would not leave
+
+TRAILED = 100_000  # W7
+TRAILS = tuple(
+    product(range(5, 55, 5), range(60, 160, 10), (0.002 * k for k in range(1, 11)))
+)  # 1,000 (fast, slow, trail)
+
 TOP = 20
 LOOKBACK = 126
 GROSS = 0.9  # a tenth stays cash, so that no library has to cut an order for lack of it
@@ -51,5 +61,24 @@ _LISTED = (
     Workload("W2", "1,000 pairs x 2,520 bars, statistics", "daily", "round trips", DAYS, len(PAIRS)),
     Workload("W3", "100 symbols x 2,520 bars, monthly top 20", "panel", "fills", DAYS),
     Workload("W4", "limit, stop and bracket orders, 500,000 bars", "minutes", "round trips", MINUTES),
+    Workload(
+        "W5",
+        "10,000 pairs x 2,520 bars, statistics and 128 block sums",
+        "daily",
+        "round trips",
+        DAYS,
+        len(MANY_PAIRS),
+    ),
+    Workload(
+        "W6", "1,000 pairs x 100 symbols x 2,520 bars, statistics", "panel", "round trips", DAYS, len(PAIRS)
+    ),
+    Workload(
+        "W7",
+        "1,000 trailing stops in decide(now, held) x 100,000 bars",
+        "minutes",
+        "round trips",
+        TRAILED,
+        len(TRAILS),
+    ),
 )
 WORKLOADS = {item.key: item for item in _LISTED}

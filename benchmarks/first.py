@@ -1,4 +1,5 @@
-"""`python -m benchmarks.first MODULE DATA`: a fresh process's way to its first result: import, data, one W1 with statistics."""
+"""`python -m benchmarks.first MODULE DATA [KEY]`: a fresh process's way to its first result: import, data, one W1 with statistics,
+or another workload."""
 
 from __future__ import annotations
 
@@ -7,14 +8,17 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.data import read
+from benchmarks.definitions import WORKLOADS
+from benchmarks.memory import peak_memory
 
 
-def main(module: str, path: str) -> None:
-    """Import the participant and print the answer of its W1."""
+def main(module: str, path: str, key: str = "W1") -> None:
+    """Import the participant and print the answer of its W1, or of another workload."""
     makers = import_module(f"benchmarks.peers.{module}").MAKERS
-    task = makers["W1" if "W1" in makers else "W1/close"](read(Path(path)))
+    data = read(Path(path)).head(WORKLOADS[key].bars)
+    task = makers[key if key in makers else f"{key}/close"](data)
     count, equity = task.answer(task.run(task.before()))
-    print(count, round(float(equity), 2))
+    print(f"{count:,} and {equity:,.2f}, {peak_memory()} MiB")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from benchmarks.definitions import (
     LIMIT_BELOW,
     LOOKBACK,
     SHARES,
+    SHARES_EACH,
     STOP_ABOVE,
     STOP_LOSS,
     TARGET_GAIN,
@@ -86,6 +87,80 @@ def many_averages(
     for p in range(pairs.shape[0]):
         count, finals[p] = two_averages(opened, close, pairs[p, 0], pairs[p, 1], equity, out)
         round_trips += count
+    return round_trips
+
+
+@njit(cache=True, error_model="numpy")
+def wide_averages(
+    opened: Floats, close: Floats, pairs: NDArray[np.int64], finals: Floats, out: Floats
+) -> int:
+    """W6: SHARES_EACH of every symbol whose mean of `fast` closes is above that of `slow`, in one account, for each (fast, slow)
+    of `pairs` (P, 2); final equities into `finals` (P,); returns all round trips."""
+    bars, symbols = close.shape
+    equity = np.empty(bars)
+    held, wanted = np.empty(symbols), np.empty(symbols)
+    fast_sum, slow_sum = np.empty(symbols), np.empty(symbols)
+    round_trips = 0
+    for p in range(pairs.shape[0]):
+        fast, slow = pairs[p]
+        cash = CAPITAL
+        held[:] = 0.0
+        wanted[:] = 0.0
+        fast_sum[:] = 0.0
+        slow_sum[:] = 0.0
+        for t in range(bars):
+            value = 0.0
+            for n in range(symbols):
+                if wanted[n] != held[n]:
+                    change = wanted[n] - held[n]
+                    cash -= change * opened[t, n] + abs(change) * opened[t, n] * COMMISSION
+                    round_trips += wanted[n] == 0.0
+                    held[n] = wanted[n]
+                price = close[t, n]
+                fast_sum[n] += price
+                slow_sum[n] += price
+                if t >= fast:
+                    fast_sum[n] -= close[t - fast, n]
+                if t >= slow:
+                    slow_sum[n] -= close[t - slow, n]
+                wanted[n] = SHARES_EACH if t >= slow - 1 and fast_sum[n] * slow > slow_sum[n] * fast else 0.0
+                value += held[n] * price
+            equity[t] = cash + value
+        curve_numbers(equity, CAPITAL, out)
+        finals[p] = equity[-1]
+    return round_trips
+
+
+@njit(cache=True, error_model="numpy")
+def trailing_stops(opened: Floats, close: Floats, settings: Floats, finals: Floats, out: Floats) -> int:
+    """W7: W1 that is also out on a bar that closes more than `trail` below the peak of its position (the fill's price and the
+    closes since), for each (fast, slow, trail) of `settings` (P, 3); otherwise as `many_averages`."""
+    equity = np.empty(close.shape[0])
+    round_trips = 0
+    for p in range(settings.shape[0]):
+        fast, slow, keep = int(settings[p, 0]), int(settings[p, 1]), 1 - settings[p, 2]
+        cash, held, wanted, peak = CAPITAL, 0.0, 0.0, 0.0
+        fast_sum = slow_sum = 0.0
+        for t in range(close.shape[0]):
+            if wanted != held:
+                change = wanted - held
+                cash -= change * opened[t] + abs(change) * opened[t] * COMMISSION
+                round_trips += wanted == 0.0
+                held = wanted
+                peak = opened[t]
+            price = close[t]
+            peak = max(peak, price)
+            fast_sum += price
+            slow_sum += price
+            if t >= fast:
+                fast_sum -= close[t - fast]
+            if t >= slow:
+                slow_sum -= close[t - slow]
+            leads = t >= slow - 1 and fast_sum * slow > slow_sum * fast
+            wanted = SHARES if leads and not (held > 0.0 and price < peak * keep) else 0.0
+            equity[t] = cash + held * price
+        curve_numbers(equity, CAPITAL, out)
+        finals[p] = equity[-1]
     return round_trips
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.definitions import PAIRS, TEN_PAIRS, WORKLOADS
+from benchmarks.definitions import MANY_PAIRS, PAIRS, TEN_PAIRS, TRAILS, WORKLOADS
 from benchmarks.environments import Environment
 
 
@@ -104,4 +104,13 @@ PLAN = (
     Entry("W4", "backtesting.py", "W4", bars=50_000, rounds=3),
     Entry("W4", "backtrader", "W4", bars=20_000, rounds=2, warm=False),
     Entry("W4", "raptorbt", "W4", "class of hooks", bars=20_000, tolerance=1e-2, why=ORDER_OF_EVENTS, rounds=2),
+    Entry("W5", OURS, "W5", "all cores", runs=len(MANY_PAIRS)),
+    Entry("W5", OURS, "W5/one", "one thread", runs=len(MANY_PAIRS)),
+    Entry("W5", LIMIT, "W5", "without block sums", runs=len(MANY_PAIRS)),
+    Entry("W6", OURS, "W6", "all cores", runs=ALL),
+    Entry("W6", OURS, "W6/one", "one thread", runs=ALL),
+    Entry("W6", LIMIT, "W6", runs=ALL),
+    Entry("W7", OURS, "W7", "all cores", runs=len(TRAILS)),
+    Entry("W7", OURS, "W7/one", "one thread", runs=len(TRAILS)),
+    Entry("W7", LIMIT, "W7", runs=len(TRAILS)),
 )  # fmt: skip

@@ -9,11 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from benchmarks.data import read
+from benchmarks.data import read, write
+from benchmarks.definitions import WORKLOADS
 from benchmarks.environments import OFFLINE, ROOT, Unavailable, interpreter
 from benchmarks.plan import LIMIT, OURS, PARTICIPANTS
 
@@ -37,6 +38,7 @@ class Started:
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     problem: str = ""
+    said: str = ""
 
 
 def commands(folder: Path, daily: Path, peers: Sequence[str], *, full: bool) -> list[Started]:
@@ -57,6 +59,21 @@ def commands(folder: Path, daily: Path, peers: Sequence[str], *, full: bool) -> 
     if full:
         kernels = {"NUMBA_CACHE_DIR": str(folder / "no-kernels")}
         found.append(Started("result", OURS, "the same, set-up's kernels missing", run, kernels, rounds=1))
+    found.append(
+        Started(
+            "grid",
+            OURS,
+            "240 points x 100 symbols x 9 years",
+            [sys.executable, "-m", "benchmarks.owners_grid"],
+        )
+    )
+    if full:
+        one = [sys.executable, "-m", "benchmarks.owners_grid", "--one-by-one"]
+        found.append(Started("grid", OURS, "the same, one backtest after the other", one, rounds=1))
+    for key in ("W5", "W6", "W7"):
+        data = write(WORKLOADS[key].data, folder)
+        command = [sys.executable, "-m", "benchmarks.first", "ours", str(data), key]
+        found.append(Started(key, OURS, "as a whole process", command, rounds=2))
     for name in modules:
         if name == "bt":
             continue  # it has no W1: it sizes by weights only
@@ -92,26 +109,31 @@ def start_all(found: list[Started], rounds: int, folder: Path, tell: Any, *, war
         for item in found:
             if item.problem or turn >= item.rounds or (turn < 0 and item.rounds == 1):
                 continue
-            cpu, wall, problem = start(item, folder)
+            cpu, wall, item.said, problem = start(item, folder)
             item.problem = problem
             if turn >= 0 and not problem:
                 item.cpu.append(cpu)
                 item.wall.append(wall)
 
 
-def start(item: Started, folder: Path) -> tuple[float, float, str]:
-    """CPU and wall seconds of one run in `folder`, and the last line of its errors when it failed."""
+def start(item: Started, folder: Path) -> tuple[float, float, str, str]:
+    """CPU and wall seconds of one run in `folder`, its last word, and the last line of its errors when it failed."""
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     began = time.perf_counter()
-    with (folder / "errors.txt").open("w+") as errors:
+    with (folder / "errors.txt").open("w+") as errors, (folder / "words.txt").open("w+") as words:
         child = subprocess.Popen(
             item.command, cwd=folder, env={**os.environ, **OFFLINE, "PYTHONPATH": paths, **item.extra},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            stdin=subprocess.DEVNULL, stdout=words, stderr=errors,
         )  # fmt: skip
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - began
-        errors.seek(0)
-        said = errors.read().strip().splitlines()
-    problem = "" if child.returncode == 0 else (said[-1] if said else f"exit {child.returncode}")
-    return usage.ru_utime + usage.ru_stime, wall, problem
+        failed, said = (_last_line(stream) for stream in (errors, words))
+    problem = "" if child.returncode == 0 else failed or f"exit {child.returncode}"
+    return usage.ru_utime + usage.ru_stime, wall, said, problem
+
+
+def _last_line(stream: IO[str]) -> str:
+    stream.seek(0)
+    lines = stream.read().strip().splitlines()
+    return lines[-1] if lines else ""

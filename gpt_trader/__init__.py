@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
     from gpt_trader.instruments import Instrument
     from gpt_trader.orders import OrderRequest
+    from gpt_trader.relay import Leg, backtest_relay
     from gpt_trader.result import Result
     from gpt_trader.risk import RiskLimits
     from gpt_trader.strategy import Features, Held, OrderStrategy, Row, Strategy, Weights, param, per_symbol
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
     "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "backtest_many": "batch",
-    "check_strategy": "check", "load_bars": "adapters.loader", "OrderRequest": "orders",
-    "SweepResult": "sweeping", "sweep": "sweeping",
+    "Leg": "relay", "backtest_relay": "relay", "check_strategy": "check", "load_bars": "adapters.loader",
+    "OrderRequest": "orders", "SweepResult": "sweeping", "sweep": "sweeping",
     **dict.fromkeys(("AtrStop", "BreakEven", "ScaleOut", "StopLoss", "TakeProfit", "TimeStop", "TrailingStop"), "exits"),
     **dict.fromkeys(
         ("Features", "Held", "OrderStrategy", "Row", "Strategy", "Weights", "param", "per_symbol"), "strategy"
@@ -36,10 +37,10 @@ _HOMES = {
 }  # fmt: skip
 
 __all__ = [
-    "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "OrderRequest",
+    "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "Leg", "OrderRequest",
     "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "SweepResult", "TakeProfit",
-    "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "check_strategy", "load_bars",
-    "param", "per_symbol", "sweep", "ta",
+    "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "backtest_relay", "check_strategy",
+    "load_bars", "param", "per_symbol", "sweep", "ta",
 ]  # fmt: skip
 
 

@@ -141,7 +141,15 @@ class Bars:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled without what is derived from it; a receiver in shared memory uses the panel where it lies."""
-        given = (self.symbols, self.time, self.panel, self.timeframe, self.adjustment, self.sources, self.delisted)
+        given = (
+            self.symbols,
+            self.time,
+            self.panel,
+            self.timeframe,
+            self.adjustment,
+            self.sources,
+            self.delisted,
+        )
         return (Bars, (*given, self.notes))
 
     def __repr__(self) -> str:

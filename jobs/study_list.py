@@ -19,7 +19,9 @@ def with_studies(
     store could not be written, is known by its folder alone.
     """
     for row in rows:
-        if row["status"] == RUNNING and isinstance(row["folder"], str):  # a study without one is NaN in the frame
+        if row["status"] == RUNNING and isinstance(
+            row["folder"], str
+        ):  # a study without one is NaN in the frame
             folder = StudyFolder(Path(row["folder"]))
             row["status"] = folder.status_now() or row["status"]
     known = {row["run_id"] for row in rows}

@@ -37,6 +37,27 @@ def pairs(data: Data, chosen: tuple[tuple[int, int], ...] = given.PAIRS) -> Task
     return Task(run, lambda result: (result[0], result[1].mean()))
 
 
+def wide(data: Data) -> Task:
+    """W6."""
+
+    def run(_: None) -> tuple[int, Floats]:
+        finals = np.empty(len(given.PAIRS))
+        return limit.wide_averages(data.open, data.close, np.array(given.PAIRS), finals, np.empty(4)), finals
+
+    return Task(run, lambda result: (result[0], result[1].mean()))
+
+
+def trails(data: Data, chosen: tuple[tuple[int, int, float], ...] = given.TRAILS) -> Task:
+    """W7."""
+    opened, close = data.open[:, 0].copy(), data.close[:, 0].copy()
+
+    def run(_: None) -> tuple[int, Floats]:
+        finals = np.empty(len(chosen))
+        return limit.trailing_stops(opened, close, np.array(chosen), finals, np.empty(4)), finals
+
+    return Task(run, lambda result: (result[0], result[1].mean()))
+
+
 def momentum(data: Data) -> Task:
     """W3."""
 
@@ -66,7 +87,10 @@ def brackets(data: Data) -> Task:
     return Task(run, tuple)
 
 
-MAKERS: Makers = {"W1": averages, "W1L": averages, "W2": pairs, "W3": momentum, "W4": brackets}
+MAKERS: Makers = {
+    "W1": averages, "W1L": averages, "W2": pairs, "W3": momentum, "W4": brackets,
+    "W5": partial(pairs, chosen=given.MANY_PAIRS), "W6": wide, "W7": trails,
+}  # fmt: skip
 
 
 REFERENCES: Makers = {

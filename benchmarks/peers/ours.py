@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +49,27 @@ class TwoAverages(Strategy):
     def decide(self, now: Any) -> Weights:
         """SHARES or none."""
         return np.where(now.fast > now.slow, given.SHARES, 0.0)
+
+
+@dataclass(frozen=True)
+class WideAverages(TwoAverages):
+    """SHARES_EACH of every symbol whose fast average leads."""
+
+    def decide(self, now: Any) -> Weights:
+        """SHARES_EACH or none."""
+        return np.where(now.fast > now.slow, given.SHARES_EACH, 0.0)
+
+
+@dataclass(frozen=True)
+class TrailingAverages(TwoAverages):
+    """SHARES while the fast average leads, out after a fall from the peak; written for arrays, as a user would."""
+
+    trail: float = param(0.01, low=0.0, high=1.0)
+
+    def decide(self, now: Any, held: Any) -> Weights:  # type: ignore[override]
+        """SHARES or none."""
+        stopped = now.close < held.peak * (1 - self.trail)
+        return np.where((now.fast > now.slow) & ~stopped, given.SHARES, 0.0)
 
 
 @dataclass(frozen=True)
@@ -153,6 +175,31 @@ def pairs(data: Data) -> Task:
     return Task(run, answer, lambda: replace(known))
 
 
+def sweep(strategies: Sequence[Strategy], blocks: int = 0, threads: int | None = None) -> Any:
+    """Many runs in one account each, with the sums of so many blocks."""
+
+    def make(data: Data) -> Task:
+        known = bars_of(data)
+        edges = np.linspace(0, known.T, blocks + 1).astype(np.int64) if blocks else None
+        allocation = replace(WHOLE, max_positions=known.N)
+
+        def run(bars: Bars) -> Scores:
+            rules: dict[str, Any] = {"costs": COSTS, "fills": FILLS, "allocation": allocation}
+            return backtest_many(strategies, bars, edges=edges, threads=threads, **rules)
+
+        def answer(scores: Scores) -> tuple[int, float]:
+            return int(scores["round_trips"].sum()), float(scores["final_equity"].mean())
+
+        return Task(run, answer, lambda: replace(known))
+
+    return make
+
+
+MANY = [TwoAverages(fast, slow) for fast, slow in given.MANY_PAIRS]
+WIDE = [WideAverages(fast, slow) for fast, slow in given.PAIRS]
+TRAILING = [TrailingAverages(fast, slow, trail) for fast, slow, trail in given.TRAILS]
+
+
 def momentum(benchmark: bool) -> Any:
     """W3 with the shipped strategy, fractional shares; with or without buy and hold beside it."""
 
@@ -207,6 +254,12 @@ MAKERS: Makers = {
     "W3/alone": momentum(False),
     "W4": bracket_orders(Brackets(), "python"),
     "W4/compiled": bracket_orders(CompiledBrackets(), "compiled"),
+    "W5": sweep(MANY, given.BLOCKS),
+    "W5/one": sweep(MANY, given.BLOCKS, threads=1),
+    "W6": sweep(WIDE),
+    "W6/one": sweep(WIDE, threads=1),
+    "W7": sweep(TRAILING),
+    "W7/one": sweep(TRAILING, threads=1),
 }
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ and the run goes on in Python with the same results.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections import namedtuple
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from gpt_trader.engine.elementwise import for_plain_numbers, is_elementwise
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, Book, Market
+from gpt_trader.engine.rule_store import compiled_driver, labelled, rule_key
 from gpt_trader.engine.stepping import fill_held
 from gpt_trader.engine.submitting import (
     count_due,
@@ -126,20 +128,27 @@ def _requests_in(answer: Any) -> Any:
 
 
 def parameter_tuple(strategy: Strategy) -> Any:
-    """The strategy's plain parameters as a named tuple: what `self` is inside compiled code. One class for each set of names."""
+    """The strategy's plain parameters as a named tuple: what `self` is inside compiled code.
+
+    There is one class for each set of names, an attribute of this module by a name of its own: so stored machine code finds it.
+    """
     values = ((f.name, getattr(strategy, f.name)) for f in dataclasses.fields(strategy))
     plain = {name: value for name, value in values if isinstance(value, PLAIN)}
     names = tuple(plain)
     if names not in _PARAMETER_TYPES:
-        _PARAMETER_TYPES[names] = namedtuple("Parameters", names)
+        name = "Parameters_" + hashlib.sha256(repr(names).encode()).hexdigest()[:16]
+        _PARAMETER_TYPES[names] = globals()[name] = namedtuple(name, names, module=__name__)
     return _PARAMETER_TYPES[names](**plain)
 
 
 _PARAMETER_TYPES: dict[tuple[str, ...], Any] = {}
 
 
-def jitted(function: Callable[..., Any], counted: bool, seen: dict[str, Any] | None = None) -> Any:
-    """A compiled copy of a plain function whose plain helper functions are compiled as well; `counted` as in compile_driver."""
+def jitted(
+    function: Callable[..., Any], counted: bool, label: str | None, seen: dict[str, Any] | None = None
+) -> Any:
+    """A compiled copy of a plain function whose plain helper functions are compiled as well, with counted references or without;
+    named as in `labelled`."""
     if not isinstance(function, FunctionType):
         return function
     seen = {} if seen is None else seen
@@ -150,13 +159,13 @@ def jitted(function: Callable[..., Any], counted: bool, seen: dict[str, Any] | N
             key = f"{value.__module__}.{value.__qualname__}"
             if key not in seen:
                 seen[key] = None
-                seen[key] = jitted(value, counted, seen)
+                seen[key] = jitted(value, counted, label and f"{label}_{len(seen)}", seen)
             scope[name] = seen[key] or value
     copy = FunctionType(
         function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
     )
     copy.__kwdefaults__ = function.__kwdefaults__
-    return _njit(error_model="python", boundscheck=True, _nrt=counted)(copy)
+    return _njit(error_model="python", boundscheck=True, _nrt=counted)(labelled(copy, label))
 
 
 def names_in(code: CodeType) -> list[str]:
@@ -307,19 +316,18 @@ def compile_driver(
     if key not in _DRIVERS:
         scalar = form == ELEMENTWISE or is_per_symbol(strategy)
         source = driver_source(strategy, columns, symbols, scalar, delayed)
-        scope = ENGINE | {
-            "decide": plain_rule(decide) if form == ELEMENTWISE else jitted(decide, form == COUNTED),
-            "Row": namedtuple("Row", list(columns)),
-        }
-        exec(compile(source, f"<driver of {type(strategy).__name__}>", "exec"), scope)
-        _DRIVERS[key] = _njit(error_model="numpy", _nrt=form == COUNTED, nogil=True)(scope["drive"])
+        parameters = parameter_tuple(strategy)._fields
+        label = rule_key(decide, (source, form, repr(tuple(columns)), repr(parameters)))
+        rule = plain_rule(decide, label) if form == ELEMENTWISE else jitted(decide, form == COUNTED, label)
+        scope = ENGINE | {"decide": rule, "Row": namedtuple("Row", list(columns))}
+        _DRIVERS[key] = compiled_driver(source, scope, label, form == COUNTED)
     driver = _DRIVERS[key]
     return None if driver is None else (driver, parameter_tuple(strategy))
 
 
-def plain_rule(decide: Any) -> Any:
+def plain_rule(decide: Any, label: str | None) -> Any:
     """An elementwise rule for plain numbers; they divide as the elements of an array do."""
-    return _njit(error_model="numpy", _nrt=False)(for_plain_numbers(decide))
+    return _njit(error_model="numpy", _nrt=False)(labelled(for_plain_numbers(decide), label))
 
 
 ENGINE: dict[str, Any] = {

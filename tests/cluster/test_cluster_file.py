@@ -58,6 +58,7 @@ def test_every_option_of_a_start_is_one_of_the_installed_ray() -> None:
 def test_nothing_starts_without_a_token_and_the_dashboard_stays_on_the_head() -> None:
     for words in starts():
         assert words[:5] == ["test", "-s", "~/.ray/auth_token", "&&", "RAY_AUTH_MODE=token"]
+        assert "--object-store-memory=1000000000" in words
     assert "--dashboard-host=127.0.0.1" in starts()[0]
     assert "--env RAY_AUTH_MODE=token" in config()["docker"]["run_options"]
     assert config()["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"

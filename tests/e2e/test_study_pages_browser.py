@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.browsing import browser, needs_chromium, opened
 from tests.e2e.command import cli
-from tests.e2e.test_report_browser import CHROMIUM, opened
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)"
-)
+__all__ = ["browser"]
+
+pytestmark = needs_chromium
 FEW = ("--start", "2008-01-02", "--end", "2010-12-31", "--replicates", 60)
 OUTSIDE = """() => [...document.querySelectorAll("svg.still")].filter((svg) => {
   const box = svg.getBoundingClientRect();
@@ -22,18 +21,6 @@ OUTSIDE = """() => [...document.querySelectorAll("svg.still")].filter((svg) => {
     return own.left < box.left - 2 || own.right > box.right + 2 || own.top < box.top - 2 || own.bottom > box.bottom + 2;
   });
 }).map((svg) => svg.getAttribute("aria-label"))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture

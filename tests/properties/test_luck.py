@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader import Allocation, Bars, Costs, Features, Scores, Strategy, Weights, backtest_many, param
+from gpt_trader import Allocation, Bars, Costs, Features, Strategy, Weights, backtest_many, param
+from gpt_trader.batch import Scores
 from gpt_trader.research.evaluation import block_edges
 from gpt_trader.validation.overfitting import probability_of_overfitting
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe

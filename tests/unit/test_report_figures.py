@@ -94,6 +94,15 @@ def test_long_intraday_run_is_thinned_and_says_so() -> None:
     assert any("of the last" in text and "days" in text for text in page.find("h3"))
 
 
+def test_an_account_that_begins_later_is_drawn_from_then_on() -> None:
+    whole, later = run(("AAA",), 300, fast=3, slow=9), run(("AAA",), 300, fast=3, slow=9, first=200)
+    chart, full = (Page(render(item)).data["prices"][0] for item in (later, whole))
+    assert chart["close"] == full["close"][200:]
+    assert chart["x"] == [chart["x"][0], *full["x"][201:]]
+    assert len(later.equity) == 100
+    assert f"{later.start}" in render(later)
+
+
 def test_price_chart_stands_on_the_last_share_basis() -> None:
     plain = random_bars(("AAA",), 600)
     panel = plain.panel.copy()

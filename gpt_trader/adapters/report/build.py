@@ -248,6 +248,8 @@ def _charts(run: _Run) -> dict[str, Any]:
     prices = figures.PriceCharts([], 0, 1, False)
     notes = ["Prices were not kept with this run, so its trades cannot be drawn."] if bars is None else []
     if bars is not None:
+        if clock.time.size < bars.T:  # of the bars before the account began the features alone know
+            bars = bars.select(start=clock.time[0])
         prices = figures.price_charts(bars, result.fills, closed, clock)
         notes = _price_notes(prices, bars)
     account = figures.line_chart(lines, clock)

@@ -169,6 +169,7 @@ ASSUMPTION_LABELS: Mapping[str, str] = {
     "costs.impact": "Market impact x (share of the bar's volume)²",
     "costs.borrow": "Borrow fee on shorts, a year",
     "fills.volume_cap": "A fill takes at most this share of a bar's volume",
+    "fills.delay": "Bars that a decision waits before it is acted on",
     "allocation.gross": "Targets scaled to at most this gross exposure",
     "allocation.position": "Largest weight of one position",
     "allocation.max_positions": "Positions at a time",
