@@ -12,6 +12,7 @@ from gpt_trader.engine.periods import same_month, same_week
 from gpt_trader.engine.records import (
     ATR_SIZE,
     CANCELLED,
+    ENDED,
     MARKET,
     R_REPLACED,
     R_TARGET,
@@ -88,40 +89,58 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
 @kernel
 def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
+    r = b.rules[0]
     account.dirty = 0
     decides = decision_bar(m, b, t)
-    free = int(b.rules[0].max_positions)
+    ended = m.flags[t] & ENDED != 0
+    free = int(r.max_positions)
     entrants = 0
     total = 0.0
+    acting = 0
     for n in range(b.symbols.shape[0]):
-        _choose(m, b, t, n, target[n], decides)
-        base = b.symbols[n].base
-        b.symbols[n].accepted = base
-        if base != 0.0:
-            total += abs(base)
-            if has_seat(b, n):
-                free -= 1
-            else:
-                entrants += 1
+        _choose(m, b, t, n, target[n], decides, ended)
+        s = b.symbols[n]
+        s.accepted = s.base
+        wanted = int(abs(s.base) > 0.0)  # no branches here: which symbols are wanted is hard to foretell
+        seated = int(has_seat(b, n))
+        total += abs(s.base)
+        free -= wanted & seated
+        entrants += wanted & (1 - seated)
+        if _acts(b, n):
+            b.symbols[acting].acting = n
+            acting += 1
+    renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
+    limited = r.risk_on > 0.0 and r.units == 0.0
+    stands = not (renews or limited or entrants > max(free, 0) or total > r.gross)
     if entrants > max(free, 0):
         total = _take_seats(m, b, t, entrants, max(free, 0))
     _scale_to_gross(b, t, total)
-    r = b.rules[0]
-    if r.risk_on > 0.0 and r.units == 0.0:
+    if limited:
         apply_risk_limits(m, b, t)
-    renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
-    for n in range(b.symbols.shape[0]):
-        s = b.symbols[n]
-        same = abs(s.accepted - s.acted) <= SAME_WEIGHT
-        if not (same and s.change != RENEWED and s.cut == 0) or renews:
-            _act(m, b, t, n, s.change, s.want)
+    if not stands:  # what was accepted has changed since
+        acting = 0
+        for n in range(b.symbols.shape[0]):
+            if renews or _acts(b, n):
+                b.symbols[acting].acting = n
+                acting += 1
+    for k in range(acting):
+        s = b.symbols[b.symbols[k].acting]
+        _act(m, b, t, b.symbols[k].acting, s.change, s.want)
 
 
 @inlined
-def _choose(m: Market, b: Book, t: int, n: int, w: float, decides: bool) -> None:
-    """Step 5.1 to 5.4 for one symbol where its target is looked at; a target that stands as it did only counts its bars."""
+def _acts(b: Book, n: int) -> bool:
+    """Whether what is accepted for a symbol is not what was last made into an order, or may not have been carried out in full."""
     s = b.symbols[n]
-    if t > m.info[n].last_session:
+    return abs(s.accepted - s.acted) > SAME_WEIGHT or s.change == RENEWED or s.cut != 0
+
+
+@inlined
+def _choose(m: Market, b: Book, t: int, n: int, w: float, decides: bool, ended: bool) -> None:
+    """Step 5.1 to 5.4 for one symbol where its target is looked at; a target that stands as it did only counts its bars.
+    `ended`: some symbol's last session is over."""
+    s = b.symbols[n]
+    if ended and t > m.info[n].last_session:
         s.base = 0.0
         s.acted = 0.0
         s.change = KEEP

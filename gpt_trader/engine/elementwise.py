@@ -41,7 +41,13 @@ class Thing(NamedTuple):
     name: str
 
 
-Value = Number | Thing | None  # None: not known to be safe
+class Module(NamedTuple):
+    """Another module than numpy, whose numbers numba takes as constants when it compiles."""
+
+    module: ModuleType
+
+
+Value = Number | Thing | Module | None  # None: not known to be safe
 
 ARITHMETIC = (operator.add, operator.sub, operator.mul, operator.truediv)
 COMPARISONS = (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
@@ -137,7 +143,7 @@ class _Reader:
         if isinstance(value, ir.Global):
             if any(value.value is item for item in (np, bool, abs)):
                 return Thing(value.value.__name__)
-            return constant(value.value)
+            return Module(value.value) if isinstance(value.value, ModuleType) else constant(value.value)
         return self._expression(value) if isinstance(value, ir.Expr) else None
 
     def _expression(self, expression: Any) -> Value:
@@ -164,6 +170,8 @@ class _Reader:
                 return Number(REAL, name in HELD_ARRAYS) if name in (*HELD_ARRAYS, *HELD_SCALARS) else None
             case Thing("self"):
                 return constant(self.parameters.get(name))
+            case Module(module):
+                return constant(getattr(module, name, None))
             case Thing("numpy"):
                 return (
                     Number(REAL, False)

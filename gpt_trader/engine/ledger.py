@@ -330,7 +330,7 @@ def change_position(
         s.costs = 0.0
         s.income = 0.0
         s.qty = quantity
-        b.account[0].positions += 1
+        _enlist(b, n)
     else:
         s.entry = (s.entry * s.qty + price * quantity) / (s.qty + quantity)
         s.qty += quantity
@@ -338,6 +338,30 @@ def change_position(
     s.in_cash += abs(quantity) * price
     s.costs += costs
     s.max_qty = max(s.max_qty, abs(s.qty))
+
+
+@inlined
+def _enlist(b: Book, n: int) -> None:
+    """Put symbol n into the list of open positions."""
+    account = b.account[0]
+    k = account.positions
+    while k > 0 and b.symbols[k - 1].holding > n:
+        b.symbols[k].holding = b.symbols[k - 1].holding
+        k -= 1
+    b.symbols[k].holding = n
+    account.positions += 1
+
+
+@inlined
+def _strike(b: Book, n: int) -> None:
+    """Take symbol n out of the list of open positions."""
+    account = b.account[0]
+    account.positions -= 1
+    k = 0
+    while b.symbols[k].holding != n:
+        k += 1
+    for i in range(k, account.positions):
+        b.symbols[i].holding = b.symbols[i + 1].holding
 
 
 @inlined
@@ -361,7 +385,7 @@ def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
     row.return_ = row.pnl / s.in_cash
     row.reason = reason
     account.trades += 1
-    account.positions -= 1
+    _strike(b, n)
     s.qty = 0.0
     s.entry = np.nan
     s.peak = np.nan

@@ -144,7 +144,7 @@ def score_of(m: Market, b: Book, t: int, n: int) -> float:
 def has_seat(b: Book, n: int) -> bool:
     """A symbol that holds a position or whose target order works is no entrant."""
     s = b.symbols[n]
-    return s.qty != 0.0 or s.target_order != NO_ORDER
+    return (abs(s.qty) > 0.0) | (s.target_order != NO_ORDER)
 
 
 @kernel

@@ -44,27 +44,24 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
     net = 0.0
     shorts = 0
     exits_on, atr_stop, time_stop = r.exits_on > 0.0, r.stop_atr_k > 0.0, r.time_stop > 0.0
-    if account.positions > 0:
-        for n in range(b.symbols.shape[0]):
-            s = b.symbols[n]
-            if s.qty == 0.0:
-                continue
-            close = m.panel[CLOSE, t, n]
-            if not np.isnan(close):
-                s.mark = close
-                if s.opened < t:
-                    s.age += 1
-                s.peak = max(s.peak, close) if s.qty > 0.0 else min(s.peak, close)
-                if exits_on:
-                    arm_stops(b, n)
-                if atr_stop:
-                    tighten_atr_stop(b, n, close, m.signals[ATR_STOP, t, n])
-                if time_stop and s.age >= r.time_stop and s.exiting == 0:
-                    _close_at_next_open(b, t, n, R_TIME_STOP)
-            value = s.qty * s.mark
-            net += value
-            gross += abs(value)
-            shorts += int(s.qty < 0.0)
+    for k in range(account.positions):
+        n = b.symbols[k].holding
+        s = b.symbols[n]
+        close = m.panel[CLOSE, t, n]
+        if not np.isnan(close):
+            s.mark = close
+            s.age += int(s.opened < t)
+            s.peak = max(s.peak, close) if s.qty > 0.0 else min(s.peak, close)
+            if exits_on:
+                arm_stops(b, n)
+            if atr_stop:
+                tighten_atr_stop(b, n, close, m.signals[ATR_STOP, t, n])
+            if time_stop and s.age >= r.time_stop and s.exiting == 0:
+                _close_at_next_open(b, t, n, R_TIME_STOP)
+        value = s.qty * s.mark
+        net += value
+        gross += abs(value)
+        shorts += int(s.qty < 0.0)
     account.shorts = shorts
     account.gross = gross
     account.equity = account.cash + net

@@ -47,14 +47,17 @@ ACCOUNT = np.dtype([
     ("shorts", "i8"),
 ])  # fmt: skip
 
-# What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache.
+# What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`
+# belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
+# `acting` is room to list those that act in a bar.
 SYMBOL = np.dtype([
     ("qty", "f8"), ("mark", "f8"), ("base", "f8"), ("acted", "f8"), ("prev", "f8"), ("asked", "f8"), ("accepted", "f8"),
     ("want", "f8"), ("streak", "i8"), ("change", "i8"), ("lock", "i8"), ("cut", "i8"), ("exiting", "i8"),
     ("target_order", "i8"), ("kept", "i8"), ("peak", "f8"), ("age", "i8"), ("opened", "i8"), ("entry", "f8"),
     ("atr_stop", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
     ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("inside", "i8"), ("used_bar", "i8"), ("last_exit", "i8"),
-    ("steps", "i8"), ("armed", "i8"), ("step_left", "f8"), ("signal_bar", "i8"), ("last_row", "i8"),
+    ("steps", "i8"), ("armed", "i8"), ("step_left", "f8"), ("signal_bar", "i8"), ("last_row", "i8"), ("holding", "i8"),
+    ("acting", "i8"),
 ])  # fmt: skip
 
 ORDER = np.dtype([
@@ -94,7 +97,7 @@ INFO = np.dtype([("lot", "f8"), ("first_volume", "i8"), ("sector", "i8"), ("last
 
 EQUITY, CASH, GROSS, NET = range(4)
 ATR_STOP, ATR_SIZE, SCORE = range(3)
-EVENT, REGIME = 1, 2
+EVENT, REGIME, ENDED = 1, 2, 4
 
 Records = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -105,8 +108,8 @@ class Market(NamedTuple):
 
     `panel` (7, T, N) as in Bars, raw basis; `signals` (3, T, N) by ATR_STOP, ATR_SIZE and SCORE: average true ranges for the
     ATR stop and for risk sizing, and the rank of entrants; (3, 1, 1) when no rule uses them. `time` (T,) ns since 1970; `flags`
-    (T,) bits EVENT (some corporate action) and REGIME (new longs allowed); `info` (N,) INFO records. Few arrays on purpose:
-    every one of them is copied at every call of a kernel.
+    (T,) bits EVENT (some corporate action), REGIME (new longs allowed) and ENDED (some symbol's last session is over); `info`
+    (N,) INFO records. Few arrays on purpose: every one of them is copied at every call of a kernel.
     """
 
     panel: Floats

@@ -73,3 +73,5 @@ def clear_book(b: Book, capital: float) -> None:
         s.signal_bar = 0
         s.last_row = -1
         s.kept = 0
+        s.holding = 0
+        s.acting = 0

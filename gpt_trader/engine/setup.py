@@ -17,6 +17,8 @@ from gpt_trader.engine.records import (
     ATR_SIZE,
     ATR_STOP,
     DECISION,
+    ENDED,
+    EVENT,
     FILL,
     INFO,
     ORDER,
@@ -228,7 +230,7 @@ def _signals(
 
 
 def market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
-    """(N,) first row with volume (T without any), (T,) whether a corporate action happens, (T,) time in ns; made once per bars."""
+    """(N,) first row with volume (T without any), (T,) flags EVENT and ENDED, (T,) time in ns; made once per bars."""
     return bars._once("market_constants", lambda: _market_constants(bars))
 
 
@@ -239,7 +241,8 @@ def _market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], 
     events = events.any(axis=1) if bars.N > 1 else events[:, 0]
     left = bars.last_session + 1
     events[left[left < bars.T]] = True
-    return first_volume, events.astype(np.int8), bars.time.astype(np.int64)
+    flags = EVENT * events + ENDED * (np.arange(bars.T) >= left.min())
+    return first_volume, flags.astype(np.int8), bars.time.astype(np.int64)
 
 
 def _raw_atr(bars: Bars, n: int) -> NDArray[np.float64]:

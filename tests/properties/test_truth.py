@@ -351,7 +351,7 @@ def test_a_compiled_rule_decides_as_the_same_rule_in_numpy(name: str) -> None:
     features = compute_features(strategy, bars)
     columns = row_values(bars, features)
     row_type = namedtuple("Row", list(columns))  # type: ignore[misc]
-    rule, parameters = jitted(type(strategy).decide, True), parameter_tuple(strategy)
+    rule, parameters = jitted(type(strategy).decide, True, None), parameter_tuple(strategy)
     expected = decide_all(strategy, bars, features)
     for t in range(0, bars.T, 3):
         answer = rule(parameters, row_type(*(np.ascontiguousarray(a[t]) for a in columns.values())))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ SAME: list[Callable[..., Any]] = [
     lambda self, now, held: now.flag,
     lambda self, now, held: now.close > held.equity * LIMIT,
     lambda self, now, held: np.logical_and(now.flag, np.logical_not(now.close > 1.0)),
+    lambda self, now, held: np.where(now.flag, compiling.FARTHEST, now.close * math.tau),
     lambda self, now, held: 0.0,
 ]  # fmt: skip
 OTHER: list[Callable[..., Any]] = [
@@ -102,6 +104,9 @@ OTHER: list[Callable[..., Any]] = [
     lambda self, now, held: now.nothing * 1.0,
     lambda self, now, held: self.missing * now.close,
     lambda self, now, held: helper(now.close),
+    lambda self, now, held: now.close * math.sqrt(2.0),
+    lambda self, now, held: now.close * compiling.nothing,
+    lambda self, now, held: now.close * compiling.PLAIN,
     lambda self, now, held: now.close * TABLE[0],
     lambda self, now, held: np.where(now.close > 1, 1.0, x=0.0),
     lambda self, now, held: np.sqrt(now.count),
