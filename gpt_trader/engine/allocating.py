@@ -6,9 +6,10 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, SMALL, append_order, end_order, to_lot
+from gpt_trader.engine.ledger import NO_ORDER, append_order, end_order, to_lot
 from gpt_trader.engine.limits import apply_risk_limits, has_seat, order_volume_limit, score_of
 from gpt_trader.engine.periods import same_month, same_week
+from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
     ATR_SIZE,
     CANCELLED,

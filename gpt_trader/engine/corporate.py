@@ -8,7 +8,6 @@ from gpt_trader.engine.ledger import (
     NO_ORDER,
     cancel_legs,
     cancel_symbol_orders,
-    change_position,
     end_order,
     new_order,
     remove_working,
@@ -16,6 +15,7 @@ from gpt_trader.engine.ledger import (
 )
 from gpt_trader.engine.marking import release_halts
 from gpt_trader.engine.periods import DAY_NS
+from gpt_trader.engine.positions import change_position
 from gpt_trader.engine.records import (
     CANCELLED,
     EVENT,

@@ -1,4 +1,4 @@
-"""What a fill does to cash, positions, round trips and orders: the only place where quantities change hands."""
+"""What a fill does to cash and orders, and through `positions.py` to what is held: the only place where quantities change hands."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import VOLUME
 from gpt_trader.engine.jit import inlined, kernel
+from gpt_trader.engine.positions import SMALL, change_position
 from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,
@@ -26,7 +27,6 @@ from gpt_trader.engine.records import (
     Market,
 )
 
-SMALL = 1e-9
 NO_ORDER = -1
 
 
@@ -289,111 +289,6 @@ def _book_fill(
     f.reason = o.reason
     account.fills += 1
     change_position(b, t, o.symbol, quantity, price, costs, inside, o.reason)
-
-
-@kernel
-def change_position(
-    b: Book, t: int, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
-) -> None:
-    """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
-    s = b.symbols[n]
-    if s.qty != 0.0 and s.qty * quantity < 0.0:
-        closing = min(abs(quantity), abs(s.qty))
-        share = costs * closing / abs(quantity)
-        s.out_qty += closing
-        s.out_cash += closing * price
-        s.costs += share
-        left = abs(s.qty) - closing
-        if left <= SMALL * max(1.0, s.max_qty):
-            _close_trade(b, t, n, reason)
-        else:
-            s.qty = np.sign(s.qty) * left
-        quantity += np.sign(-quantity) * closing
-        costs -= share
-        if abs(quantity) <= SMALL * max(1.0, closing):
-            return
-    if s.qty == 0.0:
-        s.entry = price
-        s.peak = price
-        s.atr_stop = np.nan
-        s.age = 0
-        s.opened = t
-        s.inside = 1 if inside else 0
-        s.steps = 0
-        s.step_left = 0.0
-        s.armed = 0
-        s.max_qty = 0.0
-        s.in_qty = 0.0
-        s.in_cash = 0.0
-        s.out_qty = 0.0
-        s.out_cash = 0.0
-        s.costs = 0.0
-        s.income = 0.0
-        s.qty = quantity
-        _enlist(b, n)
-    else:
-        s.entry = (s.entry * s.qty + price * quantity) / (s.qty + quantity)
-        s.qty += quantity
-    s.in_qty += abs(quantity)
-    s.in_cash += abs(quantity) * price
-    s.costs += costs
-    s.max_qty = max(s.max_qty, abs(s.qty))
-
-
-@inlined
-def _enlist(b: Book, n: int) -> None:
-    """Put symbol n into the list of open positions."""
-    account = b.account[0]
-    k = account.positions
-    while k > 0 and b.symbols[k - 1].holding > n:
-        b.symbols[k].holding = b.symbols[k - 1].holding
-        k -= 1
-    b.symbols[k].holding = n
-    account.positions += 1
-
-
-@inlined
-def _strike(b: Book, n: int) -> None:
-    """Take symbol n out of the list of open positions."""
-    account = b.account[0]
-    account.positions -= 1
-    k = 0
-    while b.symbols[k].holding != n:
-        k += 1
-    for i in range(k, account.positions):
-        b.symbols[i].holding = b.symbols[i + 1].holding
-
-
-@inlined
-def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
-    """Log the finished round trip of symbol n and set its position to flat."""
-    account = b.account[0]
-    s = b.symbols[n]
-    side = 1.0 if s.qty > 0.0 else -1.0
-    row = b.trades[account.trades]
-    row.symbol = n
-    row.quantity = side * s.max_qty
-    row.entry_bar = s.opened
-    row.exit_bar = t
-    row.bars = t - s.opened
-    row.entry_price = s.in_cash / s.in_qty
-    row.exit_price = s.out_cash / s.out_qty
-    row.gross_pnl = side * (s.out_cash - s.in_cash)
-    row.costs = s.costs
-    row.income = s.income
-    row.pnl = row.gross_pnl - s.costs + s.income
-    row.return_ = row.pnl / s.in_cash
-    row.reason = reason
-    account.trades += 1
-    _strike(b, n)
-    s.qty = 0.0
-    s.entry = np.nan
-    s.peak = np.nan
-    s.atr_stop = np.nan
-    s.age = 0
-    s.inside = 0
-    s.last_exit = t
-    account.dirty = 1
 
 
 @kernel

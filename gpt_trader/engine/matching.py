@@ -9,7 +9,6 @@ from gpt_trader.engine.exit_levels import protective_stop, scale_step
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import (
     NO_ORDER,
-    SMALL,
     after_exit,
     cancel_legs,
     cancel_symbol_orders,
@@ -20,6 +19,7 @@ from gpt_trader.engine.ledger import (
     to_lot,
     volume_room,
 )
+from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,

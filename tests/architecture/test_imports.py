@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jobs.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,7 @@ def _modules_after(code: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_the_probe_sees_a_heavy_module() -> None:
     assert "pyarrow" in _modules_after("import pyarrow")
 

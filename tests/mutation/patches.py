@@ -163,7 +163,7 @@ PATCHES = (
     ),
     Patch(
         "trades forget their costs",
-        "ledger.py",
+        "positions.py",
         "row.pnl = row.gross_pnl - s.costs + s.income",
         "row.pnl = row.gross_pnl + s.income",
         (f"{ACCOUNTING}::test_every_round_trip_earned_what_its_own_cash_flows_say",),
@@ -184,7 +184,7 @@ PATCHES = (
     ),
     Patch(
         "the average entry is the last price",
-        "ledger.py",
+        "positions.py",
         "s.entry = (s.entry * s.qty + price * quantity) / (s.qty + quantity)",
         "s.entry = price",
         (f"{EXITS}::test_stop_loss_counts_from_the_average_entry",),
@@ -323,8 +323,8 @@ PATCHES = (
     Patch(
         "a stop is disarmed when the position grows",
         "marking.py",
-        "                if exits_on:\n                    arm_stops(b, n)\n",
-        "                s.armed = 0\n                if exits_on:\n                    arm_stops(b, n)\n",
+        "            if exits_on:\n                arm_stops(b, n)\n",
+        "            s.armed = 0\n            if exits_on:\n                arm_stops(b, n)\n",
         (f"{EXITS}::test_an_armed_stop_stays_armed_when_the_position_grows",),
     ),
     Patch(

@@ -79,6 +79,7 @@ def test_pairs_are_those_of_the_pure_function() -> None:
     assert np.allclose((table + table.T)[~np.eye(3, dtype=bool)], 1.0)
 
 
+@pytest.mark.slow
 def test_a_strategy_that_is_planted_better_wins_and_its_equal_ties() -> None:
     found = decide(contest(Knowing(edge=1.0), Knowing(), BuyAndHold(), count=100), work)
     table = found.probabilities()

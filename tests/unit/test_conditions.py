@@ -94,6 +94,7 @@ CONDITIONS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     text=CONDITIONS, rows=st.lists(st.tuples(*[st.integers(-3, 3)] * 2, st.sampled_from([-0.5, 0.5, 2.5])))
 )

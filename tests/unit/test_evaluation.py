@@ -209,6 +209,7 @@ def test_another_subject_has_another_address(change: dict[str, Any]) -> None:
     assert POINTS.key(subject(**change)) != POINTS.key(subject())
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_address() -> None:
     text = "from tests.unit.test_evaluation import POINTS, subject\nprint(POINTS.key(subject()))"
     told = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)

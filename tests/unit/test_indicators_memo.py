@@ -160,6 +160,7 @@ def test_nothing_is_remembered_outside_and_nesting_restores_the_outer_memo():
         assert ta.sma(close, 3) is first
 
 
+@pytest.mark.slow
 def test_clear_and_the_end_of_the_memo_release_the_arrays():
     class Traced(np.ndarray):
         """An array that can be watched."""

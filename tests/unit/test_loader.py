@@ -252,6 +252,7 @@ def test_seeds_reach_the_synthetic_source() -> None:
     assert first.fingerprint() != second.fingerprint()
 
 
+@pytest.mark.slow
 def test_loading_demo_bars_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"

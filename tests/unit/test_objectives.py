@@ -80,6 +80,7 @@ GAINS = arrays.arrays(
 )
 
 
+@pytest.mark.slow
 @given(GAINS)
 def test_the_front_holds_exactly_the_points_that_none_beats(gains: np.ndarray) -> None:
     def beaten(run: int) -> bool:

@@ -20,6 +20,8 @@ from gpt_trader.result import Result
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from tests.report_cases import Page, random_bars, run, stored
 
+pytestmark = pytest.mark.slow  # pages: `make test` looks at them, `make check` need not
+
 
 @pytest.fixture(scope="module")
 def result() -> Result:

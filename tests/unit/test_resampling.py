@@ -275,6 +275,7 @@ def test_a_symbol_has_bars_from_its_first_to_its_last_session_only() -> None:
     assert np.array_equal(drawn.last_session, market.last_session)
 
 
+@pytest.mark.slow
 def test_every_session_of_a_short_span_is_drawn_alike() -> None:
     market = late_market(121, [(0, 120), (70, 120), (100, 120)])
     for n, (first, last) in ((1, (70, 120)), (2, (100, 120))):

@@ -201,6 +201,7 @@ def test_chunks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) ->
     assert redrawn(CHOSEN, subject, redraw, worked, "test").tobytes() == whole.tobytes()
 
 
+@pytest.mark.slow
 def test_intervals_of_a_run_hold_its_numbers() -> None:
     subject = question().subject
     single = backtest(CHOSEN, BARS, allocation=Allocation(gross=1.0))

@@ -109,6 +109,7 @@ def test_arrays_and_frames_give_the_same_bytes(tmp_path: Path) -> None:
     assert bytes_of(frames.path) == bytes_of(columns.path)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     write_run(make_result(bars=3000, trades=100), tmp_path / "here")
     script = (
@@ -218,6 +219,7 @@ def test_a_failure_while_writing_leaves_nothing(
     assert verify(run.path) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
 @pytest.mark.parametrize("failing", [1, 5, 8, 9])
 def test_a_kill_while_writing_leaves_no_half_run(tmp_path: Path, failing: int) -> None:
@@ -371,6 +373,7 @@ _JSON = some.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(_JSON)
 def test_canonical_json_loses_nothing(value: Any) -> None:

@@ -175,6 +175,7 @@ def test_python_values_of_another_kind_are_refused(wrong: dict[str, Any]) -> Non
 # -- points ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(lengths=st.lists(st.integers(2, 7), min_size=0, max_size=4))
 def test_index_and_point_are_each_others_inverse(lengths: list[int]) -> None:
     names = ("bars", "share", "mode", "name")[: len(lengths)]
@@ -232,6 +233,7 @@ def test_a_strategy_with_a_bare_field_is_refused() -> None:
 # -- constraints over many points ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(
     lengths=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     condition=st.sampled_from(

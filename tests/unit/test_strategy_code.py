@@ -107,6 +107,7 @@ print(code_hash(Heir))
 """
 
 
+@pytest.mark.slow
 def test_without_a_file_the_inherited_methods_count() -> None:
     """A class typed at a prompt has no source to read: its compiled methods, and those it inherits, stand for it."""
     root = Path(__file__).resolve().parents[2]

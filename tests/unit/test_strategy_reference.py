@@ -86,6 +86,7 @@ def test_a_file_travels_with_what_it_imports_and_with_nothing_else(project: Path
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_class_works_in_a_process_that_has_none_of_the_files(project: Path, tmp_path: Path) -> None:
     reference = reference_of(load_strategy(str(project / "mine.py")))
     for name in FILES:

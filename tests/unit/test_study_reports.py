@@ -33,6 +33,8 @@ from gpt_trader.strategies.demo_ma import DemoMa
 from tests.markets import random_market
 from tests.report_cases import run
 
+pytestmark = pytest.mark.slow  # pages: `make test` looks at them, `make check` need not
+
 BARS = random_market(400, 1, 11, sigma=0.01, drift=0.0012)
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
 

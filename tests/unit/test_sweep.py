@@ -192,6 +192,7 @@ def test_a_rule_changes_nothing_but_who_is_run_to_the_end() -> None:
     assert looked.values[rows].tobytes() == whole.values[rows].tobytes()
 
 
+@pytest.mark.slow
 def test_a_search_that_learns_is_told_of_early_stops() -> None:
     space = make_space(Steady, {"share": "1:90", "tilt": "-1:1"})
     one, other = (

@@ -32,6 +32,8 @@ from gpt_trader.research.surface import BLOCKS, Look
 from gpt_trader.strategy import parameters_of
 from tests.sweep_cases import Steady, concluded, made
 
+pytestmark = pytest.mark.slow  # pages: `make test` looks at them, `make check` need not
+
 KNOWN = parameters_of(Steady)
 AXES = {"share": "1:4", "days": "2:10:4", "mode": "both,first"}
 POINTS = [(share, days, mode) for share in (1, 2, 3, 4) for days in (2, 6, 10) for mode in ("both", "first")]

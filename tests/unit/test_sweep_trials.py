@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gpt_trader import backtest
 from gpt_trader.adapters.store import RunStore
@@ -34,6 +35,7 @@ def test_a_point_of_a_sweep_and_its_backtest_are_one_trial() -> None:
     assert [getattr(batch, name) for name in shared] == [getattr(single, name) for name in shared]
 
 
+@pytest.mark.slow
 def test_points_given_up_early_are_trials_on_the_bars_they_saw(tmp_path: Path) -> None:
     space = make_space(Steady, {"share": "1:90", "mode": "both,first"})
     sweep = Sweep(SUBJECT, space, RandomSearch(space, 60, 1, 15), SHARPE, MedianRule((100, 200)))

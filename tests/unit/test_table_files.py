@@ -325,6 +325,7 @@ def test_a_week_is_complete_or_absent(tmp_path: Path) -> None:
     assert weeks("2020-01-07", "2020-01-26") == ["13", "20"]
 
 
+@pytest.mark.slow
 def test_a_long_parquet_file_of_real_data() -> None:
     source = ParquetFiles(shared_data("equity/lean_daily.parquet"))
     assert "AAPL" in source.symbols()

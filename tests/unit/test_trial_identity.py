@@ -62,6 +62,7 @@ def key(**changes: Any) -> bytes:
     return trial_key(**{**given, **changes})
 
 
+@pytest.mark.slow
 def test_a_key_has_sixteen_bytes_and_is_the_same_in_every_process() -> None:
     code = (
         "from gpt_trader.engine.setup import Settings\n"
