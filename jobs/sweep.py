@@ -215,7 +215,15 @@ def finish(done: Done, options: SearchOptions, report: Path | None, output: Outp
 def show(done: Done, options: SearchOptions, report: Path | None, output: Output) -> None:
     """The top table, what it is worth, and where the files are."""
     from gpt_trader.strategy import strategy_name
-    from jobs.sweep_result import described, failed_lines, front_table, luck_of, plateau_line, top_table
+    from jobs.sweep_result import (
+        described,
+        failed_lines,
+        front_table,
+        idle_line,
+        luck_of,
+        plateau_line,
+        top_table,
+    )
     from jobs.tables import luck_lines, parameters_line
 
     found = done.found
@@ -228,9 +236,9 @@ def show(done: Done, options: SearchOptions, report: Path | None, output: Output
         output.line("")
     for line in failed_lines(found):
         output.line(line)
-    steady = plateau_line(found)
-    if steady is not None:
-        output.line(f"plateau  {steady}")
+    for name, text in (("unused", idle_line(found)), ("plateau", plateau_line(found))):
+        if text is not None:
+            output.line(f"{name:<9}{text}")
     luck = luck_of(found, done.count)
     for line in () if luck is None else luck_lines(luck):
         output.line(line)

@@ -42,6 +42,7 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
         "end": bars.time[-1],
         "bars": bars.T,
         "failed": len(surface.errors),
+        "idle": list(found.idle),
         "stopped_early": len(surface.looks),
         "best": None if best is None else point_of(found, best, full=True),
         "steadiest": None if found.steadiest is None else point_of(found, found.steadiest, full=True),
@@ -150,6 +151,13 @@ def plateau_line(found: Conclusions) -> str | None:
         text = f"steadiest is {steadiest}: {around} or better in three quarters around it; around the best {at_peak}"
     rim = [surface.names[axis] for axis in flat.rim]
     return f"{text}; it lies at the end of {' and '.join(rim)}, so look further" if rim else text
+
+
+def idle_line(found: Conclusions) -> str | None:
+    """Which parameters changed nothing; None when each of them did something."""
+    if not found.idle:
+        return None
+    return f"{' and '.join(found.idle)} changed nothing: every value gave the same returns"
 
 
 def failed_lines(found: Conclusions, count: int = 3) -> list[str]:

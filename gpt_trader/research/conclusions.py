@@ -14,7 +14,7 @@ from gpt_trader.research.luck import Counted
 from gpt_trader.research.objectives import Objective, not_beaten, ranked
 from gpt_trader.research.profiles import profiles_of
 from gpt_trader.research.space import Space
-from gpt_trader.research.surface import BLOCKS, Surface
+from gpt_trader.research.surface import BLOCKS, Surface, idle_axes
 from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import GROUPS, Overfitting, probability_of_overfitting
 from gpt_trader.validation.plateau import ENOUGH, Plateau, plateau
@@ -92,6 +92,11 @@ class Conclusions:
         return np.column_stack(
             [axis.find(column) for axis, column in zip(self.space.axes, columns, strict=True)]
         )
+
+    @cached_property
+    def idle(self) -> tuple[str, ...]:
+        """The swept parameters that changed nothing; none where values of an axis are too fine to meet again."""
+        return () if self.space.fine or not self.space.axes else idle_axes(self.surface, self.places)
 
     @cached_property
     def overfitting(self) -> Overfitting | None:

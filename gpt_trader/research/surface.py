@@ -72,6 +72,25 @@ class Surface:
         return np.column_stack([item.gains(self.values) for item in objectives])
 
 
+def idle_axes(surface: Surface, places: NDArray[np.int64]) -> tuple[str, ...]:
+    """The parameters that change nothing: points that differ in their value alone have the same returns in every block.
+
+    `places` (n, axes) says where each point lies. Only points that ran to the end are compared, and a parameter is not named when
+    no two of them differ in it alone.
+    """
+    rows = surface.complete
+    at, sums = places[rows], surface.sums[rows].reshape(len(rows), -1)
+    different = len(np.unique(at, axis=0))
+    idle = []
+    for axis, name in enumerate(surface.names):
+        _, first, group = np.unique(
+            np.delete(at, axis, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        if len(first) < different and np.array_equal(sums, sums[first[group.ravel()]], equal_nan=True):
+            idle.append(name)
+    return tuple(idle)
+
+
 def empty(names: tuple[str, ...]) -> Surface:
     """The surface of no point."""
     nothing = np.empty((0, len(METRIC_NAMES)))

@@ -207,3 +207,17 @@ def test_mistakes_are_refused() -> None:
         swept(objective=[])
     with pytest.raises(BadParameter, match="no point has a sharpe; the first failed with: share=7: no"):
         _ = gpt_trader.sweep(Steady, BARS, {"share": [7, 8]}).best
+
+
+def test_a_parameter_that_changes_nothing_is_named_and_one_that_was_never_changed_alone_is_not() -> None:
+    rng = np.random.default_rng(3)
+    by_share = {share: rng.normal(0, 0.01, (2, BLOCKS)) for share in (1, 2, 3, 4)}
+    sums = np.stack([by_share[share] for share, _ in POINTS])
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums), AXES).idle == ("days",)
+    other = sums.copy()
+    other[5, 0, 7] += 1e-3
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=other), AXES).idle == ()
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=other, errors={5: "no"}), AXES).idle == ("days",)
+    apart = [(1, 1), (2, 2), (3, 3), (4, 1)]
+    assert concluded(made(apart, {"sharpe": HILL[:4]}, sums=sums[[0, 3, 6, 9]]), AXES).idle == ()
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums * 0), AXES).idle == ("share", "days")

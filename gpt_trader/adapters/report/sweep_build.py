@@ -194,6 +194,7 @@ def _ground(found: Conclusions) -> dict[str, Any]:
     return {
         "objective_label": metric(first.metric).label,
         "objective_labels": [metric(item.metric).label for item in found.objectives],
+        "idle": " and ".join(found.idle),
         "plateau_rows": rows,
         "pbo": None if test is None or math.isnan(test.pbo) else texts.percent(test.pbo),
         "pbo_points": "" if test is None else f"{test.points:,}",
