@@ -79,7 +79,7 @@ def idle_axes(surface: Surface, places: NDArray[np.int64]) -> tuple[str, ...]:
     no two of them differ in it alone.
     """
     rows = surface.complete
-    at, sums = places[rows], surface.sums[rows].reshape(len(rows), -1)
+    at, sums = places[rows], surface.sums[rows]
     different = len(np.unique(at, axis=0))
     idle = []
     for axis, name in enumerate(surface.names):

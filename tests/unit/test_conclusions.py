@@ -221,3 +221,4 @@ def test_a_parameter_that_changes_nothing_is_named_and_one_that_was_never_change
     apart = [(1, 1), (2, 2), (3, 3), (4, 1)]
     assert concluded(made(apart, {"sharpe": HILL[:4]}, sums=sums[[0, 3, 6, 9]]), AXES).idle == ()
     assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums * 0), AXES).idle == ("share", "days")
+    assert concluded(made(apart, {}, errors=dict.fromkeys(range(4), "no")), AXES).idle == ()
