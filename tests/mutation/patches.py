@@ -309,6 +309,31 @@ PATCHES = (
         "        cut = 0\n    s.cut = cut\n",
         (f"{LIMITS}::test_what_the_order_volume_cuts_off_is_ordered_on_the_following_bars",),
     ),
+    # -- who holds and who acts
+    Patch(
+        "positions are listed in order of their entry",
+        "positions.py",
+        "b.symbols[k - 1].holding > n:",
+        "b.symbols[k - 1].holding > 9_999:",
+        (f"{QUIET}::test_the_shortcut_leaves_the_same_bits",),
+    ),
+    Patch(
+        "another position is struck off than the one that was closed",
+        "positions.py",
+        "for i in range(k, account.positions):",
+        "for i in range(k + 1, account.positions):",
+        (f"{ACCOUNTING}::test_cash_and_positions_are_equity_on_every_bar",),
+    ),
+    Patch(
+        "what a cap scales is not ordered",
+        "allocating.py",
+        "    if not stands:",
+        "    if renews:",
+        (
+            f"{PARITY}::test_random_targets_with_declared_exits",
+            f"{RULES}::test_wanted_weights_never_exceed_the_gross_cap",
+        ),
+    ),
     # -- exits
     Patch(
         "the ATR stop loosens",
