@@ -77,8 +77,8 @@ PATCHES = (
     Patch(
         "a position is a bar older than it is",
         "marking.py",
-        "if s.opened < t:",
-        "if s.opened <= t:",
+        "int(s.opened < t)",
+        "int(s.opened <= t)",
         (f"{EXITS}::test_time_stop_at_the_open_after_n_bars",),
     ),
     # -- corporate actions
