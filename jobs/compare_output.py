@@ -131,7 +131,7 @@ def _lead(pair: Mapping[str, Any], level: float, kind: str) -> str:
     if pair["difference"] < 0:
         first, second, low, high, won = second, first, -high, -low, 1.0 - won
     return (
-        f"{first} of {second} by {text_of(abs(pair['difference']), kind)}, {level:.0%} {text_of(low, kind)} to "
+        f"{first} of {second} by {text_of(abs(pair['difference']), kind)}, {level * 100:g} % {text_of(low, kind)} to "
         f"{text_of(high, kind)}; better on {text_of(won, 'share')} of the resampled markets"
     )
 
@@ -144,7 +144,9 @@ def _metrics(result: Mapping[str, Any]) -> Table:
         table.add_row(label, *(text_of(side["metrics"][name], kind) for side in sides))
         bounds = [[text_of(side["intervals"][name][end], kind) for end in ("low", "high")] for side in sides]
         table.add_row(
-            f"  {result['level']:.0%} interval", *(f"{low} … {high}" for low, high in bounds), style="dim"
+            f"  {result['level'] * 100:g} % interval",
+            *(f"{low} … {high}" for low, high in bounds),
+            style="dim",
         )
     table.add_row("Deflated Sharpe ratio", *(text_of(side["dsr"], "share") for side in sides))
     return table
