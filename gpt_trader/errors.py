@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_OBEYED = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles and links: ESC ] … BEL
+    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # colours, the cursor: ESC [ … letter
+    r"|\x1b[ -/]*[0-~]"  # character sets and the rest
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+def plain(text: str) -> str:
+    """`text` without what a terminal would obey (colours, control characters but newline and tab), fit for any file."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _OBEYED.sub("", lines).encode("utf-8", "backslashreplace").decode()
+
 
 class GptTraderError(Exception):
-    """Base of every error this package raises on purpose; `exit_code` is what a command returns for it."""
+    """Base of every error this package raises on purpose; `exit_code` is what a command returns for it.
+
+    Messages carry what strategies, Ray and vendors said, so they are made plain.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(plain(message))
 
 
 class UserError(GptTraderError):

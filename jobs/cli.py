@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from gpt_trader import __version__
-from gpt_trader.errors import GptTraderError
+from gpt_trader.errors import GptTraderError, plain
 from jobs.command_line import typing_of
 from jobs.console import only_json, report_error
 from jobs.plain_options import spare_adapter, spare_adapters
@@ -149,7 +149,9 @@ def run(
         if _show_traceback(given):
             return FAILED
         what = f"{type(error).__name__}: {error}".rstrip(": ")
-        report_error(what, "This looks like a fault of GPT-Trader. Run it again with --debug to see where.")
+        report_error(
+            plain(what), "This looks like a fault of GPT-Trader. Run it again with --debug to see where."
+        )
         return FAILED
 
 

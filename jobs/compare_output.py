@@ -13,7 +13,7 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.comparison_study import KIND, Decided, by_metric
 from gpt_trader.strategy import strategy_name
 from jobs.replicate_options import LABELS, interval_lines
-from jobs.study_counting import Counted, batch_of_runs, count_all, worth_of
+from jobs.study_counting import Counted, batches_of_runs, count_all, worth_of_run
 from jobs.study_output import bars_line
 from jobs.tables import listing, text_of
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def conclude(found: Decided, study: Study, store: RunStore, report: Path | None, output: Output) -> None:
     """Count each strategy's run, write the files and the report, print. Raises what the store refused, last of all."""
     counted = [
-        count_all(store, [batch_of_runs(side.contender.subject, KIND, [side.run])]) for side in found.sides
+        count_all(store, batches_of_runs(side.contender.subject, KIND, [side.run])) for side in found.sides
     ]
     study.answer(found.sides[0].run.metrics)
     result = {"run_id": study.study_id, **result_of(found, counted)}
@@ -54,7 +54,7 @@ def result_of(found: Decided, counted: Sequence[Counted]) -> dict[str, Any]:
     contest, bars = found.contest, found.contest.contenders[0].subject.bars
     sides = []
     for side, answer in zip(found.sides, counted, strict=True):
-        worth = worth_of(side.run.metrics, bars.T, answer.count)
+        worth = worth_of_run(side.run.metrics, side.run.sums, bars.T, answer.count)
         sides.append(
             {
                 "name": side.contender.name,
@@ -131,7 +131,7 @@ def _lead(pair: Mapping[str, Any], level: float, kind: str) -> str:
     if pair["difference"] < 0:
         first, second, low, high, won = second, first, -high, -low, 1.0 - won
     return (
-        f"{first} of {second} by {text_of(abs(pair['difference']), kind)}, {level:.0%} {text_of(low, kind)} to "
+        f"{first} of {second} by {text_of(abs(pair['difference']), kind)}, {level * 100:g} % {text_of(low, kind)} to "
         f"{text_of(high, kind)}; better on {text_of(won, 'share')} of the resampled markets"
     )
 
@@ -144,7 +144,9 @@ def _metrics(result: Mapping[str, Any]) -> Table:
         table.add_row(label, *(text_of(side["metrics"][name], kind) for side in sides))
         bounds = [[text_of(side["intervals"][name][end], kind) for end in ("low", "high")] for side in sides]
         table.add_row(
-            f"  {result['level']:.0%} interval", *(f"{low} … {high}" for low, high in bounds), style="dim"
+            f"  {result['level'] * 100:g} % interval",
+            *(f"{low} … {high}" for low, high in bounds),
+            style="dim",
         )
     table.add_row("Deflated Sharpe ratio", *(text_of(side["dsr"], "share") for side in sides))
     return table

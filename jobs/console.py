@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -111,19 +112,22 @@ def as_json(value: Any) -> Any:
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """A console for the stream as it is now; not a terminal: plain text, wide enough not to fold a table."""
+    """A console for the stream as it is now; not a terminal: plain text whatever the environment asks for, wide enough not
+    to fold a table."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    plain = not stream.isatty()
+    if stream.isatty():
+        return Console(file=stream, emoji=False, legacy_windows=False)
     return Console(
-        file=stream, width=240 if plain else None, no_color=plain, emoji=False, legacy_windows=False
+        file=stream, width=240, no_color=True, force_terminal=False, emoji=False, legacy_windows=False
     )
 
 
 def report_error(message: str, hint: str | None = None) -> None:
-    """One message on standard error, in red on a terminal, and what to do next."""
-    start, end = ("\x1b[1;31m", "\x1b[0m") if sys.stderr.isatty() else ("", "")
+    """One message on standard error, in red on a terminal that wants colours, and what to do next."""
+    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    start, end = ("\x1b[1;31m", "\x1b[0m") if coloured else ("", "")
     print(f"{start}error:{end} {message}", file=sys.stderr)
     if hint:
         print(hint, file=sys.stderr)

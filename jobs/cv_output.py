@@ -10,7 +10,7 @@ import numpy as np
 from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
-from jobs.study_counting import Counted, worth_of
+from jobs.study_counting import Counted, worth_of_run
 from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
@@ -29,7 +29,8 @@ def conclude(
 ) -> None:
     """Write the files and the report, print. Raises what the ledger refused, last of all."""
     study.answer(found.path_figures[np.argsort(found.path_sharpe, kind="stable")[len(found.paths) // 2]])
-    worth = worth_of(best_metrics(found), found.question.subject.bars.T, counted.count)
+    sums, bars = found.runs.sums[found.best], found.question.subject.bars
+    worth = worth_of_run(best_metrics(found), sums, bars.T, counted.count)
     result = {"run_id": study.study_id, **result_of(found), **worth.keys}
     write_study(study.folder, result, tables_of(found))
     if report is not None:

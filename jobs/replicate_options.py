@@ -63,7 +63,7 @@ class ReplicateOptions:
 
 def interval_table(intervals: Mapping[str, Any]) -> Table:
     """Estimates with their intervals, from the JSON object of `research.replicates.as_object`."""
-    level = f"{intervals['level']:.0%}"
+    level = f"{intervals['level'] * 100:g} %"
     lines = []
     for name, item in intervals["metrics"].items():
         label, kind = LABELS[name]

@@ -13,7 +13,7 @@ import typer
 from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
-from jobs.runs import BACKTEST, RunId, newest
+from jobs.runs import BACKTEST, RunId, none_of, stored
 from jobs.settings import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ def report(
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {out} is no HTML file; name one such as report.html")
-    with store.open(settings.load()) as runs:
-        record = runs.run(newest(runs, run, BACKTEST))
+    with store.reading(settings.load()) as runs:
+        if runs is None:
+            raise none_of(run)
+        record = stored(runs, run, BACKTEST)
         metrics = runs.recompute(record.run_id, start, end)
         whole = start is None and end is None
         differing = _differing(record.metrics, metrics) if whole else []

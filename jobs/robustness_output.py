@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from gpt_trader.research.robustness_study import KIND, Robustness
 from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
 from jobs.replicate_options import interval_lines, interval_table
-from jobs.study_counting import batch_of_runs, count_all, worth_of
+from jobs.study_counting import batches_of_runs, count_all, worth_of_run
 from jobs.study_output import bars_line
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
@@ -33,8 +33,9 @@ COLUMNS = (("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max dra
 
 def conclude(found: Robustness, study: Study, store: RunStore, report: Path | None, output: Output) -> None:
     """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
-    counted = count_all(store, [trials_of(found)])
-    worth = worth_of(found.base.metrics, found.question.subject.bars.T, counted.count)
+    counted = count_all(store, trials_of(found))
+    base, bars = found.base, found.question.subject.bars
+    worth = worth_of_run(base.metrics, base.sums, bars.T, counted.count)
     study.answer(found.base.metrics)
     result = {"run_id": study.study_id, **result_of(found), **worth.keys}
     write_study(study.folder, result, tables_of(found))
@@ -53,13 +54,13 @@ def conclude(found: Robustness, study: Study, store: RunStore, report: Path | No
         raise counted.problem
 
 
-def trials_of(found: Robustness) -> TrialBatch:
+def trials_of(found: Robustness) -> Iterator[TrialBatch]:
     """The runs that could have been chosen instead: the point and its neighbours.
 
     Runs at other costs, delays and capitals choose nothing. They do not count, as those on resampled markets do not: the
     Sharpe ratios at 64 times the costs would widen the spread of the trials, and with it what the best of them owes to luck.
     """
-    return batch_of_runs(found.question.subject, KIND, (found.base, *found.neighbours))
+    return batches_of_runs(found.question.subject, KIND, (found.base, *found.neighbours))
 
 
 def result_of(found: Robustness) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jobs.run_control import cancel, resume
 from jobs.settings import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
-    from gpt_trader.adapters.store import RunStore
+    from gpt_trader.adapters.store import RunRecord, RunStore
 
 BACKTEST = "backtest"
 NUMBERS = (
@@ -64,9 +64,11 @@ def list_command(
     if kind is not None and kind not in (BACKTEST, *STUDY_KINDS):
         raise UnknownName("kind of run", kind, (BACKTEST, *STUDY_KINDS))
     configuration = settings.load()
-    with store.open(configuration) as runs:
-        frame = runs.runs(limit, strategy, (*SHOWN_METRICS, POINTS, DONE), kind)
-    listed: list[dict[Any, Any]] = frame.to_dict("records")
+    shown = (*SHOWN_METRICS, POINTS, DONE)
+    with store.reading(configuration) as runs:
+        listed: list[dict[Any, Any]] = (
+            [] if runs is None else runs.runs(limit, strategy, shown, kind).to_dict("records")
+        )
     rows = with_studies(listed, configuration.runs_dir, limit, strategy, kind)
     output.emit({"runs": rows})
     if output.tables:
@@ -87,8 +89,8 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
     """Print a stored run as it was when it ended, a study as it is."""
     from gpt_trader.adapters.store.studies import DONE, POINTS
 
-    with store.open(settings.load()) as runs:
-        record = runs.run(newest(runs, run))
+    with store.reading(settings.load()) as runs:
+        record = stored(runs, run)
     output.emit(
         {
             "run_id": record.run_id,
@@ -141,8 +143,8 @@ def compare(
     """Print every metric of each run, one column a run."""
     if len(runs) < 2:
         raise UserError("give at least two runs to compare; gpt-trader runs list shows them")
-    with store.open(settings.load()) as opened:
-        records = [opened.run(newest(opened, run)) for run in runs]
+    with store.reading(settings.load()) as opened:
+        records = [stored(opened, run) for run in runs]
     output.emit(
         {"runs": [{"run_id": r.run_id, "strategy": r.strategy, "metrics": r.metrics} for r in records]}
     )
@@ -154,14 +156,23 @@ def compare(
         )
 
 
-def newest(store: RunStore, run: str, kind: str | None = None) -> str:
-    """The id behind `last`, the newest run (of a kind); any other text as it is."""
+def stored(store: RunStore | None, run: str, kind: str | None = None) -> RunRecord:
+    """The run whose id begins with `run`; of `last` the newest (of a kind). None is a store that has not been made yet."""
+    if store is None:
+        raise none_of(run)
     if run != "last":
-        return run
-    frame = store.runs(1, kind=kind)
-    if frame.empty:
-        raise UserError("there are no runs yet; gpt-trader backtest makes one")
-    return str(frame["run_id"].iloc[0])
+        return store.run(run)
+    newest = store.runs(1, kind=kind)
+    if newest.empty:
+        raise none_of(run)
+    return store.run(str(newest["run_id"].iloc[0]))
+
+
+def none_of(run: str) -> UserError:
+    """What to say of a run when there is none at all."""
+    if run == "last":
+        return UserError("there are no runs yet; gpt-trader backtest makes one")
+    return UnknownName("run", run, ())
 
 
 def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from gpt_trader.errors import UserError
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
@@ -55,3 +59,17 @@ class StoreOptions:
         from gpt_trader.adapters.store import RunStore
 
         return RunStore(self.store or configuration.store.url)
+
+    @contextmanager
+    def reading(self, configuration: Configuration) -> Iterator[RunStore | None]:
+        """The same store for a command that only reads; None when there is none yet, and none is made.
+
+        Raises UserError when it was the flag that named it.
+        """
+        with self.open(configuration) as store:
+            there = store.exists()
+            if self.store is not None and not there:
+                raise UserError(
+                    f"there is no store {store.location.shown}; check its name, or run a backtest with it, which makes one"
+                )
+            yield store if there else None

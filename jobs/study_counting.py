@@ -16,11 +16,14 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import StudyStopped
 from gpt_trader.periods import periods_per_year
 from gpt_trader.research.identity import TrialKeys, data_hash
+from gpt_trader.research.luck import luck_of, returns_counted
 from gpt_trader.research.points import profiles_between
 from gpt_trader.research.profiles import profiles_of
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Plan, WorkedOff
@@ -56,11 +59,11 @@ def work_and_count(study: Study, plan: Plan, store: RunStore) -> tuple[WorkedOff
 def batches_of(
     plan: Plan, results: Sequence[Evaluated | None], failed: Collection[int]
 ) -> Iterator[TrialBatch]:
-    """The points of the chunks that have a result or `failed`, as one batch for chunks on the same rows that follow each other."""
+    """The points of the chunks that have a result or `failed`, together where chunks on the same rows follow each other."""
     reached = [number for number, result in enumerate(results) if result is not None or number in failed]
     for rows, numbers in groupby(reached, lambda number: _rows(plan, number)):
         group = list(numbers)
-        yield _batch(
+        yield from _batches(
             plan, rows, [plan.chunks[number] for number in group], [results[number] for number in group]
         )
 
@@ -70,24 +73,22 @@ def _rows(plan: Plan, number: int) -> tuple[int, int]:
     return chunk.first, plan.subject.bars.T if chunk.stop is None else chunk.stop
 
 
-def _batch(
+def _batches(
     plan: Plan, rows: tuple[int, int], chunks: Sequence[Evaluation], results: Sequence[Evaluated | None]
-) -> TrialBatch:
+) -> Iterator[TrialBatch]:
     first, stop = rows
-    parameters, values, profiles = [], [], []
+    parameters, values, profiles, counts = [], [], [], []
     for chunk, result in zip(chunks, results, strict=True):
         parameters += [
             {**dict(chunk.fixed), **dict(zip(chunk.names, point, strict=True))} for point in chunk.points
         ]
         edges = np.array(chunk.edges or (first, stop), np.int64)
-        nothing = np.full((len(chunk.points), 2, len(edges) - 1), np.nan)
-        values.append(
-            np.full((len(chunk.points), len(METRIC_NAMES)), np.nan) if result is None else result.values
-        )
-        profiles.append(
-            profiles_between(nothing if result is None else result.sums, edges, plan.subject.bars.T)
-        )
-    table = np.concatenate(values)
+        nothing = np.full((len(chunk.points), len(METRIC_NAMES)), np.nan)
+        empty = np.full((len(chunk.points), 2, len(edges) - 1), np.nan)
+        table, sums = (nothing, empty) if result is None else (result.values, result.sums)
+        values.append(table)
+        counts.append(returns_counted(table, sums, stop - first))
+        profiles.append(profiles_between(sums, edges, plan.subject.bars.T))
     keys = TrialKeys(
         plan.subject.strategy,
         plan.subject.settings,
@@ -95,40 +96,62 @@ def _batch(
         first,
         stop - 1,
     )
-    return TrialBatch(
-        **described(plan.subject, plan.kind),
-        keys=keys.of_all(parameters),
-        sharpe=table[:, SHARPE] / np.sqrt(table[:, PER_YEAR]),
-        observations=stop - first,
-        profiles=np.concatenate(profiles),
+    yield from by_length(
+        described(plan.subject, plan.kind),
+        keys.of_all(parameters),
+        np.concatenate(values),
+        np.concatenate(profiles),
+        np.concatenate(counts),
     )
+
+
+def by_length(
+    of: Mapping[str, Any],
+    keys: NDArray[np.uint8],
+    values: NDArray[np.float64],
+    profiles: NDArray[np.float32],
+    counts: NDArray[np.int64],
+) -> Iterator[TrialBatch]:
+    """Trials as the ledger takes them: those of as many returns, `counts` (n,), together.
+
+    `of` is what `described` says; `values` (n, metrics) by METRIC_NAMES.
+    """
+    sharpe = values[:, SHARPE] / np.sqrt(values[:, PER_YEAR])
+    for count in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == count)
+        yield TrialBatch(
+            **of, keys=keys[rows], sharpe=sharpe[rows], observations=count, profiles=profiles[rows]
+        )
 
 
 def batch_of_curve(
     subject: Subject, kind: str, study_id: str, first: int, returns: Any, sharpe: float
 ) -> TrialBatch:
-    """The account of a study itself as one trial: its `returns` (n,) from row `first` on and its Sharpe ratio per bar."""
+    """The account of a study itself as one trial: its `returns` (n,) from row `first` on, NaN after a ruin, and its Sharpe
+    ratio per bar."""
     edges = np.arange(first, first + len(returns) + 1)
-    sums = np.stack([returns, np.square(returns)])[None]
+    sums = np.nan_to_num(np.stack([returns, np.square(returns)])[None])
     return TrialBatch(
         **described(subject, kind),
         keys=np.frombuffer(bytes.fromhex(study_id).ljust(16, b"\0"), np.uint8)[None],
         sharpe=np.array([sharpe]),
-        observations=len(returns),
+        observations=int(np.isfinite(returns).sum()),
         profiles=profiles_between(sums, edges, subject.bars.T),
     )
 
 
-def batch_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> TrialBatch:
+def batches_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> Iterator[TrialBatch]:
     """Runs on all bars of the subject under its settings as trials; one that failed has no Sharpe ratio."""
     bars = subject.bars
     keys = TrialKeys(subject.strategy, subject.settings, data_hash(bars.fingerprint()), 0, bars.T - 1)
-    return TrialBatch(
-        **described(subject, kind),
-        keys=keys.of_all(run.parameters for run in runs),
-        sharpe=np.array([run.metrics["sharpe"] / np.sqrt(run.metrics["periods_per_year"]) for run in runs]),
-        observations=bars.T,
-        profiles=np.nan_to_num(profiles_of(np.array([run.sums for run in runs], np.float64))),
+    values = np.array([[run.metrics[name] for name in METRIC_NAMES] for run in runs])
+    sums = np.array([run.sums for run in runs], np.float64)
+    yield from by_length(
+        described(subject, kind),
+        keys.of_all(run.parameters for run in runs),
+        values,
+        np.nan_to_num(profiles_of(sums)),
+        returns_counted(values, sums, bars.T),
     )
 
 
@@ -175,10 +198,16 @@ class Worth:
     lines: Mapping[str, Any]
 
 
-def worth_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> Worth:
-    """What a run with these `metrics` is worth."""
-    from gpt_trader.research.luck import luck_of
+def worth_of_run(
+    metrics: Mapping[str, float], sums: NDArray[np.floating[Any]], bars: int, count: TrialCount | None
+) -> Worth:
+    """What a run over `bars` rows is worth, with `sums` (2, B) of its returns in blocks."""
+    values = np.array([[metrics[name] for name in METRIC_NAMES]])
+    return worth_of(metrics, int(returns_counted(values, sums[None], bars)[0]), count)
 
+
+def worth_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> Worth:
+    """What a run with these `metrics` over so many returns is worth."""
     statistics = luck_of(metrics, observations, count)
     said = statistics.as_object()
     trials = None

@@ -161,10 +161,10 @@ def idle_line(found: Conclusions) -> str | None:
 
 
 def failed_lines(found: Conclusions, count: int = 3) -> list[str]:
-    """The first points that failed, each with its error, and how many more there are."""
+    """The first points that failed, each with the first line of its error, and how many more there are."""
     surface = found.surface
     lines = [
-        f"failed   {parameters_line(surface.parameters(row))}: {text}"
+        f"failed   {parameters_line(surface.parameters(row))}: {text.splitlines()[0]}"
         for row, text in list(surface.errors.items())[:count]
     ]
     more = len(surface.errors) - count

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
-from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.identity import TrialKeys
+from gpt_trader.research.luck import returns_counted
 from gpt_trader.research.profiles import profiles_of
-from jobs.study_counting import described
+from jobs.study_counting import by_length, described
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from gpt_trader.research.surface import Surface
 
 Answer = TypeVar("Answer")
-SHARPE, PER_YEAR = METRIC_NAMES.index("sharpe"), METRIC_NAMES.index("periods_per_year")
 
 
 class Counting:
@@ -66,15 +65,15 @@ def batches(part: Surface, subject: Subject, space: Space) -> Iterator[TrialBatc
     """The points of a surface as the ledger takes them: those that saw all bars, and those given up at each look."""
     rows = [row for row in range(len(part)) if row not in part.looks]
     if rows:
-        yield _batch(part, rows, part.values[rows], part.sums[rows], subject, space, subject.bars.T)
+        yield from _batches(part, rows, part.values[rows], part.sums[rows], subject, space, subject.bars.T)
     for stop in sorted({look.stop for look in part.looks.values()}):
         rows = [row for row, look in part.looks.items() if look.stop == stop]
         values = np.array([part.looks[row].values for row in rows])
         sums = np.array([part.looks[row].sums for row in rows])
-        yield _batch(part, rows, values, sums, subject, space, stop)
+        yield from _batches(part, rows, values, sums, subject, space, stop)
 
 
-def _batch(
+def _batches(
     part: Surface,
     rows: list[int],
     values: NDArray[np.float64],
@@ -82,13 +81,10 @@ def _batch(
     subject: Subject,
     space: Space,
     stop: int,
-) -> TrialBatch:
+) -> Iterator[TrialBatch]:
     of = described(subject, "sweep")
     keys = TrialKeys(subject.strategy, subject.settings, of["data"], 0, stop - 1)
-    return TrialBatch(
-        **of,
-        keys=keys.of_all({**space.fixed, **part.parameters(row)} for row in rows),
-        sharpe=values[:, SHARPE] / np.sqrt(values[:, PER_YEAR]),
-        observations=stop,
-        profiles=profiles_of(sums),
+    parameters = ({**space.fixed, **part.parameters(row)} for row in rows)
+    yield from by_length(
+        of, keys.of_all(parameters), values, profiles_of(sums), returns_counted(values, sums, stop)
     )

@@ -53,9 +53,12 @@ def list_command(
     output: Output,
 ) -> None:
     """Print one line for each family and data set, those with the latest trials first."""
-    with store.open(settings.load()) as opened:
-        sets = sorted(opened.ledger.sets(), key=lambda each: each.last_made, reverse=True)
-        shown = _described(opened, sets[:limit], output)
+    sets: list[TrialSet] = []
+    shown: list[dict[str, Any]] = []
+    with store.reading(settings.load()) as opened:
+        if opened is not None:
+            sets = sorted(opened.ledger.sets(), key=lambda each: each.last_made, reverse=True)
+            shown = _described(opened, sets[:limit], output)
     total = sum(each.trials for each in sets)
     output.emit({"trials": total, "sets": shown})
     if not output.tables:
@@ -83,7 +86,9 @@ def show(
     output: Output,
 ) -> None:
     """Print what the ledger holds of one family."""
-    with store.open(settings.load()) as opened:
+    with store.reading(settings.load()) as opened:
+        if opened is None:
+            raise UnknownName("family", family, ())
         sets = opened.ledger.sets(family)
         if not sets:
             raise UnknownName("family", family, sorted({each.family for each in opened.ledger.sets()}))

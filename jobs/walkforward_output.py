@@ -20,6 +20,8 @@ from jobs.tables import listing, luck_lines, parameters_line, summary, text_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.walk_forward_study import Walked, WalkForward, WindowFigures
     from jobs.console import Output
@@ -44,7 +46,7 @@ def conclude(
         walked = walk.choose(done).trade(seed=seed)
     study.answer(walked.result.metrics)
     counted = _with_the_account(walked, counted, study, store)
-    worth = worth_of(walked.result.metrics, walked.result.track.shape[1], counted.count)
+    worth = worth_of(walked.result.metrics, int(np.isfinite(_earned(walked)).sum()), counted.count)
     result = {"run_id": study.study_id, **result_of(walked, about), **worth.keys}
     write_study(study.folder, result, tables_of(walked))
     if report is not None:
@@ -67,10 +69,17 @@ def _with_the_account(walked: Walked, counted: Counted, study: Study, store: Run
     if counted.problem is not None:
         return counted
     result, values = walked.result, walked.result.metrics
-    earned = np.nan_to_num(metrics.returns(result.track[EQUITY], result.settings.capital))
     sharpe = values["sharpe"] / np.sqrt(values["periods_per_year"])
     subject = walked.decided.question.subject
-    return count_all(store, [batch_of_curve(subject, KIND, study.study_id, result.first, earned, sharpe)])
+    return count_all(
+        store, [batch_of_curve(subject, KIND, study.study_id, result.first, _earned(walked), sharpe)]
+    )
+
+
+def _earned(walked: Walked) -> NDArray[np.float64]:
+    """The returns (n,) of the account, NaN after its ruin."""
+    result = walked.result
+    return metrics.returns(result.track[EQUITY], result.settings.capital)
 
 
 def result_of(walked: Walked, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.luck import Counted
+from gpt_trader.research.luck import Counted, returns_counted
 from gpt_trader.research.objectives import Objective, not_beaten, ranked
 from gpt_trader.research.profiles import profiles_of
 from gpt_trader.research.space import Space
@@ -129,10 +129,14 @@ class Conclusions:
         """What the Sharpe ratio of a point is worth as the best of all trials."""
         trials = self.trials
         number, variance = self.independent or (None, math.nan)
-        length = math.nan if trials is None else trials.observations / self.subject.bars.T
+        here = slice(row, row + 1)
+        count = int(
+            returns_counted(self.surface.values[here], self.surface.sums[here], self.subject.bars.T)[0]
+        )
+        length = math.nan if trials is None else trials.observations / count
         return trial_statistics(
             self.sharpe_per_bar(row),
-            self.subject.bars.T,
+            count,
             float(self.surface["skew"][row]),
             float(self.surface["kurtosis"][row]),
             self._per_year(row),

@@ -200,7 +200,7 @@ class CrossValidated:
     def degradation(self) -> dict[str, float]:
         """From in sample to out of sample, over the splits that chose: both mean Sharpe ratios and their `difference`; the
         share of splits whose choice loses money (`loss`), and that in which it is worse than half of the others
-        (`overfit`, 0.5 when the choice is worth nothing; NaN with one point)."""
+        (`overfit`, about 0.5 when choosing is no better than chance; NaN with one point)."""
         made = self.choices.point != NONE
         inside, outside = float(self.inside[made].mean()), float(self.outside[made].mean())
         beaten = self.choices.beaten[made & np.isfinite(self.choices.beaten)]

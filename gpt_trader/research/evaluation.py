@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
-from gpt_trader.errors import BadParameter, GptTraderError
+from gpt_trader.errors import BadParameter, GptTraderError, plain
 from gpt_trader.memo import memo
 from gpt_trader.research.space import Values
 from gpt_trader.strategy import Strategy, strategy_name
@@ -212,7 +212,7 @@ class Evaluation:
         """What comes of points that cannot be run."""
         values = np.full((len(places), len(METRIC_NAMES)), np.nan)
         sums = np.full((len(places), 2, self.edges_of(bars).size - 1), np.nan, np.float32)
-        return Evaluated(values, sums, dict.fromkeys(places, printable(text)))
+        return Evaluated(values, sums, dict.fromkeys(places, plain(text)))
 
     def _score(self, view: Subject, places: Sequence[int]) -> Evaluated:
         from gpt_trader.batch import score_runs
@@ -235,7 +235,7 @@ class Evaluation:
         sums = np.full((len(places), *scores.sums.shape[1:]), np.nan, np.float32)
         table[rows], sums[rows] = scores.values, scores.sums
         errors |= {places[rows[run]]: message for run, message in scores.errors.items()}
-        return Evaluated(table, sums, {place: printable(text) for place, text in sorted(errors.items())})
+        return Evaluated(table, sums, {place: plain(text) for place, text in sorted(errors.items())})
 
 
 class Bench:
@@ -278,12 +278,7 @@ def told_of(error: BaseException) -> str:
     """What a strategy raised, as a message."""
     if isinstance(error, SystemExit):
         return f"the strategy's code called sys.exit({error.code!r}); raise an exception instead"
-    return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
-def printable(text: str) -> str:
-    """`text` as it can be written to a file."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return plain(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def block_edges(first: int, stop: int, blocks: int = BLOCKS) -> NDArray[np.int64]:

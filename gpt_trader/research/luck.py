@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.engine.measures import METRIC_NAMES
 
 if TYPE_CHECKING:
     from gpt_trader.validation.summary import TrialStatistics
+
+_SHARPE, _VOLATILITY, _PER_YEAR, _DRAWDOWN = (
+    METRIC_NAMES.index(name) for name in ("sharpe", "volatility", "periods_per_year", "max_drawdown")
+)
 
 
 class Counted(Protocol):
@@ -52,3 +61,20 @@ def luck_of(
         effective=None if math.isnan(number) else number,
         effective_variance=variance * length,
     )
+
+
+def returns_counted(
+    values: NDArray[np.float64], sums: NDArray[np.floating[Any]], bars: int
+) -> NDArray[np.int64]:
+    """How many returns the Sharpe ratio of each run is made of: `bars`, or as many as there were up to the account's ruin.
+
+    `values` (n, metrics) by METRIC_NAMES, `sums` (n, 2, B) the sums of the returns and of their squares in blocks of the
+    bars. The number follows from what is kept of a run: the squares of n returns with the mean m and the sample deviation s
+    sum up to (n - 1) s² + n m².
+    """
+    deviation = values[:, _VOLATILITY] / np.sqrt(values[:, _PER_YEAR])
+    mean = values[:, _SHARPE] / np.sqrt(values[:, _PER_YEAR]) * deviation
+    squares = sums[:, 1].sum(axis=1, dtype=np.float64)
+    number = (squares + deviation**2) / (deviation**2 + mean**2)
+    lived = np.where(np.isfinite(number), np.rint(np.nan_to_num(number)), 1.0)  # one return has no deviation
+    return np.where(values[:, _DRAWDOWN] <= -1.0, np.minimum(lived, bars), bars).astype(np.int64)

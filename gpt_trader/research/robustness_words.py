@@ -58,7 +58,7 @@ def costs_line(found: Robustness) -> str:
 def capacity_line(found: Robustness) -> str:
     """Where the account is too big for its market."""
     question, at = found.question, found.capacity
-    settings, left = question.subject.settings, f"{question.changes.kept:.0%} of the growth"
+    settings, left = question.subject.settings, f"{question.changes.kept * 100:g} % of the growth"
     if not bool((question.subject.bars.volume > 0).any()):
         return "unknown: the bars have no volume"
     if settings.fills.volume_cap is None and settings.costs.impact == 0:
@@ -76,9 +76,9 @@ def jitter_line(found: Robustness) -> str:
     if not jitter.count:
         return "no number to move, or no neighbour that could be run"
     text = (
-        f"{jitter.positive:.0%} of {jitter.count} neighbours have a {METRIC_WORDS[changed.metric]} above 0; 90 % of them lie "
+        f"{jitter.positive * 100:.0f} % of {jitter.count} neighbours have a {METRIC_WORDS[changed.metric]} above 0; 90 % of them lie "
         f"between {_written(jitter.low, changed.metric)} and {_written(jitter.high, changed.metric)}; the point beats "
-        f"{jitter.below:.0%} of them"
+        f"{jitter.below * 100:.0f} % of them"
     )
     return f"{text}: a peak, beware" if jitter.below > PEAK else text
 

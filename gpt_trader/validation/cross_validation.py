@@ -70,7 +70,7 @@ class Choices:
 
     `point` (S,) indices; `inside` and `outside` (S,) the Sharpe ratio per bar of the chosen point; `outside_mean` (S,)
     its mean return in the test; `beaten` (S,) the share of all other points that it beats in the test by the objective,
-    0.5 when the choice is worth nothing.
+    about 0.5 when choosing is no better than chance.
     """
 
     point: Integers

@@ -45,7 +45,7 @@ _NOTHING = 1e-300  # stands for a sum of squares of zero
 class Overfitting:
     """What CSCV found; Sharpe ratios are per bar.
 
-    `pbo` is the probability of overfitting: about 0.5 when selection is worth nothing, near 0 when the best of one half is
+    `pbo` is the probability of overfitting: about 0.5 when the points do not differ, near 0 when the best of one half is
     among the best of the other; NaN with fewer than two points. Per split (splits,): the `logits` of the selected point's
     rank, its Sharpe ratio `in_sample` and `out_of_sample`. `slope` and `intercept` are the least squares line of
     out-of-sample on in-sample ("performance degradation"; pure noise slopes down, because what one half has more the

@@ -1,9 +1,10 @@
 """The plateau score of a grid: how good a point is together with its neighbours, so that a lone peak does not win.
 
 The neighbours of a point are the points at most one step away from it along every ordered axis at once (3^k - 1 of them
-for k ordered axes) and equal to it on the others, whose values have no order. The score of a point is the lower
-quartile of itself and its neighbours: three quarters of the settings around it did at least as well. A lone spike
-adds nothing to any score, where a mean would lend it to all its neighbours, and a slope scores lower than its points.
+for k ordered axes) and equal to it on the others, whose values have no order. The score of a point is the smaller of its
+own value and the lower quartile of itself and its neighbours: it and three quarters of the settings around it did at
+least as well. A lone spike adds nothing to any score, where a mean would lend it to all its neighbours; a slope scores
+lower than its points; and a pit in a plateau has what it has, because it is the point itself that would be traded.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def _scores(places: Integers, values: Floats, axes: Sequence[int], quantile: flo
         around.sort(axis=1)  # NaN last
         count = np.isfinite(around).sum(axis=1)
         known[part] = count / whole
-        scores[part] = np.where(np.isnan(values[part]), np.nan, _quantile(around, count, quantile))
+        scores[part] = np.minimum(values[part], _quantile(around, count, quantile))
     return scores, known
 
 

@@ -17,9 +17,8 @@ from gpt_trader.validation.sharpe_statistics import (
 )
 
 HIGHEST_PBO = 0.20
-"""A probability of overfitting up to which a selection is called good."""
-WORTHLESS_PBO = 0.40
-"""And from which on it is called worthless: selection among noise has 0.5 with a wide scatter."""
+"""The probability of overfitting up to which a choice is said to carry over. Above it a search among settings that do not
+differ is not ruled out: it has 0.5 with a scatter of 0.15 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +179,17 @@ def _length(found: TrialStatistics) -> str:
 
 
 def _selection(pbo: float | None) -> str:
-    """Whether picking the best setting works."""
+    """Whether picking the best setting works: a property of the search, not of the setting that was picked."""
     if pbo is None or math.isnan(pbo):
         return ""
     share = _percent(pbo, math.ceil)
-    fact = f"the best setting of one half of the data was below the median of the other half in {share} of the splits"
+    fact = (
+        f"in {share} of the splits the best of one half of the data was below the median in the other half (PBO), "
+        "which luck alone does in about 50 %."
+    )
     if pbo <= HIGHEST_PBO:
-        return f"Selecting works here: {fact}."
-    if pbo < WORTHLESS_PBO:
-        return f"Selecting is doubtful here: {fact}."
-    return f"Selecting is worth nothing here: {fact}."
+        return f"Choosing the best of these settings carries over: {fact}"
+    return f"It is not shown that choosing the best of these settings beats choosing any: {fact}"
 
 
 def _percent(share: float, rounded: Callable[[float], int] = math.floor) -> str:

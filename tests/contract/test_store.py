@@ -54,6 +54,13 @@ def test_a_run_comes_back_as_it_was_saved(store: RunStore, tmp_path: Path) -> No
     assert store.check() == ()
 
 
+def test_a_store_is_there_once_something_was_asked_of_it(store: RunStore) -> None:
+    assert not store.exists()
+    assert not store.exists(), "asking made it"
+    assert store.runs().empty
+    assert store.exists()
+
+
 @pytest.mark.parametrize("plain", [False, True], ids=["frames", "columns"])
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_comes_back_exactly(store: RunStore, tmp_path: Path, name: str, plain: bool) -> None:

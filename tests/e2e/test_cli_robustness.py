@@ -194,7 +194,7 @@ def test_compare_prints_a_table_and_a_page() -> None:
     )
     assert done.code == 0, done.err
     for text in (
-        "95% interval",
+        "95 % interval",
         "Beats, by cagr",
         "ahead    ",
         "Deflated Sharpe ratio",
@@ -202,7 +202,7 @@ def test_compare_prints_a_table_and_a_page() -> None:
     ):
         assert text in done.out, text
     assert (
-        "90% interval"
+        "90 % interval"
         in cli("compare", "demo_ma", "buy_and_hold", *SPAN, "--replicates", 60, "--level", 0.9).out
     )
     assert "demo_ma against buy_and_hold" in Path("c.html").read_text()
@@ -240,7 +240,7 @@ def test_a_backtest_gives_intervals_when_asked() -> None:
     study = found("robustness", "demo_ma", *SPAN, "--replicates", 60, "--neighbours", 0)
     assert study["intervals"] == said["intervals"]
     done = cli("backtest", "demo_ma", *SPAN, "--intervals", 60, "--report", "b.html")
-    assert "95% from" in done.out
+    assert "95 % from" in done.out
     assert "60 resampled markets" in Path("b.html").read_text()
     assert "at least 39" in one_message(cli("backtest", "demo_ma", *SPAN, "--intervals", 38), 2)
 

@@ -30,6 +30,27 @@ def test_an_empty_store_says_so() -> None:
     assert cli("runs", "list", "--json").json == {"runs": []}
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("runs list", 0, "no runs yet"),
+        ("runs show last", 2, "there are no runs yet"),
+        ("runs show abcd", 2, "unknown run 'abcd'"),
+        ("runs compare abcd ef01", 2, "unknown run 'abcd'"),
+        ("report", 2, "there are no runs yet"),
+        ("trials list", 0, "no trials yet"),
+        ("trials show demo_ma", 2, "unknown family 'demo_ma'"),
+    ],
+)
+def test_reading_makes_no_store(words: str, code: int, said: str) -> None:
+    done = cli(*words.split())
+    assert done.code == code
+    assert said in done.out + done.err
+    elsewhere = one_message(cli(*words.split(), "--store", "sqlite:///other/runs.sqlite"), 2)
+    assert "there is no store sqlite:///other/runs.sqlite" in elsewhere
+    assert not list(Path().iterdir())
+
+
 def test_list_shows_the_newest_first(two: list[Any]) -> None:
     rows = cli("runs", "list", "--json").json["runs"]
     assert [row["run_id"] for row in rows] == [two[1]["run_id"], two[0]["run_id"]]
@@ -122,7 +143,6 @@ def test_a_report_made_later_draws_only_the_very_same_prices(two: list[Any]) -> 
 
 def test_another_store_is_another_list(two: list[Any]) -> None:
     other = ("--store", "sqlite:///other/store.sqlite")
-    assert cli("runs", "list", *other, "--json").json == {"runs": []}
     run = cli("backtest", "bollinger", *SPAN, *other, "--json").json
     assert [row["run_id"] for row in cli("runs", "list", *other, "--json").json["runs"]] == [run["run_id"]]
     assert len(cli("runs", "list", "--json").json["runs"]) == 2

@@ -3,7 +3,8 @@
 Nothing of `gpt_trader.validation`, `gpt_trader.metrics` or the sweep is used on the naive side: equity curves of plain
 `backtest` runs, and formulas as Bailey and López de Prado 2012 (probabilistic Sharpe ratio, minimum track record), 2014
 (deflated Sharpe ratio, expected maximum) and Bailey et al. 2015 (CSCV) print them. What the papers leave open is taken
-from docs: groups are bars T k // 16, and the plateau is the lower quartile of a point and its neighbours.
+from docs: groups are bars T k // 16, and a point's plateau is the lower quartile of it and its neighbours, but never more
+than its own value.
 """
 
 from __future__ import annotations
@@ -180,14 +181,17 @@ def test_the_probability_of_overfitting_by_brute_force(told: dict[str, Any], ret
     assert told["overfitting"]["degradation_intercept"] == pytest.approx(intercept, rel=1e-5)
 
 
-def test_the_plateau_is_the_lower_quartile_of_the_neighbourhood(
+def test_a_plateau_is_what_a_point_and_three_quarters_around_it_have_at_least(
     told: dict[str, Any], table: dict[str, list[Any]], returns: Floats
 ) -> None:
     values = (sharpe(returns) * math.sqrt(YEAR)).reshape(3, 4)
     scores = np.array(
         [
             [
-                np.quantile(values[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2], 0.25, method="linear")
+                min(
+                    values[i, j],
+                    np.quantile(values[max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2], 0.25, method="linear"),
+                )
                 for j in range(4)
             ]
             for i in range(3)

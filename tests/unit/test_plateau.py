@@ -30,7 +30,7 @@ def by_loops(index: np.ndarray, values: np.ndarray, ordered: list[bool], quantil
             if all(abs(a - b) <= steps for a, b, steps in zip(here, there, ordered, strict=True))
         ]
         known = [other for other in around if np.isfinite(other)]
-        scores.append(np.quantile(known, quantile) if np.isfinite(value) else math.nan)
+        scores.append(min(value, np.quantile(known, quantile)) if np.isfinite(value) else math.nan)
     return np.array(scores)
 
 
@@ -61,6 +61,16 @@ def test_a_spike_lends_nothing_to_its_neighbours() -> None:
     assert plateau(index, flat).best == 1
 
 
+def test_a_pit_in_a_plateau_is_not_the_plateau() -> None:
+    index = grid(9, 9)
+    values = hill(index, (4, 4))
+    values[40] = 0.1  # the middle, around which all are better than around any other point
+    found = plateau(index, values)
+    assert found.scores[40] == 0.1
+    assert values[found.best] > 0.9
+    assert found.scores[found.best] == max(found.scores) > 0.8
+
+
 def test_the_peak_of_a_plateau_keeps_its_value() -> None:
     index = grid(12, 12)
     found = plateau(index, hill(index, (6, 6), 8.0))
@@ -82,7 +92,8 @@ def test_a_rim_is_scored_with_what_is_there_and_says_so() -> None:
     found = plateau(grid(4, 5), np.arange(20.0))
     shares = found.known.reshape(4, 5)
     assert (shares[0, 0], shares[0, 2], shares[1, 2]) == pytest.approx((4 / 9, 6 / 9, 1.0))
-    assert found.scores[0] == np.quantile([0, 1, 5, 6], 0.25)
+    assert found.scores[1] == min(1, np.quantile([0, 1, 2, 5, 6, 7], 0.25))
+    assert found.scores[18] == np.quantile([12, 13, 14, 17, 18, 19], 0.25)
 
 
 def test_a_corner_is_no_plateau_and_a_plateau_on_the_rim_names_its_axes() -> None:

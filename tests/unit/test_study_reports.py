@@ -30,6 +30,7 @@ from gpt_trader.research.robustness_study import Changes, Question, Robustness, 
 from gpt_trader.research.robustness_words import capacity_line, costs_line, jitter_line
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
+from jobs.replicate_options import LABELS, interval_table
 from tests.markets import random_market
 from tests.report_cases import run
 
@@ -122,10 +123,10 @@ def test_the_words_of_a_study_fit_every_ending() -> None:
     free = studied(costs=Costs.commission_only(0), fills=FillModel(volume_cap=None))
     assert costs_line(free) == "no cost is set, so there is none to multiply"
     assert capacity_line(free) == "unlimited by assumption: no volume cap and no impact are set"
-    assert re.fullmatch(r"50% of the growth is left at a capital of [\d,]+", capacity_line(usual))
+    assert re.fullmatch(r"50 % of the growth is left at a capital of [\d,]+", capacity_line(usual))
     assert f"{usual.capacity.at * 100_000:,.0f}" in capacity_line(usual)
     uncapped = studied(fills=FillModel(volume_cap=None))
-    assert capacity_line(uncapped).startswith("50% of the growth is left at a capital of ")
+    assert capacity_line(uncapped).startswith("50 % of the growth is left at a capital of ")
     cheap = studied(costs=Costs.commission_only(1e-6))
     assert costs_line(cheap) == "the Sharpe ratio is above 0 even at 64 times the costs"
     falling = BARS.panel.copy()
@@ -137,7 +138,7 @@ def test_the_words_of_a_study_fit_every_ending() -> None:
     silent[4] = 0.0
     assert capacity_line(studied(Bars(BARS.symbols, BARS.time, silent))) == "unknown: the bars have no volume"
     peak = replace(usual, jitter=replace(usual.jitter, below=0.95))
-    assert jitter_line(peak).endswith("the point beats 95% of them: a peak, beware")
+    assert jitter_line(peak).endswith("the point beats 95 % of them: a peak, beware")
 
 
 def test_the_page_of_a_comparison_says_what_was_found(tmp_path: Path) -> None:
@@ -200,3 +201,10 @@ def test_the_same_study_gives_the_same_page_and_a_folder_is_refused(tmp_path: Pa
     )
     with pytest.raises(BadParameter, match="is a folder"):
         write_robustness_report(found, "x", statistics, tmp_path)
+
+
+def test_a_level_is_written_as_it_was_given() -> None:
+    metrics = {name: dict.fromkeys(("estimate", "low", "high", "median"), 0.5) for name in LABELS}
+    for level, written in ((0.95, "95 %"), (0.9, "90 %"), (0.999, "99.9 %"), (0.29, "29 %")):
+        heads = [column.header for column in interval_table({"level": level, "metrics": metrics}).columns]
+        assert f"{written} from" in heads

@@ -41,7 +41,7 @@ def content(found: Decided, run_id: str) -> dict[str, Any]:
         **subject_header(contest.contenders[0].subject, run_id),
         "strategy": " against ".join(names),
         "label": label,
-        "level": f"{contest.redraw.level:.0%}",
+        "level": f"{contest.redraw.level * 100:g} %",
         "names": names,
         "rows": [
             {"name": LABELS[item.name][0], "cells": [_cell(side.reruns.of(item.name)) for side in found.sides]}

@@ -34,7 +34,7 @@ def intervals_section(found: Reruns) -> dict[str, Any]:
         for label, kind in (LABELS[item.name],)
     ]  # fmt: skip
     return {
-        "level": f"{found.redraw.level:.0%}",
+        "level": f"{found.redraw.level * 100:g} %",
         "rows": rows,
         "ratios": _picture([item for item in found.intervals if item.name in RATIOS], "ratio"),
         "rates": _picture([item for item in found.intervals if item.name in RATES], "percent"),

@@ -200,6 +200,16 @@ class RunStore:
 
         return recompute(self, prefix, start, end)
 
+    def exists(self) -> bool:
+        """Whether the store has been made: a file, or a database with its tables. Asking makes nothing."""
+        if self.location.path is not None:
+            return self.location.path.exists()
+        from gpt_trader.adapters.store.engine import reading, store_errors
+        from gpt_trader.adapters.store.migrate import current_revision
+
+        with store_errors(self.location), reading(self._engine).begin() as connection:
+            return current_revision(connection) is not None
+
     # -- care -------------------------------------------------------------------------------------------------------
 
     def check(self) -> tuple[str, ...]:
