@@ -22,9 +22,8 @@ from jobs.study_progress import Tracker, View, Watched, shown
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
-    from gpt_trader.research.evaluation import Evaluated, Subject
-    from gpt_trader.research.execution import Finished
-    from gpt_trader.research.plan import Plan, Progress, WorkedOff
+    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
+    from gpt_trader.research.plan import Lost, Plan, WorkedOff
     from jobs.console import Output
     from jobs.executors.choosing import ChosenWhenRun
     from jobs.study_options import WorkerOptions
@@ -73,12 +72,8 @@ class Study:
         from gpt_trader.adapters.chunk_store import ChunkStore
         from gpt_trader.research.plan import work_off
 
-        known = 0
-
-        def listen(progress: Progress, number: int, result: Evaluated | None) -> None:
-            nonlocal known
-            self._tracker.took(plan.chunks[number], result, cached=progress.cached > known)
-            known = progress.cached
+        def listen(part: Evaluation, result: Evaluated | None, known: bool) -> None:
+            self._tracker.took(part, result, cached=known)
             self._view.show(self._tracker)
             self._recorder.update(self._tracker, self._executor.why)
 
@@ -88,7 +83,9 @@ class Study:
             done = work_off(plan, self._executor, store, listen, lambda: self._asked() or stop())
         except KeyboardInterrupt:
             raise StudyStopped("interrupted", interrupted=True) from None
-        self._tell_failures(plan, done.failed)
+        if done.failed_before:
+            self.say(f"points that failed in an earlier run: {done.failed_before:,}, tried again")
+        self._tell_failures(done.failed)
         if done.cancelled and self._folder.is_asked_to_stop():
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
         return done
@@ -100,10 +97,9 @@ class Study:
         self._looked = time.monotonic()
         return self._folder.is_asked_to_stop()
 
-    def _tell_failures(self, plan: Plan, failed: tuple[Finished, ...]) -> None:
-        for place, item in enumerate(failed):
-            chunk = plan.chunks[item.number]
-            points = [dict(zip(chunk.names, values, strict=True)) for values in chunk.points]
+    def _tell_failures(self, lost: tuple[Lost, ...]) -> None:
+        for place, item in enumerate(lost):
+            points = [dict(zip(item.part.names, values, strict=True)) for values in item.part.points]
             self._recorder.fail_chunk(
                 {
                     "chunk": item.number,
@@ -117,9 +113,9 @@ class Study:
                 shape = " ".join(f"{name} {value}" for name, value in points[0].items())
                 more = f" and {len(points) - 1:,} more" if len(points) > 1 else ""
                 self.say(f"failed: {shape}{more}: {item.error}")
-        if len(failed) > FAILURES_TOLD:
+        if len(lost) > FAILURES_TOLD:
             self.say(
-                f"failed: {len(failed) - FAILURES_TOLD:,} more chunks, listed in {self.folder / 'study.json'}"
+                f"failed: {len(lost) - FAILURES_TOLD:,} more chunks, listed in {self.folder / 'study.json'}"
             )
 
 
@@ -272,7 +268,7 @@ def run_study(
 ) -> WorkedOff:
     """Work a whole plan off as the study `plan.study_id`; its folder is `runs_dir/plan.study_id` (`open_study` for more).
 
-    Chunks that failed are in `failed` and have no result; the others are all there, unless `stop()` ended it.
+    What `failed` has its error in the result; the other points are all there, unless `stop()` ended it.
     """
     with open_study(
         plan.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -47,46 +47,41 @@ def work_and_count(study: Study, plan: Plan, store: RunStore) -> tuple[WorkedOff
         done = study.work_off(plan)
     except (StudyStopped, KeyboardInterrupt):
         kept = ChunkStore(study.folder.parent / ".chunks")
-        count_all(store, batches_of(plan, [kept.get(key) for key in plan.keys], ()))
+        count_all(store, batches_of(plan, [kept.get(key) for key in plan.keys]))
         raise
-    failed = {item.number for item in done.failed}
-    return done, count_all(store, batches_of(plan, done.results, failed))
+    return done, count_all(store, batches_of(plan, done.results))
 
 
-def batches_of(
-    plan: Plan, results: Sequence[Evaluated | None], failed: Collection[int]
-) -> Iterator[TrialBatch]:
-    """The points of the chunks that have a result or `failed`, as one batch for chunks on the same rows that follow each other."""
-    reached = [number for number, result in enumerate(results) if result is not None or number in failed]
-    for rows, numbers in groupby(reached, lambda number: _rows(plan, number)):
-        group = list(numbers)
-        yield _batch(
-            plan, rows, [plan.chunks[number] for number in group], [results[number] for number in group]
-        )
+def batches_of(plan: Plan, results: Sequence[Evaluated | None]) -> Iterator[TrialBatch]:
+    """The points that were reached, failed ones too, as one batch for chunks on the same rows that follow each other."""
+    reached = [
+        _without_missing(chunk, result)
+        for chunk, result in zip(plan.chunks, results, strict=True)
+        if result is not None
+    ]
+    for rows, group in groupby(reached, lambda pair: _rows(plan, pair[0])):
+        yield _batch(plan, rows, list(group))
 
 
-def _rows(plan: Plan, number: int) -> tuple[int, int]:
-    chunk = plan.chunks[number]
+def _without_missing(chunk: Evaluation, result: Evaluated) -> tuple[Evaluation, Evaluated]:
+    places = np.flatnonzero(result.reached).tolist()
+    return chunk.only(places), result.only(places)
+
+
+def _rows(plan: Plan, chunk: Evaluation) -> tuple[int, int]:
     return chunk.first, plan.subject.bars.T if chunk.stop is None else chunk.stop
 
 
-def _batch(
-    plan: Plan, rows: tuple[int, int], chunks: Sequence[Evaluation], results: Sequence[Evaluated | None]
-) -> TrialBatch:
+def _batch(plan: Plan, rows: tuple[int, int], group: Sequence[tuple[Evaluation, Evaluated]]) -> TrialBatch:
     first, stop = rows
     parameters, values, profiles = [], [], []
-    for chunk, result in zip(chunks, results, strict=True):
+    for chunk, result in group:
         parameters += [
             {**dict(chunk.fixed), **dict(zip(chunk.names, point, strict=True))} for point in chunk.points
         ]
         edges = np.array(chunk.edges or (first, stop), np.int64)
-        nothing = np.full((len(chunk.points), 2, len(edges) - 1), np.nan)
-        values.append(
-            np.full((len(chunk.points), len(METRIC_NAMES)), np.nan) if result is None else result.values
-        )
-        profiles.append(
-            profiles_between(nothing if result is None else result.sums, edges, plan.subject.bars.T)
-        )
+        values.append(result.values)
+        profiles.append(profiles_between(result.sums, edges, plan.subject.bars.T))
     table = np.concatenate(values)
     keys = TrialKeys(
         plan.subject.strategy,

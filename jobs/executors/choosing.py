@@ -106,6 +106,7 @@ class ChosenWhenRun:
     def __init__(self, asked: Asked, say: Callable[[str], None], points: int | None = None) -> None:
         self._asked, self._say, self._points_to_come = asked, say, points or 0
         self._open = ExitStack()
+        self._here = InProcess()
         self._workers: Executor | None = None
         self.why = ""
         self._place: str | None = None
@@ -137,7 +138,7 @@ class ChosenWhenRun:
             self._place, self.why = choice.place, choice.why
             self._say(choice.why)
         if choice.place == "process" and self._workers is None:
-            InProcess().run(subject, work, on_done, cancelled)
+            self._here.run(subject, work, on_done, cancelled)
             return
         if self._workers is None:
             self._workers = self._connect(choice, subject.bars.panel.nbytes)
