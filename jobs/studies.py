@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -142,7 +140,9 @@ def open_study(
     Raises StudyStopped when the user cancels or interrupts, UserError when `runs resume` would run another study.
     """
     from gpt_trader.adapters.study_files import StudyFolder
+    from gpt_trader.research.execution import InProcess
     from jobs.executors.choosing import ChosenWhenRun
+    from jobs.interrupting import Interrupts, InTime
     from jobs.study_record import Recorder, record_of
 
     folder = StudyFolder(runs_dir.resolve() / study_id)
@@ -157,9 +157,11 @@ def open_study(
         folder.forget_request()
         recorder, tracker = Recorder(folder, record, store, view.say), Tracker(points, watched)
         recorder.begin(subject)
-        executor = ChosenWhenRun(where.asked(), view.say, points)
+        interrupts = Interrupts(lambda: f"what was kept is there; resume with: {_resume_command(record)}")
+        here = InTime(InProcess(), interrupts)
+        executor = ChosenWhenRun(where.asked(), view.say, points, here)
         try:
-            with _ended_as_it_ends(recorder, tracker, executor), _terminated_like_interrupted():
+            with _ended_as_it_ends(recorder, tracker, executor), interrupts.watched():
                 yield Study(folder, recorder, tracker, view, executor)
         finally:
             executor.close()
@@ -207,23 +209,6 @@ def _resume_command(record: StudyRecord) -> str:
         elsewhere[-1] if elsewhere else [item for item in record.command if item.startswith("--runs-dir=")]
     )
     return shlex.join(["gpt-trader", "runs", "resume", record.study_id, *folder])
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM (`kill`, `ray job stop`) ends a study as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, output: Output) -> None:

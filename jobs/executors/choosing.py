@@ -99,14 +99,20 @@ def available_cores() -> int:
 class ChosenWhenRun:
     """An executor that chooses the place when it sees the work that is left, and leaves Ray when it is closed.
 
-    `say` hears the reason, once for each place. `points` is the number of all runs that will come, where it is known, so that
-    an optimiser's first few do not decide alone.
+    `here` is the executor of this process. `say` hears the reason, once for each place. `points` is the number of all runs that
+    will come, where it is known, so that an optimiser's first few do not decide alone.
     """
 
-    def __init__(self, asked: Asked, say: Callable[[str], None], points: int | None = None) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        say: Callable[[str], None],
+        points: int | None = None,
+        here: Executor | None = None,
+    ) -> None:
         self._asked, self._say, self._points_to_come = asked, say, points or 0
         self._open = ExitStack()
-        self._here = InProcess()
+        self._here = here or InProcess()
         self._workers: Executor | None = None
         self.why = ""
         self._place: str | None = None
