@@ -36,7 +36,7 @@ class Interrupts:
     is lost but what was not kept yet. `told` is what the user reads then, after the reason.
     """
 
-    def __init__(self, told: Callable[[], str]) -> None:
+    def __init__(self, told: str) -> None:
         self._told = told
         self._heard = self._must_end = self._over = False
 
@@ -96,7 +96,7 @@ class Interrupts:
 
     def _leave(self, why: str) -> None:
         if not self._over:
-            report_error(f"{why}; {self._told()}")
+            report_error(f"{why}; {self._told}")
             sys.stderr.flush()
         os._exit(INTERRUPTED)
 

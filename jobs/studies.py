@@ -127,6 +127,7 @@ def open_study(
     output: Output,
     runs_dir: Path,
     points: int | None = None,
+    expected: int | None = None,
     watched: Watched | None = None,
     about: Mapping[str, Any] | None = None,
     store: RunStore | None = None,
@@ -134,7 +135,8 @@ def open_study(
     """A study of `kind` in `runs_dir/study_id`: running inside the block, finished or failed after it.
 
     For studies in several steps, such as an optimiser whose next points depend on results, or one that writes files of
-    its own at the end. `points` is the number of all runs as far as it is known, `about` what study.json and `store` show
+    its own at the end. `points` is the number of all runs where it is known, `expected` about how many there will be where it
+    is not; `about` is what study.json and `store` show
     besides (`parameters`: what is searched). With `--detach` or `--submit` the block is not entered: the command ends here.
 
     Raises StudyStopped when the user cancels or interrupts, UserError when `runs resume` would run another study.
@@ -153,15 +155,16 @@ def open_study(
     if where.submit is not None or (where.detach and going_on is None):
         _let_go(folder, record, where, output)
         raise typer.Exit
-    with folder.held(), shown(output, points, log=going_on is not None and going_on.log) as view:
+    interrupts = Interrupts(f"what was kept is there; resume with: {_resume_command(record)}")
+    in_log = going_on is not None and going_on.log
+    with interrupts.watched(), folder.held(), shown(output, points, log=in_log) as view:
         folder.forget_request()
         recorder, tracker = Recorder(folder, record, store, view.say), Tracker(points, watched)
         recorder.begin(subject)
-        interrupts = Interrupts(lambda: f"what was kept is there; resume with: {_resume_command(record)}")
         here = InTime(InProcess(), interrupts)
-        executor = ChosenWhenRun(where.asked(), view.say, points, here)
+        executor = ChosenWhenRun(where.asked(), view.say, points, here, expected)
         try:
-            with _ended_as_it_ends(recorder, tracker, executor), interrupts.watched():
+            with _ended_as_it_ends(recorder, tracker, executor):
                 yield Study(folder, recorder, tracker, view, executor)
         finally:
             executor.close()

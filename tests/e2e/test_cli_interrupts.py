@@ -126,3 +126,14 @@ def test_a_study_that_is_killed_in_the_middle_of_a_slow_chunk_goes_on_there(plac
     assert [data for _, data in undisturbed.chunks().values()] == [
         data for _, data in place.chunks().values()
     ]
+
+
+def test_a_time_limit_ends_a_slow_chunk_in_its_middle(place: Place) -> None:
+    (place.folder / "mended").touch()
+    done = place.run(*SWEEP, "--param", "how=python", "--time-limit", "2s")
+    assert done.code == 0, done.err
+    assert not done.json["complete"]
+    assert 0 < len(done.json["points"]) < POINTS
+    again = place.run(*SWEEP, "--param", "how=python")
+    assert (again.json["complete"], len(again.json["points"])) == (True, POINTS)
+    assert place.record()["progress"]["points_from_earlier_runs"] == len(done.json["points"])
