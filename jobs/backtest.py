@@ -179,7 +179,7 @@ def rerun_of(result: Result, strategy: Strategy, redraw: Redraw, output: Output)
                 plan,
                 InProcess(),
                 None,
-                lambda _progress, number, _result: step(len(plan.chunks[number].points)),
+                lambda part, _result, _known: step(len(part.points)),
             ),
         )
 

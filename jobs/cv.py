@@ -150,6 +150,7 @@ def cv(
         where=where,
         output=output,
         runs_dir=study.runs_dir or configuration.runs_dir,
+        expected=len(points),
         watched=Watched("sharpe"),
         about={"parameters": search.described(), **chosen},
         store=runs,

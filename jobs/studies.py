@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,9 +20,8 @@ from jobs.study_progress import Tracker, View, Watched, shown
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
-    from gpt_trader.research.evaluation import Evaluated, Subject
-    from gpt_trader.research.execution import Finished
-    from gpt_trader.research.plan import Plan, Progress, WorkedOff
+    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
+    from gpt_trader.research.plan import Lost, Plan, WorkedOff
     from jobs.console import Output
     from jobs.executors.choosing import ChosenWhenRun
     from jobs.study_options import WorkerOptions
@@ -73,12 +70,8 @@ class Study:
         from gpt_trader.adapters.chunk_store import ChunkStore
         from gpt_trader.research.plan import work_off
 
-        known = 0
-
-        def listen(progress: Progress, number: int, result: Evaluated | None) -> None:
-            nonlocal known
-            self._tracker.took(plan.chunks[number], result, cached=progress.cached > known)
-            known = progress.cached
+        def listen(part: Evaluation, result: Evaluated | None, known: bool) -> None:
+            self._tracker.took(part, result, cached=known)
             self._view.show(self._tracker)
             self._recorder.update(self._tracker, self._executor.why)
 
@@ -88,7 +81,9 @@ class Study:
             done = work_off(plan, self._executor, store, listen, lambda: self._asked() or stop())
         except KeyboardInterrupt:
             raise StudyStopped("interrupted", interrupted=True) from None
-        self._tell_failures(plan, done.failed)
+        if done.failed_before:
+            self.say(f"points that failed in an earlier run: {done.failed_before:,}, tried again")
+        self._tell_failures(done.failed)
         if done.cancelled and self._folder.is_asked_to_stop():
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
         return done
@@ -100,10 +95,9 @@ class Study:
         self._looked = time.monotonic()
         return self._folder.is_asked_to_stop()
 
-    def _tell_failures(self, plan: Plan, failed: tuple[Finished, ...]) -> None:
-        for place, item in enumerate(failed):
-            chunk = plan.chunks[item.number]
-            points = [dict(zip(chunk.names, values, strict=True)) for values in chunk.points]
+    def _tell_failures(self, lost: tuple[Lost, ...]) -> None:
+        for place, item in enumerate(lost):
+            points = [dict(zip(item.part.names, values, strict=True)) for values in item.part.points]
             self._recorder.fail_chunk(
                 {
                     "chunk": item.number,
@@ -117,9 +111,9 @@ class Study:
                 shape = " ".join(f"{name} {value}" for name, value in points[0].items())
                 more = f" and {len(points) - 1:,} more" if len(points) > 1 else ""
                 self.say(f"failed: {shape}{more}: {item.error}")
-        if len(failed) > FAILURES_TOLD:
+        if len(lost) > FAILURES_TOLD:
             self.say(
-                f"failed: {len(failed) - FAILURES_TOLD:,} more chunks, listed in {self.folder / 'study.json'}"
+                f"failed: {len(lost) - FAILURES_TOLD:,} more chunks, listed in {self.folder / 'study.json'}"
             )
 
 
@@ -133,6 +127,7 @@ def open_study(
     output: Output,
     runs_dir: Path,
     points: int | None = None,
+    expected: int | None = None,
     watched: Watched | None = None,
     about: Mapping[str, Any] | None = None,
     store: RunStore | None = None,
@@ -140,13 +135,16 @@ def open_study(
     """A study of `kind` in `runs_dir/study_id`: running inside the block, finished or failed after it.
 
     For studies in several steps, such as an optimiser whose next points depend on results, or one that writes files of
-    its own at the end. `points` is the number of all runs as far as it is known, `about` what study.json and `store` show
+    its own at the end. `points` is the number of all runs where it is known, `expected` about how many there will be where it
+    is not; `about` is what study.json and `store` show
     besides (`parameters`: what is searched). With `--detach` or `--submit` the block is not entered: the command ends here.
 
     Raises StudyStopped when the user cancels or interrupts, UserError when `runs resume` would run another study.
     """
     from gpt_trader.adapters.study_files import StudyFolder
+    from gpt_trader.research.execution import InProcess
     from jobs.executors.choosing import ChosenWhenRun
+    from jobs.interrupting import Interrupts, InTime
     from jobs.study_record import Recorder, record_of
 
     folder = StudyFolder(runs_dir.resolve() / study_id)
@@ -157,13 +155,16 @@ def open_study(
     if where.submit is not None or (where.detach and going_on is None):
         _let_go(folder, record, where, output)
         raise typer.Exit
-    with folder.held(), shown(output, points, log=going_on is not None and going_on.log) as view:
+    interrupts = Interrupts(f"what was kept is there; resume with: {_resume_command(record)}")
+    in_log = going_on is not None and going_on.log
+    with interrupts.watched(), folder.held(), shown(output, points, log=in_log) as view:
         folder.forget_request()
         recorder, tracker = Recorder(folder, record, store, view.say), Tracker(points, watched)
         recorder.begin(subject)
-        executor = ChosenWhenRun(where.asked(), view.say, points)
+        here = InTime(InProcess(), interrupts)
+        executor = ChosenWhenRun(where.asked(), view.say, points, here, expected)
         try:
-            with _ended_as_it_ends(recorder, tracker, executor), _terminated_like_interrupted():
+            with _ended_as_it_ends(recorder, tracker, executor):
                 yield Study(folder, recorder, tracker, view, executor)
         finally:
             executor.close()
@@ -213,23 +214,6 @@ def _resume_command(record: StudyRecord) -> str:
     return shlex.join(["gpt-trader", "runs", "resume", record.study_id, *folder])
 
 
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM (`kill`, `ray job stop`) ends a study as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, output: Output) -> None:
     """Start the study elsewhere and say how to follow it."""
     from gpt_trader.adapters import study_files as states
@@ -272,7 +256,7 @@ def run_study(
 ) -> WorkedOff:
     """Work a whole plan off as the study `plan.study_id`; its folder is `runs_dir/plan.study_id` (`open_study` for more).
 
-    Chunks that failed are in `failed` and have no result; the others are all there, unless `stop()` ended it.
+    What `failed` has its error in the result; the other points are all there, unless `stop()` ended it.
     """
     with open_study(
         plan.kind,

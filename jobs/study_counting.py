@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -50,45 +50,44 @@ def work_and_count(study: Study, plan: Plan, store: RunStore) -> tuple[WorkedOff
         done = study.work_off(plan)
     except (StudyStopped, KeyboardInterrupt):
         kept = ChunkStore(study.folder.parent / ".chunks")
-        count_all(store, batches_of(plan, [kept.get(key) for key in plan.keys], ()))
+        count_all(store, batches_of(plan, [kept.get(key) for key in plan.keys]))
         raise
-    failed = {item.number for item in done.failed}
-    return done, count_all(store, batches_of(plan, done.results, failed))
+    return done, count_all(store, batches_of(plan, done.results))
 
 
-def batches_of(
-    plan: Plan, results: Sequence[Evaluated | None], failed: Collection[int]
-) -> Iterator[TrialBatch]:
-    """The points of the chunks that have a result or `failed`, together where chunks on the same rows follow each other."""
-    reached = [number for number, result in enumerate(results) if result is not None or number in failed]
-    for rows, numbers in groupby(reached, lambda number: _rows(plan, number)):
-        group = list(numbers)
-        yield from _batches(
-            plan, rows, [plan.chunks[number] for number in group], [results[number] for number in group]
-        )
+def batches_of(plan: Plan, results: Sequence[Evaluated | None]) -> Iterator[TrialBatch]:
+    """The points that were reached, failed ones too, together where chunks on the same rows follow each other."""
+    reached = [
+        _without_missing(chunk, result)
+        for chunk, result in zip(plan.chunks, results, strict=True)
+        if result is not None
+    ]
+    for rows, group in groupby(reached, lambda pair: _rows(plan, pair[0])):
+        yield from _batches(plan, rows, list(group))
 
 
-def _rows(plan: Plan, number: int) -> tuple[int, int]:
-    chunk = plan.chunks[number]
+def _without_missing(chunk: Evaluation, result: Evaluated) -> tuple[Evaluation, Evaluated]:
+    places = np.flatnonzero(result.reached).tolist()
+    return chunk.only(places), result.only(places)
+
+
+def _rows(plan: Plan, chunk: Evaluation) -> tuple[int, int]:
     return chunk.first, plan.subject.bars.T if chunk.stop is None else chunk.stop
 
 
 def _batches(
-    plan: Plan, rows: tuple[int, int], chunks: Sequence[Evaluation], results: Sequence[Evaluated | None]
+    plan: Plan, rows: tuple[int, int], group: Sequence[tuple[Evaluation, Evaluated]]
 ) -> Iterator[TrialBatch]:
     first, stop = rows
     parameters, values, profiles, counts = [], [], [], []
-    for chunk, result in zip(chunks, results, strict=True):
+    for chunk, result in group:
         parameters += [
             {**dict(chunk.fixed), **dict(zip(chunk.names, point, strict=True))} for point in chunk.points
         ]
         edges = np.array(chunk.edges or (first, stop), np.int64)
-        nothing = np.full((len(chunk.points), len(METRIC_NAMES)), np.nan)
-        empty = np.full((len(chunk.points), 2, len(edges) - 1), np.nan)
-        table, sums = (nothing, empty) if result is None else (result.values, result.sums)
-        values.append(table)
-        counts.append(returns_counted(table, sums, stop - first))
-        profiles.append(profiles_between(sums, edges, plan.subject.bars.T))
+        values.append(result.values)
+        counts.append(returns_counted(result.values, result.sums, stop - first))
+        profiles.append(profiles_between(result.sums, edges, plan.subject.bars.T))
     keys = TrialKeys(
         plan.subject.strategy,
         plan.subject.settings,

@@ -185,7 +185,7 @@ class UntilStopped:
         except (StudyStopped, KeyboardInterrupt) as stopped:
             self.stopped = stopped
             kept = ChunkStore(self._chunks)
-            return WorkedOff(tuple(map(kept.get, plan.keys)), (), 0, True)
+            return WorkedOff(tuple(map(kept.get, plan.keys)), cancelled=True)
 
     def _over(self) -> bool:
         return self._deadline is not None and monotonic() > self._deadline

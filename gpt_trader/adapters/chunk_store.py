@@ -1,4 +1,4 @@
-"""Finished chunks on disk, each under its content address, so that nothing is computed twice."""
+"""The scores of chunks on disk, each under its content address, so that nothing is computed twice."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.evaluation import Evaluated
 
+SETTLED, PASSING, MISSING = range(3)
+"""Of a point: it has its scores or was refused; it has an error that may have passed; it was not run yet."""
+
 
 class ChunkStore:
     """Results by key in `folder`, one Parquet file each, in folders of the key's first two digits.
 
     A file appears whole or not at all; one that cannot be read, or does not fit, counts as not there. Deleting any of
-    them is safe: they are computed again. Several processes may write the same chunk; the bytes are the same.
+    them is safe: they are computed again. Several processes may write the same chunk; the bytes are the same once all its
+    points are there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,10 +44,14 @@ class ChunkStore:
             values = np.column_stack([table[name].to_numpy() for name in METRIC_NAMES])
             lists = table["sums"].combine_chunks()
             sums = lists.flatten().to_numpy(zero_copy_only=False).reshape(rows, 2, -1)
-            messages = table["error"].to_pylist()
+            messages, states = table["error"].to_pylist(), table["state"].to_numpy()
         except (OSError, KeyError, ValueError, pa.ArrowException):
             return None
-        return Evaluated(values, sums, {row: text for row, text in enumerate(messages) if text is not None})
+        errors = {row: text for row, text in enumerate(messages) if text is not None}
+        passing, missing = (
+            frozenset(np.flatnonzero(states == state).tolist()) for state in (PASSING, MISSING)
+        )
+        return Evaluated(values, sums, errors, passing, missing)
 
     def put(self, key: str, result: Evaluated) -> None:
         """Keep a result. Raises StoreError when the disk refuses; nothing half-written stays."""
@@ -54,7 +62,9 @@ class ChunkStore:
         columns = {name: result.values[:, i] for i, name in enumerate(METRIC_NAMES)}
         sums = pa.FixedSizeListArray.from_arrays(pa.array(result.sums.reshape(-1)), width)
         errors = pa.array([result.errors.get(row) for row in range(rows)], pa.string())
-        table = pa.table({**columns, "sums": sums, "error": errors})
+        states = np.full(rows, SETTLED, np.int8)
+        states[sorted(result.passing)], states[sorted(result.missing)] = PASSING, MISSING
+        table = pa.table({**columns, "sums": sums, "error": errors, "state": states})
         path = self.path(key)
         part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
         try:

@@ -132,15 +132,35 @@ class Evaluated:
 
     `values` (n, metrics) by METRIC_NAMES, NaN for a point that failed; `sums` (n, 2, B) float32 the sum of the returns of each
     block of bars and of their squares; `errors` the message of each point that failed, by its place in the chunk.
+
+    `passing` are the places of errors that the same point may not have another time, because they came out of the strategy's own
+    code (a file that was missing, memory that ran out): all but refusals. `missing` are the places that were not run yet.
     """
 
     values: Floats
     sums: NDArray[np.float32]
     errors: Mapping[int, str] = field(default_factory=dict)
+    passing: frozenset[int] = frozenset()
+    missing: frozenset[int] = frozenset()
 
     def copy(self) -> Evaluated:
         """The same in memory of its own, so that memory shared with a worker is free again."""
-        return Evaluated(self.values.copy(), self.sums.copy(), self.errors)
+        return replace(self, values=self.values.copy(), sums=self.sums.copy())
+
+    def only(self, places: Sequence[int]) -> Evaluated:
+        """The scores of the points at `places`, none of which is missing."""
+        if len(places) == len(self.values):
+            return self
+        errors = {row: self.errors[place] for row, place in enumerate(places) if place in self.errors}
+        passing = frozenset(row for row, place in enumerate(places) if place in self.passing)
+        return Evaluated(self.values[places], self.sums[places], errors, passing)
+
+    @property
+    def reached(self) -> NDArray[np.bool_]:
+        """(n,) which points were run."""
+        rows = np.ones(len(self.values), np.bool_)
+        rows[sorted(self.missing)] = False
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +168,9 @@ class Evaluation:
     """One chunk: `points` as values of the parameters `names` (the others have their defaults or are in `fixed`).
 
     The account begins at row `first`; bars from row `stop` on are not there. `edges` are the rows that bound the blocks; None
-    for BLOCKS equal ones. `variants` has one for each point, which is scored under it; empty: all as it is.
+    for BLOCKS equal ones. `variants` has one for each point, which is scored under it; empty: all as it is. `among` is the
+    number of runs of the chunk that this is a part of, None for a whole one: so many decide whether a rule is compiled, and
+    a point scores the same in any part.
     """
 
     names: tuple[str, ...]
@@ -158,6 +180,7 @@ class Evaluation:
     stop: int | None = None
     edges: tuple[int, ...] | None = None
     variants: tuple[Variant, ...] = ()
+    among: int | None = None
 
     def __post_init__(self) -> None:
         if self.variants and len(self.variants) != len(self.points):
@@ -168,6 +191,14 @@ class Evaluation:
     def key(self, subject: Subject) -> str:
         """The content address of the chunk's result: SHA-256 (hex) over the subject and everything here."""
         return hashlib.sha256(subject.key.encode() + _json(asdict(self))).hexdigest()
+
+    def only(self, places: Sequence[int]) -> Evaluation:
+        """The part of the chunk that has the points at `places`; the chunk itself when these are all."""
+        if len(places) == len(self.points):
+            return self
+        variants = tuple(self.variants[place] for place in places) if self.variants else ()
+        points = tuple(self.points[place] for place in places)
+        return replace(self, points=points, variants=variants, among=self.among or len(self.points))
 
     def run(self, subject: Subject) -> Evaluated:
         """Score every point. Points that cannot be made or that fail are NaN with their message; the others go on."""
@@ -205,7 +236,7 @@ class Evaluation:
             raise
         except (Exception, SystemExit) as error:
             if len(places) == 1:
-                return self.refused(view.bars, places, told_of(error))
+                return replace(self.refused(view.bars, places, told_of(error)), passing=frozenset(places))
         return joined([self.score(view, [place]) for place in places])
 
     def refused(self, bars: Bars, places: Sequence[int], text: str) -> Evaluated:
@@ -213,6 +244,11 @@ class Evaluation:
         values = np.full((len(places), len(METRIC_NAMES)), np.nan)
         sums = np.full((len(places), 2, self.edges_of(bars).size - 1), np.nan, np.float32)
         return Evaluated(values, sums, dict.fromkeys(places, plain(text)))
+
+    def lost(self, subject: Subject, text: str) -> Evaluated:
+        """What comes of the chunk when the work on it failed, which another time it may not."""
+        places = range(len(self.points))
+        return replace(self.refused(self.cut(subject).bars, places, text), passing=frozenset(places))
 
     def _score(self, view: Subject, places: Sequence[int]) -> Evaluated:
         from gpt_trader.batch import score_runs
@@ -227,15 +263,17 @@ class Evaluation:
             except GptTraderError as error:
                 errors[place] = str(error)
         edges = self.edges_of(view.bars)
-        others = calls_of(made[0], view.bars, self.first) * (len(self.points) - len(places)) if made else 0
+        runs = len(self.points) if self.among is None else self.among
+        others = calls_of(made[0], view.bars, self.first) * (runs - len(places)) if made else 0
         scores = score_runs(
             made, view.bars, view.settings, first=self.first, edges=edges, keep_going=True, called=others
         )
         table = np.full((len(places), len(scores.names)), np.nan)
         sums = np.full((len(places), *scores.sums.shape[1:]), np.nan, np.float32)
         table[rows], sums[rows] = scores.values, scores.sums
-        errors |= {places[rows[run]]: message for run, message in scores.errors.items()}
-        return Evaluated(table, sums, {place: plain(text) for place, text in sorted(errors.items())})
+        raised = {places[rows[run]]: message for run, message in scores.errors.items()}
+        errors = {place: plain(text) for place, text in sorted({**errors, **raised}.items())}
+        return Evaluated(table, sums, errors, frozenset(raised))
 
 
 class Bench:
@@ -271,7 +309,7 @@ def joined(parts: Sequence[Evaluated]) -> Evaluated:
     """The scores of parts of a chunk as one."""
     errors = {place: text for part in parts for place, text in part.errors.items()}
     values, sums = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "sums"))
-    return Evaluated(values, sums, errors)
+    return Evaluated(values, sums, errors, frozenset().union(*(part.passing for part in parts)))
 
 
 def told_of(error: BaseException) -> str:

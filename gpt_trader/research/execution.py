@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject, told_of
+from gpt_trader.research.planning import Pace
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A chunk that is done: its place in the work, and its result or why there is none after so many `attempts`."""
+    """Points that are done: the number of their chunk in the work, their `places` in it, and their result or why there is none
+    after so many `attempts`."""
 
     number: int
+    places: range
     result: Evaluated | None
     error: str | None = None
     attempts: int = 1
@@ -22,7 +26,7 @@ class Finished:
 
 
 class Executor(Protocol):
-    """Works off a plan. Every chunk is reported exactly once, in any order, unless the work is cancelled before."""
+    """Works off a plan. Every point is reported exactly once, in any order, unless the work is cancelled before."""
 
     @property
     def workers(self) -> int:
@@ -36,17 +40,24 @@ class Executor(Protocol):
         on_done: Callable[[Finished], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        """Run each (number, chunk); call `on_done` as they finish, in this thread; stop soon once `cancelled()`.
+        """Run each (number, chunk), in parts where it takes longer than it should; call `on_done` as they finish, in this
+        thread; stop soon once `cancelled()`.
 
-        A chunk that fails is reported with its error and does not stop the others.
+        A part that fails is reported with its error and does not stop the others.
         """
         ...
 
 
 class InProcess:
-    """Chunk after chunk in this process: the reference, and the quickest for small plans."""
+    """Chunk after chunk in this process: the reference, and the quickest for small plans.
+
+    By the `clock` (seconds) chunks are parted, so that `cancelled` is asked about every second or after each point.
+    """
 
     workers = 1
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._pace = clock, Pace()
 
     def run(
         self,
@@ -58,10 +69,16 @@ class InProcess:
         """As the port says."""
         bench = Bench(subject)
         for number, chunk in work:
-            if cancelled():
-                return
-            result, error = attempt(bench, chunk)
-            on_done(Finished(number, result, error))
+            at = 0
+            while at < len(chunk.points):
+                if cancelled():
+                    return
+                places = range(at, at + self._pace.of(len(chunk.points) - at))
+                began = self._clock()
+                result, error = attempt(bench, chunk.only(places))
+                self._pace.took(len(places), failures(len(places), result), self._clock() - began)
+                on_done(Finished(number, places, result, error))
+                at = places.stop
 
 
 def attempt(bench: Bench, chunk: Evaluation) -> tuple[Evaluated, None] | tuple[None, str]:
@@ -72,3 +89,8 @@ def attempt(bench: Bench, chunk: Evaluation) -> tuple[Evaluated, None] | tuple[N
         return None, str(error)
     except (Exception, SystemExit) as error:
         return None, told_of(error)
+
+
+def failures(points: int, result: Evaluated | None) -> int:
+    """How many of the `points` of a part have no scores."""
+    return points if result is None else len(result.errors)

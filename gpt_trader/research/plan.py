@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from gpt_trader.research.assembling import Assembly
 from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
 from gpt_trader.research.execution import Executor, Finished
 
+KEEP_SECONDS = 1.0
+
 
 class Results(Protocol):
-    """Where finished chunks are kept by their content address."""
+    """Where the scores of chunks are kept by their content address, also of chunks that are not whole."""
 
     def get(self, key: str) -> Evaluated | None: ...
     def put(self, key: str, result: Evaluated) -> None: ...
@@ -43,67 +47,54 @@ class Plan:
         return sum(len(chunk.points) for chunk in self.chunks)
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a plan is; handed to the listener after every chunk."""
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Points that have no scores because the work on them failed: `part` of chunk `number`, where and after how many attempts."""
 
-    chunks: int
-    points: int
-    done: int = 0
-    points_done: int = 0
-    cached: int = 0
-    failed: list[Finished] = field(default_factory=list)
+    number: int
+    part: Evaluation
+    error: str
+    attempts: int
+    worker: str
 
 
 @dataclass(frozen=True, slots=True)
 class WorkedOff:
-    """What came of a plan: a result for each chunk (None where it failed or was not reached), and how."""
+    """What came of a plan: a result for each chunk (None where no point was reached), and how.
+
+    What `failed` has its error in the result. `cached` chunks were known before; so many points had `failed_before` and were
+    tried again.
+    """
 
     results: tuple[Evaluated | None, ...]
-    failed: tuple[Finished, ...]
-    cached: int
-    cancelled: bool
+    failed: tuple[Lost, ...] = ()
+    cached: int = 0
+    cancelled: bool = False
+    failed_before: int = 0
 
 
-Listener = Callable[[Progress, int, Evaluated | None], None]
+Listener = Callable[[Evaluation, Evaluated | None, bool], None]
+"""Hears of points that are done: the part of a chunk, its scores (None when it was lost), and whether they were known before."""
+
+
+def nobody(_part: Evaluation, _result: Evaluated | None, _known: bool) -> None:
+    """Listens to nothing."""
 
 
 def work_off(
     plan: Plan,
     executor: Executor,
     kept: Results | None,
-    listener: Listener = lambda _progress, _number, _result: None,
+    listener: Listener = nobody,
     cancelled: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> WorkedOff:
-    """Have `executor` run every chunk that `kept` does not hold, keep each as it comes and tell `listener`.
+    """Have `executor` run every point that `kept` does not hold, keep what comes and tell `listener`.
 
+    A chunk is kept when it is whole; of one that takes long, what there is every second and at the end, however that comes.
     Raises what keeping a chunk raises, with everything kept before still there.
     """
-    progress = Progress(len(plan.chunks), plan.points)
-    results: list[Evaluated | None] = [None] * len(plan.chunks)
-    todo = []
-
-    def took(number: int, result: Evaluated | None) -> None:
-        results[number] = result
-        progress.done += 1
-        progress.points_done += len(plan.chunks[number].points)
-        listener(progress, number, result)
-
-    for number, key in enumerate(plan.keys):
-        known = None if kept is None else kept.get(key)
-        if known is None:
-            todo.append((number, plan.chunks[number]))
-        else:
-            progress.cached += 1
-            took(number, known)
-
-    def done(finished: Finished) -> None:
-        if finished.result is None:
-            progress.failed.append(finished)
-        elif kept is not None:
-            kept.put(plan.keys[finished.number], finished.result)
-        took(finished.number, finished.result)
-
+    working = _Working(plan, kept, listener, clock)
     stopped = False
 
     def stop() -> bool:
@@ -111,6 +102,76 @@ def work_off(
         stopped = stopped or cancelled()
         return stopped
 
-    if todo:
-        executor.run(plan.subject, todo, done, stop)
-    return WorkedOff(tuple(results), tuple(progress.failed), progress.cached, stopped)
+    if working.todo:
+        try:
+            executor.run(plan.subject, list(working.todo.items()), working.done, stop)
+        finally:
+            working.keep_begun()
+    return working.worked_off(stopped)
+
+
+class _Working:
+    """A plan while it is worked off; `todo` are the points to run, by the number of their chunk."""
+
+    def __init__(
+        self, plan: Plan, kept: Results | None, listener: Listener, clock: Callable[[], float]
+    ) -> None:
+        self._plan, self._kept, self._listener, self._clock = plan, kept, listener, clock
+        self._kept_at = clock()
+        self._begun: set[int] = set()
+        self._lost: list[Lost] = []
+        self._failed_before = 0
+        self._chunks = [self._looked_up(number) for number in range(len(plan.chunks))]
+        self.todo = {
+            number: plan.chunks[number].only(chunk.lacking)
+            for number, chunk in enumerate(self._chunks)
+            if chunk.waiting
+        }
+        self._cached = len(self._chunks) - len(self.todo)
+
+    def _looked_up(self, number: int) -> Assembly:
+        """What is known of a chunk."""
+        chunk, size = self._plan.chunks[number], len(self._plan.chunks[number].points)
+        known = None if self._kept is None else self._kept.get(self._plan.keys[number])
+        found = Assembly(size, known)
+        if known is not None:
+            self._failed_before += len(known.passing)
+            there = sorted(set(range(size)).difference(found.lacking))
+            if there:
+                self._listener(chunk.only(there), known.only(there), True)
+        return found
+
+    def done(self, finished: Finished) -> None:
+        """Points of the work are done."""
+        number, chunk = finished.number, self._chunks[finished.number]
+        places = [chunk.lacking[place] for place in finished.places]
+        part, result = self.todo[number].only(finished.places), finished.result
+        self._listener(part, result, False)
+        if result is None:
+            error = finished.error or "it has no result"
+            self._lost.append(Lost(number, part, error, finished.attempts, finished.worker))
+            result = part.lost(self._plan.subject, error)
+        chunk.add(places, result)
+        if chunk.waiting == 0:
+            self._begun.discard(number)
+            self._keep(number)
+        else:
+            self._begun.add(number)
+            if self._clock() - self._kept_at >= KEEP_SECONDS:
+                self.keep_begun()
+
+    def keep_begun(self) -> None:
+        """Keep what there is of chunks that are not whole yet."""
+        while self._begun:
+            self._keep(self._begun.pop())
+        self._kept_at = self._clock()
+
+    def _keep(self, number: int) -> None:
+        result = self._chunks[number].result
+        if self._kept is not None and result is not None:
+            self._kept.put(self._plan.keys[number], result)
+
+    def worked_off(self, stopped: bool) -> WorkedOff:
+        """What came of it."""
+        results = tuple(chunk.result for chunk in self._chunks)
+        return WorkedOff(results, tuple(self._lost), self._cached, stopped, self._failed_before)

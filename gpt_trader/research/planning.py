@@ -11,6 +11,8 @@ from gpt_trader.research.space import Values
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol, uses_held
 
 CHUNK_SECONDS = 1.0
+LONGEST_SECONDS = 2.0
+GROWTH, MOST_BLIND = 8, 16
 SMALLEST, LARGEST = 1, 8_192
 
 # Seconds a run takes on one core of the machine that the benchmarks name: a part for each run, one for each bar and symbol.
@@ -46,6 +48,33 @@ def points_per_chunk(seconds: float) -> int:
     while size < LARGEST and 2 * size * seconds <= CHUNK_SECONDS:
         size *= 2
     return size
+
+
+class Pace:
+    """How long a point takes, as it was measured last, and so how many are run before the executor looks up again.
+
+    What a point scores does not depend on it. The first is run alone, and of others at most eight times as many as were timed,
+    so that a strategy far slower than its estimate is not noticed only after minutes. Points that fail are no measure.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        self._timed, self._blind = 1, 1
+
+    def of(self, left: int) -> int:
+        """How many of the points that are `left` to run now: all when they take hardly longer than a chunk should."""
+        if self.seconds is None:
+            return min(left, self._blind)
+        if left * self.seconds <= LONGEST_SECONDS:
+            return min(left, GROWTH * self._timed)
+        return max(1, min(left, GROWTH * self._timed, int(CHUNK_SECONDS / self.seconds)))
+
+    def took(self, points: int, failed: int, seconds: float) -> None:
+        """So many points took so long together, and so many of them failed."""
+        if points > failed:
+            self.seconds, self._timed = seconds / (points - failed), points - failed
+        else:
+            self._blind = MOST_BLIND
 
 
 def cut(points: Iterable[Values], size: int) -> Iterator[tuple[Values, ...]]:

@@ -103,19 +103,19 @@ class Gathered:
 
 def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gathered:
     """What came of `chunks`, the work of one plan, with `blocks` blocks of bars each."""
-    lost = {item.number: item.error or "it has no result" for item in done.failed}
     count = sum(len(chunk.points) for chunk in chunks)
     values = np.full((count, len(METRIC_NAMES)), np.nan)
     sums = np.full((count, 2, blocks), np.nan, np.float32)
     errors: dict[int, str] = {}
     first = 0
-    for number, (chunk, result) in enumerate(zip(chunks, done.results, strict=True)):
+    for chunk, result in zip(chunks, done.results, strict=True):
         stop = first + len(chunk.points)
+        missing: Iterable[int] = range(len(chunk.points))
         if result is not None:
             values[first:stop], sums[first:stop] = result.values, result.sums
             errors |= {first + row: text for row, text in result.errors.items()}
-        else:
-            errors |= dict.fromkeys(range(first, stop), lost.get(number, "it was not reached"))
+            missing = result.missing
+        errors |= {first + row: "it was not reached" for row in missing}
         first = stop
     return Gathered(values, sums, errors)
 

@@ -153,7 +153,7 @@ class _Generation:
         edges = block_edges(0, self.sweep.subject.bars.T)
         seen = None if stop is None else tuple(edges[edges <= stop].tolist())
         chunks = tuple(Evaluation(space.names, part, fixed, stop=stop, edges=seen) for part in parts)
-        done = self.work(Plan(KIND, self.sweep.subject, chunks)) if chunks else WorkedOff((), (), 0, False)
+        done = self.work(Plan(KIND, self.sweep.subject, chunks)) if chunks else WorkedOff(())
         self.cached += done.cached
         self.cut_short = self.cut_short or done.cancelled
         scored = _Scored(
@@ -162,16 +162,13 @@ class _Generation:
             np.zeros(len(rows), np.bool_),
             {},
         )
-        lost = {item.number: item.error or "it has no result" for item in done.failed}
         first = 0
-        for number, (part, result) in enumerate(zip(parts, done.results, strict=True)):
+        for part, result in zip(parts, done.results, strict=True):
             place = slice(first, first + len(part))
-            scored.reached[place] = result is not None or number in lost
             if result is not None:
+                scored.reached[place] = result.reached
                 scored.values[place], scored.sums[place] = result.values, coarser(result.sums, len(edges) - 1)
                 scored.errors.update({first + row: text for row, text in result.errors.items()})
-            elif number in lost:
-                scored.errors.update(dict.fromkeys(range(place.start, place.stop), lost[number]))
             first = place.stop
         return scored
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.execution import Executor, Finished, InProcess
-from gpt_trader.research.planning import seconds_per_run, whole
+from gpt_trader.research.planning import CHUNK_SECONDS, seconds_per_run, whole
 
 if TYPE_CHECKING:
     from gpt_trader.research.evaluation import Evaluation, Subject
     from gpt_trader.strategy import Strategy
+
+Work = Sequence[tuple[int, "Evaluation"]]
 
 RAY_START_SECONDS = 8.0
 """What a local Ray takes until its workers take chunks, on a busy machine of two cores."""
@@ -96,19 +100,69 @@ def available_cores() -> int:
         return cores
 
 
+class Begun:
+    """Work that was begun in this process: what is left of it, and the seconds that a point took last.
+
+    The first part is no measure: kernels are loaded and rules compiled in it.
+    """
+
+    def __init__(self, work: Work, on_done: Callable[[Finished], None], clock: Callable[[], float]) -> None:
+        self._work, self._on_done, self._clock = dict(work), on_done, clock
+        self._done = dict.fromkeys(self._work, 0)
+        self._first = self._done.copy()
+        self.points_left = sum(len(chunk.points) for chunk in self._work.values())
+        self.pace = 0.0
+        self._heard: float | None = None
+
+    def took(self, finished: Finished) -> None:
+        """More points are done: of the work as it was, or of what was `left`."""
+        now, count = self._clock(), len(finished.places)
+        if self._heard is not None:
+            self.pace = (now - self._heard) / count
+        self._heard = now
+        self.points_left -= count
+        shift = self._first[finished.number]
+        places = range(finished.places.start + shift, finished.places.stop + shift)
+        self._on_done(replace(finished, places=places))
+        self._done[finished.number] = places.stop
+
+    def left(self) -> Work:
+        """The rest of the work, the points of each chunk counted from its first that is not done."""
+        self._first = self._done.copy()
+        rest = ((number, chunk, self._done[number]) for number, chunk in self._work.items())
+        return [
+            (number, chunk.only(range(done, len(chunk.points))))
+            for number, chunk, done in rest
+            if done < len(chunk.points)
+        ]
+
+
 class ChosenWhenRun:
     """An executor that chooses the place when it sees the work that is left, and leaves Ray when it is closed.
 
-    `say` hears the reason, once for each place. `points` is the number of all runs that will come, where it is known, so that
-    an optimiser's first few do not decide alone.
+    Work that was begun in this process goes on elsewhere when it turns out so slow that workers are worth their start.
+
+    `here` is the executor of this process. `say` hears the reason, once for each place. `points` is the number of all runs that
+    will come, where it is known, so that an optimiser's first few do not decide alone; `expected` that of a study in steps of
+    different size, the first of which decides for all.
     """
 
-    def __init__(self, asked: Asked, say: Callable[[str], None], points: int | None = None) -> None:
-        self._asked, self._say, self._points_to_come = asked, say, points or 0
+    def __init__(
+        self,
+        asked: Asked,
+        say: Callable[[str], None],
+        points: int | None = None,
+        here: Executor | None = None,
+        expected: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._asked, self._say, self._points_to_come = asked, say, points or expected or 0
+        self._in_steps, self._clock = expected is not None, clock
         self._open = ExitStack()
+        self._here = here or InProcess()
         self._workers: Executor | None = None
         self.why = ""
-        self._place: str | None = None
+        self._choice: Choice | None = None
 
     def close(self) -> None:
         """End the workers that were started, leave the cluster that was joined."""
@@ -128,20 +182,53 @@ class ChosenWhenRun:
         cancelled: Callable[[], bool],
     ) -> None:
         """As the port says."""
-        points = sum(len(chunk.points) for _, chunk in work)
-        seconds = expected_seconds(subject, (chunk for _, chunk in work))
-        to_come = max(seconds, seconds / max(points, 1) * self._points_to_come)
-        self._points_to_come -= points
-        choice = choose(len(work), to_come, self._asked, available_cores())
-        if choice.place != self._place and self._workers is None:
-            self._place, self.why = choice.place, choice.why
-            self._say(choice.why)
+        choice = self._chosen(subject, work)
         if choice.place == "process" and self._workers is None:
-            InProcess().run(subject, work, on_done, cancelled)
-            return
+            begun = Begun(work, on_done, self._clock)
+            better: Choice | None = None
+
+            def slow() -> bool:
+                nonlocal better
+                better = self._better(begun)
+                return better is not None
+
+            self._here.run(subject, work, begun.took, lambda: cancelled() or slow())
+            if better is None:
+                return
+            choice = self._go_on(replace(better, why=f"slower than expected: {better.why}"))
+            work, on_done = begun.left(), begun.took
         if self._workers is None:
             self._workers = self._connect(choice, subject.bars.panel.nbytes)
         self._workers.run(subject, work, on_done, cancelled)
+
+    def _chosen(self, subject: Subject, work: Work) -> Choice:
+        """Where this work runs by the estimate of what it takes."""
+        points = sum(len(chunk.points) for _, chunk in work)
+        seconds = expected_seconds(subject, (chunk for _, chunk in work))
+        share = max(1.0, self._points_to_come / max(points, 1))
+        self._points_to_come -= points
+        if self._choice is not None and self._in_steps:
+            return self._choice
+        chunks = ceil(len(work) * share) if self._in_steps else len(work)
+        return self._go_on(choose(chunks, seconds * share, self._asked, available_cores()))
+
+    def _better(self, begun: Begun) -> Choice | None:
+        """Where work that was begun here goes on, when workers save more time than their start takes."""
+        points = begun.points_left + max(0, self._points_to_come)
+        seconds = points * begun.pace
+        pieces = max(1, min(points, ceil(seconds / CHUNK_SECONDS)))
+        choice = choose(pieces, seconds, self._asked, available_cores())
+        several = choice.place == "cluster" or seconds - seconds / (choice.workers or 1) > RAY_START_SECONDS
+        return choice if several and choice.place != "process" else None
+
+    def _go_on(self, choice: Choice) -> Choice:
+        """The user hears of another place, unless workers were started before and do the work."""
+        moves = self._choice is None or choice.place != self._choice.place
+        self._choice = choice
+        if moves and self._workers is None:
+            self.why = choice.why
+            self._say(choice.why)
+        return choice
 
     def _connect(self, choice: Choice, shared_bytes: int) -> Executor:
         """The executor of a choice; workers are started, or a cluster joined, unless this process is connected already."""

@@ -1,4 +1,4 @@
-"""The executor on Ray: a task for each chunk, a few ahead, lost ones sent again, hung ones given up."""
+"""The executor on Ray: a task for each chunk or part of one, a few ahead, lost ones sent again, hung ones given up."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.errors import ClusterError, GptTraderError
-from gpt_trader.research.execution import Finished
+from gpt_trader.research.execution import Finished, failures
+from gpt_trader.research.planning import Pace
 from jobs.executors.choosing import expected_seconds
 from jobs.executors.ray_worker import Shipped, run_chunk
 
@@ -30,10 +31,11 @@ TIMEOUT_MULTIPLE = 20.0
 
 @dataclass(eq=False, slots=True)
 class _Flight:
-    """A chunk that was sent out: which attempt it is, when a worker began with it, and which one."""
+    """Points of a chunk that are sent out: which attempt it is, when a worker began with them, and which one."""
 
     number: int
     chunk: Evaluation
+    places: range
     attempt: int
     stream: Any = None
     began: float | None = None
@@ -42,11 +44,12 @@ class _Flight:
 
 @dataclass(frozen=True, slots=True)
 class _Landed:
-    """What came back: a result, the error the chunk raised, or how it was `lost` before it could end."""
+    """What came back: a result, the error the chunk raised, or how it was `lost` before it could end; the seconds it took."""
 
     result: Evaluated | None = None
     error: str | None = None
     lost: str | None = None
+    seconds: float = 0.0
 
 
 class RayTasks:
@@ -70,7 +73,7 @@ class RayTasks:
     ) -> None:
         self._wanted, self._timeout, self._say, self._clock = workers, chunk_timeout, say, clock
         self._head_answers, self._looked, self._unanswered = head_answers, float("-inf"), 0
-        self._cpus = 1
+        self._cpus, self._pace = 1, Pace()
         self._flying: dict[Any, _Flight] = {}
         self._waiting: deque[_Flight] = deque()
 
@@ -92,13 +95,15 @@ class RayTasks:
         task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(run_chunk)
         shipped = ray.put(Shipped.of(subject))
         limit = self._limit(subject, work)
-        self._waiting.extend(_Flight(number, chunk, 1) for number, chunk in work)
+        self._waiting.extend(_Flight(number, chunk, range(len(chunk.points)), 1) for number, chunk in work)
         heard = self._clock()
         try:
             while (self._waiting or self._flying) and not cancelled():
                 with _plain_errors():
                     self._look_at_cluster()
-                    self._send(lambda flight: task.remote(subject.key, [shipped], flight.chunk))
+                    self._send(
+                        lambda flight: task.remote(subject.key, [shipped], flight.chunk.only(flight.places))
+                    )
                     ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=POLL_SECONDS)
                     over = [*self._landed(ready), *self._given_up(limit)]
                 for done in over:
@@ -138,9 +143,16 @@ class RayTasks:
     def _send(self, remote: Callable[[_Flight], Any]) -> None:
         """Send chunks out until every worker has one to do and one ahead."""
         while self._waiting and len(self._flying) < AHEAD * self.workers:
-            flight = self._waiting.popleft()
+            flight = self._part(self._waiting.popleft())
             flight.stream = remote(flight)
             self._flying[flight.stream] = flight
+
+    def _part(self, flight: _Flight) -> _Flight:
+        """As much of a flight as a worker should take at a time; the rest waits on."""
+        places, count = flight.places, self._pace.of(len(flight.places))
+        if count < len(places):
+            self._waiting.appendleft(replace(flight, places=places[count:]))
+        return replace(flight, places=places[:count])
 
     def _landed(self, ready: Sequence[Any]) -> Iterator[Finished]:
         """What has come back for good; a lost chunk waits for its next attempt instead."""
@@ -150,12 +162,13 @@ class RayTasks:
                 continue
             flight = self._flying.pop(stream)
             if landed.lost is None:
-                yield Finished(flight.number, landed.result, landed.error, flight.attempt, flight.worker)
+                points = len(flight.places)
+                self._pace.took(points, failures(points, landed.result), landed.seconds)
+                yield _finished(flight, landed.result, landed.error)
             elif flight.attempt < ATTEMPTS:
-                self._waiting.append(_Flight(flight.number, flight.chunk, flight.attempt + 1))
+                self._waiting.append(_Flight(flight.number, flight.chunk, flight.places, flight.attempt + 1))
             else:
-                error = f"given up after {ATTEMPTS} attempts: {landed.lost}"
-                yield Finished(flight.number, None, error, flight.attempt, flight.worker)
+                yield _finished(flight, None, f"given up after {ATTEMPTS} attempts: {landed.lost}")
 
     def _next_of(self, flight: _Flight) -> _Landed | None:
         """The end of a flight; None when this was the news that a worker has begun with it."""
@@ -171,8 +184,8 @@ class RayTasks:
         if flight.began is None:
             flight.began, flight.worker = self._clock(), item
             return None
-        result, message = item
-        return _Landed(None if result is None else result.copy(), message)
+        result, message, seconds = item
+        return _Landed(None if result is None else result.copy(), message, seconds=seconds)
 
     def _given_up(self, limit: float) -> Iterator[Finished]:
         """The chunks that have run for longer than `limit` seconds; their workers are killed."""
@@ -186,8 +199,7 @@ class RayTasks:
         for flight in hung:
             del self._flying[flight.stream]
             ray.cancel(flight.stream, force=True)
-            error = f"hung: no result after {limit:,.0f} seconds (--chunk-timeout)"
-            yield Finished(flight.number, None, error, flight.attempt, flight.worker)
+            yield _finished(flight, None, f"hung: no result after {limit:,.0f} seconds (--chunk-timeout)")
 
     def _told_of_silence(self, heard: float, news: bool) -> float:
         """Say so, once, when nothing runs and nothing comes back; when there was news last, or never after the remark."""
@@ -197,6 +209,10 @@ class RayTasks:
             self._say("no worker is free yet; waiting for one")
             return float("inf")
         return heard
+
+
+def _finished(flight: _Flight, result: Evaluated | None, error: str | None) -> Finished:
+    return Finished(flight.number, flight.places, result, error, flight.attempt, flight.worker)
 
 
 @contextmanager

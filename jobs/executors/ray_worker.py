@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ _benches: dict[str, Bench] = {}
 
 
 def run_chunk(key: str, shipped: Sequence[Any], chunk: Evaluation) -> Iterator[Any]:
-    """Yield where this is when the chunk begins, then its result and error (one of them None).
+    """Yield where this is when the chunk begins, then its result and error (one of them None), and how many seconds it took.
 
     `shipped` is a list of one reference, so that Ray hands over the reference and not the bars: they are looked up once for
     all chunks of a subject.
@@ -59,14 +60,16 @@ def run_chunk(key: str, shipped: Sequence[Any], chunk: Evaluation) -> Iterator[A
     yield _run(key, shipped, chunk)
 
 
-def _run(key: str, shipped: Sequence[Any], chunk: Evaluation) -> tuple[Evaluated | None, str | None]:
+def _run(key: str, shipped: Sequence[Any], chunk: Evaluation) -> tuple[Evaluated | None, str | None, float]:
     if key not in _benches:
         import ray
 
         _use_one_thread()
         _benches.clear()
         _benches[key] = Bench(ray.get(shipped[0]).unpacked())
-    return attempt(_benches[key], chunk)
+    began = time.monotonic()
+    result, error = attempt(_benches[key], chunk)
+    return result, error, time.monotonic() - began
 
 
 def _use_one_thread() -> None:

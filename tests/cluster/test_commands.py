@@ -120,6 +120,51 @@ def test_four_workers_make_the_same_files_and_say_why(alone: Place, place: Place
     assert_same(place, alone)
 
 
+SLOW = '''import time
+from dataclasses import dataclass
+import numpy as np
+from gpt_trader import Strategy, param
+
+@dataclass(frozen=True)
+class Slow(Strategy):
+    """Holds x thousandths, and takes its time."""
+    x: int = param(1, low=0, high=1000)
+
+    def decide(self, now):
+        time.sleep(0.25)
+        return np.full_like(now.close, self.x / 1000)
+'''
+
+
+def test_a_chunk_that_is_slower_than_expected_is_shared_by_workers(place: Place) -> None:
+    (place.folder / "slow.py").write_text(SLOW)
+    sweep = (
+        "sweep", "slow.py", "--param", "x=1:56", "--source", "synthetic", "--symbols", "A", "--start", "2010-01-01",
+        "--end", "2010-12-31", "--gross", "1",
+    )  # fmt: skip
+    shared = place.run(*sweep, "--workers", "8", "--runs-dir", "shared")
+    assert shared.code == 0, shared.err
+    first, moved = shared.err.splitlines()
+    assert first == "1 chunk, a second on one core: in this process"
+    assert moved.startswith("slower than expected: ")
+    assert moved.endswith(" on one core: on 8 workers of this machine, started with Ray")
+    assert place.run(*sweep, "--workers", "1", "--runs-dir", "alone").code == 0
+    assert place.results("shared") == place.results("alone")
+    assert [data for _, data in place.chunks("shared").values()] == [
+        data for _, data in place.chunks("alone").values()
+    ]
+
+
+def test_a_study_in_steps_says_once_where_it_runs(place: Place) -> None:
+    arguments = ("--source", "synthetic", "--symbols", "A", "--start", "2004-01-01", "--end", "2010-12-31")
+    done = place.run(
+        "cv", "demo_ma", "--param", "fast=5:30:1", "--param", "slow=40:100:10", *arguments, "--workers", "2"
+    )
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[1:] == []
+    assert done.err.endswith("on 2 workers of this machine, started with Ray\n")
+
+
 def test_control_c_with_local_workers_keeps_what_is_finished(place: Place) -> None:
     process = place.start(*place.sweep("--json", "--workers", "2"))
     place.wait_for_the_meeting(process)

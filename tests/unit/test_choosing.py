@@ -14,7 +14,7 @@ from gpt_trader.research.evaluation import Evaluation, Subject
 from gpt_trader.research.execution import Finished
 from gpt_trader.research.planning import seconds_per_run
 from gpt_trader.strategies import load_strategy
-from jobs.executors.choosing import Asked, ChosenWhenRun, choose, expected_seconds
+from jobs.executors.choosing import Asked, Begun, ChosenWhenRun, choose, expected_seconds
 from tests.markets import random_market
 
 NOTHING_ASKED = Asked()
@@ -124,3 +124,43 @@ def test_the_reason_is_said_once_and_chunks_run_in_this_process() -> None:
     assert [item.number for item in done] == [0, 1, 2, 0, 1, 2]
     assert {item.worker for item in done} == {"this process"}
     assert executor.workers == 1
+
+
+def test_the_first_step_of_a_study_in_steps_decides_for_all_of_them() -> None:
+    subject = Subject(load_strategy("demo_ma"), BARS, Settings())
+    together = [(0, Evaluation(("fast", "slow"), tuple((5 + n, 20) for n in range(3))))]
+    single = [(n, Evaluation(("fast", "slow"), ((5 + n, 20),))) for n in range(3)]
+    said: list[str] = []
+    done: list[Finished] = []
+    executor = ChosenWhenRun(Asked(workers=2), said.append, expected=3)
+    for work in (together, single):  # three chunks would be worth the two workers
+        executor.run(subject, work, done.append, lambda: False)
+    executor.close()
+    assert said == ["1 chunk, a second on one core: in this process"]
+    assert sum(len(item.places) for item in done) == 6
+
+
+def test_work_that_was_begun_goes_on_with_the_points_that_are_left() -> None:
+    chunks = [Evaluation(("x",), tuple((10 * n + x,) for x in range(4))) for n in range(3)]
+    heard: list[tuple[int, range]] = []
+    now = iter((1.0, 5.0, 8.0, 9.0, 9.5))
+    begun = Begun(
+        list(enumerate(chunks)), lambda done: heard.append((done.number, done.places)), lambda: next(now)
+    )
+    begun.took(Finished(0, range(4), None))
+    assert (begun.pace, begun.points_left) == (0.0, 8)  # the first part loads and compiles
+    begun.took(Finished(1, range(1), None))
+    assert (begun.pace, begun.points_left) == (4.0, 7)
+    begun.took(Finished(1, range(1, 3), None))
+    assert begun.pace == 1.5
+    left = begun.left()
+    assert [(number, chunk.points, chunk.among) for number, chunk in left] == [
+        (1, ((13,),), 4),
+        (2, ((20,), (21,), (22,), (23,)), None),
+    ]
+    begun.took(Finished(2, range(2, 4), None))
+    begun.took(Finished(1, range(1), None))
+    assert heard == [
+        (0, range(4)), (1, range(1)), (1, range(1, 3)), (2, range(2, 4)), (1, range(3, 4)),
+    ]  # fmt: skip
+    assert begun.points_left == 2

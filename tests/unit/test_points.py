@@ -14,7 +14,6 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.setup import settings_of
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Evaluated, Subject
-from gpt_trader.research.execution import Finished
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.points import Points, gathered, points_of, profiles_between
 from gpt_trader.research.profiles import profile_of
@@ -89,19 +88,15 @@ def test_what_was_gathered_is_point_by_point_with_the_errors() -> None:
     result = Evaluated(
         np.arange(2.0 * len(METRIC_NAMES)).reshape(2, -1), np.ones((2, 2, 4), np.float32), {1: "no"}
     )
-    done = WorkedOff((result, None, None), (Finished(1, None, "it broke"),), 0, True)
+    begun = Evaluated(result.values[::-1], result.sums, missing=frozenset([1]))
+    done = WorkedOff((result, begun, None), cancelled=True)
     found = gathered(chunks, done, 4)
     assert found.values.shape == (6, len(METRIC_NAMES))
     np.testing.assert_array_equal(found.values[:2], result.values)
-    assert np.isnan(found.values[2:]).all()
-    assert np.isnan(found.sums[2:]).all()
-    assert found.errors == {
-        1: "no",
-        2: "it broke",
-        3: "it broke",
-        4: "it was not reached",
-        5: "it was not reached",
-    }
+    assert found.values[2].tolist() == result.values[1].tolist()
+    assert np.isnan(found.values[4:]).all()
+    assert np.isnan(found.sums[4:]).all()
+    assert found.errors == {1: "no", **dict.fromkeys((3, 4, 5), "it was not reached")}
     column = METRIC_NAMES.index("sharpe")
     np.testing.assert_array_equal(found.column("sharpe"), found.values[:, column])
 

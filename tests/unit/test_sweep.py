@@ -145,12 +145,22 @@ def test_what_was_reached_before_the_end_of_the_time_is_kept() -> None:
     assert swept.surface.values.tobytes() == whole.values[: len(swept.surface)].tobytes()
 
 
-def test_points_of_a_chunk_without_result_failed() -> None:
-    def losing(plan: Plan) -> WorkedOff:
-        done = in_order(plan)
-        results = tuple(None if number == 1 else result for number, result in enumerate(done.results))
-        return WorkedOff(results, (Finished(1, None, "given up after 3 attempts", 3, "w1"),), 0, False)
+class Losing(InProcess):
+    """Loses the points of every second chunk."""
 
+    def run(self, subject: Any, work: Any, on_done: Any, cancelled: Any) -> None:
+        def lose(done: Finished) -> None:
+            lost = Finished(done.number, done.places, None, "given up after 3 attempts", 3, "w1")
+            on_done(lost if done.number == 1 else done)
+
+        super().run(subject, work, lose, cancelled)
+
+
+def losing(plan: Plan) -> WorkedOff:
+    return work_off(plan, Losing(), None)
+
+
+def test_points_of_a_chunk_without_result_failed() -> None:
     space = make_space(Steady, {"share": "10:20"})
     surface = run(space, RandomSearch(space, 11, 0, 10), losing).surface
     lost = [row for row, text in surface.errors.items() if text == "given up after 3 attempts"]
