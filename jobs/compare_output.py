@@ -128,6 +128,10 @@ def show(found: Decided, result: Mapping[str, Any], output: Output) -> None:
 def _lead(pair: Mapping[str, Any], level: float, kind: str) -> str:
     """Who of a pair is ahead, by how much, and how sure that is."""
     first, second, low, high, won = (pair[name] for name in ("first", "second", "low", "high", "won"))
+    if not np.isfinite(pair["difference"]):
+        return f"nobody: {first} and {second} do not both have the metric"
+    if not np.isfinite(low):
+        return f"unknown: {first} and {second} have the metric on {pair['count']:,} of the resampled markets, too few"
     if pair["difference"] < 0:
         first, second, low, high, won = second, first, -high, -low, 1.0 - won
     return (

@@ -28,15 +28,21 @@ def bars_line(bars: Bars) -> str:
 
 
 def failed_lines(errors: Mapping[int, str], points: Points, count: int = 3) -> list[str]:
-    """The first runs that failed, each with its error, and how many more there are; runs are numbered point by point."""
+    """The first runs that failed, each with the first line of its error, and how many more there are; runs are numbered point
+    by point."""
     lines = [
-        f"failed   {parameters_line(points.parameters(number % len(points)))}: {text}"
+        f"failed   {parameters_line(points.parameters(number % len(points)))}: {first_line(text)}"
         for number, text in list(errors.items())[:count]
     ]
     more = len(errors) - count
     return (
         [*lines, f"failed   and {more:,} more, see the column error of points.parquet"] if more > 0 else lines
     )
+
+
+def first_line(text: str) -> str:
+    """What a list of errors shows of one; the tables have all of it."""
+    return text.partition("\n")[0]
 
 
 def parameter_columns(points: Points, prefix: str = "parameter_") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.strategy import strategy_name
+from jobs.study_output import first_line
 from jobs.tables import listing, parameters_line, text_of
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def failed_lines(found: Conclusions, count: int = 3) -> list[str]:
     """The first points that failed, each with the first line of its error, and how many more there are."""
     surface = found.surface
     lines = [
-        f"failed   {parameters_line(surface.parameters(row))}: {text.splitlines()[0]}"
+        f"failed   {parameters_line(surface.parameters(row))}: {first_line(text)}"
         for row, text in list(surface.errors.items())[:count]
     ]
     more = len(surface.errors) - count

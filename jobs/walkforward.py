@@ -123,9 +123,11 @@ def walkforward(
     from jobs.studies import Watched, open_study
     from jobs.walkforward_output import conclude
 
-    if windows.select == PLATEAU and (not space.axes or space.fine):
-        raise UserError("--select plateau needs neighbours: give at least one --param a list or a range with a step")
     ordered = tuple(axis.ordered for axis in space.axes)
+    if windows.select == PLATEAU and (not any(ordered) or space.fine):
+        raise UserError(
+            "--select plateau needs neighbours: give at least one --param several numbers or a range with a step"
+        )
     walk = WalkForward(subject, points, ordered, cut, objective, windows.select, windows.min_trades)
     about = {
         **{name: str(value) for name, value in lengths.items() if name != "anchored"},

@@ -62,11 +62,13 @@ class Conclusions:
     def plateau(self) -> Plateau | None:
         """How good the neighbourhood of each point is by the first objective.
 
-        None where there are no neighbours: without axes, on fine ones, and when in a part of a space there are too few.
+        None where there are no neighbours: without axes that have an order, on fine ones, and when in a part of a space there
+        are too few.
         """
-        if not self.space.axes or self.space.fine or self.best is None:
+        ordered = [axis.ordered for axis in self.space.axes]
+        if not any(ordered) or self.space.fine or self.best is None:
             return None
-        found = plateau(self.places, self.gains[:, 0], [axis.ordered for axis in self.space.axes])
+        found = plateau(self.places, self.gains[:, 0], ordered)
         whole = len(self.surface) == self.space.count
         return found if whole or (found.known >= ENOUGH).any() else None
 

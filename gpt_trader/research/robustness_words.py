@@ -76,8 +76,8 @@ def jitter_line(found: Robustness) -> str:
     if not jitter.count:
         return "no number to move, or no neighbour that could be run"
     text = (
-        f"{jitter.positive * 100:.0f} % of {jitter.count} neighbours have a {METRIC_WORDS[changed.metric]} above 0; "
-        f"90 % of them lie between {_written(jitter.low, changed.metric)} and {_written(jitter.high, changed.metric)}; the point beats "
+        f"{jitter.positive * 100:.0f} % of {jitter.count} neighbours have a {METRIC_WORDS[changed.metric]} above 0; 90 % of them "
+        f"lie between {_written(jitter.low, changed.metric)} and {_written(jitter.high, changed.metric)}; the point beats "
         f"{jitter.below * 100:.0f} % of them"
     )
     return f"{text}: a peak, beware" if jitter.below > PEAK else text

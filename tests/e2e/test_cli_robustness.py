@@ -210,6 +210,21 @@ def test_compare_prints_a_table_and_a_page() -> None:
     assert (row["kind"], row["status"]) == ("compare", "finished")
 
 
+def test_an_account_that_never_trades_is_said_to_be_that() -> None:
+    """Averages of 900 bars are not defined in 250."""
+    never, short = "demo_ma,fast=400,slow=900", ("--start", "2008-01-02", "--end", "2008-12-31")
+    done = cli("compare", never, "buy_and_hold", *short, "--replicates", 60, "--report", "c.html")
+    assert done.code == 0, done.err
+    assert (
+        "ahead    nobody: demo_ma fast=400 slow=900 and buy_and_hold do not both have the metric" in done.out
+    )
+    point = ("--param", "fast=400", "--param", "slow=900")
+    alone = cli("robustness", "demo_ma", *point, *short, "--replicates", 60, "--report", "r.html")
+    assert alone.code == 0, alone.err
+    assert "no Sharpe ratio to judge" in alone.out
+    assert Path("r.html").exists()
+
+
 def test_compare_refuses_what_it_cannot_compare() -> None:
     for arguments, message in (
         (("demo_ma",), "alone is nothing to compare"),

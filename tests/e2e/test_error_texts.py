@@ -57,6 +57,30 @@ def test_the_points_of_a_sweep_that_fail_say_so_without_colours(
     assert "\x1b" not in some.out + none.err
 
 
+def test_a_list_of_failed_points_has_a_line_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loud.py").write_text(STRATEGY.replace("PLACE", "features"), encoding="utf-8")
+    where = ("--symbols", "AAPL", "--end", "2002-03-01", "--workers", 1)
+    for words in (
+        ("walkforward", "loud.py", "-p", "number=1:2", "--train", "6m", "--test", "3m"),
+        ("cv", "loud.py", "-p", "number=1:2"),
+        ("robustness", "loud.py", "-p", "number=1", "--replicates", 0),
+    ):
+        done = cli(*words, *where)
+        assert done.code == 0, done.err
+        assert "failed   number 2: loud.features raised ValueError: red and \\ud800 half\n" in done.out
+        assert "\nof it" not in done.out
+
+
+def test_an_error_without_words_is_listed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    silent = STRATEGY.replace("PLACE", "validate").replace("ValueError(", "BadParameter('') or (")
+    Path("loud.py").write_text("from gpt_trader.errors import BadParameter\n" + silent, encoding="utf-8")
+    done = cli("sweep", "loud.py", "-p", "number=1:2", "--symbols", "AAPL", "--end", "2001-03-01")
+    assert done.code == 0, done.err
+    assert "failed   number 2: \n" in done.out
+
+
 # -- colours -----------------------------------------------------------------------------------------------------------
 
 

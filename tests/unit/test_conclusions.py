@@ -80,6 +80,10 @@ def test_a_point_whose_neighbours_were_not_run_has_no_plateau_score() -> None:
     assert np.isfinite(corner.steadiness).all()
     fine = concluded(made([(0.5,), (0.25,)], {"sharpe": [1.0, 2.0]}, ("tilt",)), {"tilt": "-1:1"})
     assert fine.plateau is None
+    words = concluded(
+        made([("both",), ("first",)], {"sharpe": [1.0, 2.0]}, ("mode",)), {"mode": "both,first"}
+    )
+    assert words.plateau is None, "values without an order have no neighbours"
 
 
 def test_places_are_found_on_lists_and_on_steps() -> None:

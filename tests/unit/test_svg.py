@@ -136,3 +136,11 @@ def test_text_cannot_become_markup() -> None:
     for chart in charts:
         assert "<script" not in str(chart)
         parsed(chart)
+
+
+def test_values_that_are_all_zero_are_drawn_on_the_ground() -> None:
+    """The growth of an account that never trades."""
+    flat = svg.curve([(1.0, 0.0), (10.0, 0.0)], "flat", write_x=plain, write_y=plain)
+    assert {number(dot, "cy") for dot in parts(flat, "circle")} == {HEIGHT - BOTTOM}
+    assert svg.columns([("a", 0.0), ("b", 0.0)], "flat", write=plain) is not None
+    assert svg.whiskers([("a", 0.0, 0.0, 0.0)], "flat", write=plain) is not None

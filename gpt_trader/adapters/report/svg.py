@@ -154,7 +154,8 @@ def _upright(values: Sequence[float]) -> Axis:
 def _padded(values: Sequence[float], start: float, stop: float) -> Axis:
     low, high = min(values), max(values)
     room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    return Axis(low - room if low < 0 else min(low, 0.0), high + room if high > 0 else 0.0, start, stop)
+    above = high > 0 or low == high == 0
+    return Axis(low - room if low < 0 else 0.0, high + room if above else 0.0, start, stop)
 
 
 def _frame(x_axis: Axis | None, y_axis: Axis, write_x: Write, write_y: Write) -> list[str]:
