@@ -139,7 +139,7 @@ class Slow(Strategy):
 def test_a_chunk_that_is_slower_than_expected_is_shared_by_workers(place: Place) -> None:
     (place.folder / "slow.py").write_text(SLOW)
     sweep = (
-        "sweep", "slow.py", "--param", "x=1:56", "--source", "synthetic", "--symbols", "A", "--start", "2010-01-01",
+        "sweep", "slow.py", "--param", "x=1:90", "--source", "synthetic", "--symbols", "A", "--start", "2010-01-01",
         "--end", "2010-12-31", "--gross", "1",
     )  # fmt: skip
     shared = place.run(*sweep, "--workers", "8", "--runs-dir", "shared")
