@@ -11,7 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gpt_trader.errors import GptTraderError
+from gpt_trader.errors import ClusterError, GptTraderError
 from gpt_trader.research.execution import Executor, Finished, InProcess
 from gpt_trader.research.planning import CHUNK_SECONDS, seconds_per_run, whole
 
@@ -101,9 +101,9 @@ def available_cores() -> int:
 
 
 class Begun:
-    """Work that was begun in this process: what is left of it, and the seconds that a point took last.
+    """Work that was begun in this process: what is left of it, for how many `seconds` it has run, and what a point takes.
 
-    The first part is no measure: kernels are loaded and rules compiled in it.
+    The first part does not count: kernels are loaded and rules compiled in it.
     """
 
     def __init__(self, work: Work, on_done: Callable[[Finished], None], clock: Callable[[], float]) -> None:
@@ -111,15 +111,19 @@ class Begun:
         self._done = dict.fromkeys(self._work, 0)
         self._first = self._done.copy()
         self.points_left = sum(len(chunk.points) for chunk in self._work.values())
-        self.pace = 0.0
-        self._heard: float | None = None
+        self.seconds = self.pace = 0.0
+        self._began: float | None = None
+        self._timed = 0
 
     def took(self, finished: Finished) -> None:
         """More points are done: of the work as it was, or of what was `left`."""
         now, count = self._clock(), len(finished.places)
-        if self._heard is not None:
-            self.pace = (now - self._heard) / count
-        self._heard = now
+        if self._began is None:
+            self._began = now
+        else:
+            self._timed += count
+            self.seconds = now - self._began
+            self.pace = self.seconds / self._timed
         self.points_left -= count
         shift = self._first[finished.number]
         places = range(finished.places.start + shift, finished.places.stop + shift)
@@ -163,6 +167,7 @@ class ChosenWhenRun:
         self._workers: Executor | None = None
         self.why = ""
         self._choice: Choice | None = None
+        self._stays = False
 
     def close(self) -> None:
         """End the workers that were started, leave the cluster that was joined."""
@@ -183,23 +188,39 @@ class ChosenWhenRun:
     ) -> None:
         """As the port says."""
         choice = self._chosen(subject, work)
-        if choice.place == "process" and self._workers is None:
-            begun = Begun(work, on_done, self._clock)
-            better: Choice | None = None
-
-            def slow() -> bool:
-                nonlocal better
-                better = self._better(begun)
-                return better is not None
-
-            self._here.run(subject, work, begun.took, lambda: cancelled() or slow())
-            if better is None:
-                return
-            choice = self._go_on(replace(better, why=f"slower than expected: {better.why}"))
-            work, on_done = begun.left(), begun.took
+        if self._workers is None and choice.place == "process":
+            self._begin_here(subject, work, on_done, cancelled)
+            return
         if self._workers is None:
             self._workers = self._connect(choice, subject.bars.panel.nbytes)
         self._workers.run(subject, work, on_done, cancelled)
+
+    def _begin_here(
+        self,
+        subject: Subject,
+        work: Work,
+        on_done: Callable[[Finished], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Run the work in this process, as long as that is best."""
+        begun = Begun(work, on_done, self._clock)
+        better: Choice | None = None
+
+        def slow() -> bool:
+            nonlocal better
+            better = self._better(begun)
+            return better is not None
+
+        self._here.run(subject, work, begun.took, lambda: cancelled() or slow())
+        if better is None:
+            return
+        self._go_on(replace(better, why=f"slower than expected: {better.why}"))
+        try:
+            self._workers = self._connect(better, subject.bars.panel.nbytes)
+        except ClusterError as error:
+            self._say(f"{error}; going on in this process")
+            self._stays = True
+        (self._workers or self._here).run(subject, begun.left(), begun.took, cancelled)
 
     def _chosen(self, subject: Subject, work: Work) -> Choice:
         """Where this work runs by the estimate of what it takes."""
@@ -213,7 +234,9 @@ class ChosenWhenRun:
         return self._go_on(choose(chunks, seconds * share, self._asked, available_cores()))
 
     def _better(self, begun: Begun) -> Choice | None:
-        """Where work that was begun here goes on, when workers save more time than their start takes."""
+        """Where work that was begun here goes on: when it has run for as long as workers take to start, and they save more."""
+        if self._stays or begun.seconds < RAY_START_SECONDS:
+            return None
         points = begun.points_left + max(0, self._points_to_come)
         seconds = points * begun.pace
         pieces = max(1, min(points, ceil(seconds / CHUNK_SECONDS)))

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import one_message
-from tests.e2e.studies import SYMBOLS, Place
+from tests.e2e.studies import IN_A_CHUNK, SYMBOLS, Place
 
 POINTS = 3_000
 COMMON = (
-    "moody.py", "--param", f"x=1:{POINTS}", "--param", f"at={POINTS}", "--param", "mood=meet", "--param", "folder=.",
+    "moody.py", "--param", f"x=1:{POINTS}", "--param", f"at={IN_A_CHUNK + 1}", "--param", "mood=meet", "--param", "folder=.",
     "--source", "synthetic", "--symbols", SYMBOLS, "--start", "2004-01-01", "--end", "2012-12-31", "--gross", "1", "--json",
 )  # fmt: skip
 STUDIES = {
@@ -33,7 +33,7 @@ def test_what_was_finished_counts_and_resume_computes_the_rest(kind: str, tmp_pa
     finished = len(place.chunks())
     assert finished == 1
     (counted,) = json.loads(place.run("trials", "list", "--json").out)["sets"]
-    assert counted["kinds"] == {kind: 2_048}
+    assert counted["kinds"] == {kind: IN_A_CHUNK}
 
     place.go()
     before = place.chunks()

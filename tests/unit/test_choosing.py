@@ -152,7 +152,7 @@ def test_work_that_was_begun_goes_on_with_the_points_that_are_left() -> None:
     begun.took(Finished(1, range(1), None))
     assert (begun.pace, begun.points_left) == (4.0, 7)
     begun.took(Finished(1, range(1, 3), None))
-    assert begun.pace == 1.5
+    assert (begun.pace, begun.seconds) == (7.0 / 3, 7.0)
     left = begun.left()
     assert [(number, chunk.points, chunk.among) for number, chunk in left] == [
         (1, ((13,),), 4),
