@@ -150,8 +150,7 @@ def plateau_line(found: Conclusions) -> str | None:
     else:
         steadiest = parameters_line(surface.parameters(best))
         text = f"steadiest is {steadiest}: {around} or better in three quarters around it; around the best {at_peak}"
-    rim = [surface.names[axis] for axis in flat.rim]
-    return f"{text}; it lies at the end of {' and '.join(rim)}, so look further" if rim else text
+    return f"{text}; it lies at the end of {' and '.join(found.rim)}, so look further" if found.rim else text
 
 
 def idle_line(found: Conclusions) -> str | None:

@@ -100,6 +100,12 @@ class Conclusions:
         """The swept parameters that changed nothing; none where values of an axis are too fine to meet again."""
         return () if self.space.fine or not self.space.axes else idle_axes(self.surface, self.places)
 
+    @property
+    def rim(self) -> tuple[str, ...]:
+        """The parameters at whose end the steadiest point lies, but for those that changed nothing."""
+        names = () if self.plateau is None else (self.surface.names[axis] for axis in self.plateau.rim)
+        return tuple(name for name in names if name not in self.idle)
+
     @cached_property
     def overfitting(self) -> Overfitting | None:
         """The test by symmetric cross-validation over all points that ran to the end; None for bars too few to cut."""
