@@ -118,10 +118,11 @@ def _cautions(found: Conclusions, row: int, ended: str | None) -> list[str]:
     """What a careful reader should know before trading the best point."""
     surface, flat = found.surface, found.plateau
     trips = float(surface["round_trips"][row])
+    rim = " and ".join(found.rim)
     left = 1.0 if flat is None or math.isnan(flat.peak_ratio) else max(flat.peak_ratio, 0.0)
     notes = (
         (trips < FEW_TRIPS, f"The best point closed {trips:.0f} round trips. So few trades say little, whatever the ratio."),
-        (found.rim, f"The best neighbourhood lies at the end of {' and '.join(found.rim)}: what is better may lie beyond. Look further."),
+        (rim, f"The best neighbourhood lies at the end of {rim}: what is better may lie beyond. Look further."),
         (left < LONE, f"The best point stands alone: {texts.percent(left, 0)} of its height is left in its neighbourhood."),
         (surface.looks, f"{len(surface.looks):,} points were given up on the first bars, where most were better; they count."),
         (surface.errors, f"{len(surface.errors):,} points failed; they are listed below."),
