@@ -176,7 +176,7 @@ def failed_lines(found: Conclusions, count: int = 3) -> list[str]:
 def described(found: Conclusions, method: str, unreached: str | None) -> str:
     """How many points were run and how, in a line."""
     surface, bars = found.surface, found.subject.bars
-    parts = [f"{len(surface):,} points by {method}"]
+    parts = [f"{len(surface):,} {'point' if len(surface) == 1 else 'points'} by {method}"]
     if surface.errors:
         parts.append(f"{len(surface.errors):,} failed")
     if surface.looks:

@@ -261,7 +261,8 @@ def _kept_lines(walked: Walked) -> list[str]:
         return [first]
     moves = parameters_line({name: f"{move:.1f}" for name, move in steady["mean_move_in_steps"].items()})
     second = (
-        f"steady   {steady['distinct']} points chosen, kept at {text_of(steady['kept'], 'share')} of the changes of window; "
+        f"steady   {steady['distinct']} {'point' if steady['distinct'] == 1 else 'points'} chosen, "
+        f"kept at {text_of(steady['kept'], 'share')} of the changes of window; "
         f"mean move in steps: {moves}; rank correlation {text_of(steady['mean_rank_correlation'], 'ratio')}"
     )
     return [first, second]

@@ -54,6 +54,7 @@ def test_the_table_is_led_by_the_best_point_and_says_what_it_is_worth() -> None:
     lines = done.out.splitlines()
     assert lines[0] == "demo_ma (atr 14)"
     assert lines[1] == "21 points by grid"
+    assert "\n1 point by grid\n" in sweep("demo_ma", *SPAN).out
     head = next(line for line in lines if "sharpe" in line)
     assert head.split() == ["fast", "slow", "sharpe", "cagr", "max_drawdown", "round_trips", "DSR", "plateau"]
     rows = [line.split() for line in done.out.split("───\n")[1].splitlines()[:4]]

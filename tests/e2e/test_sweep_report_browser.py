@@ -72,6 +72,9 @@ def page_of(name: str) -> str:
     if name == "one axis":
         line = made([(share,) for share in SHARES], {"sharpe": SHARPE[:6]}, ("share",))
         return render_sweep(concluded(line, {"share": "1:6"}), "grid", "abc123")
+    if name == "two points":
+        two = made([(1,), (2,)], {"sharpe": SHARPE[:2]}, ("share",))
+        return render_sweep(concluded(two, {"share": "1,2"}), "grid", "abc123")
     if name == "one point":
         return render_sweep(concluded(made([()], {"sharpe": [1.0]}, ()), {}), "grid", "abc123")
     if name == "nothing":
@@ -81,7 +84,17 @@ def page_of(name: str) -> str:
     return render_sweep(grid(errors={0: HOSTILE}), HOSTILE, HOSTILE, HOSTILE)
 
 
-NAMES = ("grid", "front", "three axes", "sampled", "one axis", "one point", "nothing", "hostile")
+NAMES = (
+    "grid",
+    "front",
+    "three axes",
+    "sampled",
+    "one axis",
+    "two points",
+    "one point",
+    "nothing",
+    "hostile",
+)
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +240,15 @@ def test_a_finger_turns_the_landscape(browser: Any, pages: dict[str, Path]) -> N
         for event in (["pointerdown", 150, 150], ["pointermove", 200, 150], ["pointerup", 200, 150]):
             page.evaluate(touch, event)
         assert page.evaluate(PIXELS, "landscape") != resting
+
+
+@pytest.mark.parametrize("name", ["grid", "two points"])
+def test_the_marks_of_an_axis_differ(browser: Any, pages: dict[str, Path], name: str) -> None:
+    """The logits of two points lie between -0.7 and 0.7."""
+    with opened(browser, pages[name]) as page:
+        for chart in ("logits", "degradation"):
+            texts = page.locator(f"#chart-{chart} svg text[text-anchor=middle]").all_text_contents()
+            assert len(texts) == len(set(texts)) > 2, texts
 
 
 def test_small_charts_are_read_under_the_pointer_and_with_the_keyboard(

@@ -174,8 +174,9 @@ if (data.plateau) {
 }
 if (data.overfitting) {
   const { edges, counts, inside, outside, slope, intercept } = data.overfitting, most = Math.max(...counts, 1), total = counts.reduce((a, b) => a + b, 0);
+  const marks = rounds(edges[0], edges[edges.length - 1], 7, false);
   plot("logits", {
-    x: [edges[0], edges[edges.length - 1]], y: [0, most * 1.05], xTicks: rounds(edges[0], edges[edges.length - 1], 7, false).map((v) => [v, grouped[digitsOf(1)](v)]), byColumn: true,
+    x: [edges[0], edges[edges.length - 1]], y: [0, most * 1.05], xTicks: marks.map((v) => [v, grouped[digitsOf(marks[1] - marks[0])](v)]), byColumn: true,
     yTicks: rounds(0, most, 4, false).filter(Number.isInteger).map((v) => [v, grouped[0](v)]),
     dots: counts.map((count, i) => ({ x: (edges[i] + edges[i + 1]) / 2, y: count, told: [["logit", `${grouped[1](edges[i])} to ${grouped[1](edges[i + 1])}`], ["splits", `${grouped[0](count)}, ${percent(count / total)}`], ["", edges[i] < 0 ? "worse than the median" : "better than the median"]] })),
     draw: (add, px, py, box) => {
