@@ -31,11 +31,12 @@ class Assembly:
         before = self.result or _nothing(self._size, part.sums.shape[1:])
         rows = list(places)
         before.values[rows], before.sums[rows] = part.values, part.sums
-        errors = {place: text for place, text in before.errors.items() if place not in rows}
+        again = frozenset(rows)
+        errors = {place: text for place, text in before.errors.items() if place not in again}
         errors |= {rows[row]: text for row, text in part.errors.items()}
-        passing = before.passing.difference(rows) | {rows[row] for row in part.passing}
+        passing = (before.passing - again) | {rows[row] for row in part.passing}
         self.result = Evaluated(
-            before.values, before.sums, dict(sorted(errors.items())), passing, before.missing.difference(rows)
+            before.values, before.sums, dict(sorted(errors.items())), passing, before.missing - again
         )
 
 

@@ -17,7 +17,7 @@ from jobs.executors.cluster import check_token
 from jobs.executors.local_ray import environment
 from tests.cluster.nodes import RAY, Cluster, wait_until
 from tests.cluster.processes import descendants, environ, is_gone, listening
-from tests.e2e.command import one_message
+from tests.e2e.command import Done, one_message
 from tests.e2e.studies import Place
 
 pytestmark = pytest.mark.ray
@@ -253,8 +253,15 @@ def test_a_study_handed_over_runs_as_a_job_that_can_be_cancelled_and_resumed(
     assert (place.record()["status"], len(place.chunks())) == ("cancelled", 2)
     kept = place.chunks()
     place.go()
-    resumed = place.run("runs", "resume", study, "--submit", two_nodes.dashboard, env=client(two_nodes))
-    assert resumed.code == 0, resumed.err
+    tries: list[Done] = []
+
+    def is_taken() -> bool:
+        again = ("runs", "resume", study, "--submit", two_nodes.dashboard)
+        tries.append(place.run(*again, env=client(two_nodes)))
+        return "already, as job" not in tries[-1].err
+
+    wait_until(is_taken, "the process of the first job has ended, after its study")
+    assert tries[-1].code == 0, tries[-1].err
     wait_until(lambda: place.record()["status"] == "finished", "the second job has finished the study")
     assert {name: place.chunks()[name] for name in kept} == kept
 
