@@ -162,12 +162,11 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
 
 
 def test_every_module_opens_with_what_it_owns() -> None:
-    import ast
-
+    opening = re.compile(r'(?:#[^\n]*\n|\s)*"""')
     silent = [
         str(path.relative_to(ROOT))
         for path, text in _texts()
-        if path.suffix == ".py" and text.strip() and not ast.get_docstring(ast.parse(text))
+        if path.suffix == ".py" and text.strip() and not opening.match(text)
     ]
     assert not silent, "\n".join(silent)
 

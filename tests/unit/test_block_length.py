@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 
 from gpt_trader.validation.block_length import automatic_block, optimal_block
 
 
 def autoregressive(rho: float, count: int, seed: int) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(size=count + 200)
+    from scipy.signal import lfilter  # here, for it takes long to load
+
     series: np.ndarray = lfilter([1.0], [1.0, -rho], noise)
     return series[200:]
 

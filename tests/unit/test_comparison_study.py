@@ -23,6 +23,8 @@ from gpt_trader.validation.resampling import resample
 from jobs.compare import named
 from tests.markets import random_market
 
+pytestmark = pytest.mark.slow  # hundreds of runs on resampled markets
+
 BARS = random_market(600, 1, 3, sigma=0.01, drift=0.0005)
 ALL_IN = Settings(allocation=Allocation(gross=1.0), costs=Costs.commission_only(0))
 
@@ -79,7 +81,6 @@ def test_pairs_are_those_of_the_pure_function() -> None:
     assert np.allclose((table + table.T)[~np.eye(3, dtype=bool)], 1.0)
 
 
-@pytest.mark.slow
 def test_a_strategy_that_is_planted_better_wins_and_its_equal_ties() -> None:
     found = decide(contest(Knowing(edge=1.0), Knowing(), BuyAndHold(), count=100), work)
     table = found.probabilities()

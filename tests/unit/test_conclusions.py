@@ -93,6 +93,7 @@ def test_places_are_found_on_lists_and_on_steps() -> None:
     assert found.places.tolist() == [[1, 2, 0], [0, 0, 1], [2, 1, 1]]
 
 
+@pytest.mark.slow
 def test_the_sharpe_ratio_is_deflated_by_the_ledgers_count() -> None:
     surface = made(POINTS, {"sharpe": HILL, "skew": [-0.4] * 12, "kurtosis": [5.0] * 12})
     found = concluded(surface, AXES, trials=Ledger())
@@ -181,6 +182,7 @@ def test_a_table_has_failed_points_last_and_is_of_pandas() -> None:
     assert list(result.errors) == [(7,), (8,)]
 
 
+@pytest.mark.slow
 def test_nothing_is_deflated_without_a_count_of_trials() -> None:
     alone, counted, fewer = swept(), swept(trials=500), swept(trials=1)
     assert alone.statistics.dsr is None
@@ -189,6 +191,7 @@ def test_nothing_is_deflated_without_a_count_of_trials() -> None:
     assert counted.statistics.dsr < fewer.statistics.dsr
 
 
+@pytest.mark.slow
 def test_random_points_are_those_of_the_seed() -> None:
     grid = {"share": "1:90", "tilt": "-1:1"}
     results = [

@@ -12,6 +12,8 @@ from scipy import stats
 from gpt_trader import metrics
 from tests.shared_data import shared_data
 
+pytestmark = pytest.mark.slow  # scipy alone takes long to load
+
 BARS = 1500
 
 

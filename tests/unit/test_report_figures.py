@@ -17,6 +17,8 @@ from gpt_trader.result import Result
 from gpt_trader.strategies.demo_ma import DemoMa
 from tests.report_cases import Page, random_bars, run, stored
 
+pytestmark = pytest.mark.slow  # pages: `make test` looks at them, `make check` need not
+
 
 @pytest.fixture(scope="module")
 def result() -> Result:

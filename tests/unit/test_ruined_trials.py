@@ -30,6 +30,8 @@ from jobs.sweep_trials import batches
 from tests.markets import random_market
 from tests.unit.test_sweep import in_order
 
+pytestmark = pytest.mark.slow  # many studies
+
 SETTINGS = Settings(allocation=Allocation(gross=2.0, position=2.0))
 SHARES = (0, 10, 60, 120, 190)
 
