@@ -1,7 +1,7 @@
 """What Ray adds to and takes from a study: `python -m benchmarks.studies`.
 
-One plan, cut into chunks as a sweep cuts them, is worked off in this process, on workers of this machine, and once more when
-every chunk is known. The start of the workers (Ray, and what each of them loads) is measured apart.
+One plan, cut into chunks as a sweep cuts them, is worked off on one core of this process, on all of them, on workers of this
+machine, and once more when every chunk is known. The start of the workers (Ray, and what each of them loads) is measured apart.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -16,12 +17,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.environments import HERE
 from benchmarks.table import machine
 from gpt_trader import load_bars
 from gpt_trader.adapters.chunk_store import ChunkStore
+from gpt_trader.batch_lanes import THREADS
 from gpt_trader.engine.setup import Settings
 from gpt_trader.research.evaluation import Bench, Evaluation, Subject
 from gpt_trader.research.execution import Executor, InProcess
@@ -31,13 +34,14 @@ from gpt_trader.strategies import load_strategy
 from jobs.executors.local_ray import local_ray
 from jobs.executors.ray_tasks import RayTasks
 
+REFERENCE = "one core"
 SYMBOLS = [f"S{number:02}" for number in range(20)]
 AXES = ("donchian", "exit", "atr_k")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way of working the plan off: seconds of wall time, those of the start, and the ratio to one process."""
+    """One way of working the plan off: seconds of wall time, those of the start, and the ratio to one core."""
 
     how: str
     start: float | None
@@ -52,7 +56,7 @@ def subject() -> Subject:
 
 
 def plan_of(about: Subject, seconds: float) -> Plan:
-    """A grid that takes `seconds` in one process, by the time of two of its chunks."""
+    """A grid that takes `seconds` on one core, by the time of two of its chunks."""
     size = points_per_chunk(seconds_per_run(about.strategy(), about.bars))
     grid = itertools.product(range(10, 130), range(5, 65), (1.0, 1.5, 2.0, 2.5, 3.0))
     chunks = (Evaluation(AXES, points) for points in cut(grid, size))
@@ -68,6 +72,19 @@ def statistics_of(work: Callable[[], Any], times: int) -> float:
     for _ in range(times):
         work()
     return (time.perf_counter() - began) / times
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """This process scores on one thread inside."""
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]
+        if before is not None:
+            os.environ[THREADS] = before
 
 
 @contextmanager
@@ -103,37 +120,48 @@ def _one_point(chunk: Evaluation) -> Evaluation:
 
 
 def measure(
-    seconds: float, workers: Sequence[int], tell: Callable[[str], None]
+    seconds: float, workers: Sequence[int], rounds: int, tell: Callable[[str], None]
 ) -> tuple[list[Row], dict[str, Any]]:
-    """All rows, and what the plan was."""
-    plan = plan_of(subject(), seconds)
+    """All rows, medians of `rounds` in which every way has its turn, and what the plan was."""
+    with one_core():
+        plan = plan_of(subject(), seconds)
     tell(f"{len(plan.chunks)} chunks, {plan.points:,} points")
-    bench = Bench(plan.subject)
-    began = time.perf_counter()
-    for chunk in plan.chunks:
-        bench.run(chunk)
-    bare = time.perf_counter() - began
-    tell(f"bare chunks {bare:.1f} s")
-    with fresh_store() as store:
-        alone = timed(plan, InProcess(), store)
-        again = timed(plan, InProcess(), store)
-    rows = [
-        Row("chunks alone, nothing kept", None, bare, bare / alone),
-        Row("one process", None, alone, 1.0),
-        Row("the same plan again", None, again, again / alone),
-    ]
-    tell(f"one process {alone:.1f} s, again {again:.2f} s")
-    for count in workers:
-        start, work = on_workers(plan, count)
-        rows.append(Row(f"{count} Ray {'worker' if count == 1 else 'workers'}", start, work, work / alone))
-        tell(f"{rows[-1].how} {work:.1f} s after a start of {start:.1f} s")
+    took: dict[str, list[tuple[float | None, float]]] = {}
+    for _ in range(rounds):
+        for how, start, work in one_round(plan, workers):
+            took.setdefault(how, []).append((start, work))
+            tell(f"{how}: {work:.1f} s")
+    alone = median(work for _, work in took[REFERENCE])
+    rows = []
+    for how, times in took.items():
+        starts = [start for start, _ in times if start is not None]
+        work = median(work for _, work in times)
+        rows.append(Row(how, median(starts) if starts else None, work, work / alone))
     facts = {
         "chunks": len(plan.chunks),
         "points": plan.points,
+        "rounds": rounds,
         "symbols": len(SYMBOLS),
         "bars": plan.subject.bars.T,
     }
     return rows, facts
+
+
+def one_round(plan: Plan, workers: Sequence[int]) -> Iterator[tuple[str, float | None, float]]:
+    """Every way of working the plan off: its name, the seconds of its start, and those of the work."""
+    with one_core():
+        bench = Bench(plan.subject)
+        began = time.perf_counter()
+        for chunk in plan.chunks:
+            bench.run(chunk)
+        yield "one core, chunks alone, nothing kept", None, time.perf_counter() - began
+        with fresh_store() as store:
+            yield REFERENCE, None, timed(plan, InProcess(), store)
+            yield "the same plan again", None, timed(plan, InProcess(), store)
+    with fresh_store() as store:
+        yield "one process, all cores", None, timed(plan, InProcess(), store)
+    for count in workers:
+        yield f"{count} Ray {'worker' if count == 1 else 'workers'}", *on_workers(plan, count)
 
 
 def render(rows: Sequence[Row], facts: dict[str, Any]) -> str:
@@ -143,11 +171,11 @@ def render(rows: Sequence[Row], facts: dict[str, Any]) -> str:
         f"{facts['processor']}, {facts['cores']} cores, {facts['system']}, Python {facts['python']}, commit {facts['commit']},",
         f"load {facts['load'][0]} before and {facts['load_after'][0]} after.",
         f"trend_breakout, {facts['points']:,} points on {facts['symbols']} symbols x {facts['bars']:,} bars in",
-        f"{facts['chunks']} chunks; wall time.\n",
-        "| how | start | work | of one process | times as fast | with its start |",
+        f"{facts['chunks']} chunks; wall time, medians of {facts['rounds']} rounds.\n",
+        "| how | start | work | of one core | times as fast | with its start |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    alone = next(row.seconds for row in rows if row.how == "one process")
+    alone = next(row.seconds for row in rows if row.how == REFERENCE)
     for row in rows:
         start = "" if row.start is None else f"{row.start:.1f} s"
         whole = "" if row.start is None else f"{alone / (row.start + row.seconds):.2f} x"
@@ -160,13 +188,16 @@ def render(rows: Sequence[Row], facts: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the plan in one process (default 60)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the plan on one core (default 60)")
     parser.add_argument("--workers", default="1,2", help="numbers of workers, by comma (default 1,2)")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of every way (default 2)")
     parser.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
     options = parser.parse_args(arguments)
     before = machine()
     counts = [int(text) for text in options.workers.split(",")]
-    rows, plan = measure(options.seconds, counts, lambda text: print(text, file=sys.stderr, flush=True))
+    rows, plan = measure(
+        options.seconds, counts, options.rounds, lambda text: print(text, file=sys.stderr, flush=True)
+    )
     facts = {**before, **plan, "load_after": machine()["load"]}
     text = render(rows, facts)
     print(text)
