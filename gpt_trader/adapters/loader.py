@@ -267,10 +267,12 @@ class _Reader:
         lines = [f"{symbol}: stale, the source did not answer" for symbol in stale]
         lines += [f"{symbol}: left out: {reason}" for symbol, reason in self.skipped]
         if self.changes:
-            lines.append(f"{len(self.changes)} repairs were made; the first: {self.changes[0].message}")
+            many = "a repair was" if len(self.changes) == 1 else f"{len(self.changes)} repairs were"
+            lines.append(f"{many} made; the first: {self.changes[0].message}")
         left = [defect for defect in self.defects if defect.severity is Severity.WARNING]
         if left:
-            lines.append(f"{len(left)} quality warnings; the first: {left[0].message}")
+            many = "a quality warning" if len(left) == 1 else f"{len(left)} quality warnings"
+            lines.append(f"{many}; the first: {left[0].message}")
         return lines
 
 

@@ -67,7 +67,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 < self.capital < 1e15:
-            raise BadParameter(f"capital is {self.capital}; give a positive amount of cash")
+            raise BadParameter(f"capital is {self.capital:g}; give an amount of cash above 0 and below 1e15")
 
 
 def settings_of(

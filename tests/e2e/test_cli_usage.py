@@ -178,7 +178,7 @@ def test_bad_prices_are_refused_with_row_and_rule_and_can_be_repaired(rows: str,
     assert "row" in done.err
     mended = cli("backtest", "buy_and_hold", "--path", "X.csv", "--quality", "repair", "--json")
     assert mended.code == 0, mended.err
-    assert any("repairs were made" in warning for warning in mended.json["warnings"])
+    assert any(" made; the first: " in warning for warning in mended.json["warnings"])
 
 
 def test_one_bar_of_history_is_refused() -> None:
