@@ -71,7 +71,7 @@ def test_the_notes_of_the_data_are_stored_with_the_run_and_shown_with_it() -> No
     stored = cli("runs", "show", "last", "--json").json
     assert stored["warnings"] == made["warnings"]
     said = "\n".join(stored["warnings"])
-    for note in ("line 3: '!!' left out", "Y: left out:", "a repair was made; the first: "):
+    for note in ("line 3: '!!' left out", "Y: left out:", " made; the first: "):
         assert note in said
         assert note in "\n".join(stored["manifest"]["notes"])
         assert note in cli("runs", "show", "last").out
