@@ -98,7 +98,8 @@ class Conclusions:
     @cached_property
     def idle(self) -> tuple[str, ...]:
         """The swept parameters that changed nothing; none where values of an axis are too fine to meet again."""
-        return () if self.space.fine or not self.space.axes else idle_axes(self.surface, self.places)
+        comparable = len(self.surface) > 0 and bool(self.space.axes) and not self.space.fine
+        return idle_axes(self.surface, self.places) if comparable else ()
 
     @property
     def rim(self) -> tuple[str, ...]:

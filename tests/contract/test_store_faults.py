@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -19,7 +20,9 @@ import pytest
 
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store import RunStore, StoreError
+from gpt_trader.adapters.store import sqlite as sqlite_store
 from gpt_trader.adapters.store.engine import open_engine
+from gpt_trader.adapters.store.location import locate
 from gpt_trader.errors import UserError
 from tests.contract.postgres import postgres_server
 from tests.contract.store_child import WatchedStore, child_result
@@ -116,6 +119,18 @@ def test_processes_that_save_at_once_lose_and_double_nothing(
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------
+
+
+def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself fails at once when it is asked for the log while another connection writes to a file without one."""
+    path = tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.1, other.execute, ["COMMIT"])
+        end.start()
+        with closing(sqlite_store.connect(locate(f"sqlite:///{path}"), 30.0)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        end.join()
 
 
 def test_check_finds_lost_rows(store: RunStore) -> None:

@@ -15,7 +15,7 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.research.conclusions import Claimed
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.surface import BLOCKS, Look
+from gpt_trader.research.surface import BLOCKS, Look, empty
 from gpt_trader.research.sweep_table import columns_of, names_of
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe
 from tests.sweep_cases import ALL_IN, BARS, Steady, concluded, made
@@ -232,3 +232,4 @@ def test_a_parameter_that_changes_nothing_is_named_and_one_that_was_never_change
     assert concluded(made(apart, {"sharpe": HILL[:4]}, sums=sums[[0, 3, 6, 9]]), AXES).idle == ()
     assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums * 0), AXES).idle == ("share", "days")
     assert concluded(made(apart, {}, errors=dict.fromkeys(range(4), "no")), AXES).idle == ()
+    assert concluded(empty(("share", "days")), AXES).idle == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import Location
 
 WAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+POLL_SECONDS = 0.01
 
 _CAUSES = (
     ("locked", "another process is writing to it; try again when that has finished"),
@@ -52,12 +54,24 @@ def connect(location: Location, busy_timeout: float) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT_BYTES}")
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode = WAL")
+        _use_log(connection, busy_timeout)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _use_log(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    """Switch to WAL where that is not done yet. SQLite refuses at once while another connection writes without a log, as a process
+    does that makes the same store; so this waits for it, `busy_timeout` seconds."""
+    until = time.monotonic() + busy_timeout
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as problem:
+            if "locked" not in str(problem) or time.monotonic() > until:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 @contextmanager
