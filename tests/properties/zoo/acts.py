@@ -6,6 +6,7 @@ later bars are cut off (None where nothing moved). Every run is a forked process
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -15,14 +16,46 @@ from typing import Any
 
 import numpy as np
 
-from gpt_trader import Bars, OrderStrategy, Strategy
+from gpt_trader import Bars, OrderStrategy, StopLoss, Strategy, ta
 from gpt_trader.engine.session import simulate
 from gpt_trader.engine.setup import Settings
+from gpt_trader.orders import limit
 from gpt_trader.strategy import is_per_symbol, uses_held
 from tests.properties.zoo import LEAKS, Leak
 from tests.properties.zoo.markets import market
 
 CUTS = 40
+
+
+@dataclass(frozen=True)
+class Idle(Strategy):
+    """Holds nothing."""
+
+    def features(self, bars: Bars) -> Any:
+        return {
+            "mean": ta.sma(bars.close, 3),
+            "atr": ta.atr(bars.high, bars.low, bars.close),
+            "roc": ta.roc(bars.close, 3),
+        }
+
+    def decide(self, now: Any) -> Any:
+        return np.zeros(now.close.shape)
+
+
+@dataclass(frozen=True)
+class IdleHeld(Strategy):
+    """Holds a little, bar by bar."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return np.full(now.close.shape, 0.1)
+
+
+@dataclass(frozen=True)
+class IdleOrders(OrderStrategy):
+    """Buys one share on each bar."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return limit(1.0, float(now.close[0]))
 
 
 def recording(strategy: type[Strategy], log: list[Any], features: dict[str, Any]) -> Strategy:
@@ -68,6 +101,7 @@ def answers(strategy: type[Strategy], bars: Bars) -> dict[str, Any]:
     if child == 0:
         status = 1
         try:
+            gc.freeze()  # the whole bars are not found by `gc.get_objects()` in the process of the cut ones
             log: list[Any] = []
             features: dict[str, Any] = {}
             instance = recording(strategy, log, features)
@@ -113,6 +147,13 @@ def _same(a: Any, b: Any) -> bool:
     return a.shape == b.shape and bool(np.array_equal(a, b, equal_nan=numbers))
 
 
+def known_at(bars: Bars, row: int) -> Bars:
+    """The bars up to `row`, without the delistings that come later."""
+    cut = bars.select(end=bars.time[row])
+    gone = tuple(date if date and np.datetime64(date) <= cut.time[-1] else None for date in cut.delisted)
+    return Bars(cut.symbols, cut.time, cut.panel, cut.timeframe, cut.adjustment, cut.sources, gone)
+
+
 def first_move(leak: Leak) -> int | None:
     """The earliest tried row at which cutting moves something known by then; None when nothing moved anywhere."""
     bars = market(leak.data)
@@ -122,7 +163,7 @@ def first_move(leak: Leak) -> int | None:
         range(len(rows)), key=lambda k: (k % 8 != 3, k)
     )  # a few spread ones first: most leaks act everywhere
     for row in rows[order]:
-        cut = bars.select(end=bars.time[row])
+        cut = known_at(bars, row)
         if moved(leak, whole, answers(leak.strategy, cut), int(row), bars):
             return int(row)
     return _at_special_rows(leak, bars, whole)
@@ -138,13 +179,21 @@ def _at_special_rows(leak: Leak, bars: Bars, whole: dict[str, Any]) -> int | Non
         changes = np.array([row for row in range(1, bars.T) if texts[row] != texts[row - 1]], int)
     for row in changes[:400]:
         if 15 <= row < bars.T - 1:
-            cut = bars.select(end=bars.time[row])
+            cut = known_at(bars, row)
             if moved(leak, whole, answers(leak.strategy, cut), int(row), bars):
                 return int(row)
     return None
 
 
+def load_the_engine() -> None:
+    """Run a strategy of each form once, so that every forked process has the engine's machine code already."""
+    bars = market("seventy")
+    for strategy, mode in ((Idle(), "array"), (IdleHeld(), "python"), (IdleOrders(), "python")):
+        simulate(strategy, bars, Settings(exits=(StopLoss(0.5),)), mode)
+
+
 if __name__ == "__main__":
+    load_the_engine()
     wanted = set(sys.argv[1:])
     for entry in LEAKS:
         if entry.shown_by == "answers" and (not wanted or entry.name in wanted):

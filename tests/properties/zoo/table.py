@@ -11,7 +11,7 @@ from gpt_trader import Strategy
 
 Kind = TypeVar("Kind", bound=type[Strategy])
 DECIDE = "decide"
-EXPECTED = ("ok", "warning", "random", "reads file")
+EXPECTED = ("ok", "warning", "random", "reads file", "ok or warning", "ok or random", "ok or reads file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,11 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Honest:
-    """A strategy that knows nothing of the future; `expected` is one of EXPECTED, all of them with exit code 0."""
+    """A strategy that knows nothing of the future; `expected` is one of EXPECTED, all of them without a look-ahead finding.
+
+    "ok": nothing to say; "warning": it depends on where the data begin; "random": two runs on the same bars differ; "reads file":
+    the file is to be named. Two words with "or" where either is right.
+    """
 
     strategy: type[Strategy]
     expected: str
