@@ -1,7 +1,8 @@
-"""Whether a leak really acts, found without the check: its answers on the whole data and on data that end earlier.
+"""Whether a leak really acts, and an honest strategy never, found without the check: answers on whole and on shorter data.
 
-Run as a program, it prints one line of JSON per leak: its name and the first bar whose features, answers or exits move when
-later bars are cut off (None where nothing moved). Every run is a forked process of its own, so that nothing is remembered.
+Run as a program, with names of strategies, it prints one line of JSON for each: its name and a bar whose features, answers or
+exits move when later bars are cut off (None where nothing moved). Every run is a forked process of its own, so that nothing
+is remembered.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gpt_trader.engine.session import simulate
 from gpt_trader.engine.setup import Settings
 from gpt_trader.orders import limit
 from gpt_trader.strategy import is_per_symbol, uses_held
-from tests.properties.zoo import LEAKS, Leak
+from tests.properties.zoo import HONEST, LEAKS, Honest, Leak
 from tests.properties.zoo.markets import market
 
 CUTS = 40
@@ -126,14 +127,14 @@ def _at_once(strategy: Strategy) -> bool:
     return not (uses_held(strategy) or is_per_symbol(strategy) or isinstance(strategy, OrderStrategy))
 
 
-def moved(leak: Leak, whole: dict[str, Any], cut: dict[str, Any], last: int, bars: Bars) -> bool:
+def moved(entry: Leak | Honest, whole: dict[str, Any], cut: dict[str, Any], last: int, bars: Bars) -> bool:
     """True when anything known at row `last` or before differs between the two."""
     if whole["exits"] != cut["exits"] or whole["features"].keys() != cut["features"].keys():
         return True
     for name, values in whole["features"].items():
         if not _same(values[: last + 1], cut["features"][name][: last + 1]):
             return True
-    strategy = leak.strategy()
+    strategy = entry.strategy()
     if _at_once(strategy):
         full = np.broadcast_to(whole["answers"][0], bars.close.shape)
         return not _same(full[: last + 1], np.broadcast_to(cut["answers"][0], (last + 1, bars.N)))
@@ -154,33 +155,33 @@ def known_at(bars: Bars, row: int) -> Bars:
     return Bars(cut.symbols, cut.time, cut.panel, cut.timeframe, cut.adjustment, cut.sources, gone)
 
 
-def first_move(leak: Leak) -> int | None:
-    """The earliest tried row at which cutting moves something known by then; None when nothing moved anywhere."""
-    bars = market(leak.data)
-    whole = answers(leak.strategy, bars)
+def first_move(entry: Leak | Honest) -> int | None:
+    """A row at which cutting moves something known by then; None when nothing moved anywhere."""
+    bars = market(entry.data)
+    whole = answers(entry.strategy, bars)
     rows = np.linspace(15, bars.T - 2, CUTS).astype(int)
     order = sorted(
         range(len(rows)), key=lambda k: (k % 8 != 3, k)
     )  # a few spread ones first: most leaks act everywhere
-    for row in rows[order]:
+    for row in rows[order][: None if isinstance(entry, Leak) else 12]:
         cut = known_at(bars, row)
-        if moved(leak, whole, answers(leak.strategy, cut), int(row), bars):
+        if moved(entry, whole, answers(entry.strategy, cut), int(row), bars):
             return int(row)
-    return _at_special_rows(leak, bars, whole)
+    return _at_special_rows(entry, bars, whole)
 
 
-def _at_special_rows(leak: Leak, bars: Bars, whole: dict[str, Any]) -> int | None:
-    """Rare leaks: cuts at the rows at which its answers change, and one bar later."""
-    if _at_once(leak.strategy()):
+def _at_special_rows(entry: Leak | Honest, bars: Bars, whole: dict[str, Any]) -> int | None:
+    """Rare leaks: cuts at the rows at which the answers change; a few of them for honest strategies."""
+    if _at_once(entry.strategy()):
         full = np.nan_to_num(np.broadcast_to(whole["answers"][0], bars.close.shape))
         changes = np.flatnonzero((full[1:] != full[:-1]).any(axis=1)) + 1
     else:
         texts = [str(answer) for answer in whole["answers"][:: len(whole["answers"]) // bars.T]]
         changes = np.array([row for row in range(1, bars.T) if texts[row] != texts[row - 1]], int)
-    for row in changes[:400]:
+    for row in changes[: 400 if isinstance(entry, Leak) else 8]:
         if 15 <= row < bars.T - 1:
             cut = known_at(bars, row)
-            if moved(leak, whole, answers(leak.strategy, cut), int(row), bars):
+            if moved(entry, whole, answers(entry.strategy, cut), int(row), bars):
                 return int(row)
     return None
 
@@ -195,7 +196,7 @@ def load_the_engine() -> None:
 if __name__ == "__main__":
     load_the_engine()
     wanted = set(sys.argv[1:])
-    for entry in LEAKS:
-        if entry.shown_by == "answers" and (not wanted or entry.name in wanted):
-            sys.stdout.write(json.dumps([entry.name, first_move(entry)]) + "\n")
+    for one in [*LEAKS, *HONEST]:
+        if one.name in wanted:
+            sys.stdout.write(json.dumps([one.name, first_move(one)]) + "\n")
             sys.stdout.flush()
