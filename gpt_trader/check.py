@@ -216,7 +216,8 @@ class _Check:
             examined.append(found)
             self._count(1, total)
             late = time.monotonic() - began > self.budget / 3
-            if self.samples is None and (late or self.faults) and len(examined) >= FEWEST_ALONE:
+            known = bool(self.faults) or any(one.differences for one in examined)
+            if self.samples is None and (late or known) and len(examined) >= FEWEST_ALONE:
                 break
         seconds = (time.monotonic() - began) / len(examined)
         rest = order[len(examined) :]
