@@ -296,7 +296,7 @@ def _blank(panel: NDArray[np.float64], t: int) -> None:
     chain = [panel]
     while isinstance(chain[-1].base, np.ndarray):
         chain.append(chain[-1].base)
-    if chain[-1].base is not None or not chain[-1].flags.owndata:
+    if not chain[-1].flags.owndata:
         return  # shared or mapped memory is not ours to write
     for array in reversed(chain):
         array.setflags(write=True)

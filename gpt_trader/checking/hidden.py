@@ -19,11 +19,11 @@ from gpt_trader.checking.trace import (
     Trace,
     bar_by_bar,
     decided_row_by_row,
-    inside,
     is_stateless,
     renewed,
     with_columns,
 )
+from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.errors import GptTraderError
