@@ -10,7 +10,6 @@ cannot hide a leak.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -303,4 +302,3 @@ def _blank(panel: NDArray[np.float64], t: int) -> None:
     panel[:, t + 1 :] = np.nan
     for array in chain:
         array.setflags(write=False)
-    gc.collect()

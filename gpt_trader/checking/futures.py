@@ -83,7 +83,9 @@ def _other_market(
     if bars.adjustment != "all":
         panel[DIVIDEND] = np.where(rng.random(shape) < 0.02, 0.005 * close, 0.0)
     missing = ~bars.present
-    if missing.any() and not gaps_stay:  # where no bar is ever missing, a rule need not be able to do without one
+    if (
+        missing.any() and not gaps_stay
+    ):  # where no bar is ever missing, a rule need not be able to do without one
         missing = _leaving(shape, rng)
     panel[OPEN : CLOSE + 1, missing] = np.nan
     panel[VOLUME, missing] = 0.0
