@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.carrying import carried_tables
 from gpt_trader.checking.causal import CUT, Difference, Examined, Failure, as_findings, compare, examine
 from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.hidden import decided_under_a_veil
@@ -49,6 +50,7 @@ __all__ = ["CHECK_VERSION", "CheckReport", "Finding", "check_strategy"]
 FEWEST_BARS = 60
 ALONE = 24  # bars that are tried in a process of their own each
 FEWEST_ALONE = 6  # ... however long a run takes
+FEW = 64  # bars below which the report says that there was no time for more
 BUDGET = 20.0  # seconds after which no further bar is tried, when the number is not given
 ROUND = 1.0  # seconds of work that a process is given at a time
 Tell = Callable[[int, int], None]
@@ -138,9 +140,16 @@ class _Check:
         faults, warned = as_findings(strategy, bars, examined)
         self.faults += faults
         self.warnings += warned
+        if self.samples is None and not self.faults and self.tried < min(FEW, bars.T - 1):
+            text = f"is slow: only {self.tried} of {bars.T:,} bars were tried in {self.budget:g} seconds; --samples tries more"
+            self.warnings.append(finding(strategy, CAUSAL, "features", bars, bars.T - 1, text))
         if not is_stateless(strategy):
             self.skipped.append((ROWS, "its decisions are made one bar at a time anyway"))
         problem, self.warm = in_child(partial(warm_up, strategy, bars, whole.trace.features), self.seed)
+        if self.warm is not None:  # what fails on fewer bars than the warm-up takes is nothing to say
+            self.warnings = [
+                item for item in self.warnings if item not in warned or item.bar + 1 >= self.warm
+            ]
         moved = {item.subject for item in self.faults if item.test == CAUSAL}
         if problem is not None and problem.subject not in moved:
             (self.faults if strategy.warmup else self.warnings).append(problem)
@@ -163,7 +172,7 @@ class _Check:
         faults, warned = as_access_findings(
             self.strategy, self.bars, dict.fromkeys((*imported, *whole, *first)), self.allowed
         )
-        self.faults += faults
+        self.faults += faults + carried_tables(self.strategy, self.bars)
         self.warnings += warned
 
     def _repeats(self, whole: _Whole) -> bool:

@@ -119,4 +119,5 @@ def time_text(bars: Bars, t: int) -> str:
 
 
 def _shown(value: Any) -> float | str:
-    return float(value) if isinstance(value, int | float | np.number | np.bool_) else str(value)
+    real = isinstance(value, int | float | np.integer | np.floating | np.bool_)
+    return float(value) if real else str(value)

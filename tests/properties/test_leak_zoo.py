@@ -250,3 +250,39 @@ def test_a_feature_of_words_is_proved_like_one_of_numbers() -> None:
 def test_a_class_is_not_checked() -> None:
     with pytest.raises(BadParameter, match="check_strategy needs a strategy instance"):
         check_strategy(OnlyOnLongData, random_market(75))  # type: ignore[arg-type]
+
+
+_OTHER_BARS = random_market(100, 2, seed=4)
+_FRIDAYS = np.arange(10)
+
+
+def _outside() -> Any:
+    return _OTHER_BARS.close
+
+
+@dataclass(frozen=True)
+class ReadsAGlobal(Strategy):
+    """Means `bars` and writes the name of the whole data of the notebook."""
+
+    def features(self, bars: Bars) -> Any:
+        return {"ahead": _outside()[: bars.T] + 0 * bars.close}
+
+    def decide(self, now: Any) -> Any:
+        return np.where(now.ahead > now.close, 0.2, 0.0)
+
+
+def test_bars_of_the_module_are_a_fault_and_short_constants_are_not() -> None:
+    report = check_strategy(ReadsAGlobal(), random_market(100, 2, seed=4), samples=4)
+    assert "_OTHER_BARS" in report.findings[0].message
+    ahead = np.arange(100.0)
+
+    @dataclass(frozen=True)
+    class Closes(Strategy):
+        def features(self, bars: Bars) -> Any:
+            return {"day": np.isin(np.arange(bars.T), _FRIDAYS).astype(float), "ahead": ahead[: bars.T]}
+
+        def decide(self, now: Any) -> Any:
+            return 0.1 * now.day
+
+    report = check_strategy(Closes(), random_market(100, 2, seed=4), samples=4)
+    assert [item.message.split(" (")[0] for item in report.findings] == ["uses ahead"]
