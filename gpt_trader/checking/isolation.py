@@ -158,7 +158,7 @@ class Loaded:
                 kernels += [
                     (name, key, tuple(value.signatures))
                     for key, value in list(vars(module).items())
-                    if getattr(value, "signatures", None) and hasattr(value, "nopython_signatures")
+                    if type(value).__module__.startswith("numba.") and getattr(value, "signatures", None)
                 ]
         return cls(tuple(modules), tuple(kernels))
 
