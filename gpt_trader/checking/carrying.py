@@ -26,7 +26,7 @@ def carried_tables(strategy: Strategy, bars: Bars) -> list[Finding]:
     """
     found: dict[str, Finding] = {}
     for owner in type(strategy).__mro__:
-        if not _is_own(sys.modules.get(owner.__module__)):
+        if not is_own(sys.modules.get(owner.__module__)):
             continue
         for name, member in vars(owner).items():
             function = getattr(member, "__func__", getattr(member, "py_func", member))
@@ -42,7 +42,7 @@ def carried_tables(strategy: Strategy, bars: Bars) -> list[Finding]:
 
 def _reached(function: FunctionType, depth: int) -> Iterator[tuple[str, Any]]:
     """Names and values that a function of the user's own reaches: globals, closures, defaults, and those of what it calls."""
-    if not _is_own(sys.modules.get(function.__module__)) or depth == 0:
+    if not is_own(sys.modules.get(function.__module__)) or depth == 0:
         return
     named = [
         (name, function.__globals__[name])
@@ -91,7 +91,7 @@ def _as_table(value: Any, bars: Bars) -> str | None:
     )
 
 
-def _is_own(module: Any) -> bool:
+def is_own(module: Any) -> bool:
     """Whether a module is the user's: not of Python, an installed package or this one."""
     if module is None:
         return False

@@ -66,7 +66,7 @@ def trace(strategy: Strategy, bars: Bars, last: int | None = None) -> Trace:
         with inside("declared_exits"):
             exits = all_exits(fresh, SETTINGS)
         return Trace(features, targets, exits)
-    return bar_by_bar(fresh, bars, last=last)[0]
+    return bar_by_bar(fresh, bars, last=last)
 
 
 def bar_by_bar(
@@ -75,7 +75,7 @@ def bar_by_bar(
     seen: Bars | None = None,
     hide: Callable[[Plan], tuple[Plan, BeforeBar]] | None = None,
     last: int | None = None,
-) -> tuple[Trace, Plan]:
+) -> Trace:
     """Run an instance through the engine, one call of `decide` for each bar (and symbol).
 
     It is given `seen` instead of its view of the bars; decisions after bar `last` are not made.
@@ -95,7 +95,7 @@ def bar_by_bar(
     object.__setattr__(fresh, "decide", recorder)  # the engine asks the instance
     with inside("decide"), contextlib.suppress(_EnoughError):
         carry_out(plan, run, 0, PYTHON, required=False)
-    return Trace(features, recorder.decisions(), exits), plan
+    return Trace(features, recorder.decisions(), exits)
 
 
 def decided_row_by_row(
