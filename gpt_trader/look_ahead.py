@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHECK_VERSION = 1
 """Raise it whenever `check_strategy` finds more than before: what passed an older check has then to be checked again."""
 FINDING_CHARACTERS = 300
+CHECK_FILE = "gpt-trader check FILE"
 
 
 class LookAheadState(StrEnum):
@@ -76,21 +77,22 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True)
 class LookAhead:
-    """The state of some code, the check that decides it (None for code that was never checked), and the command that would
-    check it."""
+    """The state of some code, the check that decides it (None for code that was never checked), the command that would
+    check it, and `where` nobody knows of a check when that is not the whole store (" in this process")."""
 
     state: LookAheadState = LookAheadState.NEVER
     check: CheckRecord | None = None
-    command: str = "gpt-trader check FILE"
+    command: str = CHECK_FILE
+    where: str = ""
 
     @property
     def text(self) -> str:
         """The state in one line."""
         found = self.check
         if found is None:
-            return f"never checked for look-ahead: run `{self.command}`"
+            return f"never checked for look-ahead{self.where}: run `{self.command}`"
         day = "" if found.checked_at is None else f" on {found.checked_at:%Y-%m-%d}"
-        if self.state is LookAheadState.FAILED:
+        if self.failed:
             return f"FAILED the look-ahead check{day}: {found.finding or 'its answers move with bars of the future'}"
         if self.state is LookAheadState.OUTDATED:
             return f"passed an older, weaker look-ahead check{day} only: run `{self.command}`"
@@ -99,9 +101,14 @@ class LookAhead:
         return f"passed the look-ahead check{day or ', which the tests of GPT-Trader run'}"
 
     @property
+    def failed(self) -> bool:
+        """Whether the code is known to look ahead."""
+        return self.state is LookAheadState.FAILED
+
+    @property
     def doubt(self) -> str:
         """What a verdict has to begin with; empty for code that passed, though with other parameters."""
-        if self.state is LookAheadState.FAILED:
+        if self.failed:
             return f"This code {self.text.rstrip('.')}. What it earned here it could not have earned."
         if self.state in (LookAheadState.NEVER, LookAheadState.OUTDATED):
             return f"This code {'was ' if self.check is None else ''}{self.text}."
@@ -129,7 +136,7 @@ class LookAhead:
 def judged(
     checks: Iterable[CheckRecord],
     parameters: Mapping[str, Any] | None,
-    command: str = "gpt-trader check FILE",
+    command: str = CHECK_FILE,
     version: int = CHECK_VERSION,
 ) -> LookAhead:
     """The state of code with these `checks` on record, run with `parameters` (None: with which ones is not known).
@@ -224,7 +231,7 @@ def known_here(strategy: type[Strategy]) -> tuple[CheckRecord, ...]:
 def look_ahead_here(runs: Sequence[tuple[type[Strategy], Mapping[str, Any]]]) -> LookAhead:
     """The state of strategies with their parameters, the worst of several, as far as this process knows."""
     found = worst(judged(known_here(strategy), parameters) for strategy, parameters in runs)
-    return replace(found, command="gpt-trader check FILE")
+    return replace(found, command="gpt_trader.check_strategy(strategy, bars)", where=" in this process")
 
 
 def _parameters(strategy: Strategy) -> dict[str, Any]:

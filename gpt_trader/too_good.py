@@ -162,9 +162,8 @@ def of_metrics(metrics: Mapping[str, float], holding: Holding) -> tuple[str, ...
     said = []
     if found[SHARPE.name]:
         limit = sharpe_limit(holding.per_year, holding.years)
-        said.append(
-            f"a Sharpe ratio of {metrics['sharpe']:.1f} a year on {holding.bars.timeframe} bars (honest ones stay below {limit:.1f})"
-        )
+        kind = f"{holding.bars.timeframe} bars, where {limit:.1f} is the limit"
+        said.append(f"a Sharpe ratio of {metrics['sharpe']:.1f} a year on {kind}")
     if found[GROWTH.name]:
         years = (
             f"{holding.years:.1f} years"

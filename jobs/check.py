@@ -10,7 +10,8 @@ import typer
 from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
-from jobs.settings import SettingsOptions
+from jobs.look_ahead import record_check
+from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def check(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the choice of bars.")] = 0,
     choice: StrategyOptions,
     data: DataOptions,
+    store: StoreOptions,
     settings: SettingsOptions,
     output: Output,
 ) -> None:
@@ -52,6 +54,7 @@ def check(
 
     with output.progress("checking"):
         report = check_strategy(made, bars, samples=samples, seed=seed)
+    record_check(store.open(configuration), made, report, bars, output)
     output.emit(
         {
             "strategy": report.strategy,

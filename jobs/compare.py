@@ -81,7 +81,7 @@ def compare(
         about={"strategies": list(made), "metric": metric},
         store=runs,
     ) as running:
-        conclude(decide(contest, running.work_off), running, runs, study.report, output)
+        conclude(decide(contest, running.work_off), running, runs, study.report, output, strategies)
 
 
 def named(given: Sequence[str]) -> dict[str, Strategy]:

@@ -42,12 +42,15 @@ def upgrade() -> None:
 def _guards(dialect: str) -> list[str]:
     """The statements that make the table refuse every change but a new row, as those of the trial ledger do."""
     if dialect == "postgresql":
-        return [
+        refuse = (
             "CREATE FUNCTION checks_only_grow() RETURNS trigger LANGUAGE plpgsql AS $$ "
-            f"BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
+            f"BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
+        )
+        trigger = (
             "CREATE TRIGGER checks_only_grow BEFORE UPDATE OR DELETE OR TRUNCATE ON checks "
-            "FOR EACH STATEMENT EXECUTE FUNCTION checks_only_grow()",
-        ]
+            "FOR EACH STATEMENT EXECUTE FUNCTION checks_only_grow()"
+        )
+        return [refuse, trigger]
     events = {
         "update": "BEFORE UPDATE ON checks",
         "delete": "BEFORE DELETE ON checks",
