@@ -7,6 +7,7 @@ rule measures against the best of them. The limits were measured: docs/decisions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,8 +131,8 @@ class Holding:
 
 def sharpe_limit(per_year: float, years: float) -> float:
     """The Sharpe ratio a year above which a run of so many `years` on bars of which a year has `per_year` is too good."""
-    faster = max(1.0, per_year / TRADING_DAYS) ** 0.25 if per_year > 366.0 else 1.0
-    return max(SHARPE.limit * faster, SURE / max(years, 1e-9) ** 0.5)
+    faster = math.pow(per_year / TRADING_DAYS, 0.25) if per_year > 366.0 else 1.0
+    return max(SHARPE.limit * faster, SURE / math.sqrt(max(years, 1e-9)))
 
 
 def flags_of(metrics: Mapping[str, Any], holding: Holding) -> dict[str, Flags]:

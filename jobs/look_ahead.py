@@ -51,16 +51,24 @@ def known(
 
 
 def known_of_stored(
-    store: RunStore, manifest: Mapping[str, Any], parameters: Mapping[str, Any] | None
+    store: RunStore | None, manifest: Mapping[str, Any], parameters: Mapping[str, Any] | None
 ) -> LookAhead:
-    """What is known by now of the code of a stored run or study; `parameters` are None for a study, which has many."""
-    from gpt_trader.look_ahead import judged
+    """What is known by now of the code of a stored run or study, of several strategies the worst; `parameters` are None for a
+    study, which has many."""
+    from gpt_trader.look_ahead import judged, worst
     from gpt_trader.shipped_checks import shipped_check
 
-    code = str(manifest.get("strategy_code") or manifest.get("code") or "")
-    shipped = shipped_check(code)
-    checks = (*(() if shipped is None else (shipped,)), *_recorded(store, code))
-    return judged(checks, parameters)
+    def state(code: str, values: Mapping[str, Any] | None) -> LookAhead:
+        shipped = shipped_check(code)
+        return judged((*(() if shipped is None else (shipped,)), *_recorded(store, code)), values)
+
+    legs = manifest.get("legs") or ()
+    compared = manifest.get("about", {}).get("codes") or ()
+    if legs:
+        return worst(state(str(leg["strategy_code"]), leg["parameters"]) for leg in legs)
+    if compared:
+        return worst(state(str(code), None) for code in compared)
+    return state(str(manifest.get("strategy_code") or manifest.get("code") or ""), parameters)
 
 
 def _recorded(store: RunStore | None, code: str) -> tuple[CheckRecord, ...]:

@@ -206,6 +206,7 @@ def test_a_comparison_says_it_of_each_side() -> None:
     assert "note     leak: too good to be true: " in done.out
     text = page("out.html")
     assert "Leak: never checked for look-ahead" in text
+    assert cli("runs", "show", "last", "--json").json["look_ahead"]["state"] == "never_checked"
     sides = run("compare", "idea.py", "leak.py", "--replicates", 40)["strategies"]
     assert [side["look_ahead"]["state"] for side in sides] == ["passed", "never_checked"]
     assert [bool(side["warnings"]) for side in sides] == [False, True]
