@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.checking.report import CAUSAL, CHECK_VERSION, FAIL, NOT_APPLICABLE
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
 from gpt_trader.version import __version__
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
     from gpt_trader.bars import Bars
     from gpt_trader.check import CheckReport, Finding
 
-CHECK_VERSION = 1
-"""Raise it whenever `check_strategy` finds more than before: what passed an older check has then to be checked again."""
 FINDING_CHARACTERS = 300
 CHECK_FILE = "gpt-trader check FILE"
+
+
+class Outcome(StrEnum):
+    """How a check ended: no answer moved with later bars, one did, or it could not be told, as of a rule that is random."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNPROVED = "unproved"
 
 
 class LookAheadState(StrEnum):
@@ -28,6 +35,7 @@ class LookAheadState(StrEnum):
 
     FAILED = "failed"
     NEVER = "never_checked"
+    UNPROVED = "unproved"
     OUTDATED = "outdated"
     OTHER_PARAMETERS = "other_parameters"
     PASSED = "passed"
@@ -38,16 +46,16 @@ class CheckRecord:
     """One check of some code for look-ahead, as it came out.
 
     `code` is the `code_hash` of the strategy; `parameters` are as JSON has them, None for "any" (a shipped strategy);
-    `version` is the CHECK_VERSION it was made with; `finding` is the first fault ("" when it passed); `data` is the
-    `data_hash` of the bars that `symbols`, `start`, `end`, `timeframe` and `bars` describe, `samples` the number of bars tried;
-    `checked_at` is naive UTC, None for a check that belongs to this version of GPT-Trader.
+    `version` is the CHECK_VERSION it was made with; `finding` is the first fault, or why nothing could be told ("" when it
+    passed); `data` is the `data_hash` of the bars that `symbols`, `start`, `end`, `timeframe` and `bars` describe, `samples`
+    the number of bars tried; `checked_at` is naive UTC, None for a check that belongs to this version of GPT-Trader.
     """
 
     code: str
     strategy: str
     parameters: Mapping[str, Any] | None
     version: int
-    passed: bool
+    outcome: Outcome
     finding: str = ""
     data: str = ""
     symbols: tuple[str, ...] = ()
@@ -63,6 +71,11 @@ class CheckRecord:
     def shipped(self) -> bool:
         """Whether it is a check that GPT-Trader's own tests make of a strategy it ships."""
         return self.checked_at is None
+
+    @property
+    def passed(self) -> bool:
+        """Whether no answer moved with later bars."""
+        return self.outcome is Outcome.PASSED
 
     def takes_back(self, failure: CheckRecord) -> bool:
         """Whether this is the check that failed, made again, and passed: same parameters, same data, as many bars, as strict."""
@@ -94,6 +107,8 @@ class LookAhead:
         day = "" if found.checked_at is None else f" on {found.checked_at:%Y-%m-%d}"
         if self.failed:
             return f"FAILED the look-ahead check{day}: {found.finding or 'its answers move with bars of the future'}"
+        if self.state is LookAheadState.UNPROVED:
+            return f"could not be checked for look-ahead{day}: {found.finding}"
         if self.state is LookAheadState.OUTDATED:
             return f"passed an older, weaker look-ahead check{day} only: run `{self.command}`"
         if self.state is LookAheadState.OTHER_PARAMETERS:
@@ -110,8 +125,8 @@ class LookAhead:
         """What a verdict has to begin with; empty for code that passed, though with other parameters."""
         if self.failed:
             return f"This code {self.text.rstrip('.')}. What it earned here it could not have earned."
-        if self.state in (LookAheadState.NEVER, LookAheadState.OUTDATED):
-            return f"This code {'was ' if self.check is None else ''}{self.text}."
+        if self.state in (LookAheadState.NEVER, LookAheadState.UNPROVED, LookAheadState.OUTDATED):
+            return f"This code {'was ' if self.check is None else ''}{self.text.rstrip('.')}."
         return ""
 
     def as_object(self) -> dict[str, Any]:
@@ -142,20 +157,28 @@ def judged(
     """The state of code with these `checks` on record, run with `parameters` (None: with which ones is not known).
 
     A failure is a proof, and stands for all parameters until the code changes; only the same check on the same data, passed
-    later, takes it back. A pass proves nothing about other parameters, and one of an older version nothing at all.
+    later, takes it back. A pass proves nothing about other parameters, one of an older version nothing at all, and one that a
+    later check with the same parameters could not repeat neither.
     """
     known = sorted(checks, key=_moment)
     passes = [check for check in known if check.passed]
     standing = [
-        check for check in known if not check.passed and not any(each.takes_back(check) for each in passes)
+        check
+        for check in known
+        if check.outcome is Outcome.FAILED and not any(each.takes_back(check) for each in passes)
     ]
     if standing:
         return LookAhead(LookAheadState.FAILED, standing[-1], command)
     wanted = None if parameters is None else plain(parameters)
     current = [check for check in passes if check.version >= version]
     exact = [check for check in current if wanted is None or check.parameters in (None, wanted)]
+    unproved = [check for check in known if check.outcome is Outcome.UNPROVED and check.version >= version]
+    vain = [check for check in unproved if wanted is None or check.parameters == wanted]
+    if vain and (not exact or _moment(vain[-1]) > _moment(exact[-1])):
+        return LookAhead(LookAheadState.UNPROVED, vain[-1], command)
     for state, found in (
-        (LookAheadState.PASSED, exact), (LookAheadState.OTHER_PARAMETERS, current), (LookAheadState.OUTDATED, passes),
+        (LookAheadState.PASSED, exact), (LookAheadState.OTHER_PARAMETERS, current), (LookAheadState.UNPROVED, unproved),
+        (LookAheadState.OUTDATED, passes),
     ):  # fmt: skip
         if found:
             return LookAhead(state, found[-1], command)
@@ -174,15 +197,17 @@ def record_of(
     """What a `report` of `check_strategy(strategy, bars)` leaves on record; `checked_at` is now when it is not given."""
     from gpt_trader.research.identity import data_hash
 
-    leaks = [item for item in report.findings if item.test == "causal"]
+    found = report.state(CAUSAL)
+    outcome = {FAIL: Outcome.FAILED, NOT_APPLICABLE: Outcome.UNPROVED}.get(found, Outcome.PASSED)
+    leaks = [item for item in report.findings if item.test == CAUSAL]
     moment = datetime.now(UTC) if checked_at is None else checked_at
     return CheckRecord(
         code=code_hash(type(strategy)),
         strategy=strategy_name(type(strategy)),
         parameters=plain(_parameters(strategy)),
         version=CHECK_VERSION,
-        passed=report.causal,
-        finding="" if report.causal else _finding(leaks or list(report.findings)),
+        outcome=outcome,
+        finding="" if outcome is Outcome.PASSED else _finding(leaks or report.findings),
         data=data_hash(bars.fingerprint()),
         symbols=bars.symbols,
         start=str(bars.time[0].astype("datetime64[s]")),

@@ -13,7 +13,7 @@ from gpt_trader.adapters.store import RunStore, StoreError
 from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
-from gpt_trader.look_ahead import CheckRecord, LookAheadState, judged
+from gpt_trader.look_ahead import CheckRecord, LookAheadState, Outcome, judged
 from tests.contract.postgres import postgres_server
 from tests.contract.stores import NOW, everything, store, url
 from tests.stored_result import make_result
@@ -26,7 +26,7 @@ PASSED = CheckRecord(
     strategy="my_idea",
     parameters={"fast": 10, "share": 0.25, "kind": "Größe “x”", "list": [1, 2]},
     version=3,
-    passed=True,
+    outcome=Outcome.PASSED,
     data="da7a",
     symbols=("AAPL", "IBM"),
     start="2010-01-04T00:00:00",
@@ -37,7 +37,10 @@ PASSED = CheckRecord(
     checked_at=AT,
 )
 FAILED = replace(
-    PASSED, passed=False, finding="tomorrow, bar 3: the value moves", checked_at=AT + timedelta(seconds=1)
+    PASSED,
+    outcome=Outcome.FAILED,
+    finding="tomorrow, bar 3: the value moves",
+    checked_at=AT + timedelta(seconds=1),
 )
 
 
@@ -84,7 +87,7 @@ def test_deleting_runs_takes_nothing_from_the_register(store: RunStore) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE checks SET passed = (1 = 1)",
+        "UPDATE checks SET outcome = 'passed'",
         "DELETE FROM checks",
         "INSERT OR REPLACE INTO checks SELECT * FROM checks",
     ],

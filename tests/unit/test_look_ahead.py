@@ -15,6 +15,7 @@ from gpt_trader.look_ahead import (
     CheckRecord,
     LookAhead,
     LookAheadState,
+    Outcome,
     judged,
     record_of,
     worst,
@@ -29,12 +30,14 @@ PASS = CheckRecord(
     strategy="mine",
     parameters=PARAMETERS,
     version=CHECK_VERSION,
-    passed=True,
+    outcome=Outcome.PASSED,
     data="d",
     samples=32,
     checked_at=DAY,
 )
-FAIL = replace(PASS, passed=False, finding="tomorrow, bar 7: it moves", checked_at=DAY + timedelta(days=1))
+FAIL = replace(
+    PASS, outcome=Outcome.FAILED, finding="tomorrow, bar 7: it moves", checked_at=DAY + timedelta(days=1)
+)
 LATER = DAY + timedelta(days=2)
 
 
@@ -102,11 +105,23 @@ def test_a_failure_stands_for_all_parameters_and_outlasts_an_easier_check() -> N
     assert state(FAIL, again, replace(FAIL, checked_at=LATER + timedelta(days=1))) is LookAheadState.FAILED
 
 
+def test_what_could_not_be_told_is_neither_a_pass_nor_a_failure() -> None:
+    vain = replace(PASS, outcome=Outcome.UNPROVED, finding="decide, bar 9: it is random", checked_at=LATER)
+    found = judged([vain], PARAMETERS)
+    assert found.state is LookAheadState.UNPROVED
+    assert found.text == "could not be checked for look-ahead on 2026-12-02: decide, bar 9: it is random"
+    assert found.doubt == f"This code {found.text}."
+    assert state(PASS, vain) is LookAheadState.UNPROVED, "the pass could not be repeated"
+    assert state(vain, replace(PASS, checked_at=LATER + timedelta(days=1))) is LookAheadState.PASSED
+    assert state(vain, FAIL) is LookAheadState.FAILED
+    assert state(PASS, replace(vain, parameters={"fast": 1})) is LookAheadState.PASSED
+
+
 def test_of_several_runs_the_worst_counts() -> None:
     states = [LookAhead(each) for each in LookAheadState]
     assert worst(states).state is LookAheadState.FAILED
     assert worst(states[1:]).state is LookAheadState.NEVER
-    assert worst(reversed(states[3:])).state is LookAheadState.OTHER_PARAMETERS
+    assert worst(reversed(states[4:])).state is LookAheadState.OTHER_PARAMETERS
     assert worst([]).state is LookAheadState.NEVER
 
 
@@ -133,6 +148,12 @@ class Peeks(Strategy):
         return np.where(now.tomorrow > now.close, 1.0, 0.0)
 
 
+@dataclass(frozen=True)
+class Random(Strategy):
+    def decide(self, now: Any) -> Any:
+        return np.random.default_rng().random(now.close.shape)
+
+
 @pytest.fixture(scope="module")
 def bars() -> Bars:
     return load_bars(["AAPL"], start="2005-01-03", end="2006-12-29")
@@ -150,6 +171,13 @@ def test_a_result_knows_what_was_checked_in_this_process(bars: Bars) -> None:
     assert "tomorrow, bar " in found.text
     assert found.check is not None
     assert (found.check.symbols, found.check.bars) == (("AAPL",), bars.T)
+
+
+def test_a_rule_that_is_random_is_no_look_ahead_and_no_pass(bars: Bars) -> None:
+    assert not check_strategy(Random(), bars, samples=8).ok
+    found = backtest(Random(), bars).look_ahead
+    assert found.state is LookAheadState.UNPROVED
+    assert "decide" in found.text
 
 
 def test_a_sweep_in_python_knows_it_too(bars: Bars) -> None:
@@ -178,7 +206,12 @@ def test_a_shipped_strategy_has_passed_and_an_edited_copy_has_not(bars: Bars) ->
 def test_a_record_has_what_was_checked_on_what(bars: Bars) -> None:
     report = check_strategy(Honest(), bars, samples=8)
     made = record_of(Honest(), report, bars, DAY)
-    assert (made.passed, made.finding, made.parameters, made.version) == (True, "", {"lag": 1}, CHECK_VERSION)
+    assert (made.outcome, made.finding, made.parameters, made.version) == (
+        Outcome.PASSED,
+        "",
+        {"lag": 1},
+        CHECK_VERSION,
+    )
     assert (made.symbols, made.bars, made.timeframe, made.samples) == (
         ("AAPL",),
         bars.T,

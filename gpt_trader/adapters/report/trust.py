@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TONES = {
     LookAheadState.FAILED: "failed",
     LookAheadState.NEVER: "open",
+    LookAheadState.UNPROVED: "open",
     LookAheadState.OUTDATED: "open",
     LookAheadState.OTHER_PARAMETERS: "passed",
     LookAheadState.PASSED: "passed",

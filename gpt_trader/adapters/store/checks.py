@@ -10,10 +10,10 @@ from datetime import datetime
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.rows import Rows, json_text, moment, names
-from gpt_trader.look_ahead import CheckRecord
+from gpt_trader.look_ahead import CheckRecord, Outcome
 
 _COLUMNS = (
-    "code", "strategy", "parameters", "version", "passed", "finding", "data", "symbols", "start", "end", "timeframe", "bars",
+    "code", "strategy", "parameters", "version", "outcome", "finding", "data", "symbols", "start", "end", "timeframe", "bars",
     "samples", "checked_at", "code_version",
 )  # fmt: skip
 _AS_TEXT = ("parameters", "symbols", "checked_at")
@@ -41,7 +41,7 @@ class CheckRegister:
                 f"the check of {check.strategy} has no time; only one that was made here is recorded"
             )
         values = (
-            check.code, check.strategy, json_text(dict(check.parameters or {})), check.version, check.passed, check.finding,
+            check.code, check.strategy, json_text(dict(check.parameters or {})), check.version, check.outcome.value, check.finding,
             check.data, json_text(list(check.symbols)), check.start, check.end, check.timeframe, check.bars, check.samples,
             moment(check.checked_at), check.code_version,
         )  # fmt: skip
@@ -62,7 +62,7 @@ def _check(row: dict[str, object]) -> CheckRecord:
         **row,
         "parameters": json.loads(str(row["parameters"])),
         "symbols": tuple(json.loads(str(row["symbols"]))),
-        "passed": bool(row["passed"]),
+        "outcome": Outcome(str(row["outcome"])),
         "checked_at": datetime.fromisoformat(str(row["checked_at"])),
     }
     return CheckRecord(**told)  # type: ignore[arg-type]

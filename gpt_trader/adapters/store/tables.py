@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Double,
@@ -125,7 +124,7 @@ class TrialColumns(Typed):
 
 
 class CheckColumns(Typed):
-    """One look-ahead check: of which code (its hash) with which parameters, whether it passed or what it found, by which
+    """One look-ahead check: of which code (its hash) with which parameters, how it ended and what it found, by which
     version of the check, and on which bars; see `gpt_trader.look_ahead.CheckRecord`."""
 
     number: Named[int] = Column(RUN_NUMBER, primary_key=True)
@@ -133,7 +132,7 @@ class CheckColumns(Typed):
     strategy: Named[str] = Column(Text)
     parameters: Named[dict[str, Any]] = Column(JSON, nullable=False)
     version: Named[int] = Column(BigInteger)
-    passed: Named[bool] = Column(Boolean)
+    outcome: Named[str] = Column(Text)
     finding: Named[str] = Column(Text)
     data: Named[str] = Column(Text)
     symbols: Named[list[str]] = Column(JSON, nullable=False)
