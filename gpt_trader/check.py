@@ -10,7 +10,6 @@ cannot hide a leak.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -216,7 +215,8 @@ class _Check:
             examined.append(found)
             self._count(1, total)
             late = time.monotonic() - began > self.budget / 3
-            if self.samples is None and (late or self.faults) and len(examined) >= FEWEST_ALONE:
+            known = bool(self.faults) or any(one.differences for one in examined)
+            if self.samples is None and (late or known) and len(examined) >= FEWEST_ALONE:
                 break
         seconds = (time.monotonic() - began) / len(examined)
         rest = order[len(examined) :]
@@ -295,11 +295,10 @@ def _blank(panel: NDArray[np.float64], t: int) -> None:
     chain = [panel]
     while isinstance(chain[-1].base, np.ndarray):
         chain.append(chain[-1].base)
-    if chain[-1].base is not None or not chain[-1].flags.owndata:
+    if not chain[-1].flags.owndata:
         return  # shared or mapped memory is not ours to write
     for array in reversed(chain):
         array.setflags(write=True)
     panel[:, t + 1 :] = np.nan
     for array in chain:
         array.setflags(write=False)
-    gc.collect()

@@ -19,15 +19,15 @@ from gpt_trader.checking.trace import (
     Trace,
     bar_by_bar,
     decided_row_by_row,
-    inside,
     is_stateless,
     renewed,
     with_columns,
 )
+from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.errors import GptTraderError
-from gpt_trader.strategy import OrderStrategy, Strategy
+from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol
 
 MOST_ROWS = 20_000
 
@@ -83,7 +83,9 @@ def decided_under_a_veil(
         columns, arrays = _own_columns(plan.columns)
         held.append(with_columns(plan, columns))
         buffers = [(shown, futures.replaced(0).strategy_view().panel, 1)]
-        if not isinstance(strategy, OrderStrategy):  # their rows become lists when they are first read
+        if not (
+            isinstance(strategy, OrderStrategy) or is_per_symbol(strategy)
+        ):  # theirs are read before decide is called
             buffers += [(array, _shuffled(array), 0) for array in arrays]
         return held[0], _Lifting(Veil.over(buffers))
 

@@ -19,7 +19,7 @@ from gpt_trader.engine.session import PYTHON, all_exits, carry_out, new_run, pre
 from gpt_trader.engine.setup import Settings
 from gpt_trader.exits import Exit
 from gpt_trader.orders import limit
-from gpt_trader.strategy import MARKET_FIELDS, OrderStrategy, Strategy, is_per_symbol, uses_held
+from gpt_trader.strategy import MARKET_FIELDS, OrderStrategy, Row, Strategy, is_per_symbol, uses_held
 
 SETTINGS = Settings()
 BeforeBar = Callable[[int], None]
@@ -106,7 +106,7 @@ def decided_row_by_row(
     with inside("decide"), np.errstate(invalid="ignore", divide="ignore"):
         for place, t in enumerate(rows):
             before(t)
-            row = deciding.Row({name: array[t] for name, array in columns.items()})
+            row = Row({name: array[t] for name, array in columns.items()})
             targets[place] = deciding.decide_bar(fresh, row, None, bars.N)
     return targets
 

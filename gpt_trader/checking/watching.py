@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+from gpt_trader.strategy_code import is_installed
 
 LOAD_BARS = "gpt_trader.load_bars"  # the audit event of this package's own loader
 READS, WRITES = "reads", "writes"
@@ -38,11 +41,14 @@ READERS = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Something outside the bars that a strategy reached for: `verb` ("reads" or "writes"), what, in which method."""
+    """Something outside the bars that a strategy reached for: `verb` ("reads" or "writes"), what, in which method, and the
+    file and line of the user's own code that did it."""
 
     verb: str
     what: str
     method: str
+    file: str = ""
+    line: int = 0
 
 
 _method: str | None = None
@@ -97,7 +103,18 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
         return
     found = _EVENTS[event](arguments)
     if found is not None:
-        _heard[Access(*found, _method)] = None
+        _note(*found)
+
+
+def _note(verb: str, what: str) -> None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith("<") and not is_installed(Path(name)):
+            break
+        frame = frame.f_back
+    place = ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    _heard[Access(verb, what, _method or "", *place)] = None
 
 
 def _opened(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
@@ -185,7 +202,7 @@ def _telling(reader: Callable[..., Any]) -> Callable[..., Any]:
         if _method is not None:
             source = args[0] if args else next(iter(kwargs.values()), "")
             if isinstance(source, str | bytes | os.PathLike):
-                _heard[Access(READS, os.fsdecode(source), _method)] = None
+                _note(READS, os.fsdecode(source))
         return reader(*args, **kwargs)
 
     return call
