@@ -12,7 +12,8 @@ from gpt_trader.errors import BadParameter
 from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
-from jobs.settings import SettingsOptions
+from jobs.look_ahead import record_check
+from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def check(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the choice of bars.")] = 0,
     choice: StrategyOptions,
     data: DataOptions,
+    store: StoreOptions,
     settings: SettingsOptions,
     output: Output,
 ) -> None:
@@ -86,6 +88,7 @@ def check(
             allowed=tuple(allow_file or ()),
             on_progress=on_progress,
         )
+    record_check(store.open(configuration), made, report, bars, output)
     output.emit(
         {
             "strategy": report.strategy,

@@ -155,7 +155,8 @@ def cv(
         about={"parameters": search.described(), **chosen},
         store=runs,
     ) as running:
-        conclude(*validate(running, subject, points, wanted, objective, runs), running, study.report, output)
+        done, counted = validate(running, subject, points, wanted, objective, runs)
+        conclude(done, counted, running, runs, study.report, output, strategy)
 
 
 def validate(

@@ -97,7 +97,7 @@ def robustness(
         },
         store=runs,
     ) as running:
-        conclude(answer(question, running.work_off), running, runs, study.report, output)
+        conclude(answer(question, running.work_off), running, runs, study.report, output, strategy)
 
 
 if __name__ == "__main__":

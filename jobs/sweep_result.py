@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.research.conclusions import too_good_lines
 from gpt_trader.strategy import strategy_name
 from jobs.study_output import first_line
 from jobs.tables import listing, parameters_line, text_of
@@ -61,6 +62,9 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
         if said is None
         else {"bars": said["min_track_record_bars"], "years": said["min_track_record_years"]},
         "statistics": said,
+        "look_ahead": found.state.as_object(),
+        "warnings": too_good_lines(found),
+        "too_good": len(found.too_good),
         "overfitting": None if found.overfitting is None else found.overfitting.as_object(),
     }  # fmt: skip
 

@@ -148,7 +148,7 @@ def walkforward(
         about={"parameters": search.described(), **about},
         store=runs,
     ) as running:
-        conclude(walk, about, seed, running, runs, study.report, output)
+        conclude(walk, about, seed, running, runs, study.report, output, strategy)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class OnlyOnLongData(Strategy):
     needed: int = param(70)
 
     def features(self, bars: Bars) -> Any:
-        late = {"late": bars.close} if bars.T > self.needed else {}
+        late = {"late": bars.close} if self.needed < bars.T else {}
         return {"rose": bars.close > bars.open} | late
 
     def decide(self, now: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.run_files import RunFolder, StorableResult, open_run, read_table
 from gpt_trader.adapters.run_tables import TABLES, as_frame
 from gpt_trader.adapters.store import sqlite
+from gpt_trader.adapters.store.checks import CheckRegister
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrations import HEAD
@@ -129,6 +130,11 @@ class RunStore:
     def ledger(self) -> TrialLedger:
         """The trial ledger; deleting a run takes nothing from it."""
         return TrialLedger(self._rows_to_write, self._rows_to_read)
+
+    @property
+    def checks(self) -> CheckRegister:
+        """The register of look-ahead checks; deleting a run takes nothing from it."""
+        return CheckRegister(self._rows_to_write, self._rows_to_read)
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
