@@ -202,16 +202,15 @@ def _write_changes(changes: list[Change], listing: Path) -> None:
 
 def _write(frame: pd.DataFrame, target: Path) -> None:
     """Write a table whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
+    from gpt_trader.adapters.whole_files import whole
+
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".parquet":
-            frame.to_parquet(part, index=False)
-        else:
-            frame.to_csv(part, index=False)
-        part.replace(target)
+        with whole(target) as part:
+            if target.suffix == ".parquet":
+                frame.to_parquet(part, index=False)
+            else:
+                frame.to_csv(part, index=False)
     except OSError as problem:
-        part.unlink(missing_ok=True)
         raise UserError(f"{target} cannot be written: {problem.strerror}") from problem
 
 
