@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ Times = NDArray[np.datetime64]
 
 FIELDS = ("open", "high", "low", "close", "volume", "split", "dividend")
 OPEN, HIGH, LOW, CLOSE, VOLUME, SPLIT, DIVIDEND = range(len(FIELDS))
+_BLOCK = 32  # symbols looked at together
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo")
 Made = TypeVar("Made")
 Kind = TypeVar("Kind", bound=np.generic)
@@ -176,10 +178,11 @@ class Bars:
                 f"no bars between {start} and {end}; the data runs from {self.time[0]} to {self.time[-1]}"
             )
         names = list(self.symbols) if symbols is None else list(symbols)
+        places = {name: n for n, name in enumerate(self.symbols)}
         for name in names:
-            if name not in self.symbols:
+            if name not in places:
                 raise UnknownName("symbol", name, self.symbols)
-        index = [self.symbols.index(name) for name in names]
+        index = [places[name] for name in names]
         return Bars(
             tuple(names),
             self.time[lo:hi],
@@ -196,15 +199,21 @@ class Bars:
 
         Rows where the symbol has neither a bar nor a split or dividend do not count.
         """
-        return {name: self._fingerprint_of(n) for n, name in enumerate(self.symbols)}
+        found: dict[str, str] = {}
+        for first in range(0, self.N, _BLOCK):  # a single symbol lies scattered in the panel
+            block = np.ascontiguousarray(self.panel[:, :, first : first + _BLOCK].transpose(2, 0, 1), "<f8")
+            for n, values in enumerate(block, start=first):
+                found[self.symbols[n]] = self._fingerprint_of(n, values)
+        return found
 
-    def _fingerprint_of(self, n: int) -> str:
-        rows = self.present[:, n] | (self.split[:, n] != 1.0) | (self.dividend[:, n] != 0.0)
+    def _fingerprint_of(self, n: int, values: Floats) -> str:
+        rows = ~np.isnan(values[CLOSE]) | (values[SPLIT] != 1.0) | (values[DIVIDEND] != 0.0)
+        whole = bool(rows.all())
         digest = hashlib.sha256(
             f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode()
         )
-        digest.update(self.time[rows].astype("<i8").tobytes())
-        digest.update(np.ascontiguousarray(self.panel[:, rows, n], dtype="<f8").tobytes())
+        digest.update(np.ascontiguousarray(self.time if whole else self.time[rows]).astype("<i8", copy=False))
+        digest.update(values if whole else np.ascontiguousarray(values[:, rows]))
         return digest.hexdigest()
 
     # -- tables -----------------------------------------------------------------------------------------------------
@@ -274,7 +283,7 @@ def _check_shapes(
         expected = (len(FIELDS), time.shape[0], len(symbols))
         raise BadData(f"the panel has shape {panel.shape}, expected {expected} (fields, bars, symbols)")
     if len(set(symbols)) != len(symbols):
-        twice = sorted({name for name in symbols if list(symbols).count(name) > 1})
+        twice = sorted(name for name, count in Counter(symbols).items() if count > 1)
         raise BadData(f"symbols given twice: {', '.join(twice)}")
     if not symbols or not time.shape[0]:
         raise BadData("no bars: at least one symbol with one bar is needed")

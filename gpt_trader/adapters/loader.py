@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Loaded", "load", "load_bars", "open_source"]
 
+_BLOCK = 32  # symbols that are put into the panel at a time
 TimeLike = str | date | np.datetime64 | None
 
 
@@ -200,7 +201,7 @@ class _Reader:
         symbol, timeframe = series.request.symbol, series.request.timeframe
         if self.quality == "off" or series.columns["time"].size == 0:
             return True
-        defects = find_row_defects(Columns(series.columns), symbol, timeframe, self.calendar)
+        defects = find_row_defects(Columns(series.columns, series.labels), symbol, timeframe, self.calendar)
         if any(defect.severity is Severity.ERROR for defect in defects):
             return False
         self.defects += defects
@@ -288,18 +289,52 @@ def assemble(
     A row whose four prices are NaN counts as no bar: its volume becomes 0, its events stay.
     """
     columns = [_times_of(one) for one in series.values()]
-    times = columns[0] if len(columns) == 1 else np.unique(np.concatenate(columns))
-    panel = np.full((len(FIELDS), times.size, len(series)), np.nan)
-    panel[VOLUME:] = 0.0
-    panel[SPLIT] = 1.0
-    for n, (one, stamps) in enumerate(zip(series.values(), columns, strict=True)):
-        values = _fields_of(one)
-        halted = np.isnan(values[:VOLUME]).all(axis=0)
-        panel[:, np.searchsorted(times, stamps), n] = values
-        panel[VOLUME, np.searchsorted(times, stamps[halted]), n] = 0.0
+    times = _union(columns)
+    panel = np.empty((len(FIELDS), times.size, len(series)))
+    found = list(series.values())
+    for first in range(0, len(found), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        panel[:, :, block] = _block(found[block], columns[block], times).transpose(1, 2, 0)
     sources = tuple(one.source for one in series.values())
     left = tuple(delisted.get(name) for name in series)
     return Bars(tuple(series), times, panel, timeframe, adjustment, sources, left, tuple(notes))
+
+
+def _union(columns: Sequence[NDArray[np.datetime64]]) -> NDArray[np.datetime64]:
+    """(T,) every time of the columns, each of which increases; most of them lie in the longest."""
+    longest = max(columns, key=len)
+    others = []
+    for stamps in columns:
+        if stamps.size == longest.size and np.array_equal(stamps, longest):
+            continue
+        places = np.minimum(np.searchsorted(longest, stamps), longest.size - 1)
+        strange = stamps[longest[places] != stamps]
+        if strange.size:
+            others.append(strange)
+    return np.unique(np.concatenate([longest, *others])) if others else longest
+
+
+def _block(
+    series: Sequence[Series | ArraySeries],
+    columns: Sequence[NDArray[np.datetime64]],
+    times: NDArray[np.datetime64],
+) -> NDArray[np.float64]:
+    """(n, 7, T): a few symbols over all times. Symbols are filled in blocks because a single one lies scattered in the panel."""
+    block = np.empty((len(series), len(FIELDS), times.size))
+    for values, one, stamps in zip(block, series, columns, strict=True):
+        given = _fields_of(one)
+        if stamps.size == times.size:
+            for row, numbers in zip(values, given, strict=True):
+                row[:] = numbers
+        else:
+            values[:VOLUME], values[VOLUME:], values[SPLIT] = np.nan, 0.0, 1.0
+            places = np.searchsorted(times, stamps)
+            for row, numbers in zip(values, given, strict=True):
+                row[places] = numbers
+        empty = np.isnan(values[0])
+        if stamps.size == times.size or np.count_nonzero(empty) > times.size - stamps.size:
+            values[VOLUME, empty & np.isnan(values[1:VOLUME]).all(axis=0)] = 0.0
+    return block
 
 
 def _times_of(series: Series | ArraySeries) -> NDArray[np.datetime64]:
@@ -308,11 +343,11 @@ def _times_of(series: Series | ArraySeries) -> NDArray[np.datetime64]:
     return series.frame["time"].to_numpy("datetime64[ns]")
 
 
-def _fields_of(series: Series | ArraySeries) -> NDArray[np.float64]:
-    """(7, T), in the order of FIELDS."""
+def _fields_of(series: Series | ArraySeries) -> list[NDArray[Any]]:
+    """(T,) of each of FIELDS, of any numeric type."""
     if isinstance(series, ArraySeries):
-        return np.stack([series.columns[name] for name in FIELDS])
-    return series.frame[list(FIELDS)].to_numpy(np.float64).T
+        return [series.columns[name] for name in FIELDS]
+    return [series.frame[name].to_numpy() for name in FIELDS]
 
 
 # -- reading what the user typed -----------------------------------------------------------------------------------
