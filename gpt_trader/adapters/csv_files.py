@@ -14,6 +14,7 @@ from gpt_trader.adapters.table_columns import our_names, plain_names
 from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
+from gpt_trader.progress import Told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ class CsvFiles(TableFiles):
             types = None if layout is None or names is None else layout.types(names)
             if layout is None or names is None or types is None:
                 return None
-            columns = _columns(path, layout, types, names)
+            columns = _columns(path, layout, types, names, self.told)
             if columns is None:
                 return None
             return arrays_of(columns.pop, names, path.name, self._symbol_of(path), _FIRST_LINE)
@@ -145,7 +146,7 @@ def _time_type(cell: str) -> Any:
 
 
 def _columns(
-    path: Path, layout: _Layout, types: Mapping[str, Any], names: Mapping[str, str]
+    path: Path, layout: _Layout, types: Mapping[str, Any], names: Mapping[str, str], told: Told
 ) -> dict[str, Any] | None:
     """Each column by its heading; None when the rows are not the lines of the file (blank lines, a line break in a cell).
 
@@ -163,7 +164,10 @@ def _columns(
         converting = arrow.ConvertOptions(
             column_types=kinds, null_values=list(_BLANK), decimal_point=layout.decimal
         )
-        return arrow.read_csv(path if large else pa.BufferReader(data), reading, parsing, converting)
+        if not large:
+            return arrow.read_csv(pa.BufferReader(data), reading, parsing, converting)
+        with _Watched(path, told) as file:
+            return arrow.read_csv(file, reading, parsing, converting)
 
     try:
         table = read(types)
@@ -175,6 +179,34 @@ def _columns(
     if table.num_rows != (_count_lines(path) if large else _lines(data)) - 1:
         return None
     return {heading: table.column(heading) for heading in layout.headings}
+
+
+class _Watched:
+    """A large file, unpacked, that tells how far it is read; what Arrow asks of a file."""
+
+    def __init__(self, path: Path, told: Told) -> None:
+        self._file = path.open("rb")
+        packed = path.name.lower().endswith(".gz")
+        self._text: Any = gzip.GzipFile(fileobj=self._file) if packed else self._file
+        self._size, self._what, self._told = path.stat().st_size >> 20, f"MiB of {path.name}", told
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        self._told(self._what, self._file.tell() >> 20, self._size)
+        block: bytes = self._text.read(size)
+        return block
+
+    def close(self) -> None:
+        """Ends it."""
+        self.closed = True
+        self._file.close()
+
+    def __enter__(self) -> _Watched:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
 
 
 def _first_lines(path: Path) -> list[str]:

@@ -47,6 +47,7 @@ class ParquetFiles(TableFiles):
                     names,
                     path.name,
                     self._symbol_of(path),
+                    told=self.told,
                 )
         except (pa.ArrowException, OSError):
             return None  # `_load` says what is wrong with it

@@ -27,6 +27,7 @@ from gpt_trader.adapters.typed_rows import TypedRows
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import parse_time
 from gpt_trader.errors import BadData, BadParameter, SymbolNotFound, UserError
+from gpt_trader.progress import Told, told_to_nobody
 from gpt_trader.quality import find_defects, require_clean
 from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, ArraySeries, BarRequest, Series
 
@@ -102,6 +103,9 @@ class TableFiles(ABC):
         self.adjustment, self.timezone, self.date_format = adjustment, timezone, date_format
         if not self.path.exists():
             raise UserError(f"{self.path}: no such file or folder; give the path of the {self.name} data")
+        self._folder = self.path.is_dir()
+        self.told: Told = told_to_nobody
+        """Hears how much of one long file is read."""
         self._parts: dict[Path, dict[str, pd.DataFrame]] = {}
         self._whole: list[TypedRows | None] = []
         self._listing: tuple[int, dict[str, Path]] | None = None
@@ -109,7 +113,7 @@ class TableFiles(ABC):
     @property
     def side_by_side(self) -> bool:
         """Whether symbols may be fetched in threads: each has a file of its own."""
-        return self.path.is_dir()
+        return self._folder
 
     @abstractmethod
     def _load(self, path: Path) -> pd.DataFrame:
@@ -122,7 +126,7 @@ class TableFiles(ABC):
 
     def symbols(self) -> tuple[str, ...]:
         """Every symbol that the files hold, sorted."""
-        if self.path.is_dir():
+        if self._folder:
             return tuple(sorted(self._files()))
         typed = self._typed_whole()
         return tuple(sorted(self._split(self.path) if typed is None else typed.places))
@@ -136,7 +140,7 @@ class TableFiles(ABC):
         start, end = checked_span(request)
         symbol = normalise_symbol(request.symbol)
         path = self._path_of(symbol)
-        rows = self._typed(path) if self.path.is_dir() else self._typed_whole()
+        rows = self._typed_file(path) if self._folder else self._typed_whole()
         if rows is None or not {"time", *_PRICES, "volume"} <= set(rows.columns):
             return None
         if symbol not in rows.places:
@@ -205,7 +209,7 @@ class TableFiles(ABC):
 
     def _rows(self, symbol: str) -> pd.DataFrame:
         path = self._path_of(symbol)
-        typed = None if self.path.is_dir() else self._typed_whole()
+        typed = None if self._folder else self._typed_whole()
         if typed is not None and symbol in typed.places:
             return typed.frame(symbol)
         if typed is not None:
@@ -217,7 +221,7 @@ class TableFiles(ABC):
 
     def _path_of(self, symbol: str) -> Path:
         """The file that a symbol is in, if it is. Raises SymbolNotFound when a folder has none of its name."""
-        if not self.path.is_dir():
+        if not self._folder:
             return self.path
         files = self._files()
         if symbol not in files:
@@ -236,8 +240,11 @@ class TableFiles(ABC):
     def _typed_whole(self) -> TypedRows | None:
         """`_typed` of the one long file, read once."""
         if not self._whole:
-            self._whole.append(self._typed(self.path))
+            self._whole.append(self._typed_file(self.path))
         return self._whole[0]
+
+    def _typed_file(self, path: Path) -> TypedRows | None:
+        return self._typed(path) if self.date_format is None else None
 
     def _files(self) -> dict[str, Path]:
         """The file of each symbol of the folder, listed anew when the folder has changed."""
@@ -263,7 +270,7 @@ class TableFiles(ABC):
     def _split(self, path: Path) -> dict[str, pd.DataFrame]:
         """The file's rows per symbol; read once and kept, for a folder only the newest file."""
         if path not in self._parts:
-            if self.path.is_dir():
+            if self._folder:
                 self._parts.clear()
             table = rename_columns(self._load(path), path.name)
             if "symbol" in table.columns:
