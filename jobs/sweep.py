@@ -67,8 +67,8 @@ def sweep(
     check_report_path(study.report)
     configuration = settings.load()
     opened = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
     start_numba()
     seed = configuration.backtest.seed if study.seed is None else study.seed
     job = Job(search, space, objectives, seed, study.runs_dir or configuration.runs_dir, where, output)

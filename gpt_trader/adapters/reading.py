@@ -230,6 +230,14 @@ def _has_error(defects: Iterable[Defect]) -> bool:
     return any(defect.severity is Severity.ERROR for defect in defects)
 
 
+def watch(source: BarSource, told: Told) -> None:
+    """`told` hears how much of one long file is read, where the source reads one."""
+    from gpt_trader.adapters.table_files import TableFiles
+
+    if isinstance(source, TableFiles):
+        source.told = told
+
+
 def _by_symbol(noted: Iterable[tuple[str, str]]) -> list[str]:
     """A line for each symbol and note, or one line for a note of many symbols."""
     symbols: dict[str, list[str]] = {}
