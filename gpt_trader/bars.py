@@ -199,6 +199,9 @@ class Bars:
 
         Rows where the symbol has neither a bar nor a split or dividend do not count.
         """
+        return dict(self._once("fingerprint", self._fingerprints))
+
+    def _fingerprints(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for first in range(0, self.N, _BLOCK):  # a single symbol lies scattered in the panel
             block = np.ascontiguousarray(self.panel[:, :, first : first + _BLOCK].transpose(2, 0, 1), "<f8")

@@ -17,7 +17,7 @@ from gpt_trader.adapters.source_registry import LOCAL
 from gpt_trader.bars import FIELDS, VOLUME, Bars
 from gpt_trader.errors import BadData, BadRange, GptTraderError, SymbolNotFound, UnknownName
 from gpt_trader.progress import Told
-from gpt_trader.quality import Change, Defect, Severity, check, find_row_defects
+from gpt_trader.quality import Change, Defect, Severity, check, find_defects, find_row_defects
 from gpt_trader.quality_rules import Columns
 from gpt_trader.sources import ArraySeries, ArraySource, BarRequest, BarSource, Series
 
@@ -69,31 +69,9 @@ class Reader:
 
     def add_all(self, requests: Sequence[BarRequest], told: Told) -> None:
         """Adds the symbols in their order; `told` hears how many are done."""
-        for done, (request, fetched) in enumerate(self._fetched(requests), start=1):
-            self._add(request, fetched)
+        for done, (request, arrays) in enumerate(fetched(self.source, requests), start=1):
+            self._add(request, arrays)
             told("symbols", done, len(requests))
-
-    def _fetched(self, requests: Sequence[BarRequest]) -> Iterator[tuple[BarRequest, _Fetched]]:
-        """Each request with a call that gives its arrays, or raises; files of their own are read ahead in threads."""
-        source = self.source
-        if not isinstance(source, ArraySource):
-            for request in requests:
-                yield request, lambda: None
-            return
-        if len(requests) < _FEW or not getattr(source, "side_by_side", False):
-            for request in requests:
-                yield request, partial(source.fetch_arrays, request)
-            return
-        workers = min(os.cpu_count() or 1, _MOST_THREADS)
-        with ThreadPoolExecutor(workers) as pool:
-            waiting = deque(requests)
-            ahead: deque[tuple[BarRequest, Future[ArraySeries | None]]] = deque()
-            while waiting or ahead:
-                while waiting and len(ahead) < 4 * workers:
-                    request = waiting.popleft()
-                    ahead.append((request, pool.submit(source.fetch_arrays, request)))
-                request, future = ahead.popleft()
-                yield request, future.result
 
     def _add(self, request: BarRequest, fetched: _Fetched) -> None:
         """Adds one symbol, or notes why it was left out."""
@@ -228,6 +206,47 @@ def _defects_of(series: ArraySeries, calendar: SessionCalendar | None) -> tuple[
 
 def _has_error(defects: Iterable[Defect]) -> bool:
     return any(defect.severity is Severity.ERROR for defect in defects)
+
+
+def fetched(source: BarSource, requests: Sequence[BarRequest]) -> Iterator[tuple[BarRequest, _Fetched]]:
+    """Each request with a call that gives its arrays, or raises; files of their own are read ahead in threads."""
+    if not isinstance(source, ArraySource):
+        for request in requests:
+            yield request, lambda: None
+        return
+    if len(requests) < _FEW or not getattr(source, "side_by_side", False):
+        for request in requests:
+            yield request, partial(source.fetch_arrays, request)
+        return
+    workers = min(os.cpu_count() or 1, _MOST_THREADS)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(requests)
+        ahead: deque[tuple[BarRequest, Future[ArraySeries | None]]] = deque()
+        while waiting or ahead:
+            while waiting and len(ahead) < 4 * workers:
+                request = waiting.popleft()
+                ahead.append((request, pool.submit(source.fetch_arrays, request)))
+            request, future = ahead.popleft()
+            yield request, future.result
+
+
+def found_defects(
+    source: BarSource, request: BarRequest, fetched: _Fetched, calendar: SessionCalendar | None
+) -> tuple[int, tuple[Defect, ...]]:
+    """How many rows a file has of a symbol, and every defect in them. Raises what the source raises."""
+    from gpt_trader.adapters.table_files import RawSource
+
+    arrays = fetched()
+    if arrays is not None and arrays.columns["time"].size:
+        defects = _defects_of(arrays, calendar)
+        if not _has_error(defects):  # of an error the cell is shown as it stands
+            return arrays.columns["time"].size, defects
+    if not isinstance(source, RawSource):
+        raise TypeError(f"{source.name} cannot show its rows")
+    table = source.read(request)
+    return len(table.frame), find_defects(
+        table.frame, request.symbol, timeframe=table.timeframe, calendar=calendar
+    )
 
 
 def watch(source: BarSource, told: Told) -> None:
