@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from gpt_trader.adapters.reading import Loaded, Reader
 from gpt_trader.adapters.source_registry import SourceOptions, open_source
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import TIMEFRAMES, Bars, parse_time
+from gpt_trader.checking.watching import LOAD_BARS
 from gpt_trader.errors import BadParameter, BadRange, UnknownName
 from gpt_trader.progress import Told, told_to_nobody
 from gpt_trader.quality import MODES
@@ -103,6 +105,7 @@ def load(
     `noted` is what the caller noticed before: it begins `bars.notes`. `told` hears how many symbols are read.
     """
     names = _symbol_names(symbols)
+    sys.audit(LOAD_BARS, *names[:3])
     for kind, value, known in (
         ("timeframe", timeframe, TIMEFRAMES),
         ("adjustment", adjustment, ADJUSTMENTS),
