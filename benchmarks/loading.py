@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loading", description=__doc__)
     parser.add_argument("--markets", default=";".join(DEFAULT), help=f"by semicolon: {'; '.join(MARKETS)}")
     parser.add_argument("--files", default=";".join(WRITERS), help=f"by semicolon: {'; '.join(WRITERS)}")
+    parser.add_argument("--folder", type=Path, help="keep the files here, and use those that are here")
     parser.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         market = MARKETS[what]
         kinds = [name.strip() for name in options.files.split(";")]
         for files in kinds[:1] if market.minutes else kinds:
-            lines.append(_one(what, market, files))
+            lines.append(_one(what, market, files, options.folder))
             print(lines[-1], flush=True)
     if not options.no_save:
         results = HERE / "results"
@@ -118,17 +119,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _one(what: str, market: Market, files: str) -> str:
+def _one(what: str, market: Market, files: str, kept: Path | None) -> str:
     kind, name, writer = WRITERS[files]
-    with tempfile.TemporaryDirectory(prefix="loading-") as folder:
-        path, universe = Path(folder) / name, Path(folder) / "universe.csv"
-        print(f"[{time.strftime('%H:%M:%S')}] writing {what}, {files}", file=sys.stderr, flush=True)
-        writer(market, path)
+    with tempfile.TemporaryDirectory(prefix="loading-") as made:
+        folder = Path(made) if kept is None else kept / f"{market.symbols}x{market.bars}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path, universe = folder / name, folder / "universe.csv"
+        if not path.exists():
+            tell(f"writing {what}, {files}")
+            writer(market, path)
         write_universe(market, universe)
+        tell(f"loading {what}, {files}")
         timeframe = "1m" if market.minutes else "1d"
-        print(f"[{time.strftime('%H:%M:%S')}] loading", file=sys.stderr, flush=True)
         measured(kind, path, universe, timeframe)
         return row(what, files, measured(kind, path, universe, timeframe))
+
+
+def tell(what: str) -> None:
+    """Progress, on standard error."""
+    print(f"[{time.strftime('%H:%M:%S')}] {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
