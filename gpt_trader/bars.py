@@ -23,6 +23,7 @@ Times = NDArray[np.datetime64]
 FIELDS = ("open", "high", "low", "close", "volume", "split", "dividend")
 OPEN, HIGH, LOW, CLOSE, VOLUME, SPLIT, DIVIDEND = range(len(FIELDS))
 _BLOCK = 32  # symbols looked at together
+_CELLS = 1 << 18  # bars times symbols looked at together
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo")
 Made = TypeVar("Made")
 Kind = TypeVar("Kind", bound=np.generic)
@@ -350,22 +351,13 @@ def _check_shapes(
 
 def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
     """What the engine relies on: whole bars, positive finite prices, splits > 0, dividends >= 0, volume >= 0."""
-    prices = panel[OPEN : CLOSE + 1]
-    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
-    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
-        missing = np.isnan(prices)
-        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
-        with np.errstate(invalid="ignore"):
-            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
-    rules = (
-        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
-        ("a price is not positive and finite", bad_price),
-        ("high is below low", panel[HIGH] < panel[LOW]),
-        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
-        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
-        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
-    )
-    for rule, broken in rules:
+    step = max(
+        1, _CELLS // panel.shape[2]
+    )  # some rows at a time: the masks of a large panel would be as large as a field
+    blocks = range(0, panel.shape[1], step)
+    if not any(mask.any() for first in blocks for _, mask in _broken(panel[:, first : first + step])):
+        return
+    for rule, broken in _broken(panel):
         if broken.any():
             t, n = (int(i) for i in np.argwhere(broken)[0])
             more = int(broken.sum()) - 1
@@ -373,3 +365,22 @@ def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
             raise BadData(
                 f"{symbols[n]} row {t} ({time[t]}): {rule}{also}; `gpt-trader data repair` shows and mends it"
             )
+
+
+def _broken(panel: Floats) -> tuple[tuple[str, NDArray[np.bool_]], ...]:
+    """What is wrong, and the (T, N) mask of where."""
+    prices = panel[OPEN : CLOSE + 1]
+    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
+    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
+        missing = np.isnan(prices)
+        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
+        with np.errstate(invalid="ignore"):
+            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
+    return (
+        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
+        ("a price is not positive and finite", bad_price),
+        ("high is below low", panel[HIGH] < panel[LOW]),
+        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
+        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
+        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
+    )

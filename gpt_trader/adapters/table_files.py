@@ -23,7 +23,7 @@ from gpt_trader.adapters.tables import (
     infer_timeframe,
     within,
 )
-from gpt_trader.adapters.typed_rows import TypedRows
+from gpt_trader.adapters.typed_rows import TypedRows, release_unused
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import parse_time
 from gpt_trader.errors import BadData, BadParameter, SymbolNotFound, UserError
@@ -241,6 +241,7 @@ class TableFiles(ABC):
         """`_typed` of the one long file, read once."""
         if not self._whole:
             self._whole.append(self._typed_file(self.path))
+            release_unused()
         return self._whole[0]
 
     def _typed_file(self, path: Path) -> TypedRows | None:

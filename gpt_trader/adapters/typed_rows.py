@@ -104,6 +104,13 @@ def arrays_of(
     return TypedRows(typed_numbers(columns), places, labels, offset, zone)
 
 
+def release_unused() -> None:
+    """Give back to the system what Arrow keeps for the next file: the panel of a large one comes next."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
 def codes_of(column: Any) -> tuple[Array, list[Any]]:
     """(R,) which of the written symbols stands in each row, -1 for none; and what is written."""
     import pyarrow as pa
@@ -171,7 +178,9 @@ def grouped(
     blank = (codes < 0) | (codes == nameless)
     if blank.any():
         raise BadData(f"{where}: row {label(int(blank.argmax()))} has no symbol; name it or remove the row")
-    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if codes.size else np.empty(0, np.intp)
+    if codes.size == 0:
+        return {}, None
+    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
     order: NDArray[np.intp] | None = None
     if starts.size > len(names):
         small = codes.astype(np.uint16) if len(names) < 2**16 else codes
