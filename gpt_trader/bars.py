@@ -268,8 +268,8 @@ class Bars:
         digest = hashlib.sha256(
             f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode()
         )
-        digest.update(np.ascontiguousarray(self.time if whole else self.time[rows]).astype("<i8", copy=False))
-        digest.update(values if whole else np.ascontiguousarray(values[:, rows]))
+        digest.update((self.time if whole else self.time[rows]).astype("<i8").data)
+        digest.update((values if whole else np.ascontiguousarray(values[:, rows])).data)
         return digest.hexdigest()
 
     # -- tables -----------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class CsvFiles(TableFiles):
             given: dict[str, Any] = {"sep": layout.separator, "encoding": "utf-8-sig", "index_col": False}
             headings = pd.read_csv(path, nrows=0, **given).columns
             symbol = [heading for heading, name in our_names(headings, path.name).items() if name == "symbol"]
-            frame = pd.read_csv(
+            frame: pd.DataFrame = pd.read_csv(
                 path,
                 decimal=layout.decimal,
                 skip_blank_lines=False,

@@ -67,8 +67,10 @@ class TypedRows:
         """(r,) the times of some rows as the file has them."""
         import pandas as pd
 
-        times = pd.Series(self.columns["time"][place])
-        return times if self.zone is None else times.dt.tz_localize("UTC").dt.tz_convert(self.zone)
+        times = self.columns["time"][place]
+        if self.zone is None:
+            return pd.Series(times)
+        return pd.Series(pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.zone))
 
 
 def arrays_of(
