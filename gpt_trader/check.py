@@ -10,7 +10,6 @@ cannot hide a leak.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -19,13 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.checking.causal import CUT, Difference, Examined, Failure, as_findings, compare, examine
+from gpt_trader.checking.carrying import carried_tables
+from gpt_trader.checking.causal import CUT, Difference, Examined, Failure, as_findings, compare
+from gpt_trader.checking.examining import Examination
 from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.hidden import decided_under_a_veil
-from gpt_trader.checking.isolation import FORKS, Loaded, in_child, in_children
+from gpt_trader.checking.isolation import FORKS, Loaded, in_child
 from gpt_trader.checking.reaching import accesses_of_import, as_access_findings
 from gpt_trader.checking.report import (
     CAUSAL,
@@ -39,6 +39,7 @@ from gpt_trader.checking.report import (
     first_of_each,
 )
 from gpt_trader.checking.sampling import bars_in_order, telling_bars
+from gpt_trader.checking.screening import suspicious_bars
 from gpt_trader.checking.trace import Trace, is_stateless, load_kernels, trace
 from gpt_trader.checking.warm_up import warm_up
 from gpt_trader.checking.watching import Access, listening
@@ -48,11 +49,13 @@ from gpt_trader.strategy import Strategy, checked_instance, strategy_name
 __all__ = ["CHECK_VERSION", "CheckReport", "Finding", "check_strategy"]
 
 FEWEST_BARS = 60
-ALONE = 24  # bars that are tried in a process of their own each
-FEWEST_ALONE = 6  # ... however long a run takes
 BUDGET = 20.0  # seconds after which no further bar is tried, when the number is not given
-ROUND = 1.0  # seconds of work that a process is given at a time
+FEW = 64  # bars below which the report says that there was no time for more
 Tell = Callable[[int, int], None]
+RANDOM = "is random: two runs on the same bars give different answers; give it a seed"
+KEEPS = (
+    "keeps something between runs (in its module or class): a run after others in the same process differs"
+)
 
 
 def check_strategy(
@@ -88,7 +91,7 @@ class _Whole:
 
     trace: Trace
     accesses: tuple[Access, ...]
-    again: tuple[Difference, ...]
+    again: list[Difference | Failure]
 
 
 class _Check:
@@ -105,86 +108,73 @@ class _Check:
         tell: Tell,
     ) -> None:
         self.strategy, self.bars, self.samples, self.seed = strategy, bars, samples, seed
+        self.allowed, self.tell, self.budget = allowed, tell, budget
+        self.ends = time.monotonic() + budget
         # A rule that knows nothing of what it holds sees prices without splits, and no engine is needed to ask it.
         self.futures = Futures(bars.strategy_view() if is_stateless(strategy) else bars, seed)
-        self.allowed, self.tell = allowed, tell
-        self.ends = time.monotonic() + budget
-        self.budget = budget
         self.processes = min(2, len(os.sched_getaffinity(0))) if FORKS else 1
         self.faults: list[Finding] = []
         self.warnings: list[Finding] = []
         self.skipped: list[tuple[str, str]] = []
-        self.tried = 0
+        self.tried = self.screened = 0
         self.warm: int | None = None
 
     def report(self) -> CheckReport:
         """The proofs one after the other; a rule without repeatable answers cannot be proved anything else."""
-        bars, strategy = self.bars, self.strategy
-        middle = bars.T // 2
+        strategy, middle = self.strategy, self.bars.T // 2
         if not is_stateless(strategy):
             load_kernels()
         # The first run sees the past only: what it leaves on disk or in a cache cannot come from later bars.
-        first, heard_first, loaded = in_child(partial(_first_run, strategy, self.futures, middle), self.seed)
+        first, heard, loaded = in_child(partial(_first_run, strategy, self.futures, middle), self.seed)
         loaded.load()
-        whole = in_child(partial(_whole_run, strategy, bars), self.seed)
-        self._reached(whole.accesses, heard_first)
-        if not self._repeats(whole):
-            reason = "its answers are not the same twice"
-            self.skipped += [(CAUSAL, reason), (ROWS, reason), (WARM_UP, reason)]
-            return self._made()
-        order = bars_in_order(telling_bars(whole.trace.features, whole.trace.decisions), self.seed)
-        self._hidden(whole.trace)
-        examined = self._examine(whole.trace, order)
-        examined.append(self._from_first(whole.trace, first, middle))
-        faults, warned = as_findings(strategy, bars, examined)
-        self.faults += faults
-        self.warnings += warned
-        if not is_stateless(strategy):
-            self.skipped.append((ROWS, "its decisions are made one bar at a time anyway"))
-        problem, self.warm = in_child(partial(warm_up, strategy, bars, whole.trace.features), self.seed)
-        moved = {item.subject for item in self.faults if item.test == CAUSAL}
-        if problem is not None and problem.subject not in moved:
-            (self.faults if strategy.warmup else self.warnings).append(problem)
-        return self._made()
-
-    def _made(self) -> CheckReport:
+        whole = in_child(partial(_whole_run, strategy, self.bars), self.seed)
+        self._outside({**dict.fromkeys(whole.accesses), **dict.fromkeys(heard)})
+        if self._repeats(whole):
+            self._hidden(whole.trace)
+            problem, self.warm = in_child(
+                partial(warm_up, strategy, self.bars, whole.trace.features), self.seed
+            )
+            self._examine(whole.trace, _from_first(whole.trace, first, middle))
+            self._warm_up(problem)
+            if not is_stateless(strategy):
+                self.skipped.append((ROWS, "its decisions are made one bar at a time anyway"))
+        else:
+            self.skipped += [(test, "its answers are not the same twice") for test in (CAUSAL, ROWS, WARM_UP)]
         return CheckReport(
-            strategy_name(type(self.strategy)),
+            strategy_name(type(strategy)),
             self.bars.T,
             self.tried,
             first_of_each(self.faults),
             self.warm,
             first_of_each(self.warnings),
             tuple(self.skipped),
+            self.screened,
         )
 
-    def _reached(self, whole: tuple[Access, ...], first: tuple[Access, ...]) -> None:
+    def _outside(self, heard: dict[Access, None]) -> None:
         """What the strategy reads besides its bars."""
         imported = in_child(partial(accesses_of_import, type(self.strategy)), self.seed)
-        faults, warned = as_access_findings(
-            self.strategy, self.bars, dict.fromkeys((*imported, *whole, *first)), self.allowed
-        )
-        self.faults += faults
+        accesses = {**dict.fromkeys(imported), **heard}
+        faults, warned = as_access_findings(self.strategy, self.bars, accesses, self.allowed)
+        self.faults += faults + carried_tables(self.strategy, self.bars)
         self.warnings += warned
 
     def _repeats(self, whole: _Whole) -> bool:
         """Whether two runs on the same bars agree, in one process and in two with other random numbers."""
         other = in_child(partial(trace, self.strategy, self.bars), self.seed + 1)
-        random = compare(whole.trace, other, self.bars.T - 1, REPEAT)
-        text = "is random: two runs on the same bars give different answers; give it a seed"
-        for item in random:
-            self._not_repeated(item, text)
-        if not random:
-            text = "keeps something between runs (in its module or class): a second run in the same process differs"
-            for item in whole.again:
-                self._not_repeated(item, text)
-        return not (random or whole.again)
+        moved = compare(whole.trace, other, self.bars.T - 1, REPEAT)
+        self._not_repeated(moved, RANDOM)
+        if not moved:
+            self._not_repeated(whole.again, KEEPS)
+        return not (moved or whole.again)
 
-    def _not_repeated(self, item: object, text: str) -> None:
-        bar = getattr(item, "bar", 0)
-        expected, got = getattr(item, "expected", np.nan), getattr(item, "got", np.nan)
-        subject = getattr(item, "subject", "features")
-        self.faults.append(finding(self.strategy, REPEAT, subject, self.bars, bar, text, expected, got))
+    def _not_repeated(self, items: list[Difference | Failure], text: str) -> None:
+        for item in items:
+            moved = isinstance(item, Difference)
+            values = (item.expected, item.got) if isinstance(item, Difference) else (np.nan, np.nan)
+            bar = item.bar if isinstance(item, Difference) else item.t
+            why = text if moved else f"{text} ({item.why})" if isinstance(item, Failure) else text
+            self.faults.append(finding(self.strategy, REPEAT, item.subject, self.bars, bar, why, *values))
 
     def _hidden(self, whole: Trace) -> None:
         moved, faults = in_child(
@@ -193,67 +183,52 @@ class _Check:
         found, _ = as_findings(self.strategy, self.bars, [Examined(0, tuple(moved), ())])
         self.faults += [*found, *faults]
 
-    def _from_first(self, whole: Trace, first: Trace | str, t: int) -> Examined:
-        """What the very first run, which had seen no later bar, says beside the whole."""
-        if isinstance(first, str):
-            return Examined(t, (), (Failure(t, CUT, "features", first),))
-        found = compare(whole, first, t, CUT)
-        return Examined(
-            t,
-            tuple(item for item in found if isinstance(item, Difference)),
-            tuple(item for item in found if isinstance(item, Failure)),
-        )
-
-    def _examine(self, whole: Trace, order: list[int]) -> list[Examined]:
-        """Change the future at bars of `order`: some in processes of their own, the rest many to a process."""
+    def _examine(self, whole: Trace, first: Examined) -> None:
+        """Change the future at one bar after the other: as many as were asked for, or as time allows."""
+        strategy, bars = self.strategy, self.bars
+        order = bars_in_order(telling_bars(whole.features, whole.decisions), self.seed)
         total = len(order) if self.samples is None else min(self.samples, len(order))
-        order = order[:total]
-        run = partial(_examine_alone, self.strategy, whole, self.futures)
-        began = time.monotonic()
-        examined: list[Examined] = []
-        alone = order[:ALONE]
-        for found in in_children([partial(run, t) for t in alone], self.processes, self.seed):
-            examined.append(found)
-            self._count(1, total)
-            late = time.monotonic() - began > self.budget / 3
-            known = bool(self.faults) or any(one.differences for one in examined)
-            if self.samples is None and (late or known) and len(examined) >= FEWEST_ALONE:
-                break
-        seconds = (time.monotonic() - began) / len(examined)
-        rest = order[len(examined) :]
-        while rest and not any(one.differences for one in examined):
-            if self.samples is None and (self.faults or time.monotonic() > self.ends):
-                break
-            size = max(1, int(ROUND / max(seconds, 1e-4)))
-            parts = [rest[k * size : (k + 1) * size] for k in range(self.processes)]
-            rest = rest[self.processes * size :]
-            began = time.monotonic()
-            works = [
-                partial(_examine_many, self.strategy, whole, self.futures, part) for part in parts if part
-            ]
-            for many in in_children(works, self.processes, self.seed):
-                examined += [self._confirmed(run, one) for one in many]
-                self._count(len(many), total)
-            seconds = max(1e-4, (time.monotonic() - began) / max(1, max(map(len, parts))))
-        return examined
+        look = Examination(
+            strategy, whole, self.futures, self.processes, self.seed, lambda done: self.tell(done, total)
+        )
+        timed = self.samples is None
 
-    def _confirmed(self, run: Callable[[int], Examined], found: Examined) -> Examined:
-        """What was found in a process that had made other runs before, as a process of its own finds it.
+        def known() -> bool:
+            return look.found or bool(first.differences) or (timed and bool(self.faults))
 
-        What is not found again comes from something kept between the runs, which is a fault of another kind.
-        """
-        if not found.found:
-            return found
-        alone = in_child(partial(run, found.t), self.seed)
-        if not alone.found:
-            text = "keeps something between runs (in its module or class): a run after others in the same process differs"
-            item = (*found.differences, *found.failures)[0]
-            self._not_repeated(item, text)
-        return alone
+        look.one_by_one(order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3))
+        rest = order[look.tried : total]
+        if timed and not known() and self.warm is not None:
+            half = time.monotonic() + max(0.0, self.ends - time.monotonic()) / 2
+            suspects, self.screened = suspicious_bars(
+                strategy, bars, whole, max(self.warm, 2), rest, half, self.processes, self.seed
+            )
+            rest = list(dict.fromkeys([*suspects, *rest]))
+        look.many_at_once(rest, lambda: known() or (timed and time.monotonic() > self.ends))
+        self.tried = look.tried
+        self._not_repeated(look.kept, KEEPS)
+        faults, warned = as_findings(strategy, bars, [first, *look.examined])
+        self.faults += faults
+        # What fails on fewer bars than the warm-up takes is nothing to say.
+        self.warnings += [item for item in warned if self.warm is None or item.bar + 1 >= self.warm]
+        if timed and not self.faults and self.tried + self.screened < min(FEW, bars.T - 1):
+            text = f"is slow: only {self.tried} of {bars.T:,} bars were tried in {self.budget:g} seconds; --samples tries more"
+            self.warnings.append(finding(strategy, CAUSAL, "features", bars, bars.T - 1, text))
 
-    def _count(self, more: int, total: int) -> None:
-        self.tried += more
-        self.tell(self.tried, total)
+    def _warm_up(self, problem: Finding | None) -> None:
+        """A value that depends on where the data begin is a warning; a leak explains it, and a declared warm-up must hold."""
+        moved = {item.subject for item in self.faults if item.test == CAUSAL}
+        if problem is not None and problem.subject not in moved:
+            (self.faults if self.strategy.warmup else self.warnings).append(problem)
+
+
+def _from_first(whole: Trace, first: Trace | str, t: int) -> Examined:
+    """What the very first run, which had seen no later bar, says beside the whole."""
+    if isinstance(first, str):
+        return Examined(t, (), (Failure(t, CUT, "features", first),))
+    found = compare(whole, first, t, CUT)
+    moved = tuple(item for item in found if isinstance(item, Difference))
+    return Examined(t, moved, tuple(item for item in found if isinstance(item, Failure)))
 
 
 def _first_run(
@@ -274,33 +249,4 @@ def _whole_run(strategy: Strategy, bars: Bars) -> _Whole:
     """The strategy on all bars, twice in one process."""
     with listening() as heard:
         once = trace(strategy, bars)
-    again = compare(once, trace(strategy, bars), bars.T - 1, REPEAT)
-    return _Whole(once, tuple(heard), tuple(item for item in again if isinstance(item, Difference)))
-
-
-def _examine_alone(strategy: Strategy, whole: Trace, futures: Futures, t: int) -> Examined:
-    """One bar, in a process whose memory holds no later bar."""
-    futures.prepare(t)
-    if FORKS:
-        for panel in futures.panels():
-            _blank(panel, t)
-    return examine(strategy, whole, futures, t)
-
-
-def _examine_many(strategy: Strategy, whole: Trace, futures: Futures, times: list[int]) -> list[Examined]:
-    return [examine(strategy, whole, futures, t) for t in times]
-
-
-def _blank(panel: NDArray[np.float64], t: int) -> None:
-    """Overwrite the rows after t with NaN, in memory that belongs to this process alone."""
-    chain = [panel]
-    while isinstance(chain[-1].base, np.ndarray):
-        chain.append(chain[-1].base)
-    if chain[-1].base is not None or not chain[-1].flags.owndata:
-        return  # shared or mapped memory is not ours to write
-    for array in reversed(chain):
-        array.setflags(write=True)
-    panel[:, t + 1 :] = np.nan
-    for array in chain:
-        array.setflags(write=False)
-    gc.collect()
+    return _Whole(once, tuple(heard), compare(once, trace(strategy, bars), bars.T - 1, REPEAT))

@@ -70,7 +70,7 @@ def check(
 
     from gpt_trader.check import check_strategy
 
-    count = bars.T if wanted == ALL else wanted
+    count = bars.T if isinstance(wanted, str) else wanted
     with output.progress("bars checked", total=count or bars.T - 1) as step:
         known = 0
 
@@ -82,7 +82,7 @@ def check(
         report = check_strategy(
             made,
             bars,
-            None if count is None else int(count),
+            count,
             seed,
             allowed=tuple(allow_file or ()),
             on_progress=on_progress,

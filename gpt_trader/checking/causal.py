@@ -126,7 +126,7 @@ def as_findings(
     fails = {one.t for one in everything if one.failures}
     passes = [one.t for one in everything if not one.failures]
     enough = min(passes, default=-1)
-    warnings = []
+    warnings: list[Finding] = []
     for one in everything:
         for failure in one.failures:
             why = f"{failure.why} when later bars are {failure.how}"

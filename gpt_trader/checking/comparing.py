@@ -20,11 +20,27 @@ def first_difference(
     """
     if a.shape != b.shape:
         return (0, 0)
-    differs = numbers_differ(a, b, tolerance) if _numeric(a) and _numeric(b) else np.asarray(a != b)
+    differs = _differs(a, b, tolerance)
     if not differs.any():
         return None
     row, column = np.unravel_index(int(np.argmax(differs)), differs.shape)
     return int(row), int(column)
+
+
+def _differs(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
+    """Where two arrays of one shape differ: numbers, complex numbers, records by field, and whatever can be compared."""
+    if _numeric(a) and _numeric(b):
+        return numbers_differ(a, b, tolerance)
+    if a.dtype.names and a.dtype.names == b.dtype.names:
+        fields = [_differs(a[name], b[name], tolerance) for name in a.dtype.names]
+        return np.asarray(np.any([field.reshape(*a.shape, -1).any(axis=-1) for field in fields], axis=0))
+    if a.dtype.kind == "c" and b.dtype.kind == "c":
+        return numbers_differ(a.real, b.real, tolerance) | numbers_differ(a.imag, b.imag, tolerance)
+    unlike = np.asarray(a != b)
+    if unlike.shape != a.shape:  # kinds that cannot be compared
+        return np.full(a.shape, True)
+    unlike &= ~(np.asarray(a != a) & np.asarray(b != b))  # not a number, not a time
+    return unlike
 
 
 def numbers_differ(a: NDArray[Any], b: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:

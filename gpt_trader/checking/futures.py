@@ -82,7 +82,11 @@ def _other_market(
         panel[SPLIT] = np.where(rng.random(shape) < 0.005, rng.choice([2.0, 0.5], shape), 1.0)
     if bars.adjustment != "all":
         panel[DIVIDEND] = np.where(rng.random(shape) < 0.02, 0.005 * close, 0.0)
-    missing = ~bars.present if gaps_stay else _leaving(shape, rng)
+    missing = ~bars.present
+    if (
+        missing.any() and not gaps_stay
+    ):  # where no bar is ever missing, a rule need not be able to do without one
+        missing = _leaving(shape, rng)
     panel[OPEN : CLOSE + 1, missing] = np.nan
     panel[VOLUME, missing] = 0.0
     return panel

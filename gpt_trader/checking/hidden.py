@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,60 +11,45 @@ from gpt_trader.bars import Bars
 from gpt_trader.checking.causal import HIDDEN, Difference, compare
 from gpt_trader.checking.comparing import first_difference
 from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.report import ROWS, Finding, finding
+from gpt_trader.checking.kept import Buffer, kept_over_time
+from gpt_trader.checking.report import CAUSAL, ROWS, Finding, finding
 from gpt_trader.checking.trace import (
     BeforeBar,
     Columns,
     Trace,
     bar_by_bar,
     decided_row_by_row,
-    inside,
     is_stateless,
     renewed,
     with_columns,
 )
+from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.errors import GptTraderError
-from gpt_trader.strategy import OrderStrategy, Strategy
+from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol
 
 MOST_ROWS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
 class Veil:
-    """Arrays whose rows after the current bar hold something else until they are lifted, row by row."""
+    """Hides, in the panel (7, T, N) and in buffers over time that a strategy was given or keeps, all rows after the current bar.
 
-    shown: list[NDArray[Any]]  # what the strategy sees, time in the axis named beside it
-    true: list[NDArray[Any]]
-    axes: list[int]
+    Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind.
+    """
 
-    @classmethod
-    def over(cls, buffers: list[tuple[NDArray[Any], NDArray[Any], int]]) -> Veil:
-        """Hide every row of (array, other values, axis of time)."""
-        veil = cls([], [], [])
-        for array, other, axis in buffers:
-            veil.shown.append(array)
-            veil.true.append(array.copy())
-            veil.axes.append(axis)
-            array[...] = other
-        return veil
-
-    def lift(self, start: int, stop: int) -> None:
-        """Show the rows from `start` to before `stop`."""
-        for shown, true, axis in zip(self.shown, self.true, self.axes, strict=True):
-            rows = (slice(None),) * axis + (slice(start, stop),)
-            shown[rows] = true[rows]
-
-
-class _Lifting:
-    """Shows every row up to the bar that is decided next."""
-
-    def __init__(self, veil: Veil) -> None:
-        self._veil, self._next = veil, 0
+    def __init__(self, panel: NDArray[np.float64], other: NDArray[np.float64], buffers: list[Buffer]) -> None:
+        self._shown: list[Any] = [*panel, *buffers]
+        self._true = [buffer.copy() for buffer in self._shown]
+        self._next = 0
+        for buffer in buffers:
+            _shuffle(buffer)
+        panel[...] = other
 
     def __call__(self, t: int) -> None:
-        self._veil.lift(self._next, t + 1)
+        rows = slice(self._next, t + 1)
+        for shown, true in zip(self._shown, self._true, strict=True):
+            shown[rows] = true[rows]
         self._next = t + 1
 
 
@@ -77,21 +61,22 @@ def decided_under_a_veil(
     if is_stateless(strategy):
         return _stateless(strategy, bars, whole, futures)
     shown, seen = _own_view(bars)
-    held: list[Plan] = []
+    fresh = renewed(strategy)
 
     def hide(plan: Plan) -> tuple[Plan, BeforeBar]:
         columns, arrays = _own_columns(plan.columns)
-        held.append(with_columns(plan, columns))
-        buffers = [(shown, futures.replaced(0).strategy_view().panel, 1)]
-        if not isinstance(strategy, OrderStrategy):  # their rows become lists when they are first read
-            buffers += [(array, _shuffled(array), 0) for array in arrays]
-        return held[0], _Lifting(Veil.over(buffers))
+        kept = _apart_from(shown, kept_over_time(fresh, bars.T))
+        if not (
+            isinstance(strategy, OrderStrategy) or is_per_symbol(strategy)
+        ):  # theirs are read before decide is called
+            kept += arrays
+        return with_columns(plan, columns), Veil(shown, _other_panel(futures), kept)
 
     try:
-        again, _ = bar_by_bar(renewed(strategy), bars, seen, hide)
+        again = bar_by_bar(fresh, bars, seen, hide)
     except GptTraderError as error:
         text = f"fails when the bars after the one that it decides are hidden: {error}"
-        return [], [finding(strategy, "causal", "decide", bars, bars.T - 1, text)]
+        return [], [finding(strategy, CAUSAL, "decide", bars, bars.T - 1, text)]
     only = Trace({}, whole.decisions, whole.exits), Trace({}, again.decisions, whole.exits)
     return [item for item in compare(*only, bars.T - 1, HIDDEN) if isinstance(item, Difference)], []
 
@@ -134,8 +119,8 @@ def _rows(
     columns, arrays = _own_columns(deciding.row_values(seen, features))
     before: BeforeBar = _nothing
     if futures is not None:
-        buffers = [(array, _shuffled(array), 0) for array in arrays]
-        before = _Lifting(Veil.over([(shown, futures.replaced(0).strategy_view().panel, 1), *buffers]))
+        kept = _apart_from(shown, kept_over_time(fresh, bars.T))
+        before = Veil(shown, _other_panel(futures), [*kept, *arrays])
     return decided_row_by_row(fresh, bars, columns, rows, before)
 
 
@@ -156,9 +141,19 @@ def _own_columns(columns: Columns) -> tuple[Columns, list[NDArray[Any]]]:
     return read, list(arrays.values())
 
 
-def _shuffled(array: NDArray[Any]) -> NDArray[Any]:
-    """The same rows in another order."""
-    return np.random.default_rng(0).permutation(array, axis=0)
+def _apart_from(panel: NDArray[np.float64], kept: list[Buffer]) -> list[Buffer]:
+    """The buffers that are not views of the panel, which is hidden itself."""
+    return [item for item in kept if isinstance(item, list) or not np.may_share_memory(panel, item)]
+
+
+def _other_panel(futures: Futures) -> NDArray[np.float64]:
+    return futures.replaced(0).strategy_view().panel
+
+
+def _shuffle(buffer: Buffer) -> None:
+    """Put the rows into another order."""
+    order = np.random.default_rng(0).permutation(len(buffer))
+    buffer[:] = [buffer[k] for k in order] if isinstance(buffer, list) else buffer[order]
 
 
 def _nothing(_t: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pickle
@@ -103,6 +104,7 @@ class _Child:
 def _work_and_exit(work: Callable[[], Any], seed: int, pipe: int) -> None:
     """The life of a child: it never returns to the caller of `fork`."""
     try:
+        gc.freeze()  # a collection would touch, and so copy, the memory that is shared with the parent
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         with open(os.devnull, "w") as nothing:  # noqa: PTH123
             os.dup2(nothing.fileno(), 1)
@@ -156,7 +158,7 @@ class Loaded:
                 kernels += [
                     (name, key, tuple(value.signatures))
                     for key, value in list(vars(module).items())
-                    if getattr(value, "signatures", None) and hasattr(value, "nopython_signatures")
+                    if type(value).__module__.startswith("numba.") and getattr(value, "signatures", None)
                 ]
         return cls(tuple(modules), tuple(kernels))
 

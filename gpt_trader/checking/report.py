@@ -40,7 +40,8 @@ class Finding:
 class CheckReport:
     """The verdicts. `findings` are faults, `warnings` what is no fault but should be known, each the first of its kind.
 
-    `samples` of the `bars` bars were tried; `warmup` bars of history give the right last row (None: no number does).
+    The future was changed at `samples` of the `bars` bars, and `screened` more were computed anew from their last bars alone;
+    `warmup` bars of history give the right last row (None: no number does).
     `not_applicable` names the proofs that say nothing about this strategy, with the reason.
     """
 
@@ -51,6 +52,7 @@ class CheckReport:
     warmup: int | None
     warnings: tuple[Finding, ...] = ()
     not_applicable: tuple[tuple[str, str], ...] = ()
+    screened: int = 0
 
     @property
     def ok(self) -> bool:
@@ -119,4 +121,5 @@ def time_text(bars: Bars, t: int) -> str:
 
 
 def _shown(value: Any) -> float | str:
-    return float(value) if isinstance(value, int | float | np.number | np.bool_) else str(value)
+    real = isinstance(value, int | float | np.integer | np.floating | np.bool_)
+    return float(value) if real else str(value)

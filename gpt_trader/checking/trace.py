@@ -19,7 +19,7 @@ from gpt_trader.engine.session import PYTHON, all_exits, carry_out, new_run, pre
 from gpt_trader.engine.setup import Settings
 from gpt_trader.exits import Exit
 from gpt_trader.orders import limit
-from gpt_trader.strategy import MARKET_FIELDS, OrderStrategy, Strategy, is_per_symbol, uses_held
+from gpt_trader.strategy import MARKET_FIELDS, OrderStrategy, Row, Strategy, is_per_symbol, uses_held
 
 SETTINGS = Settings()
 BeforeBar = Callable[[int], None]
@@ -66,7 +66,7 @@ def trace(strategy: Strategy, bars: Bars, last: int | None = None) -> Trace:
         with inside("declared_exits"):
             exits = all_exits(fresh, SETTINGS)
         return Trace(features, targets, exits)
-    return bar_by_bar(fresh, bars, last=last)[0]
+    return bar_by_bar(fresh, bars, last=last)
 
 
 def bar_by_bar(
@@ -75,7 +75,7 @@ def bar_by_bar(
     seen: Bars | None = None,
     hide: Callable[[Plan], tuple[Plan, BeforeBar]] | None = None,
     last: int | None = None,
-) -> tuple[Trace, Plan]:
+) -> Trace:
     """Run an instance through the engine, one call of `decide` for each bar (and symbol).
 
     It is given `seen` instead of its view of the bars; decisions after bar `last` are not made.
@@ -95,7 +95,7 @@ def bar_by_bar(
     object.__setattr__(fresh, "decide", recorder)  # the engine asks the instance
     with inside("decide"), contextlib.suppress(_EnoughError):
         carry_out(plan, run, 0, PYTHON, required=False)
-    return Trace(features, recorder.decisions(), exits), plan
+    return Trace(features, recorder.decisions(), exits)
 
 
 def decided_row_by_row(
@@ -106,7 +106,7 @@ def decided_row_by_row(
     with inside("decide"), np.errstate(invalid="ignore", divide="ignore"):
         for place, t in enumerate(rows):
             before(t)
-            row = deciding.Row({name: array[t] for name, array in columns.items()})
+            row = Row({name: array[t] for name, array in columns.items()})
             targets[place] = deciding.decide_bar(fresh, row, None, bars.N)
     return targets
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,33 @@ def test_it_runs_on_its_data(entry: Leak | Honest, tmp_path: Path, monkeypatch: 
         for name in set(os.environ) - set(kept):
             del os.environ[name]
     assert len(result.equity) == bars.T
+
+
+def moves(entries: list[Leak] | list[Honest], where: Path) -> dict[str, int | None]:
+    """By name, a bar at which the strategy's answers move when later bars are cut off; see `zoo.acts`."""
+    write_prices(market("daily"), where)
+    names = [entry.name for entry in entries]
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.properties.zoo.acts", *names],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {FOLDER: str(where)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(line) for line in ran.stdout.splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_leak_acts_on_its_data(tmp_path: Path) -> None:
+    found = moves([entry for entry in LEAKS if entry.shown_by == "answers"], tmp_path)
+    assert [name for name, bar in found.items() if bar is None] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_no_honest_strategy_moves_but_random_ones(tmp_path: Path) -> None:
+    found = moves(list(HONEST), tmp_path)
+    moving = {name for name, bar in found.items() if bar is not None}
+    assert moving == {entry.name for entry in HONEST if entry.expected == "random"}

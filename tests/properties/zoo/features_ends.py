@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gpt_trader import Bars, Strategy, param, ta
-from tests.properties.zoo.table import leak, long_if
+from tests.properties.zoo.table import honest, leak, long_if
 
 
 @leak("normalised by the end", "relative")
@@ -88,10 +88,10 @@ class DropsTheDead(Strategy):
         return long_if(now.survives, 0.2)
 
 
-@leak("survivorship", "leaves", "delisted")
+@honest("ok", "delisted")
 @dataclass(frozen=True)
 class ReadsDelisted(Strategy):
-    """`bars.delisted` told it when to sell."""
+    """Would sell before a delisting, but the bars that a strategy is given name none."""
 
     def features(self, bars: Bars) -> Any:
         leaves = np.zeros(bars.close.shape, bool)
@@ -104,10 +104,10 @@ class ReadsDelisted(Strategy):
         return np.where(now.leaves, 0.0, 0.2)
 
 
-@leak("survivorship", "life", "delisted")
+@honest("ok", "delisted")
 @dataclass(frozen=True)
 class ReadsLastSession(Strategy):
-    """`bars.last_session` says who lives long."""
+    """Would know who lives long, but the bars that a strategy is given do not say."""
 
     def features(self, bars: Bars) -> Any:
         return {"life": np.broadcast_to(bars.last_session >= bars.T, bars.close.shape)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import random
@@ -361,3 +362,38 @@ class WritesALog(Strategy):
 
     def decide(self, now: Any) -> Any:
         return long_if(now.close > now.mean)
+
+
+@honest("ok")
+@dataclass(frozen=True)
+class ParsesTextInMemory(Strategy):
+    """`pd.read_csv` of a string: nothing is opened."""
+
+    def features(self, bars: Bars) -> Any:
+        table = pd.read_csv(io.StringIO("window,weight\n10,0.3\n"))
+        return {
+            "mean": ta.sma(bars.close, int(table["window"][0])),
+            "weight": np.full(bars.T, table["weight"][0]),
+        }
+
+    def decide(self, now: Any) -> Any:
+        return np.where(now.close > now.mean, now.weight, 0.0)
+
+
+@honest("ok")
+@dataclass(frozen=True)
+class SwallowsItsOwnErrors(Strategy):
+    """`try ... except` round an indicator that needs a longer history; until then it waits."""
+
+    def features(self, bars: Bars) -> Any:
+        slope = np.full(bars.close.shape, np.nan)
+        try:
+            slope[25:] = (
+                bars.close[25:] / np.lib.stride_tricks.sliding_window_view(bars.close, 26, axis=0)[..., 0] - 1
+            )
+        except ValueError:
+            return {"slope": slope}
+        return {"slope": slope}
+
+    def decide(self, now: Any) -> Any:
+        return long_if(now.slope > 0)

@@ -151,7 +151,7 @@ class IfsPerSymbol(Strategy):
         return math.nan
 
 
-@honest("ok")
+@honest("ok or warning")
 @dataclass(frozen=True)
 class ReadsThePreviousBar(Strategy):
     """Keeps the bars on itself, as leaks do, and reads the bar before this one."""
