@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ Times = NDArray[np.datetime64]
 
 FIELDS = ("open", "high", "low", "close", "volume", "split", "dividend")
 OPEN, HIGH, LOW, CLOSE, VOLUME, SPLIT, DIVIDEND = range(len(FIELDS))
+_BLOCK = 32  # symbols looked at together
+_CELLS = 1 << 18  # bars times symbols looked at together
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo")
 Made = TypeVar("Made")
 Kind = TypeVar("Kind", bound=np.generic)
@@ -228,10 +231,11 @@ class Bars:
                 f"no bars between {start} and {end}; the data runs from {self.time[0]} to {self.time[-1]}"
             )
         names = list(self.symbols) if symbols is None else list(symbols)
+        places = {name: n for n, name in enumerate(self.symbols)}
         for name in names:
-            if name not in self.symbols:
+            if name not in places:
                 raise UnknownName("symbol", name, self.symbols)
-        index = [self.symbols.index(name) for name in names]
+        index = [places[name] for name in names]
         return Bars(
             tuple(names),
             self.time[lo:hi],
@@ -248,15 +252,24 @@ class Bars:
 
         Rows where the symbol has neither a bar nor a split or dividend do not count.
         """
-        return {name: self._fingerprint_of(n) for n, name in enumerate(self.symbols)}
+        return dict(self._once("fingerprint", self._fingerprints))
 
-    def _fingerprint_of(self, n: int) -> str:
-        rows = self.present[:, n] | (self.split[:, n] != 1.0) | (self.dividend[:, n] != 0.0)
+    def _fingerprints(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for first in range(0, self.N, _BLOCK):  # a single symbol lies scattered in the panel
+            block = np.ascontiguousarray(self.panel[:, :, first : first + _BLOCK].transpose(2, 0, 1), "<f8")
+            for n, values in enumerate(block, start=first):
+                found[self.symbols[n]] = self._fingerprint_of(n, values)
+        return found
+
+    def _fingerprint_of(self, n: int, values: Floats) -> str:
+        rows = ~np.isnan(values[CLOSE]) | (values[SPLIT] != 1.0) | (values[DIVIDEND] != 0.0)
+        whole = bool(rows.all())
         digest = hashlib.sha256(
             f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode()
         )
-        digest.update(self.time[rows].astype("<i8").tobytes())
-        digest.update(np.ascontiguousarray(self.panel[:, rows, n], dtype="<f8").tobytes())
+        digest.update((self.time if whole else self.time[rows]).astype("<i8").data)
+        digest.update((values if whole else np.ascontiguousarray(values[:, rows])).data)
         return digest.hexdigest()
 
     # -- tables -----------------------------------------------------------------------------------------------------
@@ -326,7 +339,7 @@ def _check_shapes(
         expected = (len(FIELDS), time.shape[0], len(symbols))
         raise BadData(f"the panel has shape {panel.shape}, expected {expected} (fields, bars, symbols)")
     if len(set(symbols)) != len(symbols):
-        twice = sorted({name for name in symbols if list(symbols).count(name) > 1})
+        twice = sorted(name for name, count in Counter(symbols).items() if count > 1)
         raise BadData(f"symbols given twice: {', '.join(twice)}")
     if not symbols or not time.shape[0]:
         raise BadData("no bars: at least one symbol with one bar is needed")
@@ -338,22 +351,13 @@ def _check_shapes(
 
 def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
     """What the engine relies on: whole bars, positive finite prices, splits > 0, dividends >= 0, volume >= 0."""
-    prices = panel[OPEN : CLOSE + 1]
-    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
-    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
-        missing = np.isnan(prices)
-        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
-        with np.errstate(invalid="ignore"):
-            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
-    rules = (
-        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
-        ("a price is not positive and finite", bad_price),
-        ("high is below low", panel[HIGH] < panel[LOW]),
-        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
-        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
-        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
-    )
-    for rule, broken in rules:
+    step = max(
+        1, _CELLS // panel.shape[2]
+    )  # some rows at a time: the masks of a large panel would be as large as a field
+    blocks = range(0, panel.shape[1], step)
+    if not any(mask.any() for first in blocks for _, mask in _broken(panel[:, first : first + step])):
+        return
+    for rule, broken in _broken(panel):
         if broken.any():
             t, n = (int(i) for i in np.argwhere(broken)[0])
             more = int(broken.sum()) - 1
@@ -361,3 +365,22 @@ def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
             raise BadData(
                 f"{symbols[n]} row {t} ({time[t]}): {rule}{also}; `gpt-trader data repair` shows and mends it"
             )
+
+
+def _broken(panel: Floats) -> tuple[tuple[str, NDArray[np.bool_]], ...]:
+    """What is wrong, and the (T, N) mask of where."""
+    prices = panel[OPEN : CLOSE + 1]
+    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
+    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
+        missing = np.isnan(prices)
+        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
+        with np.errstate(invalid="ignore"):
+            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
+    return (
+        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
+        ("a price is not positive and finite", bad_price),
+        ("high is below low", panel[HIGH] < panel[LOW]),
+        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
+        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
+        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
+    )

@@ -113,8 +113,8 @@ def backtest(
     keeping = Keeping(
         store.open(configuration), (run.runs_dir or configuration.runs_dir) if run.save else None
     )
-    with output.progress("loading bars"):
-        loaded = data.load(configuration, seed)
+    with output.counting("loading bars") as told:
+        loaded = data.load(configuration, seed, told)
         regime = rules.allocation.regime
         watched = regime is not None and regime not in loaded.bars.symbols
         index = data.load_index(configuration, str(regime), seed) if watched else None

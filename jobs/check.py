@@ -67,7 +67,8 @@ def check(
     configuration = settings.load()
     if not data.symbols and data.universe is None and data.open(configuration).name == "demo":
         data = replace(data, symbols=[DEMO_SYMBOLS])
-    bars = data.load(configuration, seed).bars
+    with output.counting("loading bars") as told:
+        bars = data.load(configuration, seed, told).bars
 
     from gpt_trader.check import check_strategy
 

@@ -61,9 +61,9 @@ def compare(
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed
     runs = store.open(configuration)
-    with output.progress("loading bars"):
+    with output.counting("loading bars") as told:
         first = subject_of(
-            type(next(iter(made.values()))), configuration, data, study, costs, allocation, exits, risk
+            type(next(iter(made.values()))), configuration, data, study, costs, allocation, exits, risk, told
         )
     start_numba()
     from jobs.compare_output import conclude

@@ -13,7 +13,7 @@ from gpt_trader.strategy import strategy_name
 from gpt_trader.too_good import Holding, of_metrics
 from jobs.look_ahead import belief_lines, known
 from jobs.study_counting import Counted, worth_of_run
-from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
+from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def show(found: CrossValidated, luck: Mapping[str, Any], output: Output) -> None
     output.line("")
     output.show(_choices(found))
     output.line("")
-    for line in failed_lines(found.runs.errors, question.points):
+    for line in failed_points(found.runs.errors, question.points):
         output.line(line)
     if len(question.points) == 1:
         output.line("note     there is one point and nothing to choose: the paths show that point in parts")

@@ -18,7 +18,7 @@ from gpt_trader.too_good import Holding, of_metrics
 from jobs.look_ahead import belief_lines, known
 from jobs.replicate_options import interval_lines, interval_table
 from jobs.study_counting import batches_of_runs, count_all, worth_of_run
-from jobs.study_output import bars_line, first_line
+from jobs.study_output import bars_line, failed_lines
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
@@ -176,8 +176,5 @@ def _changes(found: Robustness) -> Any:
 
 
 def _failed(found: Robustness) -> Iterable[str]:
-    failed = [run for run in found.runs if run.error is not None]
-    for run in failed[:3]:
-        yield f"failed   {parameters_line(run.parameters)}: {first_line(run.error or '')}"
-    if len(failed) > 3:
-        yield f"failed   and {len(failed) - 3} more, see the column error of runs.parquet"
+    failed = [(run.parameters, run.error) for run in found.runs if run.error is not None]
+    return failed_lines(failed, len(failed), "runs")

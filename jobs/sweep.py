@@ -68,8 +68,8 @@ def sweep(
     check_report_path(study.report)
     configuration = settings.load()
     opened = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
     start_numba()
     seed = configuration.backtest.seed if study.seed is None else study.seed
     job = Job(
@@ -222,9 +222,9 @@ def show(done: Done, options: SearchOptions, report: Path | None, output: Output
     """The top table, what it is worth, and where the files are."""
     from gpt_trader.research.conclusions import too_good_lines
     from gpt_trader.strategy import strategy_name
+    from jobs.study_output import failed_lines
     from jobs.sweep_result import (
         described,
-        failed_lines,
         front_table,
         idle_line,
         luck_of,
@@ -241,7 +241,9 @@ def show(done: Done, options: SearchOptions, report: Path | None, output: Output
     if found.best is not None:
         output.show(front_table(found, options.top) if several else top_table(found, options.top))
         output.line("")
-    for line in failed_lines(found):
+    surface = found.surface
+    failed = ((surface.parameters(row), text) for row, text in surface.errors.items())
+    for line in failed_lines(failed, len(surface.errors)):
         output.line(line)
     for name, text in (("unused", idle_line(found)), ("plateau", plateau_line(found))):
         if text is not None:

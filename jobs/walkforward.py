@@ -114,8 +114,8 @@ def walkforward(
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed
     runs = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
     cut = windows.cut(subject.bars.time)
     points = search.points(kind, space, seed, times=len(cut), yes=study.yes)
     start_numba()

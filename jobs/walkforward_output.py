@@ -15,7 +15,7 @@ from gpt_trader.research.walk_forward_study import KIND
 from gpt_trader.strategy import strategy_name
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.study_counting import batch_of_curve, count_all, work_and_count, worth_of
-from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
+from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
 from jobs.tables import listing, luck_lines, parameters_line, summary, text_of
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def show(
     )
     output.show(summary(walked.result.metrics))
     output.line("")
-    for line in (*_kept_lines(walked), *failed_lines(walked.decided.runs.errors, question.points)):
+    for line in (*_kept_lines(walked), *failed_points(walked.decided.runs.errors, question.points)):
         output.line(line)
     for note in notes_of(walked):
         output.line(f"note     {note}")

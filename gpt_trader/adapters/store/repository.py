@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -24,6 +23,7 @@ from gpt_trader.adapters.store.rows import PostgresRows, Rows, SqliteRows
 from gpt_trader.adapters.store.studies import STUDY_KINDS, Study, change_study, checked_state, write_study
 from gpt_trader.adapters.store.trials import TrialLedger
 from gpt_trader.adapters.store.writer import Saving, write_rows
+from gpt_trader.adapters.whole_files import whole
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -239,23 +239,19 @@ class RunStore:
         if file.exists():
             raise UserError(f"{file} exists already; name a new file for the backup")
         self._make_ready()
-        part = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                self._sqlite_errors(),
-                closing(self._connect()) as source,
-                closing(sqlite3.connect(part)) as copy,
-            ):
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
-            part.rename(file)
+            with whole(file) as part:
+                with (
+                    self._sqlite_errors(),
+                    closing(self._connect()) as source,
+                    closing(sqlite3.connect(part)) as copy,
+                ):
+                    source.backup(copy)
+                    copy.execute("PRAGMA journal_mode = DELETE")
+                with part.open("rb") as written:
+                    os.fsync(written.fileno())
         except OSError as problem:
             raise StoreError(f"cannot write the backup {file}: {problem.strerror or problem}") from problem
-        finally:
-            part.unlink(missing_ok=True)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
