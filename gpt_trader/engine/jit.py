@@ -70,7 +70,7 @@ def compiled(function: Function, signature: Any = None, **options: Any) -> Funct
 
 def kernel(function: Function) -> Function:
     """Compile `function` on first call. It may not allocate: without reference counts its calls are cheap."""
-    return compiled(function, _nrt=False)
+    return compiled(function, _nrt=False, forceinline=False)
 
 
 def inlined(function: Function) -> Function:
