@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from gpt_trader.engine.kernel_parts import call_by_parts
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 WITHOUT_KERNELS = ("deciding.py", "live_views.py", "running.py", "session.py", "setup.py", "waiting.py")
 
@@ -55,16 +57,9 @@ def compiled(function: Function, signature: Any = None, **options: Any) -> Funct
         made: Function = numba.njit(signature, cache=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = before
-    unliteral: Any = numba.types.unliteral
-    template: Any = getattr(made, "get_call_template", None)
-    if template is None:  # NUMBA_DISABLE_JIT: a plain function
-        return made
-
-    def without_literals(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        plain = tuple(unliteral(item) for item in arguments)
-        return template(plain, {name: unliteral(item) for name, item in keywords.items()})
-
-    made.get_call_template = without_literals  # type: ignore[attr-defined]
+    if hasattr(made, "get_call_template"):  # not so under NUMBA_DISABLE_JIT
+        unliteral: Any = numba.types.unliteral
+        call_by_parts(made, {"error_model": "numpy", **options}, kernel_folder(), unliteral)
     return made
 
 
