@@ -68,7 +68,7 @@ class PartDispatcher(CPUDispatcher):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any], folder: Path) -> None:
         super().__init__(function, targetoptions={**options, "nopython": True}, pipeline_class=PartCompiler)
-        self._cache = PartFiles(function, folder)
+        self._cache = PartFiles(function, options, folder)
 
     def add_overload(self, compiled: Any) -> None:
         """Make a part known to numba: its callers link it and all that it calls."""
@@ -80,8 +80,8 @@ class PartDispatcher(CPUDispatcher):  # type: ignore[misc]
 class PartFiles:
     """Parts of one kernel on disk, one file for each list of argument types; what cannot be read or written is compiled again."""
 
-    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any], folder: Path) -> None:
+        self.folder, self.options = folder, options
         self.stem = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
 
     def load_overload(self, signature: Any, context: Any) -> Any:
@@ -109,7 +109,7 @@ class PartFiles:
             write_file(self._path(signature, compiled.library.codegen), content)
 
     def _path(self, signature: Any, codegen: Any) -> Path:
-        said = repr((str(signature), codegen.magic_tuple()))
+        said = repr((str(signature), sorted(self.options.items()), codegen.magic_tuple()))
         return self.folder / "parts" / f"{self.stem}-{sha256(said.encode()).hexdigest()[:24]}"
 
 
