@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpt_trader.allocation import Allocation
-from gpt_trader.bars import Bars
+from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.session import Outcome, simulate
 from gpt_trader.engine.setup import (
@@ -65,7 +66,7 @@ def backtest(
 def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     """1/N of the capital in every symbol from its first bar at or after row `first` on, under the run's costs and gross cap, no
     other rule."""
-    from gpt_trader.engine.running import run_array
+    from gpt_trader.engine.running import run_rows
 
     plain = replace(settings, risk=None, exits=(), allocation=Allocation(
         gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
@@ -74,5 +75,18 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     book = empty_book(
         bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars), first
     )
-    targets = bars._once("equal_weights", lambda: np.full((bars.T, bars.N), 1.0 / bars.N))
-    return Outcome(run_array(market, book, targets, first), market, "array")
+    alike = bars._once("same_symbols", lambda: _same_symbols(bars))
+    if first > 0:
+        alike = alike.copy()
+        alike[first] = 0  # the account's first bar has none before it
+    targets = np.full((1, bars.N), 1.0 / bars.N)
+    return Outcome(run_rows(market, book, targets, alike, first), market, "array")
+
+
+def _same_symbols(bars: Bars) -> NDArray[np.int8]:
+    """(T,) 1 where the same symbols have a bar as the bar before."""
+    alike = np.ones(bars.T, np.int8)
+    alike[0] = 0
+    if np.isnan(bars.panel[CLOSE].min()):
+        alike[1:] = (bars.present[1:] == bars.present[:-1]).all(axis=1)
+    return alike

@@ -140,9 +140,12 @@ class Bars:
         Prices x and volume / the product of all splits up to that bar. The basis is the first bar, not the last, so
         that a value at t never moves when later bars arrive. Bars without split events return themselves.
         """
-        if not self._once("has_splits", lambda: bool((self.split != 1.0).any())):
-            return self
-        return self._once("continuous", self._continuous)
+        return self._once("continuous", self._continuous) if self.has_splits else self
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether there is a split in any bar."""
+        return self._once("has_splits", lambda: bool((self.split != 1.0).any()))
 
     def strategy_view(self) -> Bars:
         """What a strategy is given: `continuous()` bars without the dates of delistings, sources and notes, which know what is
@@ -230,16 +233,17 @@ class Bars:
             raise BadRange(
                 f"no bars between {start} and {end}; the data runs from {self.time[0]} to {self.time[-1]}"
             )
-        names = list(self.symbols) if symbols is None else list(symbols)
-        places = {name: n for n, name in enumerate(self.symbols)}
+        names = self.symbols if symbols is None else tuple(symbols)
+        place = {name: n for n, name in enumerate(self.symbols)}
         for name in names:
-            if name not in places:
+            if name not in place:
                 raise UnknownName("symbol", name, self.symbols)
-        index = [places[name] for name in names]
+        index = [place[name] for name in names]
+        panel = self.panel[:, lo:hi]
         return Bars(
-            tuple(names),
+            names,
             self.time[lo:hi],
-            self.panel[:, lo:hi][:, :, index],
+            panel if names == self.symbols else panel[:, :, index],
             self.timeframe,
             self.adjustment,
             tuple(self.sources[i] for i in index),

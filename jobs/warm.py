@@ -1,16 +1,23 @@
-"""`python -m jobs.warm`: compiles every kernel into the cache by running what a user would run, on small data."""
+"""`python -m jobs.warm [all|demo]`: compiles kernels into the cache by running what a user would run, in two processes."""
 
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
+
+import numpy as np
+from numba import typeof
 
 from gpt_trader import (
     Allocation,
@@ -29,8 +36,12 @@ from gpt_trader import (
     load_bars,
 )
 from gpt_trader.batch import backtest_many
+from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.jit import kernel_folder
+from gpt_trader.engine.session import Outcome, new_run, prepare
+from gpt_trader.engine.setup import Settings
 from gpt_trader.orders import OrderRequest, limit
+from gpt_trader.result import run_statistics
 from gpt_trader.strategies import available, load_strategy
 
 START, END = "2010-01-04", "2011-12-30"
@@ -66,38 +77,104 @@ class OrderRule(OrderStrategy):
         return limit(10, price * 0.99, take_profit=price * 1.02, stop_loss=price * 0.97, day=1)
 
 
+Step = tuple[str, Callable[[], None]]
+
+
 def warm_up(tell: Callable[[str, int, int], None] = lambda _name, _done, _total: None) -> float:
     """Compile what is not compiled yet; the seconds it took. `tell` hears the name, number and count of each step."""
     began = time.perf_counter()
-    steps = list(_steps())
+    steps = [step for share in PARTS["all"] for steps in share for step in steps()]
     for number, (name, step) in enumerate(steps, 1):
         tell(name, number, len(steps))
         step()
     return time.perf_counter() - began
 
 
-def _steps() -> Iterator[tuple[str, Callable[[], None]]]:
-    """Every shipped strategy on one symbol and on three, and the rules that have kernels of their own."""
-    one = load_bars(["AAPL"], start=START, end=END)
-    many = load_bars(["AAPL", "IBM", "MSFT"], start=START, end=END)
-    for name in available():
-        strategy = load_strategy(name)()
-        yield f"{name}, one symbol", partial(_run, strategy, one)
-        yield f"{name}, three symbols", partial(_run, strategy, many)
+def _demo_engine() -> list[Step]:
+    """The longest piece of what `gpt-trader demo` runs, and the report, most of which the other process has compiled by then."""
+    many = _bars("AAPL", "IBM", "MSFT")
+    return [
+        ("targets known beforehand", lambda: _run(load_strategy("demo_ma")(), many)),
+        ("report", lambda: _report(load_strategy("trend_breakout")(), many)),
+    ]
+
+
+def _demo_rest() -> list[Step]:
+    """The rest of what the demo runs, none of which needs a run; parts of the engine that the other process comes to last."""
+    many = _bars("AAPL", "IBM", "MSFT")
+    return [
+        ("allocation of targets", lambda: _allocation(many)),
+        ("indicators of the demo", lambda: _features(many, ("demo_ma", "trend_breakout"))),
+        ("statistics", lambda: _statistics(many)),
+    ]
+
+
+def _rule_steps() -> list[Step]:
+    """The other ways in which the engine runs: bar by bar, orders, rules of every kind."""
+    one, many = _bars("AAPL"), _bars("AAPL", "IBM", "MSFT")
     plain = load_strategy("demo_ma")()
-    yield "exits", partial(_run, plain, many, exits=EXITS)
-    yield "risk limits", partial(_run, plain, many, risk=RiskLimits())
     rules = Allocation(sizing="risk", cadence="week", confirm=2, cooldown=3, regime="IBM")
-    yield "allocation", partial(_run, plain, many, allocation=rules)
-    yield "rules that read what they hold", partial(_run, HeldRule(), many)
-    yield "orders", partial(_run, OrderRule(), one)
-    yield "many runs", lambda: _many(plain, one)
-    yield "report", lambda: _report(plain, one)
+    return [
+        ("rules that read what they hold", partial(_run, HeldRule(), many)),
+        ("orders", partial(_run, OrderRule(), one)),
+        ("exits", partial(_run, plain, many, exits=EXITS)),
+        ("risk limits", partial(_run, plain, many, risk=RiskLimits())),
+        ("allocation", partial(_run, plain, many, allocation=rules)),
+    ]
+
+
+def _strategy_steps() -> list[Step]:
+    """The indicators of every shipped strategy on one symbol and on three; many runs in one call."""
+    one, many = _bars("AAPL"), _bars("AAPL", "IBM", "MSFT")
+    return [
+        ("indicators", lambda: _features(one, available())),
+        ("indicators of several symbols", lambda: _features(many, available())),
+        ("many runs", lambda: _many(load_strategy("demo_ma")(), one)),
+    ]
+
+
+Share = tuple[Callable[[], list[Step]], ...]
+PARTS: dict[str, tuple[Share, ...]] = {
+    "demo": ((_demo_engine,), (_demo_rest,)),
+    "all": ((_demo_engine, _rule_steps), (_demo_rest, _strategy_steps)),
+}
+"""What each of the processes runs. They meet in the folder of kernels: what one has compiled the other reads."""
+
+
+def _bars(*symbols: str) -> Bars:
+    return load_bars(list(symbols), start=START, end=END)
 
 
 def _run(strategy: Strategy, bars: Bars, **rules: Any) -> None:
     """One backtest with its statistics."""
     assert backtest(strategy, bars, **rules).metrics  # noqa: S101 - the numbers are made when they are asked for
+
+
+def _features(bars: Bars, names: Iterable[str]) -> None:
+    """The indicators of some shipped strategies."""
+    for name in names:
+        load_strategy(name)().features(bars)
+
+
+def _untouched(bars: Bars) -> Outcome:
+    """An account with which nothing has been done yet."""
+    run, settings = new_run(bars, Settings(), 0), Settings()
+    run.book.track[:] = settings.capital
+    plan = prepare(run.waiting, load_strategy("buy_and_hold")(), bars, settings, 0)
+    return Outcome(run.book, plan.market, "array")
+
+
+def _statistics(bars: Bars) -> None:
+    """The numbers of a run."""
+    run_statistics(bars, _untouched(bars))
+
+
+def _allocation(bars: Bars) -> None:
+    """Allocation as a part of other kernels, for the types that it has in a run."""
+    idle = _untouched(bars)
+    types = [typeof(item) for item in (idle.market, idle.book, np.empty(bars.N), 0)]
+    part: Any = allocate
+    part.get_call_template(tuple(types), {})
 
 
 def _many(strategy: Strategy, bars: Bars) -> None:
@@ -120,17 +197,63 @@ def prune() -> int:
     return len(old)
 
 
+def compile_part(part: str, tell: Callable[[str], None]) -> int:
+    """Compile a part in a process for each of its shares, telling each step as it begins; the exit code of the first that fails."""
+    queue: SimpleQueue[str | None] = SimpleQueue()
+    command = [sys.executable, "-m", "jobs.warm", part]
+    children = [
+        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True)
+        for number in range(len(PARTS[part]))
+    ]
+    try:
+        for child in children:
+            Thread(target=_read, args=(child, queue), daemon=True).start()
+        total = sum(len(steps()) for share in PARTS[part] for steps in share)
+        running, done = len(children), 0
+        while running:
+            line = queue.get()
+            if line is None:
+                running -= 1
+            else:
+                done += 1
+                tell(f"{done} of {total}: {line}")
+        return next((code for code in [child.wait() for child in children] if code), 0)
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+
+
+def _read(child: subprocess.Popen[str], queue: SimpleQueue[str | None]) -> None:
+    """The lines of a child, and None when it has no more."""
+    for line in child.stdout or ():
+        queue.put(line.strip())
+    queue.put(None)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise SystemExit(143)
+
+
 def main() -> None:
-    """Compile, saying what is compiled where somebody watches."""
-    watched = sys.stdout.isatty()
-
-    def tell(name: str, number: int, total: int) -> None:
-        if watched:
-            print(f"\r[{number}/{total}] {name:<40}", end="", flush=True)
-
-    seconds = warm_up(tell)
+    """Compile, saying what is compiled; the code is 1 when something could not be."""
+    part, *rest = sys.argv[1:] or ["all"]
+    if part not in PARTS or len(rest) > 1:
+        print(f"usage: python -m jobs.warm [{'|'.join(PARTS)}]", file=sys.stderr)
+        raise SystemExit(2)
+    sys.dont_write_bytecode = False
+    if rest:
+        for steps in PARTS[part][int(rest[0])]:
+            for name, step in steps():
+                print(name, flush=True)
+                step()
+        return
+    signal.signal(signal.SIGTERM, _stop)
+    began = time.perf_counter()
+    if compile_part(part, partial(print, flush=True)):
+        raise SystemExit(1)
     prune()
-    print(f"{chr(13) if watched else ''}kernels ready after {seconds:.1f} s{' ' * 30 if watched else ''}")
+    print(f"kernels ready after {time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import numpy as np
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import NO_ORDER, append_order, end_order, to_lot
-from gpt_trader.engine.limits import apply_risk_limits, has_seat, order_volume_limit, score_of
+from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.periods import same_month, same_week
 from gpt_trader.engine.positions import SMALL
+from gpt_trader.engine.ranking import best_to_front, has_seat, place_behind, sort_by_rank
 from gpt_trader.engine.records import (
     ATR_SIZE,
     CANCELLED,
@@ -87,7 +88,7 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
         _allocate(m, b, target, t)
 
 
-@kernel
+@inlined
 def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
     r = b.rules[0]
@@ -96,6 +97,7 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     ended = m.flags[t] & ENDED != 0
     free = int(r.max_positions)
     entrants = 0
+    entering = b.working[account.working :]  # room for a list, behind the ids of live orders
     total = 0.0
     acting = 0
     for n in range(b.symbols.shape[0]):
@@ -106,6 +108,7 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
         seated = int(has_seat(b, n))
         total += abs(s.base)
         free -= wanted & seated
+        entering[entrants] = n
         entrants += wanted & (1 - seated)
         if _acts(b, n):
             b.symbols[acting].acting = n
@@ -248,33 +251,57 @@ def _cut_position(b: Book, t: int, n: int, w: float) -> float:
 
 @kernel
 def _take_seats(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
-    """Step 5.5: holders keep their seats, entrants take the `free` ones by score; the rest are refused for this bar, the worst
-    first. Returns the sum of the absolute weights that are left."""
+    """Step 5.5: holders keep their seats, the `entrants` listed behind the live orders take the `free` ones by score; the rest are
+    refused for this bar, the worst first. Returns the sum of the absolute weights that are left."""
     rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
-    if entrants - free > free and _keep_best(m, b, t, free, rule):
-        for n in range(b.symbols.shape[0]):
-            if _enters(b, n) and b.symbols[n].kept == 0:
-                _leave_out(b, n)
-        entrants = free
-    while entrants > free:
-        worst = -1
-        for n in range(b.symbols.shape[0]):
-            if _enters(b, n) and (worst < 0 or score_of(m, b, t, n) <= score_of(m, b, t, worst)):
-                worst = n
-        target = b.symbols[worst].base
-        _leave_out(b, worst)
-        log_verdict(b, t, worst, target, REFUSED, rule, float(entrants), float(free))
-        entrants -= 1
+    room = b.working[b.account[0].working :]
+    entering, untold = room[:entrants], room[entrants : 2 * entrants]
+    best_to_front(m, b, t, entering, free)
+    refused = entering[free:]
+    news = 0
+    for k in range(refused.shape[0]):
+        untold[news] = refused[k]
+        news += int(not told(b, refused[k], REFUSED, rule))
+    if news > 0:
+        _refuse_in_order(
+            m, b, t, refused, untold[:news], room[2 * entrants : 2 * entrants + news], rule, free
+        )
+    for k in range(refused.shape[0]):
+        _leave_out(b, refused[k])
     total = 0.0
     for n in range(b.symbols.shape[0]):
         total += abs(b.symbols[n].accepted)
     return total
 
 
-@inlined
-def _enters(b: Book, n: int) -> bool:
-    """A symbol that is wanted and has no seat yet."""
-    return b.symbols[n].base != 0.0 and not has_seat(b, n)
+@kernel
+def _refuse_in_order(
+    m: Market,
+    b: Book,
+    t: int,
+    refused: np.ndarray,
+    untold: np.ndarray,
+    behind: np.ndarray,
+    rule: int,
+    free: int,
+) -> None:
+    """Log the refusals that the log does not know yet, the worst first, each with the number of entrants that were left then.
+
+    `behind[k]` counts the other refused that rank before the next of the sorted `untold`, but behind its entry k.
+    """
+    sort_by_rank(m, b, t, untold)
+    behind[:] = 0
+    for k in range(refused.shape[0]):
+        place = place_behind(m, b, t, untold, refused[k])
+        if place > 0:
+            behind[place - 1] += 1
+    left = refused.shape[0] + free
+    for k in range(untold.shape[0] - 1, -1, -1):
+        n = untold[k]
+        left -= behind[k]
+        target = b.symbols[n].base
+        _leave_out(b, n)
+        log_decision(b, t, n, target, REFUSED, rule, float(left), float(free))
 
 
 @inlined
@@ -284,30 +311,6 @@ def _leave_out(b: Book, n: int) -> None:
     s.base = 0.0
     s.accepted = 0.0
     s.asked = np.nan
-
-
-@inlined
-def _keep_best(m: Market, b: Book, t: int, free: int, rule: int) -> bool:
-    """Mark the `free` best entrants as kept; True when the log says already that all others are refused.
-
-    Then it does not matter in which order that happens, and few seats are given faster than many entrants are refused.
-    """
-    for n in range(b.symbols.shape[0]):
-        b.symbols[n].kept = 0
-    for _ in range(free):
-        best = -1
-        for n in range(b.symbols.shape[0]):
-            if (
-                _enters(b, n)
-                and b.symbols[n].kept == 0
-                and (best < 0 or score_of(m, b, t, n) > score_of(m, b, t, best))
-            ):
-                best = n
-        b.symbols[best].kept = 1
-    unknown = 0
-    for n in range(b.symbols.shape[0]):
-        unknown += int(_enters(b, n) and b.symbols[n].kept == 0 and not told(b, n, REFUSED, rule))
-    return unknown == 0
 
 
 @inlined

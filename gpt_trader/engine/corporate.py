@@ -100,21 +100,19 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
             account.equity -= (exact - whole) * s.mark
             _pay(b, n, (exact - whole) * s.mark)
             s.qty = whole
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
+    order = s.first_live
+    while order != NO_ORDER:
         o = b.orders[order]
-        k += 1
-        if o.symbol == n:
-            o.quantity = o.filled + to_lot((o.quantity - o.filled) * ratio, m.info[n].lot)
-            o.limit /= ratio
-            o.stop /= ratio
-            o.trail_ref /= ratio
-            o.take_profit /= ratio
-            o.stop_loss /= ratio
-            if o.quantity == o.filled:
-                end_order(b, order, CANCELLED, R_ORDER_RULE)
-                k -= 1
+        later = o.later
+        o.quantity = o.filled + to_lot((o.quantity - o.filled) * ratio, m.info[n].lot)
+        o.limit /= ratio
+        o.stop /= ratio
+        o.trail_ref /= ratio
+        o.take_profit /= ratio
+        o.stop_loss /= ratio
+        if o.quantity == o.filled:
+            end_order(b, order, CANCELLED, R_ORDER_RULE)
+        order = later
 
 
 @kernel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import VOLUME
-from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.positions import SMALL, change_position
+from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.positions import SMALL, shift_position
 from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,
@@ -45,23 +45,54 @@ def is_aggressive(kind: int) -> bool:
 
 
 @inlined
+def live_from(b: Book, order: int) -> int:
+    """Place among the live ids, which rise, of the first that is not below `order`."""
+    low, high = 0, b.account[0].working
+    while low < high:
+        middle = (low + high) // 2
+        if b.working[middle] < order:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inlined
+def live_after(b: Book, n: int, order: int) -> int:
+    """The live order of symbol n that follows `order`, which may have ended meanwhile; NO_ORDER behind the last."""
+    if b.orders[order].status <= PARTIAL:
+        return b.orders[order].later
+    later = b.symbols[n].first_live
+    while later != NO_ORDER and later < order:
+        later = b.orders[later].later
+    return later
+
+
+@inlined
 def remove_working(b: Book, order: int) -> None:
-    """Take an order out of the list of live ones, keeping the order of ids."""
+    """Take an order out of the live ones, whose ids stay in order, and out of those of its symbol."""
     account = b.account[0]
-    found = False
-    for k in range(account.working):
-        if found:
-            b.working[k - 1] = b.working[k]
-        elif b.working[k] == order:
-            found = True
-    if found:
-        account.working -= 1
-        if b.orders[order].kind == MARKET or b.orders[order].triggered:
-            account.markets -= 1
+    k = live_from(b, order)
+    if k == account.working or b.working[k] != order:
+        return
+    account.working -= 1
+    for i in range(k, account.working):
+        b.working[i] = b.working[i + 1]
+    o = b.orders[order]
+    if o.kind == MARKET or o.triggered:
+        account.markets -= 1
+    if o.earlier != NO_ORDER:
+        b.orders[o.earlier].later = o.later
+    else:
+        b.symbols[o.symbol].first_live = o.later
+    if o.later != NO_ORDER:
+        b.orders[o.later].earlier = o.earlier
+    else:
+        b.symbols[o.symbol].last_live = o.earlier
 
 
-@kernel
-def end_order(b: Book, order: int, status: int, reason: int) -> None:
+@inlined
+def close_order(b: Book, order: int, status: int, reason: int) -> None:
     """Close an order. A target order that ends with nothing held forgets its target."""
     o = b.orders[order]
     remove_working(b, order)
@@ -76,6 +107,9 @@ def end_order(b: Book, order: int, status: int, reason: int) -> None:
             b.account[0].dirty = 1
     if o.purpose == EXIT:
         s.exiting = 0
+
+
+end_order = called(close_order)
 
 
 @inlined
@@ -110,6 +144,14 @@ def append_order(
     o.triggered = 0
     o.day = 0
     o.inside = 0
+    s = b.symbols[n]
+    o.earlier = s.last_live
+    o.later = NO_ORDER
+    if s.last_live != NO_ORDER:
+        b.orders[s.last_live].later = order
+    else:
+        s.first_live = order
+    s.last_live = order
     account.orders += 1
     b.working[account.working] = order
     account.working += 1
@@ -129,26 +171,24 @@ def new_order(
 @kernel
 def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
     """Cancel every live order of symbol n except `keep`."""
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
-        if b.orders[order].symbol == n and order != keep:
+    order = b.symbols[n].first_live
+    while order != NO_ORDER:
+        later = b.orders[order].later
+        if order != keep:
             end_order(b, order, CANCELLED, reason)
-        else:
-            k += 1
+        order = later
 
 
 @kernel
 def cancel_legs(b: Book, n: int) -> None:
     """The position is closed or turned round: the bracket legs that protected it go with it."""
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
+    order = b.symbols[n].first_live
+    while order != NO_ORDER:
         o = b.orders[order]
-        if o.symbol == n and (o.purpose == LEG_STOP or o.purpose == LEG_TARGET):
+        later = o.later
+        if o.purpose == LEG_STOP or o.purpose == LEG_TARGET:
             end_order(b, order, CANCELLED, R_EXITED)
-        else:
-            k += 1
+        order = later
 
 
 @inlined
@@ -201,8 +241,8 @@ def slippage_rate(m: Market, b: Book, t: int, n: int, kind: int, size: float) ->
     return (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
 
 
-@kernel
-def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
+@inlined
+def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
     """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
 
     `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, seats and buying power as in
@@ -246,11 +286,14 @@ def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) 
     return side * size
 
 
+execute = called(fill_order)
+
+
 @inlined
 def _finish(b: Book, order: int) -> None:
     """A completely filled order leaves the live ones and takes its other leg with it."""
     o = b.orders[order]
-    end_order(b, order, FILLED, o.reason)
+    close_order(b, order, FILLED, o.reason)
     if o.sibling != NO_ORDER and b.orders[o.sibling].status <= PARTIAL:
         end_order(b, o.sibling, CANCELLED, R_OCO)
 
@@ -288,7 +331,7 @@ def _book_fill(
     f.bar = t
     f.reason = o.reason
     account.fills += 1
-    change_position(b, t, o.symbol, quantity, price, costs, inside, o.reason)
+    shift_position(b, t, o.symbol, quantity, price, costs, inside, o.reason)
 
 
 @kernel

@@ -6,11 +6,11 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, SPLIT, VOLUME
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, to_lot
+from gpt_trader.engine.ledger import to_lot
+from gpt_trader.engine.ranking import has_seat, ranks_behind, sort_by_rank
 from gpt_trader.engine.records import (
     REFUSED,
     SCALED,
-    SCORE,
     V_RISK_CASH,
     V_RISK_CORRELATION,
     V_RISK_GROSS,
@@ -87,25 +87,27 @@ def _scale_net(b: Book, t: int, cap: float) -> None:
 
 @kernel
 def _scale_sectors(m: Market, b: Book, t: int) -> None:
-    """Every known sector (code 0 up) at most at its cap of gross exposure."""
+    """Every known sector at most at its cap of gross exposure, in the order of their first symbols."""
     cap = b.rules[0].sector_cap
+    if cap >= OFF:
+        return
     for n in range(b.symbols.shape[0]):
-        code = m.info[n].sector
-        if code < 0:
+        if m.info[n].leads == 0:
             continue
-        first = True
         total = 0.0
-        for k in range(b.symbols.shape[0]):
-            if m.info[k].sector == code:
-                first = first and k >= n
-                total += abs(b.symbols[k].accepted)
-        if not first or total <= cap + SAME_WEIGHT:
+        k = n
+        while k >= 0:
+            total += abs(b.symbols[k].accepted)
+            k = m.info[k].next_peer
+        if total <= cap + SAME_WEIGHT:
             continue
-        for k in range(b.symbols.shape[0]):
-            if m.info[k].sector == code and b.symbols[k].accepted != 0.0:
+        k = n
+        while k >= 0:
+            if b.symbols[k].accepted != 0.0:
                 wanted = b.symbols[k].accepted
                 b.symbols[k].accepted = wanted * cap / total
                 _note(b, t, k, wanted, SCALED, V_RISK_SECTOR, total, cap)
+            k = m.info[k].next_peer
 
 
 @kernel
@@ -131,61 +133,41 @@ def correlation(m: Market, t: int, n: int, k: int, bars: int) -> float:
     return (sxy - sx * sy / count) / np.sqrt(spread) if spread > 0.0 else np.nan
 
 
-@inlined
-def score_of(m: Market, b: Book, t: int, n: int) -> float:
-    """Rank of a wanted symbol among the entrants: its score, NaN last, or the weight it wants."""
-    if b.rules[0].score_on > 0.0:
-        score = m.signals[SCORE, t, n]
-        return score if not np.isnan(score) else -np.inf
-    return abs(b.symbols[n].base)
-
-
-@inlined
-def has_seat(b: Book, n: int) -> bool:
-    """A symbol that holds a position or whose target order works is no entrant."""
-    s = b.symbols[n]
-    return (abs(s.qty) > 0.0) | (s.target_order != NO_ORDER)
-
-
 @kernel
 def _check_entrants(m: Market, b: Book, t: int) -> None:
     """Judge the entrants by rank, highest score first, ties in symbol order."""
-    rank = np.inf
-    last = -1
-    while True:
-        best = -1
-        for n in range(b.symbols.shape[0]):
-            if b.symbols[n].accepted == 0.0 or has_seat(b, n):
-                continue
-            score = score_of(m, b, t, n)
-            after = score < rank or (score == rank and n > last)
-            if after and (best < 0 or score > score_of(m, b, t, best)):
-                best = n
-        if best < 0:
-            return
-        rank = score_of(m, b, t, best)
-        last = best
-        _check_correlation(m, b, t, best, rank)
-        if b.symbols[best].accepted != 0.0:
+    room = b.working[b.account[0].working :]  # room for two lists, behind the ids of live orders
+    symbols = b.symbols.shape[0]
+    entering, exposed = room[:symbols], room[symbols : 2 * symbols]
+    entrants = exposures = 0
+    for n in range(symbols):
+        s = b.symbols[n]
+        entering[entrants] = n
+        entrants += int((s.accepted != 0.0) & (not has_seat(b, n)))
+        exposed[exposures] = n
+        exposures += int((s.accepted != 0.0) | (s.qty != 0.0))
+    sort_by_rank(m, b, t, entering[:entrants])
+    for k in range(entrants):
+        _check_correlation(m, b, t, entering[k], exposed[:exposures])
+        if b.symbols[entering[k]].accepted != 0.0:
             b.account[0].dirty = 1  # if its weight is too small for an order, it is judged again
 
 
 @kernel
-def _check_correlation(m: Market, b: Book, t: int, n: int, rank: float) -> None:
+def _check_correlation(m: Market, b: Book, t: int, n: int, exposed: np.ndarray) -> None:
     """Refuse an entrant whose returns move above the limit with those of a symbol on the same side that came before it:
-    one that is held, one whose opening order works, or an entrant of a higher rank."""
+    one that is held, one whose opening order works, or an entrant of a higher rank. `exposed` lists all that may."""
     r = b.rules[0]
-    for k in range(b.symbols.shape[0]):
+    for i in range(exposed.shape[0]):
+        k = exposed[i]
         if k == n:
             continue
         s = b.symbols[k]
         side = s.qty if s.qty != 0.0 else s.accepted
         if side * b.symbols[n].accepted <= 0.0:
             continue
-        if not has_seat(b, k):
-            score = score_of(m, b, t, k)
-            if score < rank or (score == rank and k > n):
-                continue
+        if not has_seat(b, k) and ranks_behind(m, b, t, k, n):
+            continue
         value = correlation(m, t, n, k, int(r.correlation_bars))
         if value > r.correlation:
             wanted = b.symbols[n].accepted

@@ -223,7 +223,8 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
 def run_targets(
     m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, start: int, stop: int
 ) -> tuple[int, int]:
-    """Run bars start..stop-1 on known finite targets (T, N); `unchanged` (T,) as `unchanged_rows` gives it.
+    """Run bars start..stop-1 on known finite targets (T, N), or (1, N) that stand in every bar; `unchanged` (T,) as
+    `unchanged_rows` gives it.
 
     Returns (bar it stopped at, DONE | LOG_FULL).
     """
@@ -232,6 +233,6 @@ def run_targets(
         if not room_in_logs(b):
             return t, LOG_FULL
         before_decision(m, b, t)
-        allocate(m, b, targets[t], t)
+        allocate(m, b, targets[min(t, targets.shape[0] - 1)], t)
         t = quiet_stretch(m, b, unchanged, t + 1, stop)
     return stop, DONE

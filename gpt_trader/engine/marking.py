@@ -9,6 +9,7 @@ from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ledger import NO_ORDER, cancel_symbol_orders, end_order, forget_target, new_order
 from gpt_trader.engine.periods import same_day, same_month, same_week
+from gpt_trader.engine.positions import list_positions
 from gpt_trader.engine.records import (
     ATR_STOP,
     CANCELLED,
@@ -40,6 +41,8 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
     """Close prices become marks; open positions age, move their peaks and stops; bar t of the track is written."""
     account = b.account[0]
     r = b.rules[0]
+    if account.unlisted != 0:
+        list_positions(b)
     gross = 0.0
     net = 0.0
     shorts = 0

@@ -14,7 +14,10 @@ from gpt_trader.engine.ledger import (
     cancel_symbol_orders,
     end_order,
     execute,
+    fill_order,
     forget_target,
+    live_after,
+    live_from,
     new_order,
     to_lot,
     volume_room,
@@ -60,16 +63,7 @@ def match_open(m: Market, b: Book, t: int) -> None:
             if due and not np.isnan(m.panel[OPEN, t, o.symbol]):
                 _fill_market(m, b, t, order)
             same = b.account[0].working == before and b.working[k] == order
-            k = k + 1 if same else _next_after(b, order)
-
-
-@inlined
-def _next_after(b: Book, order: int) -> int:
-    """Place of the first live order with a larger id."""
-    k = 0
-    while k < b.account[0].working and b.working[k] <= order:
-        k += 1
-    return k
+            k = k + 1 if same else live_from(b, order + 1)
 
 
 @inlined
@@ -86,7 +80,7 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
     own = o.purpose >= USER  # orders for targets and exits have neither legs nor siblings
     if own and not clip_leg(b, order):
         return
-    filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
+    filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)
     if own:
         _after_fill(b, t, order, was, filled, False, m.panel[OPEN, t, n])
     if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
@@ -104,7 +98,7 @@ def match_inside(m: Market, b: Book, t: int) -> None:
         if np.isnan(m.panel[OPEN, t, n]):
             continue
         s = b.symbols[n]
-        if resting > 0:
+        if resting > 0 and s.first_live != NO_ORDER:
             if exits_on and s.qty != 0.0 and s.exiting == 0:
                 _protect(m, b, t, n, False)
             _resting_stops(m, b, t, n, False)
@@ -204,15 +198,13 @@ def _targets(m: Market, b: Book, t: int, n: int) -> None:
 @kernel
 def _resting_stops(m: Market, b: Book, t: int, n: int, born_inside: bool) -> None:
     """Stop, stop-limit and trailing orders of symbol n: those from before, or the legs born inside this bar."""
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
+    order = b.symbols[n].first_live
+    while order != NO_ORDER:
         o = b.orders[order]
-        before = b.account[0].working
-        mine = o.symbol == n and o.kind >= STOP and o.triggered == 0
-        if mine and (o.born == t and o.inside == 1) == born_inside and (o.born < t or o.purpose == LEG_STOP):
+        waits = o.kind >= STOP and o.triggered == 0
+        if waits and (o.born == t and o.inside == 1) == born_inside and (o.born < t or o.purpose == LEG_STOP):
             _try_stop(m, b, t, order, born_inside)
-        k = k + 1 if b.account[0].working == before and b.working[k] == order else _next_after(b, order)
+        order = live_after(b, n, order)
 
 
 @inlined
@@ -246,18 +238,16 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
 @kernel
 def _resting_limits(m: Market, b: Book, t: int, n: int) -> None:
     """Limit orders of symbol n by id; target legs wait for the bar after an entry inside a bar."""
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
+    order = b.symbols[n].first_live
+    while order != NO_ORDER:
         o = b.orders[order]
-        before = b.account[0].working
-        if o.symbol == n and o.kind == LIMIT and (o.born < t or (o.purpose == LEG_TARGET and o.inside == 0)):
+        if o.kind == LIMIT and (o.born < t or (o.purpose == LEG_TARGET and o.inside == 0)):
             opened = m.panel[OPEN, t, n]
             if o.quantity > 0.0 and m.panel[LOW, t, n] <= o.limit:
                 _fill_resting(m, b, t, order, min(opened, o.limit), True)
             elif o.quantity < 0.0 and m.panel[HIGH, t, n] >= o.limit:
                 _fill_resting(m, b, t, order, max(opened, o.limit), True)
-        k = k + 1 if b.account[0].working == before and b.working[k] == order else _next_after(b, order)
+        order = live_after(b, n, order)
 
 
 @inlined

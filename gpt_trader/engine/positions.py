@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpt_trader.engine.jit import inlined, kernel
+from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.records import Book
 
 SMALL = 1e-9  # share of a quantity that is rounding
+FEW = 64  # open positions up to which their list is kept at every trade
 
 
-@kernel
-def change_position(
+@inlined
+def shift_position(
     b: Book, t: int, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
 ) -> None:
     """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
@@ -59,28 +60,49 @@ def change_position(
     s.max_qty = max(s.max_qty, abs(s.qty))
 
 
+change_position = called(shift_position)
+
+
 @inlined
 def _enlist(b: Book, n: int) -> None:
-    """Put symbol n into the list of open positions."""
+    """Put symbol n into the list of open positions; a long list is left for `list_positions`."""
     account = b.account[0]
     k = account.positions
+    account.positions += 1
+    if k >= FEW or account.unlisted != 0:
+        account.unlisted = 1
+        return
     while k > 0 and b.symbols[k - 1].holding > n:
         b.symbols[k].holding = b.symbols[k - 1].holding
         k -= 1
     b.symbols[k].holding = n
-    account.positions += 1
 
 
 @inlined
 def _strike(b: Book, n: int) -> None:
-    """Take symbol n out of the list of open positions."""
+    """Take symbol n out of the list of open positions; a long list is left for `list_positions`."""
     account = b.account[0]
     account.positions -= 1
+    if account.positions >= FEW or account.unlisted != 0:
+        account.unlisted = 1
+        return
     k = 0
     while b.symbols[k].holding != n:
         k += 1
     for i in range(k, account.positions):
         b.symbols[i].holding = b.symbols[i + 1].holding
+
+
+@kernel
+def list_positions(b: Book) -> None:
+    """Make the list of open positions anew, in one pass however many were opened and closed."""
+    k = 0
+    for n in range(b.symbols.shape[0]):
+        b.symbols[k].holding = n
+        k += int(b.symbols[n].qty != 0.0)
+        if k == b.account[0].positions:
+            break
+    b.account[0].unlisted = 0
 
 
 @inlined

@@ -44,16 +44,18 @@ ACCOUNT = np.dtype([
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
-    ("shorts", "i8"),
+    ("shorts", "i8"), ("unlisted", "i8"),
 ])  # fmt: skip
 
 # What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`
 # belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
-# `acting` is room to list those that act in a bar.
+# `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`
+# through `later` and `earlier` of ORDER, in the order of their ids.
 SYMBOL = np.dtype([
     ("qty", "f8"), ("mark", "f8"), ("base", "f8"), ("acted", "f8"), ("prev", "f8"), ("asked", "f8"), ("accepted", "f8"),
     ("want", "f8"), ("streak", "i8"), ("change", "i8"), ("lock", "i8"), ("cut", "i8"), ("exiting", "i8"),
-    ("target_order", "i8"), ("kept", "i8"), ("peak", "f8"), ("age", "i8"), ("opened", "i8"), ("entry", "f8"),
+    ("target_order", "i8"), ("first_live", "i8"), ("last_live", "i8"), ("peak", "f8"), ("age", "i8"), ("opened", "i8"),
+    ("entry", "f8"),
     ("atr_stop", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
     ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("inside", "i8"), ("used_bar", "i8"), ("last_exit", "i8"),
     ("steps", "i8"), ("armed", "i8"), ("step_left", "f8"), ("signal_bar", "i8"), ("last_row", "i8"), ("holding", "i8"),
@@ -63,8 +65,9 @@ SYMBOL = np.dtype([
 ORDER = np.dtype([
     ("quantity", "f8"), ("filled", "f8"), ("limit", "f8"), ("stop", "f8"), ("trail", "f8"), ("trail_ref", "f8"), ("charge", "f8"),
     ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided", "i8"), ("parent", "i8"),
-    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"),
-    ("purpose", "i1"), ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
+    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("earlier", "i8"), ("later", "i8"),
+    ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"), ("purpose", "i1"),
+    ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
 ], align=True)  # fmt: skip
 
 FILL = np.dtype([
@@ -93,7 +96,10 @@ RULE_FIELDS = (
 )  # fmt: skip
 RULE = np.dtype([(name, "f8") for name in RULE_FIELDS])
 
-INFO = np.dtype([("lot", "f8"), ("first_volume", "i8"), ("sector", "i8"), ("last_session", "i8")])
+# `leads`: 1 for the first symbol of each known sector; `next_peer`: the next symbol of the same sector, -1 after the last
+INFO = np.dtype([
+    ("lot", "f8"), ("first_volume", "i8"), ("leads", "i8"), ("next_peer", "i8"), ("last_session", "i8"),
+])  # fmt: skip
 
 EQUITY, CASH, GROSS, NET = range(4)
 ATR_STOP, ATR_SIZE, SCORE = range(3)
@@ -120,7 +126,8 @@ class Market(NamedTuple):
 
 
 class Book(NamedTuple):
-    """What the engine writes: state records, ids of live orders in order of age, the track, the logs.
+    """What the engine writes: state records, ids of live orders in order of age (and behind them room for lists of symbols
+    within a step), the track, the logs.
 
     `account` (1,), `symbols` (N,), `rules` (1,); `track` (4, T): equity, cash, gross and net exposure in cash at each close, from
     row `account.first` on, at which the account begins.

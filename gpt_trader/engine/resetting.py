@@ -35,6 +35,7 @@ def clear_book(b: Book, capital: float) -> None:
     account.decisions = 0
     account.dirty = 1
     account.shorts = 0
+    account.unlisted = 0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         s.qty = 0.0
@@ -72,6 +73,7 @@ def clear_book(b: Book, capital: float) -> None:
         s.cut = 0
         s.signal_bar = 0
         s.last_row = -1
-        s.kept = 0
+        s.first_live = -1
+        s.last_live = -1
         s.holding = 0
         s.acting = 0

@@ -25,6 +25,7 @@ from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
 
 Columns = Mapping[str, NDArray[Any]]
+NEAR = 64  # bars that an order strategy looks ahead at first, and as soon as it found something nearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,17 @@ class Run:
 
 
 def run_array(market: Market, book: Book, targets: NDArray[np.float64], start: int = 0) -> Book:
-    """All targets (T, N) from row `start` on are known and finite: one call of the kernel, more when the logs had to grow."""
-    bars = targets.shape[0]
-    unchanged = np.empty(bars, np.int8)
+    """All targets (T, N) from row `start` on are known and finite."""
+    unchanged = np.empty(targets.shape[0], np.int8)
     unchanged_rows(market.panel[CLOSE, start:], targets[start:], unchanged[start:])
+    return run_rows(market, book, targets, unchanged, start)
+
+
+def run_rows(
+    market: Market, book: Book, targets: NDArray[np.float64], unchanged: NDArray[np.int8], start: int
+) -> Book:
+    """`run_targets` to the last bar: one call of the kernel, more when the logs had to grow."""
+    bars = unchanged.shape[0]
     at, code = run_targets(market, book, targets, unchanged, start, bars)
     while code != DONE:
         book = grown(book)
@@ -224,14 +232,14 @@ def _run_orders(plan: Plan, run: Run, start: int) -> None:
         if t >= busy:
             live.sync(t)
             busy = next_busy(market, live.book, t, ahead)
-            ahead = min(2 * ahead, FARTHEST)
+            ahead = min(max(2 * (busy - t), NEAR), FARTHEST)
         requests = run.waiting.requests_at(t, decide(t))
         if requests:
             live.sync(t)
             for request in requests:
                 live.make_room()
                 submit(market, live.book, t, factor, request)
-            ahead = 64
+            ahead = NEAR
             busy = next_busy(market, live.book, t, ahead)
     live.sync(bars - 1)
     run.book = live.book

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import deciding
-from gpt_trader.engine.records import Book, Market
+from gpt_trader.engine.records import RULE, Book, Market
 from gpt_trader.engine.running import Plan, Run, run_at_once, run_compiled, run_in_python
 from gpt_trader.engine.setup import (
     UNUSED,
@@ -79,15 +79,8 @@ def simulate(
 
 
 def new_run(bars: Bars, settings: Settings, first: int) -> Run:
-    """An account with nothing but its capital, which begins at row `first`."""
-    book = empty_book(
-        bars.T,
-        bars.N,
-        rules_record(settings, (), False, False),
-        settings.capital,
-        room_for_orders(bars),
-        first,
-    )
+    """An account with nothing but its capital, which begins at row `first`; its rules come with the plan."""
+    book = empty_book(bars.T, bars.N, np.zeros(1, RULE), settings.capital, room_for_orders(bars), first)
     return Run(book, Waiting.nothing(settings.fills.delay, bars.N))
 
 
@@ -129,7 +122,7 @@ def prepare(
 
 def carry_out(plan: Plan, run: Run, start: int, mode: str, *, required: bool) -> Outcome:
     """Run a plan from row `start` to its last bar. With `required`, a rule that does not compile is an error."""
-    run.book.rules[:] = plan.rules
+    run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)  # all at once, not field by field
     if mode == ARRAY:
         run_at_once(plan, run, start)
     elif mode == PYTHON or not run_compiled(plan, run, start, required=required):

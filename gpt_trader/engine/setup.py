@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from gpt_trader.engine.records import (
     ORDER,
     REGIME,
     RULE,
+    RULE_FIELDS,
     SCORE,
     SYMBOL,
     TRADE,
@@ -50,6 +52,7 @@ UNUSED = np.full((1, 1), np.nan)
 UNUSED.setflags(write=False)  # as the splits are: one type of array, one machine code
 NO_SIGNALS = np.full((3, 1, 1), np.nan)
 NO_LIMIT = 1e18
+NO_RULES: dict[str, float] = dict.fromkeys(RULE_FIELDS, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,10 @@ def settings_of(
     _check_kinds(
         bars, capital, given, costs=costs, allocation=allocation, risk=risk, fills=fills, index=index
     )
+    names = frozenset(bars.symbols) if given else frozenset()
     return Settings(
         capital, costs or Costs(), allocation or Allocation(), fills or FillModel(), risk, checked_exits(exits, "backtest"),
-        tuple(item for item in given if item.symbol in bars.symbols), index,
+        tuple(item for item in given if item.symbol in names), index,
     )  # fmt: skip
 
 
@@ -127,7 +131,6 @@ def checked_first(first: Any, bars: Bars) -> int:
 
 def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score: bool) -> NDArray[Any]:
     """The (1,) RULE record of a run."""
-    record = np.zeros(1, RULE)
     allocation, costs = settings.allocation, settings.costs
     values: dict[str, float] = {
         "bps": costs.bps, "per_share": costs.per_share, "minimum": costs.minimum, "spread_bps": costs.spread_bps,
@@ -149,13 +152,13 @@ def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score
         if settings.risk.positions is not None:
             values["max_positions"] = min(allocation.max_positions, settings.risk.positions)
             values["risk_seats"] = float(settings.risk.positions < allocation.max_positions)
-    for name, value in values.items():
-        record[0][name] = value
-    return record
+    return np.array(tuple((NO_RULES | values).values()), np.float64).view(RULE)
 
 
 def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
-    values: dict[str, float] = {"exits_on": float(bool(exits))}
+    if not exits:
+        return {}
+    values: dict[str, float] = {"exits_on": 1.0}
     kinds = [type(item) for item in exits]
     if len(set(kinds)) != len(kinds):
         raise BadParameter(
@@ -199,16 +202,32 @@ def build_market(
     bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
 ) -> Market:
     """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
-    known = {item.symbol: item for item in settings.instruments}
-    instruments = [known[name] if name in known else Instrument(name) for name in bars.symbols]
-    sectors = sorted({item.sector for item in instruments if item.sector is not None})
     info = np.zeros(bars.N, INFO)
-    info["lot"] = [item.lot for item in instruments]
-    info["sector"] = [sectors.index(item.sector) if item.sector is not None else -1 for item in instruments]
+    info["lot"] = Instrument("").lot
+    info["next_peer"] = -1
+    if settings.instruments:
+        _describe(info, bars.symbols, {item.symbol: item for item in settings.instruments})
     info["last_session"] = bars.last_session
     info["first_volume"], events, time = market_constants(bars)
     flags = events + REGIME * _regime(bars, settings)
     return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
+
+
+def _describe(info: NDArray[Any], symbols: tuple[str, ...], known: Mapping[str, Instrument]) -> None:
+    """Lots and the chains of sectors of the instruments that are known by symbol."""
+    last: dict[str, int] = {}
+    for n, name in enumerate(symbols):
+        item = known.get(name)
+        if item is None:
+            continue
+        info[n]["lot"] = item.lot
+        if item.sector is None:
+            continue
+        if item.sector in last:
+            info[last[item.sector]]["next_peer"] = n
+        else:
+            info[n]["leads"] = 1
+        last[item.sector] = n
 
 
 def _signals(
@@ -219,7 +238,9 @@ def _signals(
     size = settings.allocation.atr if settings.allocation.sizing == "risk" else None
     if stop is None and size is None and score is None:
         return NO_SIGNALS
-    signals = np.full((3, bars.T, bars.N), np.nan)
+    signals = np.empty(
+        (3, bars.T, bars.N)
+    )  # rows that no rule asks for are never touched: they take no memory
     if stop is not None:
         signals[ATR_STOP] = _raw_atr(bars, stop)
     if size is not None:
@@ -235,14 +256,34 @@ def market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], N
 
 
 def _market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
-    traded = bars.volume > 0
-    first_volume = np.where(np.any(traded, axis=0), np.argmax(traded, axis=0), bars.T).astype(np.int64)
-    events = (bars.split != 1.0) | (bars.dividend != 0.0)
-    events = events.any(axis=1) if bars.N > 1 else events[:, 0]
-    left = bars.last_session + 1
-    events[left[left < bars.T]] = True
-    flags = EVENT * events + ENDED * (np.arange(bars.T) >= left.min())
-    return first_volume, flags.astype(np.int8), bars.time.astype(np.int64)
+    flags = np.zeros(bars.T, np.int8)
+    if bars.has_splits:
+        flags[(bars.split != 1.0).any(axis=1)] = EVENT
+    paid = bars.dividend != 0.0
+    if paid.any():
+        flags[paid.any(axis=1)] = EVENT
+    if any(bars.delisted):
+        left = bars.last_session + 1
+        flags[left[left < bars.T]] = EVENT
+        flags[left.min() :] |= ENDED
+    return _first_volume(bars.volume), flags, bars.time.view(np.int64)
+
+
+def _first_volume(volume: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(N,) first row with volume, T without any."""
+    bars, symbols = volume.shape
+    rows = np.zeros(symbols, np.int64)
+    waiting = np.flatnonzero(~(volume[0] > 0))
+    step = 64
+    for start in range(1, bars, step):
+        if waiting.size == 0:
+            break
+        traded = volume[start : start + step, waiting] > 0
+        found = traded.any(axis=0)
+        rows[waiting[found]] = start + traded[:, found].argmax(axis=0)
+        waiting = waiting[~found]
+    rows[waiting] = bars
+    return rows
 
 
 def _raw_atr(bars: Bars, n: int) -> NDArray[np.float64]:
@@ -292,25 +333,37 @@ def empty_book(
 ) -> Book:
     """A book for T bars and N symbols of an account that begins at row `first`, with room for `orders` orders before the logs
     have to grow."""
+    account, symbol = _blank_records(float(capital))
     book = Book(
-        np.zeros(1, ACCOUNT), np.zeros(symbols, SYMBOL), rules, np.empty(orders, np.int64),
+        account.copy(), np.repeat(symbol, symbols), rules, np.empty(orders, np.int64),
         np.empty((4, bars_count)), np.empty(orders, ORDER), np.empty(orders, FILL),
         np.empty(orders, TRADE), np.empty(orders, DECISION),
     )  # fmt: skip
-    book.account[0]["first"] = first
-    clear_book(book, capital)
+    book.account["first"] = first
     return book
 
 
-def grown(book: Book) -> Book:
-    """The same book with logs twice as long."""
+@lru_cache(maxsize=16)
+def _blank_records(capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The records (1,) of an account and of a symbol as `clear_book` leaves them."""
+    logs = (np.empty(0, kind) for kind in (ORDER, FILL, TRADE, DECISION))
+    book = Book(
+        np.zeros(1, ACCOUNT), np.zeros(1, SYMBOL), np.zeros(1, RULE), np.empty(0, np.int64), np.empty((4, 0)), *logs
+    )  # fmt: skip
+    clear_book(book, capital)
+    return book.account, book.symbols
 
-    def longer(log: NDArray[Any]) -> NDArray[Any]:
+
+def grown(book: Book) -> Book:
+    """The same book with more room: every log that is more than half full is twice as long, and all of them where none is."""
+    account = book.account[0]
+    used = {name: int(account[name]) for name in ("working", "orders", "fills", "trades", "decisions")}
+    full = [name for name, rows in used.items() if 2 * rows > len(getattr(book, name))] or list(used)
+
+    def longer(name: str) -> NDArray[Any]:
+        log: NDArray[Any] = getattr(book, name)
         more = np.empty(2 * log.shape[0], log.dtype)
-        more[: log.shape[0]] = log
+        more[: used[name]] = log[: used[name]]
         return more
 
-    return book._replace(
-        working=longer(book.working), orders=longer(book.orders), fills=longer(book.fills), trades=longer(book.trades),
-        decisions=longer(book.decisions),
-    )  # fmt: skip
+    return book._replace(**{name: longer(name) for name in full})

@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE, HIGH, LOW
 from gpt_trader.engine.exit_levels import protective_stop
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import end_order, new_order
+from gpt_trader.engine.ledger import NO_ORDER, end_order, new_order
 from gpt_trader.engine.records import (
     CANCELLED,
     EVENT,
@@ -137,14 +137,13 @@ def submit_due(m: Market, b: Book, t: int, factor: np.ndarray, queue: np.ndarray
 @kernel
 def cancel_entries(b: Book, n: int) -> None:
     """Cancel the live orders of symbol n that are no bracket legs."""
-    k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
+    order = b.symbols[n].first_live
+    while order != NO_ORDER:
         o = b.orders[order]
-        if o.symbol == n and o.purpose == USER:
+        later = o.later
+        if o.purpose == USER:
             end_order(b, order, CANCELLED, R_REPLACED)
-        else:
-            k += 1
+        order = later
 
 
 @kernel
@@ -169,13 +168,17 @@ def next_busy(m: Market, b: Book, t: int, most: int) -> int:
         o = b.orders[b.working[k]]
         if o.kind == TRAILING or o.day == 1:
             return t + 1
-    busy = stop
+    busy = t + 1
+    while busy < stop and m.flags[busy] & EVENT == 0:
+        busy += 1
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].qty < 0.0:
             return t + 1
         below, above = _trigger_band(b, n)
+        if below == -np.inf and above == np.inf:
+            continue
         for u in range(t + 1, busy):
-            if m.flags[u] & EVENT != 0 or m.panel[LOW, u, n] <= below or m.panel[HIGH, u, n] >= above:
+            if m.panel[LOW, u, n] <= below or m.panel[HIGH, u, n] >= above:
                 busy = u
                 break
     return busy
@@ -193,10 +196,10 @@ def _trigger_band(b: Book, n: int) -> tuple[float, float]:
             below = level
         if b.rules[0].take_profit > 0.0:
             above = s.entry * (1.0 + b.rules[0].take_profit)
-    for k in range(b.account[0].working):
-        o = b.orders[b.working[k]]
-        if o.symbol != n:
-            continue
+    order = s.first_live
+    while order != NO_ORDER:
+        o = b.orders[order]
+        order = o.later
         buy = o.quantity > 0.0
         if o.kind == LIMIT:
             if buy:

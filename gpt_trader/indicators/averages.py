@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.recursion_kernels import smooth
 from gpt_trader.indicators.rows import Array, pack, period
 from gpt_trader.indicators.window_kernels import window_mean, window_weighted_mean
@@ -20,6 +21,7 @@ class Macd(NamedTuple):
 
 
 @memoised
+@in_blocks
 def sma(values: Array, n: int) -> Array:
     """Simple moving average: the arithmetic mean of the last n present bars.
 
@@ -35,6 +37,7 @@ def sma(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def ema(values: Array, n: int) -> Array:
     """Exponential moving average with alpha = 2 / (n + 1), seeded with the mean of the first n present bars.
 
@@ -51,6 +54,7 @@ def ema(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def wma(values: Array, n: int) -> Array:
     """Linearly weighted moving average: weight n for the newest present bar, 1 for the oldest of n.
 
@@ -65,6 +69,7 @@ def wma(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def rma(values: Array, n: int) -> Array:
     """Wilder's moving average: exponential with alpha = 1 / n, seeded with the mean of n present bars.
 
@@ -82,6 +87,7 @@ def rma(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def macd(values: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """Moving average convergence divergence: the distance between two EMAs, and the EMA of that distance.
 

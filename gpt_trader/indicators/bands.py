@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, number, pack, period
@@ -20,6 +21,7 @@ class Bands(NamedTuple):
 
 
 @memoised
+@in_blocks
 def highest(values: Array, n: int) -> Array:
     """The highest value of the last n present bars, the current one included.
 
@@ -32,6 +34,7 @@ def highest(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def lowest(values: Array, n: int) -> Array:
     """The lowest value of the last n present bars, the current one included.
 
@@ -44,6 +47,7 @@ def lowest(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def donchian(high: Array, low: Array, n: int = 20) -> Bands:
     """Donchian channel: highest high and lowest low of the last n present bars, and the mean of the two.
 
@@ -61,6 +65,7 @@ def donchian(high: Array, low: Array, n: int = 20) -> Bands:
 
 
 @memoised
+@in_blocks
 def bollinger(values: Array, n: int = 20, width: float = 2.0) -> Bands:
     """Bollinger bands: the mean of the last n present bars, plus and minus `width` standard deviations.
 
@@ -79,6 +84,7 @@ def bollinger(values: Array, n: int = 20, width: float = 2.0) -> Bands:
 
 
 @memoised
+@in_blocks
 def keltner(high: Array, low: Array, close: Array, n: int = 20, atr_n: int = 10, width: float = 2.0) -> Bands:
     """Keltner channel: the EMA of the close, plus and minus `width` average true ranges.
 

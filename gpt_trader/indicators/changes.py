@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio
 from gpt_trader.memo import memoised
 
 
 @memoised
+@in_blocks
 def shift(values: Array, n: int = 1) -> Array:
     """The value of n present bars earlier: shift(x, 1) at bar t is x at the symbol's previous present bar.
 
@@ -27,6 +29,7 @@ def shift(values: Array, n: int = 1) -> Array:
 
 
 @memoised
+@in_blocks
 def returns(values: Array, n: int = 1, log: bool = False) -> Array:
     """Return over n present bars, as a fraction: x[t] / x[t - n] - 1, or its logarithm ln(x[t] / x[t - n]).
 
@@ -42,6 +45,7 @@ def returns(values: Array, n: int = 1, log: bool = False) -> Array:
 
 
 @memoised
+@in_blocks
 def roc(values: Array, n: int = 10) -> Array:
     """Rate of change over n present bars, in per cent: 100 (x[t] / x[t - n] - 1).
 
@@ -55,6 +59,7 @@ def roc(values: Array, n: int = 10) -> Array:
 
 
 @memoised
+@in_blocks
 def momentum(values: Array, n: int = 10) -> Array:
     """Change over n present bars, in the unit of the values: x[t] - x[t - n].
 
@@ -67,6 +72,7 @@ def momentum(values: Array, n: int = 10) -> Array:
 
 
 @memoised
+@in_blocks
 def crossover(values: Array, other: Array | float) -> NDArray[np.bool_]:
     """True where `values` rises above `other`: above it now, and not above it at the previous present bar.
 
@@ -77,6 +83,7 @@ def crossover(values: Array, other: Array | float) -> NDArray[np.bool_]:
 
 
 @memoised
+@in_blocks
 def crossunder(values: Array, other: Array | float) -> NDArray[np.bool_]:
     """True where `values` falls below `other`: below it now, and not below it at the previous present bar.
 

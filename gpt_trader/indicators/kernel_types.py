@@ -10,6 +10,7 @@ from __future__ import annotations
 from numba import types
 
 ROWS = types.Array(types.float64, 2, "C", readonly=True)
+FLAT = types.Array(types.float64, 1, "C", readonly=True)
 COUNTS = types.Array(types.int64, 1, "C", readonly=True)
 RESULT = types.float64[:, ::1]
 RESULTS = types.float64[:, :, ::1]

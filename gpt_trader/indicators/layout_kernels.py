@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from gpt_trader.indicators.kernel_types import RESULT, ROWS, WHOLE
+from gpt_trader.declared import declared
+from gpt_trader.indicators.kernel_types import FLAT, RESULT, ROWS, WHOLE
 
 Array = NDArray[np.float64]
 TILE = 8  # float64s in one cache line
 
 
-@njit([RESULT(ROWS)], cache=True)
-def flip(values: Array) -> Array:
-    """The transpose as a new contiguous array, copied tile by tile (five times NumPy's speed)."""
-    height, width = values.shape
+@declared(RESULT(FLAT, WHOLE, WHOLE, WHOLE))
+def flip(values: Array, height: int, width: int, step: int) -> Array:
+    """The transpose (width, height) of a table, whose rows begin `step` values apart, as a new contiguous array.
+
+    Copied tile by tile, column by column of tiles (five times NumPy's speed).
+    """
     result = np.empty((width, height))
-    for top in range(0, height, TILE):
-        bottom = min(top + TILE, height)
-        for left in range(0, width, TILE):
-            for column in range(left, min(left + TILE, width)):
-                for row in range(top, bottom):
-                    result[column, row] = values[row, column]
+    tiles = height // TILE * TILE
+    for left in range(0, width, TILE):
+        right = min(left + TILE, width)
+        for top in range(0, tiles, TILE):
+            for column in range(left, right):
+                for row in range(top, top + TILE):
+                    result[column, row] = values[row * step + column]
+        for column in range(left, right):
+            for row in range(tiles, height):
+                result[column, row] = values[row * step + column]
     return result
 
 
-@njit([WHOLE(ROWS)], cache=True)
+@declared(WHOLE(ROWS))
 def count_missing(values: Array) -> int:
     """How many values are NaN."""
     flat = values.ravel()

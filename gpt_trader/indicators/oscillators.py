@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
 from gpt_trader.indicators.recursion_kernels import directional, relative_strength, true_ranges
 from gpt_trader.indicators.rows import Array, pack, period, ratio
@@ -27,6 +28,7 @@ class DirectionalMovement(NamedTuple):
 
 
 @memoised
+@in_blocks
 def rsi(values: Array, n: int = 14) -> Array:
     """Relative strength index: the share of gains in all movement, with Wilder's averages.
 
@@ -43,6 +45,7 @@ def rsi(values: Array, n: int = 14) -> Array:
 
 
 @memoised
+@in_blocks
 def stochastic(
     high: Array, low: Array, close: Array, n: int = 14, smooth_n: int = 3, d_n: int = 3
 ) -> Stochastic:
@@ -70,6 +73,7 @@ def stochastic(
 
 
 @memoised
+@in_blocks
 def adx(high: Array, low: Array, close: Array, n: int = 14) -> DirectionalMovement:
     """Average directional index with the two directional indicators.
 

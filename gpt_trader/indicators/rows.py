@@ -7,6 +7,7 @@ from math import isfinite
 from operator import index
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
@@ -57,7 +58,7 @@ class Rows:
             spread = np.full(computed.shape, np.nan)
             spread[self._present] = computed[self._left()]
             computed = spread
-        result = flip(computed) if computed.shape[0] > 1 else computed.reshape(self._shape)
+        result = _flipped(computed) if computed.shape[0] > 1 else computed.reshape(self._shape)
         result.setflags(write=False)
         return result
 
@@ -122,6 +123,15 @@ def ratio(above: Array, below: Array, undefined: float = np.nan) -> Array:
     return result
 
 
+def _flipped(values: Array) -> Array:
+    """The transpose of a table whose rows are contiguous, such as some columns of a panel."""
+    height, width = values.shape
+    step = values.strides[0] // values.itemsize
+    span = (height - 1) * step + width if height else 0
+    flat = as_strided(values, (span,), (values.itemsize,), writeable=False)
+    return flip(flat, height, width, step)
+
+
 def _columns(indicator: str, name: str, values: Array) -> Array:
     if type(values) is not np.ndarray or values.dtype != np.float64:
         try:
@@ -138,8 +148,10 @@ def _as_rows(values: Array) -> Array:
     length = values.shape[0]
     if values.ndim == 1 or values.shape[1] == 1:
         rows = values.reshape(1, length)
-    elif values.flags.c_contiguous and values.flags.aligned:
-        return flip(values)
+    elif (
+        values.flags.aligned and values.strides[1] == values.itemsize and values.strides[0] >= values.itemsize
+    ):
+        return _flipped(values)
     else:
         rows = values.T
     flags = rows.flags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_order
 from gpt_trader.indicators.rows import Array, Rows, number, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_comoments, window_moments
@@ -12,6 +13,7 @@ from gpt_trader.memo import memoised
 
 
 @memoised
+@in_blocks
 def rolling_std(values: Array, n: int, ddof: int = 1) -> Array:
     """Standard deviation of the last n present bars, with divisor n - ddof (1 = sample, 0 = population).
 
@@ -29,6 +31,7 @@ def rolling_std(values: Array, n: int, ddof: int = 1) -> Array:
 
 
 @memoised
+@in_blocks
 def zscore(values: Array, n: int) -> Array:
     """Distance from the mean of the last n present bars, in population standard deviations (divisor n).
 
@@ -45,6 +48,7 @@ def zscore(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def rolling_beta(asset: Array, market: Array, n: int) -> Array:
     """Regression slope of asset on market over the last n present bars: cov(asset, market) / var(market).
 
@@ -62,6 +66,7 @@ def rolling_beta(asset: Array, market: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def rolling_corr(values: Array, other: Array, n: int) -> Array:
     """Pearson correlation of the last n present bars of two series.
 
@@ -78,6 +83,7 @@ def rolling_corr(values: Array, other: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def percentile_rank(values: Array, n: int) -> Array:
     """Rank of the newest value among the last n present bars, as a fraction: 1 = highest, 1 / n = lowest.
 
@@ -92,6 +98,7 @@ def percentile_rank(values: Array, n: int) -> Array:
 
 
 @memoised
+@in_blocks
 def rolling_quantile(values: Array, n: int, q: float) -> Array:
     """The q-quantile of the last n present bars, interpolated linearly between neighbours (0.5 = the median).
 

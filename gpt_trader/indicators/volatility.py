@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.changes import log_of
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, lagged, number, pack, period, ratio
@@ -12,6 +13,7 @@ from gpt_trader.memo import memoised
 
 
 @memoised
+@in_blocks
 def true_range(high: Array, low: Array, close: Array) -> Array:
     """True range: max(high, previous close) - min(low, previous close).
 
@@ -24,6 +26,7 @@ def true_range(high: Array, low: Array, close: Array) -> Array:
 
 
 @memoised
+@in_blocks
 def atr(high: Array, low: Array, close: Array, n: int = 14) -> Array:
     """Average true range: Wilder's average `rma` of the true range.
 
@@ -39,6 +42,7 @@ def atr(high: Array, low: Array, close: Array, n: int = 14) -> Array:
 
 
 @memoised
+@in_blocks
 def realised_volatility(close: Array, n: int = 20, periods_per_year: float = 252.0) -> Array:
     """Annualised sample standard deviation (divisor n - 1) of the last n log returns.
 

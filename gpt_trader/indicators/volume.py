@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.recursion_kernels import anchored_mean
 from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_mean
@@ -13,6 +14,7 @@ from gpt_trader.memo import memoised
 
 
 @memoised
+@in_blocks
 def obv(close: Array, volume: Array) -> Array:
     """On-balance volume: the running sum of volume, added on a higher close, subtracted on a lower one.
 
@@ -31,6 +33,7 @@ def obv(close: Array, volume: Array) -> Array:
 
 
 @memoised
+@in_blocks
 def vwap(high: Array, low: Array, close: Array, volume: Array, session: NDArray[np.generic]) -> Array:
     """Volume-weighted average price since the start of the session.
 
@@ -59,6 +62,7 @@ def vwap(high: Array, low: Array, close: Array, volume: Array, session: NDArray[
 
 
 @memoised
+@in_blocks
 def rolling_vwap(high: Array, low: Array, close: Array, volume: Array, n: int) -> Array:
     """Volume-weighted average price of the last n present bars.
 

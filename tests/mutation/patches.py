@@ -39,22 +39,22 @@ PATCHES = (
     Patch(
         "market orders fill at the close of the decision bar",
         "matching.py",
-        "filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "filled = execute(m, b, t, order, m.panel[CLOSE, t - 1, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[CLOSE, t - 1, n], False)",
         (f"{TRUTH}::test_a_weight_decided_at_t_earns_from_the_open_of_the_next_bar",),
     ),
     Patch(
         "market orders fill at the open of the decision bar",
         "matching.py",
-        "filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "filled = execute(m, b, t, order, m.panel[OPEN, t - 1, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[OPEN, t - 1, n], False)",
         (f"{ACCOUNTING}::test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap",),
     ),
     Patch(
         "decisions are made on the target of the next bar",
         "loop.py",
-        "allocate(m, b, targets[t], t)",
-        "allocate(m, b, targets[min(t + 1, stop - 1)], t)",
+        "targets[min(t, targets.shape[0] - 1)]",
+        "targets[min(t + 1, targets.shape[0] - 1)]",
         (
             f"{TRUTH}::test_a_weight_decided_at_t_earns_from_the_open_of_the_next_bar",
             f"{TRUTH}::test_random_targets_know_no_future_either",
@@ -99,8 +99,8 @@ PATCHES = (
     Patch(
         "a split does not reach resting orders",
         "corporate.py",
-        "        if o.symbol == n:\n",
-        "        if o.symbol == -2:\n",
+        "    order = s.first_live\n",
+        "    order = NO_ORDER\n",
         (f"{EVENTS}::test_resting_orders_are_restated_by_a_split",),
     ),
     Patch(
@@ -485,8 +485,8 @@ PATCHES = (
     Patch(
         "a leg keeps the exits of the one before",
         "session.py",
-        "    run.book.rules[:] = plan.rules\n",
-        '    if start == int(run.book.account[0]["first"]):\n        run.book.rules[:] = plan.rules\n',
+        "    run.book.rules.view(np.float64)[:]",
+        '    if start == int(run.book.account[0]["first"]):\n        run.book.rules.view(np.float64)[:]',
         (f"{RELAY}::test_the_next_leg_takes_over_positions_and_exits_from_its_first_row_on",),
     ),
     Patch(
@@ -498,9 +498,9 @@ PATCHES = (
     ),
     Patch(
         "of entrants of the same rank the last one is seated",
-        "allocating.py",
-        "score_of(m, b, t, n) > score_of(m, b, t, best)",
-        "score_of(m, b, t, n) >= score_of(m, b, t, best)",
+        "ranking.py",
+        "(score == best and n > other)",
+        "(score == best and n < other)",
         (f"{PARITY}::test_many_entrants_for_few_seats",),
     ),
 )
