@@ -66,6 +66,30 @@ class Bars:
         panel = np.ascontiguousarray(self.panel, dtype=np.float64)
         _check_shapes(self.symbols, time, panel, self.timeframe, self.adjustment)
         _check_values(self.symbols, time, panel)
+        self._take(time, panel)
+
+    @classmethod
+    def of_checked(
+        cls,
+        symbols: tuple[str, ...],
+        time: Times,
+        panel: Floats,
+        timeframe: str,
+        adjustment: str,
+        sources: tuple[str, ...] = (),
+        delisted: tuple[str | None, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> Bars:
+        """Bars made of others, whose times and values hold by the way they are made: nothing is checked."""
+        bars = object.__new__(cls)
+        given = {"symbols": symbols, "timeframe": timeframe, "adjustment": adjustment, "sources": sources}
+        for name, value in {**given, "delisted": delisted, "notes": notes, "_derived": {}}.items():
+            object.__setattr__(bars, name, value)
+        bars._take(np.ascontiguousarray(time), np.ascontiguousarray(panel))
+        return bars
+
+    def _take(self, time: Times, panel: Floats) -> None:
+        """Keep the arrays and what follows from them."""
         time, panel = _frozen(time), _frozen(panel)
         put = object.__setattr__
         put(self, "symbols", tuple(self.symbols))
@@ -96,13 +120,14 @@ class Bars:
 
     @property
     def last_session(self) -> NDArray[np.int64]:
-        """(N,): row of the last bar before a known delisting, T for a symbol that is not known to leave."""
+        """(N,): row of the last bar before a known delisting, T for a symbol that is not known to leave before the bars end."""
         return self._once("last_session", self._last_session)
 
     def _last_session(self) -> NDArray[np.int64]:
         rows = np.full(self.N, self.T, np.int64)
+        end = self.time[-1].astype("datetime64[D]")
         for n, date in enumerate(self.delisted):
-            if date is not None:
+            if date is not None and np.datetime64(date, "D") <= end:
                 rows[n] = np.searchsorted(self.time, np.datetime64(date, "ns") + np.timedelta64(1, "D")) - 1
         return rows
 
@@ -118,6 +143,33 @@ class Bars:
     def has_splits(self) -> bool:
         """Whether there is a split in any bar."""
         return self._once("has_splits", lambda: bool((self.split != 1.0).any()))
+
+    def strategy_view(self) -> Bars:
+        """What a strategy is given: `continuous()` bars without the dates of delistings, sources and notes, which know what is
+        to come. Bars that have none of these return themselves."""
+        smooth = self.continuous()
+        if not (any(self.delisted) or self.notes):
+            return smooth
+        return self._once("strategy_view", lambda: Bars.of_checked(
+            self.symbols, self.time, smooth.panel, self.timeframe, smooth.adjustment
+        ))  # fmt: skip
+
+    def before(self, stop: int) -> Bars:
+        """The bars before row `stop`, in which no later delisting is known."""
+        if stop == self.T:
+            return self
+        last = np.datetime64(self.time[stop - 1], "D")
+        known = tuple(None if day is None or np.datetime64(day, "D") > last else day for day in self.delisted)
+        return Bars.of_checked(
+            self.symbols,
+            self.time[:stop],
+            self.panel[:, :stop],
+            self.timeframe,
+            self.adjustment,
+            self.sources,
+            known,
+            self.notes,
+        )
 
     @property
     def split_factor(self) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from gpt_trader.adapters.source_registry import LOCAL, SourceOptions, open_source
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import FIELDS, SPLIT, TIMEFRAMES, VOLUME, Bars, parse_time
+from gpt_trader.checking.watching import LOAD_BARS
 from gpt_trader.errors import BadData, BadParameter, BadRange, GptTraderError, SymbolNotFound, UnknownName
 from gpt_trader.quality import MODES, Change, Defect, Severity, check, find_row_defects
 from gpt_trader.quality_rules import Columns
@@ -123,6 +125,7 @@ def load(
     `noted` is what the caller noticed before: it begins `bars.notes`.
     """
     names = _symbol_names(symbols)
+    sys.audit(LOAD_BARS, *names[:3])
     for kind, value, known in (
         ("timeframe", timeframe, TIMEFRAMES),
         ("adjustment", adjustment, ADJUSTMENTS),
