@@ -1,7 +1,8 @@
-# Every target is one plain command; what they need is set up first, once (bootstrap.py).
+# Short names for `python3 bootstrap.py COMMAND`, which needs no make and sets up what is missing first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+BOOTSTRAP := VENV=$(VENV) $(PYTHON) bootstrap.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports unit bench lock
@@ -10,19 +11,16 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## Set everything up in .venv (again only what has changed)
-	@VENV=$(VENV) $(PYTHON) bootstrap.py
+	@$(BOOTSTRAP)
 
-demo: setup ## Backtest two strategies on the shipped data and write a report
-	@$(BIN)/gpt-trader demo
+demo: ## Backtest two strategies on the shipped data and write a report
+	@$(BOOTSTRAP) demo
 
-test: setup ## Run every test; those that start Ray one after the other, in one session
-	@status=0; \
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/cluster || status=1; \
-	$(BIN)/python -m pytest tests/cluster || status=1; \
-	exit $$status
+test: ## Run every test; those that start Ray one after the other, in one session
+	@$(BOOTSTRAP) test
 
-check: setup ## Lint, types, import rules and unit tests (under 20 seconds)
-	@$(MAKE) --no-print-directory -j2 -k types lint imports unit
+check: ## Lint, types, import rules and unit tests
+	@$(BOOTSTRAP) check
 
 lint: setup
 	@$(BIN)/ruff check .
@@ -40,4 +38,4 @@ bench: setup ## Measure our speed against peers and against the limit
 	@$(BIN)/python -m benchmarks
 
 lock: setup ## Resolve requirements.lock anew (addresses left out)
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --upgrade pyproject.toml --extra dev -o requirements.lock
+	@uv=$$(command -v uv || echo $(BIN)/uv); $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-header --upgrade pyproject.toml --extra dev -o requirements.lock

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
+from jobs.compile_notice import tell_of_compiling
+
 _BLAS = "scipy.linalg.cython_blas"
 
 
@@ -26,6 +28,7 @@ def start_numba() -> None:
     with _standing_in(answers):
         import_module("numba")
         import_module("numba.np.arraymath")
+    tell_of_compiling()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`python -m jobs.warm`: compiles every kernel into the cache by running what a user would run, on small data."""
+"""`python -m jobs.warm [all|demo]`: compiles kernels into the cache by running what a user would run, in two processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,33 +66,61 @@ class OrderRule(OrderStrategy):
         return limit(10, price * 0.99, take_profit=price * 1.02, stop_loss=price * 0.97, day=1)
 
 
+Step = tuple[str, Callable[[], None]]
+
+
 def warm_up(tell: Callable[[str, int, int], None] = lambda _name, _done, _total: None) -> float:
     """Compile what is not compiled yet; the seconds it took. `tell` hears the name, number and count of each step."""
     began = time.perf_counter()
-    steps = list(_steps())
+    steps = [step for share in PARTS["all"] for step in share()]
     for number, (name, step) in enumerate(steps, 1):
         tell(name, number, len(steps))
         step()
     return time.perf_counter() - began
 
 
-def _steps() -> Iterator[tuple[str, Callable[[], None]]]:
-    """Every shipped strategy on one symbol and on three, and the rules that have kernels of their own."""
-    one = load_bars(["AAPL"], start=START, end=END)
-    many = load_bars(["AAPL", "IBM", "MSFT"], start=START, end=END)
-    for name in available():
-        strategy = load_strategy(name)()
-        yield f"{name}, one symbol", partial(_run, strategy, one)
-        yield f"{name}, three symbols", partial(_run, strategy, many)
+def _demo_steps() -> list[Step]:
+    """What `gpt-trader demo` runs, report included."""
+    many = _bars("AAPL", "IBM", "MSFT")
+    return [
+        ("targets known beforehand", lambda: _run(load_strategy("demo_ma")(), many)),
+        ("report", lambda: _report(load_strategy("trend_breakout")(), many)),
+    ]
+
+
+def _rule_steps() -> list[Step]:
+    """The other ways in which the engine runs: bar by bar, orders, many runs."""
+    one, many = _bars("AAPL"), _bars("AAPL", "IBM", "MSFT")
     plain = load_strategy("demo_ma")()
-    yield "exits", partial(_run, plain, many, exits=EXITS)
-    yield "risk limits", partial(_run, plain, many, risk=RiskLimits())
     rules = Allocation(sizing="risk", cadence="week", confirm=2, cooldown=3, regime="IBM")
-    yield "allocation", partial(_run, plain, many, allocation=rules)
-    yield "rules that read what they hold", partial(_run, HeldRule(), many)
-    yield "orders", partial(_run, OrderRule(), one)
-    yield "many runs", lambda: _many(plain, one)
-    yield "report", lambda: _report(plain, one)
+    return [
+        ("rules that read what they hold", partial(_run, HeldRule(), many)),
+        ("orders", partial(_run, OrderRule(), one)),
+        ("many runs", lambda: _many(plain, one)),
+        ("exits", partial(_run, plain, many, exits=EXITS)),
+        ("risk limits", partial(_run, plain, many, risk=RiskLimits())),
+        ("allocation", partial(_run, plain, many, allocation=rules)),
+    ]
+
+
+def _strategy_steps() -> list[Step]:
+    """Every shipped strategy on one symbol and on three: the indicators."""
+    one, many = _bars("AAPL"), _bars("AAPL", "IBM", "MSFT")
+    found = [(name, load_strategy(name)()) for name in available()]
+    return [
+        *((f"{name}, one symbol", partial(_run, strategy, one)) for name, strategy in found),
+        *((f"{name}, three symbols", partial(_run, strategy, many)) for name, strategy in found),
+    ]
+
+
+PARTS: dict[str, tuple[Callable[[], list[Step]], ...]] = {
+    "demo": (_demo_steps,),
+    "all": (_demo_steps, _rule_steps, _strategy_steps),
+}
+
+
+def _bars(*symbols: str) -> Bars:
+    return load_bars(list(symbols), start=START, end=END)
 
 
 def _run(strategy: Strategy, bars: Bars, **rules: Any) -> None:
@@ -121,16 +149,19 @@ def prune() -> int:
 
 
 def main() -> None:
-    """Compile, saying what is compiled where somebody watches."""
-    watched = sys.stdout.isatty()
-
-    def tell(name: str, number: int, total: int) -> None:
-        if watched:
-            print(f"\r[{number}/{total}] {name:<40}", end="", flush=True)
-
-    seconds = warm_up(tell)
+    """Compile, saying what is compiled."""
+    part = sys.argv[1] if len(sys.argv) > 1 else "all"
+    if part not in PARTS:
+        print(f"usage: python -m jobs.warm [{'|'.join(PARTS)}]", file=sys.stderr)
+        raise SystemExit(2)
+    sys.dont_write_bytecode = False
+    began = time.perf_counter()
+    steps = [step for share in PARTS[part] for step in share()]
+    for number, (name, step) in enumerate(steps, 1):
+        print(f"{number} of {len(steps)}: {name}", flush=True)
+        step()
     prune()
-    print(f"{chr(13) if watched else ''}kernels ready after {seconds:.1f} s{' ' * 30 if watched else ''}")
+    print(f"kernels ready after {time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":

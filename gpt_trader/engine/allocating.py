@@ -88,7 +88,7 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
         _allocate(m, b, target, t)
 
 
-@kernel
+@inlined
 def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
     r = b.rules[0]

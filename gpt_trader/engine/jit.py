@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 import numba
 
+from gpt_trader.declared import at_first_call
+from gpt_trader.engine.kernel_parts import call_by_parts
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 WITHOUT_KERNELS = ("deciding.py", "live_views.py", "running.py", "session.py", "setup.py", "waiting.py")
 
@@ -43,7 +46,7 @@ def kernel_folder() -> Path:
 
 def compiled(function: Function, signature: Any = None, **options: Any) -> Function:
     """`numba.njit` of `function` with its cache in `kernel_folder`, compiled once for all constant arguments; with a `signature`
-    for it alone, and at once.
+    for it alone.
 
     numba would compile a kernel anew for each literal that another kernel passes to it (`kind=3`), with all that it calls: the
     whole engine twice for the bar number 0. LLVM puts constants into inlined kernels all the same.
@@ -52,27 +55,30 @@ def compiled(function: Function, signature: Any = None, **options: Any) -> Funct
     before = config.CACHE_DIR
     config.CACHE_DIR = str(kernel_folder())
     try:
-        made: Function = numba.njit(signature, cache=True, error_model="numpy", **options)(function)
+        made: Function = numba.njit(cache=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = before
-    unliteral: Any = numba.types.unliteral
-    template: Any = getattr(made, "get_call_template", None)
-    if template is None:  # NUMBA_DISABLE_JIT: a plain function
-        return made
-
-    def without_literals(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        plain = tuple(unliteral(item) for item in arguments)
-        return template(plain, {name: unliteral(item) for name, item in keywords.items()})
-
-    made.get_call_template = without_literals  # type: ignore[attr-defined]
-    return made
+    if hasattr(made, "get_call_template"):  # not so under NUMBA_DISABLE_JIT
+        unliteral: Any = numba.types.unliteral
+        call_by_parts(made, {"error_model": "numpy", **options}, kernel_folder(), unliteral)
+    return made if signature is None else at_first_call(made, signature)
 
 
 def kernel(function: Function) -> Function:
-    """Compile `function` on first call. It may not allocate: without reference counts its calls are cheap."""
-    return compiled(function, _nrt=False)
+    """Compile `function` on first call; it stays a call, whoever comes first (numba would hand `forceinline` on from a caller).
+
+    It may not allocate: without reference counts its calls are cheap.
+    """
+    return compiled(function, _nrt=False, forceinline=False)
 
 
 def inlined(function: Function) -> Function:
     """A kernel on the path of every bar, or with one caller: LLVM compiles it into its caller, so no argument is copied."""
     return compiled(function, _nrt=False, forceinline=True)
+
+
+def called(kernel: Function) -> Function:
+    """An inlined kernel as a call, for the places that few bars come to: its code stands there once."""
+    plain: Any = getattr(kernel, "py_func", kernel)
+    made: Function = compiled(plain, _nrt=False, forceinline=False)
+    return made

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import VOLUME
-from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.positions import SMALL, change_position
+from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.positions import SMALL, shift_position
 from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,
@@ -91,8 +91,8 @@ def remove_working(b: Book, order: int) -> None:
         b.symbols[o.symbol].last_live = o.earlier
 
 
-@kernel
-def end_order(b: Book, order: int, status: int, reason: int) -> None:
+@inlined
+def close_order(b: Book, order: int, status: int, reason: int) -> None:
     """Close an order. A target order that ends with nothing held forgets its target."""
     o = b.orders[order]
     remove_working(b, order)
@@ -107,6 +107,9 @@ def end_order(b: Book, order: int, status: int, reason: int) -> None:
             b.account[0].dirty = 1
     if o.purpose == EXIT:
         s.exiting = 0
+
+
+end_order = called(close_order)
 
 
 @inlined
@@ -238,8 +241,8 @@ def slippage_rate(m: Market, b: Book, t: int, n: int, kind: int, size: float) ->
     return (0.5 * r.spread_bps + r.slippage_bps) * 1e-4 + r.impact * share * share
 
 
-@kernel
-def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
+@inlined
+def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
     """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
 
     `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, seats and buying power as in
@@ -283,11 +286,14 @@ def execute(m: Market, b: Book, t: int, order: int, price: float, inside: bool) 
     return side * size
 
 
+execute = called(fill_order)
+
+
 @inlined
 def _finish(b: Book, order: int) -> None:
     """A completely filled order leaves the live ones and takes its other leg with it."""
     o = b.orders[order]
-    end_order(b, order, FILLED, o.reason)
+    close_order(b, order, FILLED, o.reason)
     if o.sibling != NO_ORDER and b.orders[o.sibling].status <= PARTIAL:
         end_order(b, o.sibling, CANCELLED, R_OCO)
 
@@ -325,7 +331,7 @@ def _book_fill(
     f.bar = t
     f.reason = o.reason
     account.fills += 1
-    change_position(b, t, o.symbol, quantity, price, costs, inside, o.reason)
+    shift_position(b, t, o.symbol, quantity, price, costs, inside, o.reason)
 
 
 @kernel

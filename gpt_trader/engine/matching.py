@@ -14,6 +14,7 @@ from gpt_trader.engine.ledger import (
     cancel_symbol_orders,
     end_order,
     execute,
+    fill_order,
     forget_target,
     live_after,
     live_from,
@@ -79,7 +80,7 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
     own = o.purpose >= USER  # orders for targets and exits have neither legs nor siblings
     if own and not clip_leg(b, order):
         return
-    filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)
+    filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)
     if own:
         _after_fill(b, t, order, was, filled, False, m.panel[OPEN, t, n])
     if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpt_trader.engine.jit import inlined, kernel
+from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.records import Book
 
 SMALL = 1e-9  # share of a quantity that is rounding
 FEW = 64  # open positions up to which their list is kept at every trade
 
 
-@kernel
-def change_position(
+@inlined
+def shift_position(
     b: Book, t: int, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
 ) -> None:
     """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
@@ -58,6 +58,9 @@ def change_position(
     s.in_cash += abs(quantity) * price
     s.costs += costs
     s.max_qty = max(s.max_qty, abs(s.qty))
+
+
+change_position = called(shift_position)
 
 
 @inlined

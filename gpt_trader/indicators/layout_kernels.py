@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gpt_trader.declared import declared
 from gpt_trader.indicators.kernel_types import FLAT, RESULT, ROWS, WHOLE
 
 Array = NDArray[np.float64]
 TILE = 8  # float64s in one cache line
 
 
-@njit([RESULT(FLAT, WHOLE, WHOLE, WHOLE)], cache=True)
+@declared(RESULT(FLAT, WHOLE, WHOLE, WHOLE))
 def flip(values: Array, height: int, width: int, step: int) -> Array:
     """The transpose (width, height) of a table, whose rows begin `step` values apart, as a new contiguous array.
 
@@ -32,7 +32,7 @@ def flip(values: Array, height: int, width: int, step: int) -> Array:
     return result
 
 
-@njit([WHOLE(ROWS)], cache=True)
+@declared(WHOLE(ROWS))
 def count_missing(values: Array) -> int:
     """How many values are NaN."""
     flat = values.ravel()

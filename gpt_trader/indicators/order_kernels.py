@@ -7,16 +7,16 @@ bar and the window n, and returns NaN up to index start + n - 2 and beyond the p
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gpt_trader.declared import declared
 from gpt_trader.indicators.kernel_types import COUNTS, REAL, RESULT, RESULTS, ROWS, WHOLE
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-@njit([RESULT(ROWS, COUNTS, WHOLE, WHOLE, REAL)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, COUNTS, WHOLE, WHOLE, REAL), error_model="numpy")
 def window_extreme(rows: Array, counts: Counts, start: int, n: int, sign: float) -> Array:
     """The highest (`sign` 1) or lowest (-1) value of each window, in three comparisons a bar for any n.
 
@@ -47,7 +47,7 @@ def window_extreme(rows: Array, counts: Counts, start: int, n: int, sign: float)
     return result
 
 
-@njit([RESULTS(ROWS, COUNTS, WHOLE, WHOLE, REAL)], cache=True, error_model="numpy")
+@declared(RESULTS(ROWS, COUNTS, WHOLE, WHOLE, REAL), error_model="numpy")
 def window_order(rows: Array, counts: Counts, start: int, n: int, q: float) -> Array:
     """The q-quantile of each window and the rank 1..n of its newest value, ties averaged: shape (2, N, T).
 

@@ -7,16 +7,16 @@ and beyond the present bars are NaN.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gpt_trader.declared import declared
 from gpt_trader.indicators.kernel_types import COUNTS, REAL, RESULT, RESULTS, ROWS, WHOLE
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-@njit([RESULT(ROWS, COUNTS, WHOLE, WHOLE, REAL)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, COUNTS, WHOLE, WHOLE, REAL), error_model="numpy")
 def smooth(rows: Array, counts: Counts, start: int, n: int, alpha: float) -> Array:
     """s += alpha x (value - s), seeded at index start + n - 1 with the mean of the first n values."""
     symbols, length = rows.shape
@@ -40,7 +40,7 @@ def smooth(rows: Array, counts: Counts, start: int, n: int, alpha: float) -> Arr
     return result
 
 
-@njit([RESULT(ROWS, COUNTS, WHOLE)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, COUNTS, WHOLE), error_model="numpy")
 def relative_strength(rows: Array, counts: Counts, n: int) -> Array:
     """100 x average gain / (average gain + average loss) from index n; 50 while nothing has moved."""
     symbols, length = rows.shape
@@ -65,7 +65,7 @@ def relative_strength(rows: Array, counts: Counts, n: int) -> Array:
     return result
 
 
-@njit([RESULT(ROWS, ROWS, ROWS)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, ROWS, ROWS), error_model="numpy")
 def true_ranges(high: Array, low: Array, close: Array) -> Array:
     """The higher of high and previous close, less the lower of low and previous close; NaN at index 0."""
     symbols, length = high.shape
@@ -78,7 +78,7 @@ def true_ranges(high: Array, low: Array, close: Array) -> Array:
     return result
 
 
-@njit([RESULTS(ROWS, ROWS, ROWS, COUNTS, WHOLE)], cache=True, error_model="numpy")
+@declared(RESULTS(ROWS, ROWS, ROWS, COUNTS, WHOLE), error_model="numpy")
 def directional(high: Array, low: Array, ranges: Array, counts: Counts, n: int) -> Array:
     """ADX, +DI and -DI from `ranges`, the true ranges: shape (3, N, T). An average range of 0 makes the DIs 0."""
     symbols, length = high.shape
@@ -108,7 +108,7 @@ def directional(high: Array, low: Array, ranges: Array, counts: Counts, n: int) 
     return result
 
 
-@njit([RESULT(ROWS, ROWS, ROWS, COUNTS)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, ROWS, ROWS, COUNTS), error_model="numpy")
 def anchored_mean(rows: Array, weights: Array, groups: Array, counts: Counts) -> Array:
     """The weighted mean of the values since the group last changed; NaN while the weights sum to zero."""
     symbols, length = rows.shape

@@ -19,16 +19,16 @@ bar and the window n, and returns NaN up to index start + n - 2 and beyond the p
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from gpt_trader.declared import declared
 from gpt_trader.indicators.kernel_types import COUNTS, RESULT, RESULTS, ROWS, WHOLE
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-@njit([RESULT(ROWS, COUNTS, WHOLE, WHOLE)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, COUNTS, WHOLE, WHOLE), error_model="numpy")
 def window_mean(rows: Array, counts: Counts, start: int, n: int) -> Array:
     """The mean of each window."""
     symbols, length = rows.shape
@@ -57,7 +57,7 @@ def window_mean(rows: Array, counts: Counts, start: int, n: int) -> Array:
     return result
 
 
-@njit([RESULT(ROWS, COUNTS, WHOLE, WHOLE)], cache=True, error_model="numpy")
+@declared(RESULT(ROWS, COUNTS, WHOLE, WHOLE), error_model="numpy")
 def window_weighted_mean(rows: Array, counts: Counts, start: int, n: int) -> Array:
     """The mean of each window with weights 1, 2, ..., n from the oldest bar to the newest.
 
@@ -94,7 +94,7 @@ def window_weighted_mean(rows: Array, counts: Counts, start: int, n: int) -> Arr
     return result
 
 
-@njit([RESULTS(ROWS, COUNTS, WHOLE, WHOLE, WHOLE)], cache=True, error_model="numpy")
+@declared(RESULTS(ROWS, COUNTS, WHOLE, WHOLE, WHOLE), error_model="numpy")
 def window_moments(rows: Array, counts: Counts, start: int, n: int, ddof: int) -> Array:
     """The mean and the standard deviation, with divisor n - ddof, of each window: shape (2, N, T)."""
     symbols, length = rows.shape
@@ -135,7 +135,7 @@ def window_moments(rows: Array, counts: Counts, start: int, n: int, ddof: int) -
     return result
 
 
-@njit([RESULTS(ROWS, ROWS, COUNTS, WHOLE, WHOLE)], cache=True, error_model="numpy")
+@declared(RESULTS(ROWS, ROWS, COUNTS, WHOLE, WHOLE), error_model="numpy")
 def window_comoments(rows: Array, others: Array, counts: Counts, start: int, n: int) -> Array:
     """In each window the sums of squared deviations of x and of y and of their products: shape (3, N, T)."""
     symbols, length = rows.shape

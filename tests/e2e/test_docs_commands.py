@@ -18,7 +18,7 @@ SHELL = ("bash", "console", "sh", "shell")
 OWN_TEST = {"README.md"}
 """Pages whose commands tests/e2e/test_cli_reference.py runs."""
 SET_UP = re.compile(
-    r"(git clone .*|cd gpt-trader|python3 bootstrap\.py|make [a-z]+|\. \.venv/bin/activate|pip install .*)"
+    r"(git clone .*|cd gpt-trader|python3 bootstrap\.py( demo| test| check)?|make [a-z]+|\. \.venv/bin/activate|pip install .*)"
 )
 """Commands that set a machine up or run tests: .ci/run does that, no test within a test."""
 NOT_RUN = [*["docs/cluster.md"] * 3, "docs/data.md"]

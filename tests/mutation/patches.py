@@ -39,15 +39,15 @@ PATCHES = (
     Patch(
         "market orders fill at the close of the decision bar",
         "matching.py",
-        "filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "filled = execute(m, b, t, order, m.panel[CLOSE, t - 1, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[CLOSE, t - 1, n], False)",
         (f"{TRUTH}::test_a_weight_decided_at_t_earns_from_the_open_of_the_next_bar",),
     ),
     Patch(
         "market orders fill at the open of the decision bar",
         "matching.py",
-        "filled = execute(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "filled = execute(m, b, t, order, m.panel[OPEN, t - 1, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
+        "filled = fill_order(m, b, t, order, m.panel[OPEN, t - 1, n], False)",
         (f"{ACCOUNTING}::test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap",),
     ),
     Patch(
