@@ -136,9 +136,14 @@ def random_walk(bars: int, symbols: int) -> Bars:
         panel[4, :, block] = np.exp(rng.normal(13.0, 1.0, shape))
     panel[5], panel[6] = 1.0, 0.0
     minutes = np.datetime64("2010-01-04T00:00", "ns") + np.arange(bars) * np.timedelta64(60_000_000_000, "ns")
-    weekdays = np.busday_offset("1990-01-01", np.arange(bars if bars <= LONG else 1)).astype("datetime64[ns]")
+    weekdays = np.busday_offset(np.datetime64("1990-01-01"), np.arange(bars if bars <= LONG else 1))
     names = tuple(f"S{n:05}" for n in range(symbols))
-    return Bars(names, minutes if bars > LONG else weekdays, panel, "1m" if bars > LONG else "1d")
+    return Bars(
+        names,
+        minutes if bars > LONG else weekdays.astype("datetime64[ns]"),
+        panel,
+        "1m" if bars > LONG else "1d",
+    )
 
 
 def runner(case: Case, symbols: Sequence[str]) -> Callable[[Bars], float]:
@@ -175,7 +180,9 @@ def measure(name: str, bars: int, symbols: int) -> Measured:
     forget = Path("/proc/self/clear_refs")
     if forget.exists():
         forget.write_text("5")
-    cpu, wall, final = [], [], 0.0
+    cpu: list[float] = []
+    wall: list[float] = []
+    final = 0.0
     while not cpu or (sum(wall) < SECONDS and len(cpu) < 20):
         fresh = Bars(data.symbols, data.time, data.panel, data.timeframe)
         began, used = time.perf_counter(), time.process_time()
