@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ Times = NDArray[np.datetime64]
 
 FIELDS = ("open", "high", "low", "close", "volume", "split", "dividend")
 OPEN, HIGH, LOW, CLOSE, VOLUME, SPLIT, DIVIDEND = range(len(FIELDS))
+_BLOCK = 32  # symbols looked at together
+_CELLS = 1 << 18  # bars times symbols looked at together
 TIMEFRAMES = ("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo")
 Made = TypeVar("Made")
 Kind = TypeVar("Kind", bound=np.generic)
@@ -66,6 +69,30 @@ class Bars:
         panel = np.ascontiguousarray(self.panel, dtype=np.float64)
         _check_shapes(self.symbols, time, panel, self.timeframe, self.adjustment)
         _check_values(self.symbols, time, panel)
+        self._take(time, panel)
+
+    @classmethod
+    def of_checked(
+        cls,
+        symbols: tuple[str, ...],
+        time: Times,
+        panel: Floats,
+        timeframe: str,
+        adjustment: str,
+        sources: tuple[str, ...] = (),
+        delisted: tuple[str | None, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> Bars:
+        """Bars made of others, whose times and values hold by the way they are made: nothing is checked."""
+        bars = object.__new__(cls)
+        given = {"symbols": symbols, "timeframe": timeframe, "adjustment": adjustment, "sources": sources}
+        for name, value in {**given, "delisted": delisted, "notes": notes, "_derived": {}}.items():
+            object.__setattr__(bars, name, value)
+        bars._take(np.ascontiguousarray(time), np.ascontiguousarray(panel))
+        return bars
+
+    def _take(self, time: Times, panel: Floats) -> None:
+        """Keep the arrays and what follows from them."""
         time, panel = _frozen(time), _frozen(panel)
         put = object.__setattr__
         put(self, "symbols", tuple(self.symbols))
@@ -96,13 +123,14 @@ class Bars:
 
     @property
     def last_session(self) -> NDArray[np.int64]:
-        """(N,): row of the last bar before a known delisting, T for a symbol that is not known to leave."""
+        """(N,): row of the last bar before a known delisting, T for a symbol that is not known to leave before the bars end."""
         return self._once("last_session", self._last_session)
 
     def _last_session(self) -> NDArray[np.int64]:
         rows = np.full(self.N, self.T, np.int64)
+        end = self.time[-1].astype("datetime64[D]")
         for n, date in enumerate(self.delisted):
-            if date is not None:
+            if date is not None and np.datetime64(date, "D") <= end:
                 rows[n] = np.searchsorted(self.time, np.datetime64(date, "ns") + np.timedelta64(1, "D")) - 1
         return rows
 
@@ -118,6 +146,33 @@ class Bars:
     def has_splits(self) -> bool:
         """Whether there is a split in any bar."""
         return self._once("has_splits", lambda: bool((self.split != 1.0).any()))
+
+    def strategy_view(self) -> Bars:
+        """What a strategy is given: `continuous()` bars without the dates of delistings, sources and notes, which know what is
+        to come. Bars that have none of these return themselves."""
+        smooth = self.continuous()
+        if not (any(self.delisted) or self.notes):
+            return smooth
+        return self._once("strategy_view", lambda: Bars.of_checked(
+            self.symbols, self.time, smooth.panel, self.timeframe, smooth.adjustment
+        ))  # fmt: skip
+
+    def before(self, stop: int) -> Bars:
+        """The bars before row `stop`, in which no later delisting is known."""
+        if stop == self.T:
+            return self
+        last = np.datetime64(self.time[stop - 1], "D")
+        known = tuple(None if day is None or np.datetime64(day, "D") > last else day for day in self.delisted)
+        return Bars.of_checked(
+            self.symbols,
+            self.time[:stop],
+            self.panel[:, :stop],
+            self.timeframe,
+            self.adjustment,
+            self.sources,
+            known,
+            self.notes,
+        )
 
     @property
     def split_factor(self) -> Floats:
@@ -201,15 +256,24 @@ class Bars:
 
         Rows where the symbol has neither a bar nor a split or dividend do not count.
         """
-        return {name: self._fingerprint_of(n) for n, name in enumerate(self.symbols)}
+        return dict(self._once("fingerprint", self._fingerprints))
 
-    def _fingerprint_of(self, n: int) -> str:
-        rows = self.present[:, n] | (self.split[:, n] != 1.0) | (self.dividend[:, n] != 0.0)
+    def _fingerprints(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for first in range(0, self.N, _BLOCK):  # a single symbol lies scattered in the panel
+            block = np.ascontiguousarray(self.panel[:, :, first : first + _BLOCK].transpose(2, 0, 1), "<f8")
+            for n, values in enumerate(block, start=first):
+                found[self.symbols[n]] = self._fingerprint_of(n, values)
+        return found
+
+    def _fingerprint_of(self, n: int, values: Floats) -> str:
+        rows = ~np.isnan(values[CLOSE]) | (values[SPLIT] != 1.0) | (values[DIVIDEND] != 0.0)
+        whole = bool(rows.all())
         digest = hashlib.sha256(
             f"{self.symbols[n]}|{self.timeframe}|{self.adjustment}|{self.delisted[n]}".encode()
         )
-        digest.update(self.time[rows].astype("<i8").tobytes())
-        digest.update(np.ascontiguousarray(self.panel[:, rows, n], dtype="<f8").tobytes())
+        digest.update((self.time if whole else self.time[rows]).astype("<i8").data)
+        digest.update((values if whole else np.ascontiguousarray(values[:, rows])).data)
         return digest.hexdigest()
 
     # -- tables -----------------------------------------------------------------------------------------------------
@@ -279,7 +343,7 @@ def _check_shapes(
         expected = (len(FIELDS), time.shape[0], len(symbols))
         raise BadData(f"the panel has shape {panel.shape}, expected {expected} (fields, bars, symbols)")
     if len(set(symbols)) != len(symbols):
-        twice = sorted({name for name in symbols if list(symbols).count(name) > 1})
+        twice = sorted(name for name, count in Counter(symbols).items() if count > 1)
         raise BadData(f"symbols given twice: {', '.join(twice)}")
     if not symbols or not time.shape[0]:
         raise BadData("no bars: at least one symbol with one bar is needed")
@@ -291,22 +355,13 @@ def _check_shapes(
 
 def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
     """What the engine relies on: whole bars, positive finite prices, splits > 0, dividends >= 0, volume >= 0."""
-    prices = panel[OPEN : CLOSE + 1]
-    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
-    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
-        missing = np.isnan(prices)
-        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
-        with np.errstate(invalid="ignore"):
-            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
-    rules = (
-        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
-        ("a price is not positive and finite", bad_price),
-        ("high is below low", panel[HIGH] < panel[LOW]),
-        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
-        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
-        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
-    )
-    for rule, broken in rules:
+    step = max(
+        1, _CELLS // panel.shape[2]
+    )  # some rows at a time: the masks of a large panel would be as large as a field
+    blocks = range(0, panel.shape[1], step)
+    if not any(mask.any() for first in blocks for _, mask in _broken(panel[:, first : first + step])):
+        return
+    for rule, broken in _broken(panel):
         if broken.any():
             t, n = (int(i) for i in np.argwhere(broken)[0])
             more = int(broken.sum()) - 1
@@ -314,3 +369,22 @@ def _check_values(symbols: Sequence[str], time: Times, panel: Floats) -> None:
             raise BadData(
                 f"{symbols[n]} row {t} ({time[t]}): {rule}{also}; `gpt-trader data repair` shows and mends it"
             )
+
+
+def _broken(panel: Floats) -> tuple[tuple[str, NDArray[np.bool_]], ...]:
+    """What is wrong, and the (T, N) mask of where."""
+    prices = panel[OPEN : CLOSE + 1]
+    partial = bad_price = np.zeros(prices.shape[1:], np.bool_)
+    if not (bool((prices > 0).all()) and bool((prices < np.inf).all())):
+        missing = np.isnan(prices)
+        partial = np.any(missing, axis=0) & ~np.all(missing, axis=0)
+        with np.errstate(invalid="ignore"):
+            bad_price = np.any((prices <= 0) | np.isinf(prices), axis=0)
+    return (
+        ("part of the bar is NaN (open, high, low and close must all be there, or none)", partial),
+        ("a price is not positive and finite", bad_price),
+        ("high is below low", panel[HIGH] < panel[LOW]),
+        ("volume is negative or not a number", ~(panel[VOLUME] >= 0)),
+        ("split must be positive and finite", ~((panel[SPLIT] > 0) & (panel[SPLIT] < np.inf))),
+        ("dividend is negative or not finite", ~((panel[DIVIDEND] >= 0) & (panel[DIVIDEND] < np.inf))),
+    )

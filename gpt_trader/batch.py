@@ -163,7 +163,7 @@ class _Scorer:
 
     def __init__(self, terms: Terms, lanes: Lanes, expected: int, called: int) -> None:
         self.terms, self.lanes, self.expected, self.called_elsewhere = terms, lanes, expected, called
-        self.seen = terms.bars.continuous()
+        self.seen = terms.bars.strategy_view()
         self.fields = deciding.row_values(self.seen, {})
         self.modes: dict[type[Strategy], str] = {}
         self.called: dict[type[Strategy], int] = {}

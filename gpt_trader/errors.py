@@ -20,6 +20,12 @@ def plain(text: str) -> str:
     return _OBEYED.sub("", lines).encode("utf-8", "backslashreplace").decode()
 
 
+def first_line(said: object) -> str:
+    """The first line of a text or of what an error says; of an error that says nothing the name of its type."""
+    lines = str(said).strip().splitlines()
+    return lines[0] if lines else type(said).__name__ if isinstance(said, BaseException) else ""
+
+
 class GptTraderError(Exception):
     """Base of every error this package raises on purpose; `exit_code` is what a command returns for it.
 

@@ -102,13 +102,17 @@ def find_row_defects(
 ) -> tuple[Defect, ...]:
     """`find_defects` of a table that has all columns and a row: missing sessions, then the rows in their order."""
     found = []
-    rows = [*_order_defects(columns, symbol), *_value_defects(columns, symbol, limits)]
+    spotless = rules.spotless(columns, limits)
+    rows = [] if spotless else [*_order_defects(columns, symbol), *_value_defects(columns, symbol, limits)]
     if calendar is not None:
         closed = {"closed_day": rules.closed_mask(columns, calendar, timeframe)}
         rows += [(row, _at(columns, symbol, rule, row)) for rule, row in rules.rows_of(closed)]
         gone = rules.missing_sessions(columns, calendar, timeframe)
         found += [_defect(symbol, "missing_session", time=str(day)) for day in gone]
-    rows += [(r, _at(columns, symbol, "jump", r, "close", text)) for r, text in rules.jumps(columns, limits)]
+    if not spotless:
+        rows += [
+            (r, _at(columns, symbol, "jump", r, "close", text)) for r, text in rules.jumps(columns, limits)
+        ]
     if len(columns) == 1:
         rows.append((0, _at(columns, symbol, "one_row", 0)))
     rows.sort(key=lambda pair: pair[0])

@@ -114,13 +114,19 @@ class Defect:
 class Columns:
     """A table's columns as arrays (T,), in the order of its rows; text that is no number counts as NaN."""
 
-    def __init__(self, frame: pd.DataFrame | Mapping[str, NDArray[Any]]) -> None:
-        """From a table, or from arrays (T,) by name that are typed already: times and floats."""
+    def __init__(
+        self,
+        frame: pd.DataFrame | Mapping[str, NDArray[Any]],
+        labels: NDArray[np.int64] | None = None,
+    ) -> None:
+        """From a table, or from arrays (T,) by name that are typed already, times and numbers, with the names of the rows."""
         self.frame = frame
         if isinstance(frame, Mapping):
-            self.names, self.time = set(frame), frame["time"].astype("datetime64[ns]")
-            self.labels = np.arange(self.time.size)
-            self.values: dict[str, Floats] = {name: frame[name] for name in NUMBERS}
+            self.names, self.time = set(frame), frame["time"].astype("datetime64[ns]", copy=False)
+            self.labels = np.arange(self.time.size) if labels is None else labels
+            self.values: dict[str, Floats] = {
+                name: frame[name].astype(np.float64, copy=False) for name in NUMBERS
+            }
             return
         self.names = set(frame.columns)
         labels = frame.index.to_numpy()
@@ -196,6 +202,34 @@ def stamp_text(time: np.datetime64) -> str:
 
 
 # -- the checks: each gives a mask (T,) per rule ---------------------------------------------------------------
+
+
+def spotless(columns: Columns, limits: Limits) -> bool:
+    """True when no rule on order, values and moves is broken, not even one that warns: what most symbols are, found quickly.
+
+    It may say False of a table that the rules find nothing in.
+    """
+    opened, high, low, close = (columns[name] for name in PRICES)
+    volume, split, dividend = columns["volume"], columns["split"], columns["dividend"]
+    if len(columns) < 2 or "volume" not in columns.names or not (columns.time[1:] > columns.time[:-1]).all():
+        return False
+    with np.errstate(all="ignore"):
+        move = (close[1:] + dividend[1:]) * split[1:] / close[:-1]
+        return bool(
+            low.min() > 0
+            and high.max() < np.inf
+            and (low <= np.minimum(opened, close)).all()
+            and (high >= np.maximum(opened, close)).all()
+            and volume.min() > 0
+            and volume.max() < np.inf
+            and split.min() >= 1.0 / limits.largest_split
+            and split.max() <= limits.largest_split
+            and dividend.min() >= 0
+            and dividend[0] < np.inf
+            and (dividend[1:] * split[1:] < close[:-1]).all()
+            and 1.0 / move.min() <= 1.0 + limits.jump
+            and move.max() <= 1.0 + limits.jump
+        )
 
 
 def price_masks(columns: Columns, limits: Limits) -> dict[str, Mask]:

@@ -59,31 +59,13 @@ def backtest_relay(
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     _check_legs(legs, bars)
     first, stop = legs[0].first, legs[-1].stop
-    covered = bars_before(bars, stop)
+    covered = bars.before(stop)
     run = new_run(covered, settings, first)
     for leg in legs:
-        outcome = take_over(run, leg.strategy, bars_before(bars, leg.stop), settings, leg.first, mode)
+        outcome = take_over(run, leg.strategy, bars.before(leg.stop), settings, leg.first, mode)
     held = buy_and_hold(covered, settings, first) if benchmark else None
     return Result(
         legs[-1].strategy, covered, settings, seed, outcome, held, [(leg.strategy, leg.first) for leg in legs]
-    )
-
-
-def bars_before(bars: Bars, stop: int) -> Bars:
-    """The bars before row `stop`, in which no later delisting is known."""
-    if stop == bars.T:
-        return bars
-    last = str(bars.time[stop - 1].astype("datetime64[D]"))
-    delisted = tuple(None if day is None or str(day)[:10] > last else day for day in bars.delisted)
-    return Bars(
-        bars.symbols,
-        bars.time[:stop],
-        bars.panel[:, :stop],
-        bars.timeframe,
-        bars.adjustment,
-        bars.sources,
-        delisted,
-        bars.notes,
     )
 
 

@@ -30,6 +30,8 @@ from gpt_trader.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gpt_trader.look_ahead import LookAhead
+
 BENCHMARK_METRICS = (
     "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
 )  # fmt: skip
@@ -157,11 +159,32 @@ class Result:
         return values
 
     @cached_property
+    def too_good(self) -> tuple[str, ...]:
+        """What about the run is too good to be true, a sentence each (`gpt_trader.too_good`); mostly nothing."""
+        from gpt_trader.too_good import of_result
+
+        return of_result(self)
+
+    @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What the reader of the numbers should know: of the data (`data_notes`), then of the trading."""
+        """What the reader of the numbers should know: what is too good, what is to be said of the data (`data_notes`) and of the
+        trading."""
         from gpt_trader.run_warnings import run_warnings
 
-        return (*self.data_notes, *run_warnings(self))
+        return (*self.too_good, *self.data_notes, *run_warnings(self))
+
+    @property
+    def look_ahead(self) -> LookAhead:
+        """Whether this very code was checked for look-ahead with these parameters, as far as this process knows: it knows what
+        `gpt_trader.check_strategy` was asked here, and the shipped strategies. Of several in a relay the worst."""
+        from gpt_trader.look_ahead import look_ahead_here
+
+        return look_ahead_here([(type(each), parameters_in(each)) for each in self.strategies])
+
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Who traded: the strategy, or in a relay each in its turn."""
+        return tuple(strategy for strategy, _ in self._legs) or (self._instance,)
 
     @property
     def data_notes(self) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ from gpt_trader.strategy import Strategy
 
 
 def source_line(strategy: type[Strategy], subject: str) -> int:
-    """The line in the strategy's file where feature `subject` gets its name, or where the method of that name begins; 0 unknown."""
-    method = "decide" if subject == "decide" else "features"
+    """The line in the strategy's file where feature `subject` gets its name, or where the method of that name begins (or, of
+    `decide`, returns); 0 unknown."""
+    method = subject if subject in ("decide", "declared_exits") else "features"
     try:
         lines, start = inspect.getsourcelines(getattr(strategy, method))
     except (OSError, TypeError):
         return 0
+    if method == "declared_exits":
+        return start
     tree = ast.parse(textwrap.dedent("".join(lines)))
     if subject not in ("decide", "features"):
         for node in ast.walk(tree):

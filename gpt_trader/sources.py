@@ -47,7 +47,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArraySeries:
-    """A Series as plain arrays (T,) by name, for a source that can deliver them without pandas (0.3 s of import)."""
+    """A Series as plain arrays (T,) by name, for a source that can deliver them without pandas (0.3 s of import).
+
+    Numbers may be of any numeric type. `labels` (T,) names the rows as the source does, None for their positions.
+    """
 
     request: BarRequest
     columns: Mapping[str, NDArray[Any]]
@@ -55,6 +58,7 @@ class ArraySeries:
     adjustment: str
     stale: bool = False
     notes: tuple[str, ...] = ()
+    labels: NDArray[np.int64] | None = None
 
 
 @runtime_checkable

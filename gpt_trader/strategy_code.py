@@ -78,15 +78,23 @@ def companions(strategy: type[Strategy]) -> tuple[SourceFile, ...]:
     Imports inside functions count, and the `__init__.py` of each package on the way; modules that are imported by a
     computed name, and data files, are not seen.
     """
-    own = own_file(strategy)
-    if own is None:
-        return ()
+    return _imported_from(own_file(strategy), packages=True)
+
+
+@once_per_class
+def imported_files(strategy: type[Strategy]) -> tuple[SourceFile, ...]:
+    """As `companions`, without the `__init__.py` of packages that are only on the way to a module."""
+    return _imported_from(own_file(strategy), packages=False)
+
+
+def _imported_from(own: SourceFile | None, *, packages: bool) -> tuple[SourceFile, ...]:
     found: dict[str, SourceFile] = {}
-    waiting = [own]
+    waiting = [] if own is None else [own]
     while waiting:
         file = waiting.pop()
         for name in sorted(_imported(file)):
-            for new in _files_on_the_way_to(name):
+            files = list(_files_on_the_way_to(name))
+            for new in files if packages else files[-1:]:
                 if new.path not in found:
                     found[new.path] = new
                     waiting.append(new)

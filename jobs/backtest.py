@@ -12,6 +12,7 @@ from gpt_trader.errors import BadParameter, UserError
 from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
+from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.numba_start import start_numba
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
@@ -112,8 +113,8 @@ def backtest(
     keeping = Keeping(
         store.open(configuration), (run.runs_dir or configuration.runs_dir) if run.save else None
     )
-    with output.progress("loading bars"):
-        loaded = data.load(configuration, seed)
+    with output.counting("loading bars") as told:
+        loaded = data.load(configuration, seed, told)
         regime = rules.allocation.regime
         watched = regime is not None and regime not in loaded.bars.symbols
         index = data.load_index(configuration, str(regime), seed) if watched else None
@@ -138,14 +139,20 @@ def backtest(
             index=index,
         )
     kept = keeping.keep(result)
+    state = known(
+        keeping.store if kept.problem is None else None,
+        runs_in(result),
+        strategy or named or DEFAULT_STRATEGY,
+    )
+    luck = kept.luck.believed(state, result.too_good)
     reruns = None if redraw is None else rerun_of(result, made, redraw, output)
     if run.report is not None:
         from gpt_trader.adapters.report import write_report
 
-        write_report(result, run.report, kept.luck.statistics, reruns)
-    output.emit(as_object(result, kept.luck, reruns))
+        write_report(result, run.report, luck.statistics, reruns)
+    output.emit(as_object(result, luck, reruns))
     if output.tables:
-        show(result, kept.luck, output, reruns)
+        show(result, luck, output, reruns)
         if kept.folder is not None:
             output.line(f"tables   {kept.folder}")
         if run.report is not None:
@@ -251,6 +258,7 @@ def as_object(result: Result, luck: Luck, reruns: Reruns | None) -> dict[str, An
         "metrics": result.metrics,
         **intervals,
         "statistics": luck.as_object(),
+        "look_ahead": luck.state.as_object(),
         "fingerprint": result.fingerprint,
         "warnings": result.warnings,
     }
@@ -277,6 +285,7 @@ def show(result: Result, luck: Luck, output: Output, reruns: Reruns | None) -> N
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
     for line in () if reruns is None else interval_lines(reruns.as_object()):
         output.line(line)
+    output.line(look_ahead_line(luck.state))
     for line in luck_lines(luck.as_object()):
         output.line(line)
     for note in result.warnings:

@@ -52,6 +52,7 @@ def compare(
 ) -> None:
     """Run every strategy on the bars and on every resampled market, and compare them in pairs."""
     from gpt_trader.research.comparison_study import KIND, Contender, Contest, checked_metric, decide
+    from gpt_trader.strategy_code import code_hash
 
     made = named(strategies)
     checked_metric(metric)
@@ -60,9 +61,9 @@ def compare(
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed
     runs = store.open(configuration)
-    with output.progress("loading bars"):
+    with output.counting("loading bars") as told:
         first = subject_of(
-            type(next(iter(made.values()))), configuration, data, study, costs, allocation, exits, risk
+            type(next(iter(made.values()))), configuration, data, study, costs, allocation, exits, risk, told
         )
     start_numba()
     from jobs.compare_output import conclude
@@ -78,10 +79,14 @@ def compare(
         runs_dir=study.runs_dir or configuration.runs_dir,
         points=contest.runs,
         watched=Watched("sharpe"),
-        about={"strategies": list(made), "metric": metric},
+        about={
+            "strategies": list(made),
+            "metric": metric,
+            "codes": [code_hash(type(one)) for one in made.values()],
+        },
         store=runs,
     ) as running:
-        conclude(decide(contest, running.work_off), running, runs, study.report, output)
+        conclude(decide(contest, running.work_off), running, runs, study.report, output, strategies)
 
 
 def named(given: Sequence[str]) -> dict[str, Strategy]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.research.comparison_study import KIND, Decided, by_metric
+from gpt_trader.research.comparison_study import KIND, Decided, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
+from jobs.look_ahead import known, look_ahead_line
 from jobs.replicate_options import LABELS, interval_lines
 from jobs.study_counting import Counted, batches_of_runs, count_all, worth_of_run
 from jobs.study_output import bars_line
@@ -21,25 +22,40 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gpt_trader.adapters.store import RunStore
+    from gpt_trader.look_ahead import LookAhead
     from jobs.console import Output
     from jobs.studies import Study
 
 
-def conclude(found: Decided, study: Study, store: RunStore, report: Path | None, output: Output) -> None:
-    """Count each strategy's run, write the files and the report, print. Raises what the store refused, last of all."""
+def conclude(
+    found: Decided, study: Study, store: RunStore, report: Path | None, output: Output, given: Sequence[str]
+) -> None:
+    """Count each strategy's run, write the files and the report, print. Raises what the store refused, last of all. `given` are
+    the strategies as they were typed."""
     counted = [
         count_all(store, batches_of_runs(side.contender.subject, KIND, [side.run])) for side in found.sides
     ]
     study.answer(found.sides[0].run.metrics)
-    result = {"run_id": study.study_id, **result_of(found, counted)}
+    there = store if all(answer.problem is None for answer in counted) else None
+    states = {
+        side.contender.name: known(
+            there, [(side.contender.subject.strategy, side.run.parameters)], text.partition(",")[0].strip()
+        )
+        for side, text in zip(found.sides, given, strict=True)
+    }
+    result = {"run_id": study.study_id, **result_of(found, counted, states)}
     write_study(study.folder, result, tables_of(found))
     if report is not None:
         from gpt_trader.adapters.report.comparison import write_comparison_report
 
-        write_comparison_report(found, study.study_id, report)
+        write_comparison_report(found, study.study_id, report, states)
     output.emit({**result, "folder": study.folder})
     if output.tables:
         show(found, result, output)
+        for name, state in states.items():
+            output.line(look_ahead_line(state, name))
+        for warning in too_good_in(found):
+            output.line(f"note     {warning}")
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")
@@ -49,12 +65,13 @@ def conclude(found: Decided, study: Study, store: RunStore, report: Path | None,
             raise answer.problem
 
 
-def result_of(found: Decided, counted: Sequence[Counted]) -> dict[str, Any]:
+def result_of(found: Decided, counted: Sequence[Counted], states: Mapping[str, LookAhead]) -> dict[str, Any]:
     """All that the comparison says."""
     contest, bars = found.contest, found.contest.contenders[0].subject.bars
     sides = []
     for side, answer in zip(found.sides, counted, strict=True):
-        worth = worth_of_run(side.run.metrics, side.run.sums, bars.T, answer.count)
+        state = states[side.contender.name]
+        worth = worth_of_run(side.run.metrics, side.run.sums, bars.T, answer.count, state, side.too_good)
         sides.append(
             {
                 "name": side.contender.name,
@@ -63,6 +80,7 @@ def result_of(found: Decided, counted: Sequence[Counted]) -> dict[str, Any]:
                 "metrics": side.run.metrics,
                 "intervals": side.reruns.as_object()["metrics"],
                 **worth.keys,
+                "warnings": side.too_good,
             }
         )
     names = [side.contender.name for side in found.sides]

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from gpt_trader.progress import Told, told_to_nobody
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 OUTPUT_PANEL = "Output"
+QUIET_SECONDS, LINE_SECONDS = 2.0, 5.0
 _answer: list[TextIO | None] = [None]
 
 
@@ -88,6 +92,46 @@ class Output:
         ) as bar:
             task = bar.add_task(what, total=total)
             yield lambda steps=1: bar.advance(task, steps)
+
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Told]:
+        """How far something is that may take long: a bar with counts on a terminal; elsewhere, as in a log, a line once it has
+        taken two seconds and then every five. Yields what hears the counts; nothing where JSON or silence was asked for."""
+        if not self.tables:
+            yield told_to_nobody
+        elif not sys.stderr.isatty():
+            yield _Lines(what)
+        else:
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            columns = (
+                SpinnerColumn(),
+                TextColumn(what, markup=False),
+                BarColumn(bar_width=24),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[counted]}", markup=False),
+            )
+            with Progress(*columns, console=terminal(stderr=True), transient=True) as bar:
+                task = bar.add_task(what, total=None, counted="")
+
+                def told(unit: str, done: int, total: int) -> None:
+                    bar.update(task, completed=done, total=total, counted=f"{done:,} of {total:,} {unit}")
+
+                yield told
+
+
+class _Lines:
+    """Counts as lines on standard error, where no bar can be shown."""
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._clock = what, clock
+        self._next = clock() + QUIET_SECONDS
+
+    def __call__(self, unit: str, done: int, total: int) -> None:
+        now = self._clock()
+        if now >= self._next and done < total:
+            self._next = now + LINE_SECONDS
+            print(f"{self._what}: {done:,} of {total:,} {unit}", file=sys.stderr, flush=True)
 
 
 @contextmanager

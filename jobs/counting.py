@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ import numpy as np
 
 from gpt_trader.adapters.store.trials import TrialBatch, TrialCount, TrialLedger
 from gpt_trader.engine.records import EQUITY
+from gpt_trader.look_ahead import LookAhead
 from gpt_trader.metrics import returns
 from gpt_trader.research.luck import luck_of
 from gpt_trader.research.profiles import profile_of
+from gpt_trader.too_good import is_too_good
+from jobs.look_ahead import known_of_stored
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
@@ -26,6 +30,15 @@ class Luck:
 
     statistics: TrialStatistics
     count: TrialCount | None
+
+    def believed(self, state: LookAhead, too_good: Sequence[str]) -> Luck:
+        """The same of a run whose code has that state, and about which so much is `too_good` to be true."""
+        return replace(self, statistics=self.statistics.believed(state, too_good))
+
+    @property
+    def state(self) -> LookAhead:
+        """What is known of the look-ahead of the code."""
+        return self.statistics.look_ahead or LookAhead()
 
     def as_object(self) -> dict[str, Any]:
         """The JSON object of it."""
@@ -77,4 +90,6 @@ def luck_of_stored(store: RunStore, record: RunRecord) -> Luck:
     data = (record.fingerprint, record.symbols, record.start, record.end, manifest["timeframe"])
     count = store.ledger.count(record.strategy, *data)
     known = count if count.raw else None
-    return Luck(luck_of(record.metrics, int(np.isfinite(earned).sum()), known), known)
+    luck = Luck(luck_of(record.metrics, int(np.isfinite(earned).sum()), known), known)
+    state = known_of_stored(store, manifest, record.parameters)
+    return luck.believed(state, [text for text in record.warnings if is_too_good(text)])

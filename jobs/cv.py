@@ -135,8 +135,8 @@ def cv(
     seed = configuration.backtest.seed if study.seed is None else study.seed
     points = search.points(kind, space, seed, yes=study.yes)
     runs = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
     start_numba()
     from jobs.cv_output import conclude
     from jobs.studies import Watched, open_study
@@ -155,7 +155,8 @@ def cv(
         about={"parameters": search.described(), **chosen},
         store=runs,
     ) as running:
-        conclude(*validate(running, subject, points, wanted, objective, runs), running, study.report, output)
+        done, counted = validate(running, subject, points, wanted, objective, runs)
+        conclude(done, counted, running, runs, study.report, output, strategy)
 
 
 def validate(

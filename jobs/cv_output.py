@@ -10,13 +10,16 @@ import numpy as np
 from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
+from gpt_trader.too_good import Holding, of_metrics
+from jobs.look_ahead import belief_lines, known
 from jobs.study_counting import Counted, worth_of_run
-from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
+from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.cross_validation_study import CrossValidated
     from jobs.console import Output
     from jobs.studies import Study
@@ -25,13 +28,22 @@ SHOWN = 10
 
 
 def conclude(
-    found: CrossValidated, counted: Counted, study: Study, report: Path | None, output: Output
+    found: CrossValidated,
+    counted: Counted,
+    study: Study,
+    store: RunStore,
+    report: Path | None,
+    output: Output,
+    named: str,
 ) -> None:
-    """Write the files and the report, print. Raises what the ledger refused, last of all."""
+    """Write the files and the report, print. Raises what the ledger refused, last of all. `named` is how the strategy was given."""
     study.answer(found.path_figures[np.argsort(found.path_sharpe, kind="stable")[len(found.paths) // 2]])
     sums, bars = found.runs.sums[found.best], found.question.subject.bars
-    worth = worth_of_run(best_metrics(found), sums, bars.T, counted.count)
-    result = {"run_id": study.study_id, **result_of(found), **worth.keys}
+    best = (found.question.subject.strategy, found.question.points.all_parameters(found.best))
+    state = known(store if counted.problem is None else None, [best], named)
+    warnings = of_metrics(best_metrics(found), Holding(bars))
+    worth = worth_of_run(best_metrics(found), sums, bars.T, counted.count, state, warnings)
+    result = {"run_id": study.study_id, **result_of(found), **worth.keys, "warnings": warnings}
     write_study(study.folder, result, tables_of(found))
     if report is not None:
         from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
@@ -40,6 +52,8 @@ def conclude(
     output.emit({**result, "folder": study.folder})
     if output.tables:
         show(found, worth.lines, output)
+        for line in belief_lines(state, warnings):
+            output.line(line)
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")
@@ -128,7 +142,7 @@ def show(found: CrossValidated, luck: Mapping[str, Any], output: Output) -> None
     output.line("")
     output.show(_choices(found))
     output.line("")
-    for line in failed_lines(found.runs.errors, question.points):
+    for line in failed_points(found.runs.errors, question.points):
         output.line(line)
     if len(question.points) == 1:
         output.line("note     there is one point and nothing to choose: the paths show that point in parts")

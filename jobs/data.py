@@ -9,7 +9,7 @@ import typer
 
 from gpt_trader.errors import GptTraderError
 from jobs.console import Output, report_error
-from jobs.data_files import check, repair
+from jobs.data_files import SHOWN, check, repair
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
 from jobs.settings import SettingsOptions
@@ -53,9 +53,11 @@ def fetch(
         from jobs.tables import listing
 
         columns = ["Symbol", "Bars", "First", "Last", "From", "How"]
-        cells = [[row[key] for key in ("symbol", "bars", "first", "last", "source", "how")] for row in rows]
+        keys = ("symbol", "bars", "first", "last", "source", "how")
+        cells = [[row[key] for key in keys] for row in rows[:SHOWN]]
         output.show(listing(columns, cells, right=["Bars"]))
-        for row in rows:
+        _tell_of_more(len(rows), output)
+        for row in rows[:SHOWN]:
             for note in row["notes"]:
                 output.line(f"note: {note}")
     for row in rows:
@@ -101,15 +103,21 @@ def list_command(settings: SettingsOptions, output: Output) -> None:
                     _days(row["covered"]),
                     row["versions"],
                 ]
-                for row in rows
+                for row in rows[:SHOWN]
             ]
             output.show(listing(columns, cells, right=["Versions"]))
+            _tell_of_more(len(rows), output)
 
 
 app.command(help="Name the row and the rule of each defect of a file; exit code 1 when one is an error.")(
     check
 )
 app.command(help="Mend a file into a new one and report each change; the input is left as it is.")(repair)
+
+
+def _tell_of_more(count: int, output: Output) -> None:
+    if count > SHOWN:
+        output.line(f"… and {count - SHOWN:,} more; --json lists them all")
 
 
 def _fetch_one(

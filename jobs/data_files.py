@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,6 @@ from jobs.grouping import grouped
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gpt_trader.adapters.table_files import AsFound
     from gpt_trader.quality import Change, Checked, Defect
 
 SHOWN = 40
@@ -56,13 +55,20 @@ def check(
     output: Output,
 ) -> None:
     """Print every defect: symbol, row, time, rule, what was found and what was expected."""
-    from gpt_trader.quality import Severity, find_defects
+    from gpt_trader.adapters.reading import fetched, found_defects, watch
+    from gpt_trader.quality import Severity
+    from gpt_trader.sources import BarRequest
 
     found: list[Defect] = []
     rows: dict[str, int] = {}
-    for symbol, table in _tables(file, rules, symbols):
-        rows[symbol] = len(table.frame)
-        found += find_defects(table.frame, symbol, timeframe=table.timeframe, calendar=_calendar(rules))
+    source, calendar = _files(file, rules.timezone), _calendar(rules)
+    with output.counting("checking") as told:
+        watch(source, told)
+        wanted = [BarRequest(symbol) for symbol in _wanted(file, source, symbols)]
+        for request, arrays in fetched(source, wanted):
+            rows[request.symbol], defects = found_defects(source, request, arrays, calendar)
+            found += defects
+            told("symbols", len(rows), len(wanted))
     errors = sum(item.severity is Severity.ERROR for item in found)
     output.emit(
         {
@@ -105,7 +111,9 @@ def repair(
     output: Output,
 ) -> None:
     """Write the mended table (one long file: symbol, time, prices, volume, split, dividend) and the changes as CSV."""
+    from gpt_trader.adapters.reading import watch
     from gpt_trader.quality import repair as mend
+    from gpt_trader.sources import BarRequest
 
     target = out or file.with_name(
         f"{file.stem}.repaired{file.suffix if file.suffix == '.parquet' else '.csv'}"
@@ -113,8 +121,14 @@ def repair(
     listing = changes_to or target.with_name(f"{target.stem}.changes.csv")
     _refuse_overwriting(file, (target, listing), force=force)
     mended: dict[str, Checked] = {}
-    for symbol, table in _tables(file, rules, symbols):
-        mended[symbol] = mend(table.frame, symbol, timeframe=table.timeframe, calendar=_calendar(rules))
+    source, calendar = _files(file, rules.timezone), _calendar(rules)
+    with output.counting("mending") as told:
+        watch(source, told)
+        wanted = _wanted(file, source, symbols)
+        for symbol in wanted:
+            table = source.read(BarRequest(symbol))
+            mended[symbol] = mend(table.frame, symbol, timeframe=table.timeframe, calendar=calendar)
+            told("symbols", len(mended), len(wanted))
     changes = [change for checked in mended.values() for change in checked.changes]
     _write_table(mended, target)
     _write_changes(changes, listing)
@@ -135,21 +149,18 @@ def repair(
         output.line(f"wrote {target}")
 
 
-def _tables(file: Path, rules: RuleOptions, symbols: str | None) -> Iterator[tuple[str, AsFound]]:
-    """Each symbol of a file with its rows as they stand."""
+def _wanted(file: Path, source: Any, symbols: str | None) -> Sequence[str]:
+    """The symbols asked for, else all of a file."""
     from gpt_trader.adapters.universe import normalise_symbol
-    from gpt_trader.sources import BarRequest
 
-    source = _files(file, rules.timezone)
-    wanted = (
+    wanted: Sequence[str] = (
         [normalise_symbol(name) for name in symbols.split(",") if name.strip()]
         if symbols
         else source.symbols()
     )
     if not wanted:
         raise UserError(f"{file} holds no data; expected files named after their symbol, such as AAPL.csv")
-    for symbol in wanted:
-        yield symbol, source.read(BarRequest(symbol))
+    return wanted
 
 
 def _files(file: Path, timezone: str | None) -> Any:
@@ -202,16 +213,15 @@ def _write_changes(changes: list[Change], listing: Path) -> None:
 
 def _write(frame: pd.DataFrame, target: Path) -> None:
     """Write a table whole or not at all."""
-    part = target.with_name(f".{target.name}.part")
+    from gpt_trader.adapters.whole_files import whole
+
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".parquet":
-            frame.to_parquet(part, index=False)
-        else:
-            frame.to_csv(part, index=False)
-        part.replace(target)
+        with whole(target) as part:
+            if target.suffix == ".parquet":
+                frame.to_parquet(part, index=False)
+            else:
+                frame.to_csv(part, index=False)
     except OSError as problem:
-        part.unlink(missing_ok=True)
         raise UserError(f"{target} cannot be written: {problem.strerror}") from problem
 
 

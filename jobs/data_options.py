@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter, UserError
+from gpt_trader.progress import Told, told_to_nobody
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
@@ -70,18 +71,22 @@ class DataOptions:
     ] = None
     # fmt: on
 
-    def load(self, configuration: Configuration, seed: int = 0) -> Loaded:
-        """The bars as one panel, with what was noticed on the way.
+    def load(
+        self, configuration: Configuration, seed: int = 0, told: Told = told_to_nobody
+    ) -> Loaded:
+        """The bars as one panel, with what was noticed on the way; `told` hears how far it is.
 
         Raises UnknownName, SymbolNotFound, BadRange, BadData, BadParameter or SourceUnavailable, each with what to do.
         """
         from gpt_trader.adapters.loader import load
+        from gpt_trader.adapters.reading import watch
         from gpt_trader.quality import MODES
 
         quality = self.quality or configuration.data.quality
         if quality not in MODES:
             raise BadParameter(f"--quality {quality!r} is none of {', '.join(MODES)}")
         source = self.open(configuration, seed)
+        watch(source, told)
         return load(
             self.names(source),
             source=source,
@@ -93,6 +98,7 @@ class DataOptions:
             skip_missing=self.universe is not None,
             calendar=self.calendar,
             noted=self.skipped_lines(),
+            told=told,
             delisted={} if self.universe is None else self._read_universe(self.universe).delisted,
         )
 
@@ -143,8 +149,12 @@ class DataOptions:
         """A note for each line of the universe file that gave no symbol."""
         if self.universe is None:
             return ()
-        lines = self._read_universe(self.universe).skipped
-        return tuple(f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in lines)
+        from gpt_trader.adapters.reading import shortened
+
+        skipped = self._read_universe(self.universe).skipped
+        lines = [f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in skipped]
+        what = f"lines of {self.universe} are left out"
+        return tuple(shortened(lines, [f"{item.line} {item.text!r}" for item in skipped], what))
 
     def instruments(self, symbols: Sequence[str], *, fractional: bool) -> tuple[Instrument, ...]:
         """Lot and sector of `symbols` as the universe file has them; with `fractional` every lot is 0."""

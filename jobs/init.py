@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from getpass import getpass
@@ -157,19 +156,16 @@ def _not_negative(text: str) -> float:
 def _write_checked(path: Path, text: str, *, private: bool) -> None:
     """Write the file whole or not at all, private when it holds a secret, and only when it can be loaded."""
     from gpt_trader.adapters.configuration import load
+    from gpt_trader.adapters.whole_files import whole
 
-    part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE if private else READABLE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        load(part, environment={})
-        part.replace(path)
+        with whole(path) as part:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE if private else READABLE)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            load(part, environment={})
     except OSError as problem:
         raise UserError(f"{path} cannot be written: {problem.strerror}; choose another folder") from problem
-    finally:
-        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import typer
 from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
+from jobs.look_ahead import known_of_stored, look_ahead_line
 from jobs.runs import BACKTEST, RunId, none_of, stored
 from jobs.settings import SettingsOptions, StoreOptions
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from gpt_trader.adapters.store import RunRecord, RunStore
     from gpt_trader.bars import Bars
+    from gpt_trader.look_ahead import LookAhead
 
 app = typer.Typer(add_completion=False)
 
@@ -71,6 +73,8 @@ def report(
             "to": end,
             "metrics": metrics,
             "statistics": luck.as_object() if whole else None,
+            "look_ahead": luck.state.as_object(),
+            "warnings": record.warnings,
             "report": out,
             "differing": differing,
         }
@@ -83,8 +87,11 @@ def report(
             f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}, computed from the stored rows\n"
         )
         output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
+        output.line(look_ahead_line(luck.state))
         for line in luck_lines(luck.as_object()) if whole else ():
             output.line(line)
+        for warning in record.warnings:
+            output.line(f"note     {warning}")
         if out is not None:
             output.line(f"\nreport   {out}")
     if differing:
@@ -175,6 +182,18 @@ class StoredRun:
     def warnings(self) -> Sequence[str]:
         """What its reader should know."""
         return self.record.warnings
+
+    @property
+    def look_ahead(self) -> LookAhead:
+        """What is known by now of the look-ahead of the code."""
+        return known_of_stored(self.store, self.manifest, self.parameters)
+
+    @property
+    def too_good(self) -> Sequence[str]:
+        """What was too good to be true about the run."""
+        from gpt_trader.too_good import is_too_good
+
+        return [text for text in self.warnings if is_too_good(text)]
 
     @cached_property
     def orders(self) -> pd.DataFrame:

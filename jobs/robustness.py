@@ -74,8 +74,8 @@ def robustness(
     seed = configuration.backtest.seed if study.seed is None else study.seed
     asked = Changes(changes.metric, changes.delays, changes.jitter, changes.neighbours, seed=seed)
     runs = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(type(made), configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(type(made), configuration, data, study, costs, allocation, exits, risk, told)
     redraw = redraws.redraw(seed).on(subject.bars) if redraws.replicates else None
     question = Question(subject, made, asked, redraw)
     start_numba()
@@ -97,7 +97,7 @@ def robustness(
         },
         store=runs,
     ) as running:
-        conclude(answer(question, running.work_off), running, runs, study.report, output)
+        conclude(answer(question, running.work_off), running, runs, study.report, output, strategy)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.robustness_study import KIND, Robustness
 from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
+from gpt_trader.too_good import Holding, of_metrics
+from jobs.look_ahead import belief_lines, known
 from jobs.replicate_options import interval_lines, interval_table
 from jobs.study_counting import batches_of_runs, count_all, worth_of_run
-from jobs.study_output import bars_line, first_line
+from jobs.study_output import bars_line, failed_lines
 from jobs.tables import listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
@@ -31,13 +33,19 @@ COLUMNS = (("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max dra
            ("Costs", "costs", "money"), ("Round trips", "round_trips", "count"))  # fmt: skip
 
 
-def conclude(found: Robustness, study: Study, store: RunStore, report: Path | None, output: Output) -> None:
-    """Count the trials, write the files and the report, print. Raises what the store refused, last of all."""
+def conclude(
+    found: Robustness, study: Study, store: RunStore, report: Path | None, output: Output, named: str
+) -> None:
+    """Count the trials, write the files and the report, print. Raises what the store refused, last of all. `named` is how the
+    strategy was given."""
     counted = count_all(store, trials_of(found))
     base, bars = found.base, found.question.subject.bars
-    worth = worth_of_run(base.metrics, base.sums, bars.T, counted.count)
+    subject = found.question.subject
+    state = known(store if counted.problem is None else None, [(subject.strategy, base.parameters)], named)
+    warnings = of_metrics(base.metrics, Holding(bars))
+    worth = worth_of_run(base.metrics, base.sums, bars.T, counted.count, state, warnings)
     study.answer(found.base.metrics)
-    result = {"run_id": study.study_id, **result_of(found), **worth.keys}
+    result = {"run_id": study.study_id, **result_of(found), **worth.keys, "warnings": warnings}
     write_study(study.folder, result, tables_of(found))
     if report is not None:
         from gpt_trader.adapters.report.robustness import write_robustness_report
@@ -46,6 +54,8 @@ def conclude(found: Robustness, study: Study, store: RunStore, report: Path | No
     output.emit({**result, "folder": study.folder})
     if output.tables:
         show(found, result, worth.lines, output)
+        for line in belief_lines(state, warnings):
+            output.line(line)
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")
@@ -166,8 +176,5 @@ def _changes(found: Robustness) -> Any:
 
 
 def _failed(found: Robustness) -> Iterable[str]:
-    failed = [run for run in found.runs if run.error is not None]
-    for run in failed[:3]:
-        yield f"failed   {parameters_line(run.parameters)}: {first_line(run.error or '')}"
-    if len(failed) > 3:
-        yield f"failed   and {len(failed) - 3} more, see the column error of runs.parquet"
+    failed = [(run.parameters, run.error) for run in found.runs if run.error is not None]
+    return failed_lines(failed, len(failed), "runs")

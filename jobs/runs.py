@@ -10,6 +10,7 @@ import typer
 from gpt_trader.errors import UnknownName, UserError
 from jobs.console import Output
 from jobs.grouping import grouped
+from jobs.look_ahead import known_of_stored, look_ahead_line
 from jobs.run_control import cancel, resume
 from jobs.settings import SettingsOptions, StoreOptions
 
@@ -91,6 +92,7 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
 
     with store.reading(settings.load()) as runs:
         record = stored(runs, run)
+        state = known_of_stored(runs, record.manifest, record.parameters if record.kind == BACKTEST else None)
     output.emit(
         {
             "run_id": record.run_id,
@@ -103,6 +105,7 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
             "metrics": record.metrics,
             "fingerprint": record.fingerprint,
             "warnings": record.warnings,
+            "look_ahead": state.as_object(),
             "created_at": record.created_at,
             "status": record.status,
             "code_version": record.code_version,
@@ -119,6 +122,7 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
         output.line(f"{parameters_line(record.parameters)}\n")
         output.show(summary(record.metrics))
         output.line("")
+        output.line(look_ahead_line(state))
         for warning in record.warnings:
             output.line(f"note: {warning}")
         if record.tables:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gpt_trader.adapters.store import RunStore
+    from gpt_trader.look_ahead import LookAhead
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Plan, WorkedOff
     from gpt_trader.research.single_runs import Run
@@ -198,16 +199,28 @@ class Worth:
 
 
 def worth_of_run(
-    metrics: Mapping[str, float], sums: NDArray[np.floating[Any]], bars: int, count: TrialCount | None
+    metrics: Mapping[str, float],
+    sums: NDArray[np.floating[Any]],
+    bars: int,
+    count: TrialCount | None,
+    state: LookAhead,
+    too_good: Sequence[str],
 ) -> Worth:
-    """What a run over `bars` rows is worth, with `sums` (2, B) of its returns in blocks."""
+    """What a run over `bars` rows is worth, with `sums` (2, B) of its returns in blocks; the rest as in `worth_of`."""
     values = np.array([[metrics[name] for name in METRIC_NAMES]])
-    return worth_of(metrics, int(returns_counted(values, sums[None], bars)[0]), count)
+    return worth_of(metrics, int(returns_counted(values, sums[None], bars)[0]), count, state, too_good)
 
 
-def worth_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> Worth:
-    """What a run with these `metrics` over so many returns is worth."""
-    statistics = luck_of(metrics, observations, count)
+def worth_of(
+    metrics: Mapping[str, float],
+    observations: int,
+    count: TrialCount | None,
+    state: LookAhead,
+    too_good: Sequence[str],
+) -> Worth:
+    """What a run with these `metrics` over so many returns is worth, its code having that `state` of look-ahead and so much
+    about it being `too_good` to be true."""
+    statistics = luck_of(metrics, observations, count).believed(state, too_good)
     said = statistics.as_object()
     trials = None
     if count is not None:
@@ -222,6 +235,7 @@ def worth_of(metrics: Mapping[str, float], observations: int, count: TrialCount 
         **{name: said[name] for name in ("psr", "dsr", "dsr_effective", "verdict")},
         "min_track_record": {"bars": said["min_track_record_bars"], "years": said["min_track_record_years"]},
         "statistics": said,
+        "look_ahead": state.as_object(),
     }
     family = None if count is None else count.family_total
     return Worth(statistics, keys, {**said, "counted": count is not None, "trials_of_the_family": family})

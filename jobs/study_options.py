@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gpt_trader.progress import Told, told_to_nobody
 from jobs.data_options import DataOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.values import number, positive
@@ -92,13 +93,14 @@ def subject_of(
     allocation: AllocationOptions,
     exits: ExitOptions,
     risk: RiskOptions,
+    told: Told = told_to_nobody,
 ) -> Subject:
     """The subject of a study from the options of its command; the rules are checked before any data is read."""
     cost_rules, fills = costs.costs(configuration.costs), costs.fills(configuration.fills)
     seats, declared = allocation.allocation(configuration.allocation), exits.exits()
     limits = risk.limits(configuration.risk)
     seed = configuration.backtest.seed if study.seed is None else study.seed
-    bars = data.load(configuration, seed).bars
+    bars = data.load(configuration, seed, told).bars
     regime = seats.regime
     watched = regime is not None and regime not in bars.symbols
     index = data.load_index(configuration, str(regime), seed) if watched else None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.errors import first_line
 from gpt_trader.strategy import strategy_name
 from jobs.tables import parameters_line
 
 if TYPE_CHECKING:
     from gpt_trader.bars import Bars
     from gpt_trader.research.points import Points
+
+TOLD = 3  # failed runs that are shown
 
 
 def points_line(points: Points) -> str:
@@ -27,22 +31,27 @@ def bars_line(bars: Bars) -> str:
     return f"{names}, {span}, {bars.T:,} bars of {bars.timeframe}"
 
 
-def failed_lines(errors: Mapping[int, str], points: Points, count: int = 3) -> list[str]:
-    """The first runs that failed, each with the first line of its error, and how many more there are; runs are numbered point
-    by point."""
+def failed_lines(
+    failed: Iterable[tuple[Mapping[str, Any], str]], count: int, table: str = "points"
+) -> list[str]:
+    """The first of `count` runs that failed, each with its parameters and the first line of its error, and how many more there
+    are and where: all errors stand whole in the column error of a table."""
     lines = [
-        f"failed   {parameters_line(points.parameters(number % len(points)))}: {first_line(text)}"
-        for number, text in list(errors.items())[:count]
+        f"failed   {parameters_line(parameters)}: {first_line(text)}"
+        for parameters, text in islice(failed, TOLD)
     ]
-    more = len(errors) - count
+    more = count - TOLD
     return (
-        [*lines, f"failed   and {more:,} more, see the column error of points.parquet"] if more > 0 else lines
+        [*lines, f"failed   and {more:,} more, see the column error of {table}.parquet"]
+        if more > 0
+        else lines
     )
 
 
-def first_line(text: str) -> str:
-    """What a list of errors shows of one; the tables have all of it."""
-    return text.partition("\n")[0]
+def failed_points(errors: Mapping[int, str], points: Points) -> list[str]:
+    """`failed_lines` of runs that are numbered point by point."""
+    named = ((points.parameters(number % len(points)), text) for number, text in errors.items())
+    return failed_lines(named, len(errors))
 
 
 def parameter_columns(points: Points, prefix: str = "parameter_") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,7 @@ from jobs.backtest import check_report_path
 from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.grouping import grouped
+from jobs.look_ahead import belief_lines, known
 from jobs.numba_start import start_numba
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
@@ -67,11 +68,13 @@ def sweep(
     check_report_path(study.report)
     configuration = settings.load()
     opened = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
     start_numba()
     seed = configuration.backtest.seed if study.seed is None else study.seed
-    job = Job(search, space, objectives, seed, study.runs_dir or configuration.runs_dir, where, output)
+    job = Job(
+        search, space, objectives, seed, study.runs_dir or configuration.runs_dir, where, output, strategy
+    )
     done = job.run(subject, opened)
     finish(done, search, study.report, output)
 
@@ -91,7 +94,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A sweep before it runs."""
+    """A sweep before it runs; `named` is how the strategy was given."""
 
     options: SearchOptions
     space: Space
@@ -100,6 +103,7 @@ class Job:
     runs_dir: Path
     where: WorkerOptions
     output: Output
+    named: str
 
     def run(self, subject: Subject, store: RunStore) -> Done:
         """Search, count every point in the ledger, draw the conclusions, write the files.
@@ -137,6 +141,8 @@ class Job:
                 raise work.stopped
             count = counting.count()
             found = Conclusions(subject, self.space, swept.surface, self.objectives, count)
+            asked = store if counting.problem is None else None
+            found = replace(found, look_ahead=known(asked, [found.best_run], self.named))
             result = {"run_id": run_id, **result_of(found, self.options.chosen_method, count)}
             write_sweep(found, result, study.folder)
         ended = "ended by --time-limit" if swept.cut_short else None
@@ -214,10 +220,11 @@ def finish(done: Done, options: SearchOptions, report: Path | None, output: Outp
 
 def show(done: Done, options: SearchOptions, report: Path | None, output: Output) -> None:
     """The top table, what it is worth, and where the files are."""
+    from gpt_trader.research.conclusions import too_good_lines
     from gpt_trader.strategy import strategy_name
+    from jobs.study_output import failed_lines
     from jobs.sweep_result import (
         described,
-        failed_lines,
         front_table,
         idle_line,
         luck_of,
@@ -234,11 +241,15 @@ def show(done: Done, options: SearchOptions, report: Path | None, output: Output
     if found.best is not None:
         output.show(front_table(found, options.top) if several else top_table(found, options.top))
         output.line("")
-    for line in failed_lines(found):
+    surface = found.surface
+    failed = ((surface.parameters(row), text) for row, text in surface.errors.items())
+    for line in failed_lines(failed, len(surface.errors)):
         output.line(line)
     for name, text in (("unused", idle_line(found)), ("plateau", plateau_line(found))):
         if text is not None:
             output.line(f"{name:<9}{text}")
+    for line in belief_lines(found.state, too_good_lines(found)):
+        output.line(line)
     luck = luck_of(found, done.count)
     for line in () if luck is None else luck_lines(luck):
         output.line(line)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.research.conclusions import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.study_output import first_line
 from jobs.tables import listing, parameters_line, text_of
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
         if said is None
         else {"bars": said["min_track_record_bars"], "years": said["min_track_record_years"]},
         "statistics": said,
+        "look_ahead": found.state.as_object(),
+        "warnings": too_good_lines(found),
+        "too_good": len(found.too_good),
         "overfitting": None if found.overfitting is None else found.overfitting.as_object(),
     }  # fmt: skip
 
@@ -158,19 +161,6 @@ def idle_line(found: Conclusions) -> str | None:
     if not found.idle:
         return None
     return f"{' and '.join(found.idle)} changed nothing: every value gave the same returns"
-
-
-def failed_lines(found: Conclusions, count: int = 3) -> list[str]:
-    """The first points that failed, each with the first line of its error, and how many more there are."""
-    surface = found.surface
-    lines = [
-        f"failed   {parameters_line(surface.parameters(row))}: {first_line(text)}"
-        for row, text in list(surface.errors.items())[:count]
-    ]
-    more = len(surface.errors) - count
-    return (
-        [*lines, f"failed   and {more:,} more, see the column error of points.parquet"] if more > 0 else lines
-    )
 
 
 def described(found: Conclusions, method: str, unreached: str | None) -> str:

@@ -114,8 +114,8 @@ def walkforward(
     configuration = settings.load()
     seed = configuration.backtest.seed if study.seed is None else study.seed
     runs = store.open(configuration)
-    with output.progress("loading bars"):
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk)
+    with output.counting("loading bars") as told:
+        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
     cut = windows.cut(subject.bars.time)
     points = search.points(kind, space, seed, times=len(cut), yes=study.yes)
     start_numba()
@@ -148,7 +148,7 @@ def walkforward(
         about={"parameters": search.described(), **about},
         store=runs,
     ) as running:
-        conclude(walk, about, seed, running, runs, study.report, output)
+        conclude(walk, about, seed, running, runs, study.report, output, strategy)
 
 
 if __name__ == "__main__":

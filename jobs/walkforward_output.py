@@ -13,8 +13,9 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.walk_forward_study import KIND
 from gpt_trader.strategy import strategy_name
+from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.study_counting import batch_of_curve, count_all, work_and_count, worth_of
-from jobs.study_output import bars_line, failed_lines, parameter_columns, points_line
+from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
 from jobs.tables import listing, luck_lines, parameters_line, summary, text_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gpt_trader.adapters.store import RunStore
+    from gpt_trader.look_ahead import LookAhead
     from gpt_trader.research.walk_forward_study import Walked, WalkForward, WindowFigures
     from jobs.console import Output
     from jobs.studies import Study
@@ -39,14 +41,19 @@ def conclude(
     store: RunStore,
     report: Path | None,
     output: Output,
+    named: str,
 ) -> None:
-    """Run the windows and the account, write the files and the report, print. Raises what the ledger refused, last of all."""
+    """Run the windows and the account, write the files and the report, print. Raises what the ledger refused, last of all.
+
+    `named` is how the strategy was given."""
     done, counted = work_and_count(study, walk.plan, store)
     with output.progress("trading"):
         walked = walk.choose(done).trade(seed=seed)
     study.answer(walked.result.metrics)
     counted = _with_the_account(walked, counted, study, store)
-    worth = worth_of(walked.result.metrics, int(np.isfinite(_earned(walked)).sum()), counted.count)
+    state = known(store if counted.problem is None else None, runs_in(walked.result), named)
+    returns = int(np.isfinite(_earned(walked)).sum())
+    worth = worth_of(walked.result.metrics, returns, counted.count, state, walked.result.too_good)
     result = {"run_id": study.study_id, **result_of(walked, about), **worth.keys}
     write_study(study.folder, result, tables_of(walked))
     if report is not None:
@@ -55,7 +62,7 @@ def conclude(
         write_walk_forward_report(walked, study.study_id, about, worth.statistics, notes_of(walked), report)
     output.emit({**result, "folder": study.folder})
     if output.tables:
-        show(walked, about, worth.lines, output)
+        show(walked, about, worth.lines, state, output)
         output.line(f"tables   {study.folder}")
         if report is not None:
             output.line(f"report   {report}")
@@ -197,7 +204,9 @@ def tables_of(walked: Walked) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(walked: Walked, about: Mapping[str, Any], luck: Mapping[str, Any], output: Output) -> None:
+def show(
+    walked: Walked, about: Mapping[str, Any], luck: Mapping[str, Any], state: LookAhead, output: Output
+) -> None:
     """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
     question = walked.decided.question
     output.line(points_line(question.points))
@@ -215,10 +224,11 @@ def show(walked: Walked, about: Mapping[str, Any], luck: Mapping[str, Any], outp
     )
     output.show(summary(walked.result.metrics))
     output.line("")
-    for line in (*_kept_lines(walked), *failed_lines(walked.decided.runs.errors, question.points)):
+    for line in (*_kept_lines(walked), *failed_points(walked.decided.runs.errors, question.points)):
         output.line(line)
     for note in notes_of(walked):
         output.line(f"note     {note}")
+    output.line(look_ahead_line(state))
     for line in luck_lines(luck):
         output.line(line)
 

@@ -25,6 +25,8 @@ ATTRIBUTES = (
     "manifest",
     "fingerprint",
     "warnings",
+    "look_ahead",
+    "too_good",
     "bars",
 )
 

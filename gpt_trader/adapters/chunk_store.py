@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import numpy as np
 
 from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.adapters.whole_files import whole
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.evaluation import Evaluated
 
@@ -65,14 +65,10 @@ class ChunkStore:
         states = np.full(rows, SETTLED, np.int8)
         states[sorted(result.passing)], states[sorted(result.missing)] = PASSING, MISSING
         table = pa.table({**columns, "sums": sums, "error": errors, "state": states})
-        path = self.path(key)
-        part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, part, compression="zstd", compression_level=1, use_dictionary=False)
-            part.replace(path)
+            with whole(self.path(key)) as part:
+                pq.write_table(table, part, compression="zstd", compression_level=1, use_dictionary=False)
         except OSError as problem:
-            part.unlink(missing_ok=True)
             raise StoreError(
                 f"cannot keep a chunk in {self.folder}: {problem.strerror or problem}; free space or choose another "
                 "folder (--runs-dir); the chunks that are there are kept, and the same command goes on from them"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpt_trader.adapters.table_columns import plain_names
 from gpt_trader.adapters.table_files import TableFiles
+from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
 
 if TYPE_CHECKING:
@@ -29,3 +31,23 @@ class ParquetFiles(TableFiles):
             raise BadData(f"{path.name}: not a readable Parquet file: {reason}") from None
         frame: pd.DataFrame = table.to_pandas(date_as_object=False, ignore_metadata=True)
         return frame
+
+    def _typed(self, path: Path) -> TypedRows | None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            names = plain_names(pq.read_schema(path).names, path.name)
+            if names is None:
+                return None
+            codes = [heading for heading, name in names.items() if name == "symbol"]
+            with pq.ParquetFile(path, read_dictionary=codes) as file:
+                return arrays_of(
+                    lambda heading: file.read(columns=[heading]).column(heading),
+                    names,
+                    path.name,
+                    self._symbol_of(path),
+                    told=self.told,
+                )
+        except (pa.ArrowException, OSError):
+            return None  # `_load` says what is wrong with it

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -15,6 +14,7 @@ from typing import Any
 
 from gpt_trader.adapters.canonical import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.adapters.whole_files import whole
 from gpt_trader.errors import UnknownName, UserError
 
 RECORD, LOCK, STOP, LOG = "study.json", ".lock", "cancel", "log.txt"
@@ -84,14 +84,13 @@ class StudyFolder:
 
     def write(self, record: StudyRecord) -> None:
         """Replace the record. Raises StoreError when the disk refuses."""
-        part = self.path / f".{RECORD}-{uuid.uuid4().hex}"
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with (
+                whole(self.path / RECORD) as part,
+                os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+            ):
                 file.write(canonical_json(record))
-            part.replace(self.path / RECORD)
         except OSError as problem:
-            part.unlink(missing_ok=True)
             raise StoreError(
                 f"cannot write into {self.path}: {problem.strerror or problem}; free space or choose another folder "
                 "(--runs-dir)"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gpt_trader.adapters.canonical import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.adapters.whole_files import whole
 
 RESULT_FILE = "result.json"
 Columns = Mapping[str, Any]
@@ -25,25 +24,13 @@ def write_study(folder: Path, result: Mapping[str, Any], tables: Mapping[str, Co
 
     made = {f"{name}.parquet": pa.table(dict(columns)) for name, columns in tables.items()}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, table in made.items():
-            with _whole(folder / name) as part:
+            with whole(folder / name) as part:
                 pq.write_table(table, part, compression="zstd")
-        with _whole(folder / RESULT_FILE) as part:
+        with whole(folder / RESULT_FILE) as part:
             part.write_bytes(canonical_json(result))
     except OSError as problem:
         raise StoreError(
             f"cannot write the result of the study into {folder}: {problem.strerror or problem}; free space or choose "
             "another folder (--runs-dir), and run the same command: what was computed is kept"
         ) from problem
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file under another name until it is complete."""
-    part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ _ALIASES = {
     "dividend": ("dividend", "dividends", "ex dividend", "dividend amount", "divcash", "div"),
     "symbol": ("symbol", "ticker", "sym"),
 }
+_INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__", "index")
 _NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
 _MIDNIGHT = r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _OFFSET = r".*\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})"
@@ -46,20 +48,7 @@ def rename_columns(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     A `date` and a `time` column are joined. Blank splits and dividends mean none, and so does a 0 under the heading
     "Stock Splits", as yfinance writes it. Raises BadData when two columns claim one name.
     """
-    new: dict[str, str] = {}
-    for column in frame.columns:
-        plain = re.sub(r"^\d+\.\s*", "", str(column).strip().strip("<>").lower())
-        name = _NAMES.get(re.sub(r"[\s_-]+", " ", plain).strip())
-        if name is None:
-            continue
-        if name in new.values():
-            first = next(key for key, value in new.items() if value == name)
-            raise BadData(
-                f"{where}: columns {first!r} and {column!r} both mean {name}; leave one of them out"
-            )
-        new[str(column)] = name
-    if "symbol" not in new.values() and "Name" in frame.columns:
-        new["Name"] = "symbol"
+    new = our_names(frame.columns, where)
     table = frame.rename(columns=new)[list(new.values())]
     table = _one_time_column(table, frame)
     if "stock_splits" in table.columns:
@@ -71,6 +60,42 @@ def rename_columns(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     return table
 
 
+def our_names(headings: Iterable[object], where: str) -> dict[str, str]:
+    """Our name for each heading that we know. Raises BadData when two headings claim one name."""
+    new: dict[str, str] = {}
+    known = [str(heading) for heading in headings]
+    for heading in known:
+        plain = re.sub(r"^\d+\.\s*", "", heading.strip().strip("<>").lower())
+        name = _NAMES.get(re.sub(r"[\s_-]+", " ", plain).strip())
+        if name is None:
+            continue
+        if name in new.values():
+            first = next(key for key, value in new.items() if value == name)
+            raise BadData(
+                f"{where}: columns {first!r} and {heading!r} both mean {name}; leave one of them out"
+            )
+        new[heading] = name
+    if "symbol" not in new.values() and "Name" in known:
+        new["Name"] = "symbol"
+    return new
+
+
+def plain_names(headings: Sequence[str], where: str) -> dict[str, str] | None:
+    """`our_names` where every column can be taken as it is, one `time` among them; None where columns must be joined or guessed.
+
+    Raises BadData when two headings claim one name.
+    """
+    new = our_names(headings, where)
+    known = set(new.values())
+    if len(set(headings)) != len(headings) or {"date", "time"} <= known:
+        return None
+    if "date" in known:
+        return {heading: "time" if name == "date" else name for heading, name in new.items()}
+    if "time" not in known and headings and headings[0] in _INDEX_NAMES:
+        return {headings[0]: "time"} | new  # the index of a pandas table, written without a name
+    return new if "time" in known else None
+
+
 def _one_time_column(table: pd.DataFrame, original: pd.DataFrame) -> pd.DataFrame:
     if "date" in table.columns and "time" in table.columns:
         joined = table["date"].astype("string").str.strip() + " " + table["time"].astype("string").str.strip()
@@ -78,7 +103,7 @@ def _one_time_column(table: pd.DataFrame, original: pd.DataFrame) -> pd.DataFram
     if "date" in table.columns:
         return table.rename(columns={"date": "time"})
     first = original.columns[0] if len(original.columns) else ""
-    if "time" not in table.columns and str(first) in ("", "Unnamed: 0", "__index_level_0__", "index"):
+    if "time" not in table.columns and str(first) in _INDEX_NAMES:
         return table.assign(time=original[first])  # the index of a pandas table, written without a name
     return table
 

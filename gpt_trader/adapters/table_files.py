@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -21,16 +23,19 @@ from gpt_trader.adapters.tables import (
     infer_timeframe,
     within,
 )
+from gpt_trader.adapters.typed_rows import TypedRows, release_unused
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import parse_time
 from gpt_trader.errors import BadData, BadParameter, SymbolNotFound, UserError
+from gpt_trader.progress import Told, told_to_nobody
 from gpt_trader.quality import find_defects, require_clean
-from gpt_trader.sources import ADJUSTMENTS, BarRequest, Series
+from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, ArraySeries, BarRequest, Series
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _PRICES = ["open", "high", "low", "close"]
+_ADJUSTED_UNUSED = "the adjusted close of the file is not used; ask for adjustment 'all' to use it"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,17 +103,79 @@ class TableFiles(ABC):
         self.adjustment, self.timezone, self.date_format = adjustment, timezone, date_format
         if not self.path.exists():
             raise UserError(f"{self.path}: no such file or folder; give the path of the {self.name} data")
+        self._folder = self.path.is_dir()
+        self.told: Told = told_to_nobody
+        """Hears how much of one long file is read."""
         self._parts: dict[Path, dict[str, pd.DataFrame]] = {}
+        self._whole: list[TypedRows | None] = []
+        self._listing: tuple[int, dict[str, Path]] | None = None
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether symbols may be fetched in threads: each has a file of its own."""
+        return self._folder
 
     @abstractmethod
     def _load(self, path: Path) -> pd.DataFrame:
         """The whole file as it is, its index the row labels. Raises BadData when it cannot be read."""
 
+    @abstractmethod
+    def _typed(self, path: Path) -> TypedRows | None:
+        """The whole file as typed columns, None when it has to be read by `_load`: a value does not fit its column, or the file
+        cannot be read. Raises BadData for headings and rows that `_load` would refuse too."""
+
     def symbols(self) -> tuple[str, ...]:
         """Every symbol that the files hold, sorted."""
-        if self.path.is_dir():
+        if self._folder:
             return tuple(sorted(self._files()))
-        return tuple(sorted(self._split(self.path)))
+        typed = self._typed_whole()
+        return tuple(sorted(self._split(self.path) if typed is None else typed.places))
+
+    def fetch_arrays(self, request: BarRequest) -> ArraySeries | None:
+        """The rows of `request` as arrays where they are whole and in order and need no conversion: their times are all
+        there and increase, and timeframe and adjustment are those of the file. None where only `read` can tell.
+
+        No rule of quality but that was applied. Raises SymbolNotFound.
+        """
+        start, end = checked_span(request)
+        symbol = normalise_symbol(request.symbol)
+        path = self._path_of(symbol)
+        rows = self._typed_file(path) if self._folder else self._typed_whole()
+        if rows is None or not {"time", *_PRICES, "volume"} <= set(rows.columns):
+            return None
+        if symbol not in rows.places:
+            raise self._absent(symbol, rows.places)
+        order = ADJUSTMENTS.index
+        if order(request.adjustment) > order(self.adjustment):
+            return None
+        place = rows.places[symbol]
+        times = self._ordered_times(rows, place, f"{self.path.name}: {symbol}")
+        if times is None or infer_timeframe(times, rising=True) != request.timeframe:
+            return None
+        low = 0 if start is None else int(np.searchsorted(times, start, side="left"))
+        high = times.size if end is None else int(np.searchsorted(times, end, side="right"))
+        cut = slice(place.start + low, place.start + high)
+        columns = {name: rows.number(name, cut) for name in SERIES_COLUMNS[1:]}
+        notes = (_ADJUSTED_UNUSED,) if "adjusted_close" in rows.columns else ()
+        return ArraySeries(
+            request,
+            {"time": times[low:high], **columns},
+            self.name,
+            self.adjustment,
+            notes=notes,
+            labels=rows.labels_of(cut),
+        )
+
+    def _ordered_times(self, rows: TypedRows, place: slice, where: str) -> NDArray[np.datetime64] | None:
+        """(r,) naive UTC, session dates for daily and longer bars; None when one is not there or they do not increase."""
+        times = rows.columns["time"][place]
+        if times.dtype.kind != "M" or rows.zone is not None or self.timezone not in (None, "UTC"):
+            times = read_times(rows.time_column(place), where, self.timezone, self.date_format)
+        if not _rising(times):
+            return None
+        if MINUTES[infer_timeframe(times, rising=True)] >= 1440:
+            times = _session_dates(times, self.timezone)
+        return times if _rising(times) else None
 
     def fetch(self, request: BarRequest) -> Series:
         """The bars of `request`. Raises SymbolNotFound, BadData for rows that break a rule of quality (use `read`
@@ -141,19 +208,53 @@ class TableFiles(ABC):
         )
 
     def _rows(self, symbol: str) -> pd.DataFrame:
-        if not self.path.is_dir():
-            held = self._split(self.path)
-        else:
-            files = self._files()
-            if symbol not in files:
-                raise SymbolNotFound(f"{symbol}: no file of that name in {self.path.name}; {_listed(files)}")
-            held = self._split(files[symbol])
+        path = self._path_of(symbol)
+        typed = None if self._folder else self._typed_whole()
+        if typed is not None and symbol in typed.places:
+            return typed.frame(symbol)
+        if typed is not None:
+            raise self._absent(symbol, typed.places)
+        held = self._split(path)
         if symbol not in held:
-            hint = "a file without a column 'symbol' holds the symbol that it is named after"
-            raise SymbolNotFound(f"{symbol}: not in {self.path.name}; {_listed(held)} ({hint})")
+            raise self._absent(symbol, held)
         return held[symbol]
 
+    def _path_of(self, symbol: str) -> Path:
+        """The file that a symbol is in, if it is. Raises SymbolNotFound when a folder has none of its name."""
+        if not self._folder:
+            return self.path
+        files = self._files()
+        if symbol not in files:
+            raise SymbolNotFound(f"{symbol}: no file of that name in {self.path.name}; {_listed(files)}")
+        return files[symbol]
+
+    def _absent(self, symbol: str, held: Iterable[str]) -> SymbolNotFound:
+        hint = "a file without a column 'symbol' holds the symbol that it is named after"
+        return SymbolNotFound(f"{symbol}: not in {self.path.name}; {_listed(held)} ({hint})")
+
+    def _symbol_of(self, path: Path) -> str:
+        """The symbol that a file is named after."""
+        suffix = next((s for s in self.suffixes if path.name.lower().endswith(s)), path.suffix)
+        return normalise_symbol(path.name[: len(path.name) - len(suffix)])
+
+    def _typed_whole(self) -> TypedRows | None:
+        """`_typed` of the one long file, read once."""
+        if not self._whole:
+            self._whole.append(self._typed_file(self.path))
+            release_unused()
+        return self._whole[0]
+
+    def _typed_file(self, path: Path) -> TypedRows | None:
+        return self._typed(path) if self.date_format is None else None
+
     def _files(self) -> dict[str, Path]:
+        """The file of each symbol of the folder, listed anew when the folder has changed."""
+        changed = self.path.stat().st_mtime_ns
+        if self._listing is None or self._listing[0] != changed:
+            self._listing = (changed, self._listed_files())
+        return self._listing[1]
+
+    def _listed_files(self) -> dict[str, Path]:
         files: dict[str, Path] = {}
         for path in sorted(self.path.iterdir()):
             suffix = next((s for s in self.suffixes if path.name.lower().endswith(s)), None)
@@ -170,7 +271,7 @@ class TableFiles(ABC):
     def _split(self, path: Path) -> dict[str, pd.DataFrame]:
         """The file's rows per symbol; read once and kept, for a folder only the newest file."""
         if path not in self._parts:
-            if self.path.is_dir():
+            if self._folder:
                 self._parts.clear()
             table = rename_columns(self._load(path), path.name)
             if "symbol" in table.columns:
@@ -183,8 +284,7 @@ class TableFiles(ABC):
                 groups = table.drop(columns="symbol").groupby(names, sort=False)
                 self._parts[path] = {str(name): part for name, part in groups}
             else:
-                suffix = next((s for s in self.suffixes if path.name.lower().endswith(s)), path.suffix)
-                self._parts[path] = {normalise_symbol(path.name[: len(path.name) - len(suffix)]): table}
+                self._parts[path] = {self._symbol_of(path): table}
         return self._parts[path]
 
 
@@ -205,8 +305,12 @@ def _session_dates(times: NDArray[np.datetime64], timezone: str | None) -> NDArr
     return _local_days(times, timezone).astype("datetime64[ns]")
 
 
-def _listed(names: object) -> str:
-    known = sorted(str(name) for name in names) if isinstance(names, dict) else []
+def _rising(times: NDArray[np.datetime64]) -> bool:
+    return bool(times.size and not np.isnat(times[0]) and (times[1:] > times[:-1]).all())
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = nsmallest(21, names)
     return f"it has {', '.join(known[:20])}{' …' if len(known) > 20 else ''}" if known else "it has none"
 
 
@@ -223,7 +327,7 @@ def _with_adjusted_close(
         return (
             plain,
             have,
-            ("the adjusted close of the file is not used; ask for adjustment 'all' to use it",),
+            (_ADJUSTED_UNUSED,),
         )
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in (*_PRICES, "adjusted_close")}
     factor = numbers["adjusted_close"] / numbers["close"]

@@ -101,12 +101,14 @@ def _without_dividends(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def infer_timeframe(times: NDArray[np.datetime64]) -> str:
+def infer_timeframe(times: NDArray[np.datetime64], *, rising: bool = False) -> str:
     """The timeframe that rows at `times` (T,) have: the commonest step between neighbours, "1d" for one row.
 
-    Rows that all stand at midnight are daily or longer; their step is rounded to 1d, 1w or 1mo.
+    Rows that all stand at midnight are daily or longer; their step is rounded to 1d, 1w or 1mo. `rising` promises that the
+    times are all there and increase.
     """
-    stamps = np.unique(times[~np.isnat(times)]).astype("datetime64[m]").astype(np.int64)
+    known = times if rising else np.unique(times[~np.isnat(times)])
+    stamps = known.astype("datetime64[m]").astype(np.int64)
     if stamps.size < 2:
         return "1d"
     if bool((stamps % 1440 == 0).all()):

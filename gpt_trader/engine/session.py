@@ -102,9 +102,12 @@ def take_over(
     return carry_out(plan, run, start, chosen, required=required and mode is not None)
 
 
-def prepare(waiting: Waiting, strategy: Strategy, bars: Bars, settings: Settings, start: int) -> Plan:
-    """The features of the strategy, and the market and the rules under which it takes over at row `start`."""
-    seen = bars.continuous()
+def prepare(
+    waiting: Waiting, strategy: Strategy, bars: Bars, settings: Settings, start: int, seen: Bars | None = None
+) -> Plan:
+    """The features of the strategy, and the market and the rules under which it takes over at row `start`. `seen` are the bars
+    that the strategy is given, if not its view of `bars`."""
+    seen = bars.strategy_view() if seen is None else seen
     features = deciding.compute_features(strategy, seen)
     exits = all_exits(strategy, settings)
     score = features.get("score")
@@ -113,7 +116,7 @@ def prepare(waiting: Waiting, strategy: Strategy, bars: Bars, settings: Settings
         build_market(bars, settings, exits, acted_ranks(waiting, score, bars, start)),
         rules_record(settings, exits, counts_units(strategy), score is not None),
         deciding.row_values(seen, features),
-        UNUSED if seen is bars else bars.split_factor,
+        UNUSED if bars.continuous() is bars else bars.split_factor,
     )
 
 

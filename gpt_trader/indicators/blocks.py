@@ -25,7 +25,7 @@ def in_blocks(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         values = (*args, *kwargs.values())
-        shape = values[0].shape if values and type(values[0]) is np.ndarray else ()
+        shape: tuple[int, ...] = values[0].shape if values and type(values[0]) is np.ndarray else ()
         if len(shape) != 2 or shape[0] * shape[1] <= WHOLE:
             return function(*args, **kwargs)
         columns = max(LEAST, VALUES // shape[0] // LEAST * LEAST)
@@ -40,7 +40,7 @@ def _fits(value: Any, shape: tuple[int, ...]) -> bool:
     """Whether an argument is an array of floats of the shape (T, N), or one value or series for all symbols."""
     if type(value) is not np.ndarray or value.ndim < 2:
         return not isinstance(value, list | tuple)
-    return value.shape == (shape[0], 1) or (value.shape == shape and value.dtype == np.float64)
+    return bool(value.shape == (shape[0], 1) or (value.shape == shape and value.dtype == np.float64))
 
 
 def _computed(function: Any, args: Any, kwargs: Any, shape: tuple[int, ...], columns: int) -> Any:

@@ -18,6 +18,7 @@ from gpt_trader.research.plan import Plan
 from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
 from gpt_trader.research.single_runs import Run, chunks_of, runs_of
 from gpt_trader.strategy import Strategy
+from gpt_trader.too_good import Holding, of_metrics
 from gpt_trader.validation.intervals import HEADLINE, Comparison, compare
 
 Floats = NDArray[np.float64]
@@ -84,6 +85,11 @@ class Side:
     replicates: Floats
     reruns: Reruns
 
+    @property
+    def too_good(self) -> tuple[str, ...]:
+        """What is too good to be true about the run, as far as its metrics tell."""
+        return of_metrics(self.run.metrics, Holding(self.contender.subject.bars))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
@@ -101,6 +107,11 @@ class Decided:
             table[first, second] = by_metric(comparisons, self.contest.metric).probability
             table[second, first] = 1.0 - table[first, second]
         return table
+
+
+def too_good_in(found: Decided) -> list[str]:
+    """What is too good to be true about each side, with its name."""
+    return [f"{side.contender.name}: {text}" for side in found.sides for text in side.too_good]
 
 
 def by_metric(comparisons: Sequence[Comparison], metric: str) -> Comparison:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.look_ahead import LookAhead, look_ahead_here
 from gpt_trader.research.evaluation import Subject
 from gpt_trader.research.luck import Counted, returns_counted
 from gpt_trader.research.objectives import Objective, not_beaten, ranked
 from gpt_trader.research.profiles import profiles_of
 from gpt_trader.research.space import Space
 from gpt_trader.research.surface import BLOCKS, Surface, idle_axes
+from gpt_trader.strategy import Strategy
+from gpt_trader.too_good import PREFIX, Holding, flags_of, of_metrics
 from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import GROUPS, Overfitting, probability_of_overfitting
 from gpt_trader.validation.plateau import ENOUGH, Plateau, plateau
@@ -28,13 +33,17 @@ FEWEST_BARS = 128
 
 @dataclass(frozen=True)
 class Conclusions:
-    """The surface of `subject` over `space` seen by its objectives; `trials` is None without a ledger."""
+    """The surface of `subject` over `space` seen by its objectives; `trials` is None without a ledger, `look_ahead` (of the
+    best point) where nobody was asked: then what this process knows counts. `best_too_good` is what a run of the best point
+    of its own showed to be too good; without one its metrics alone tell."""
 
     subject: Subject
     space: Space
     surface: Surface
     objectives: tuple[Objective, ...]
     trials: Counted | None = None
+    look_ahead: LookAhead | None = None
+    best_too_good: tuple[str, ...] | None = None
 
     @cached_property
     def gains(self) -> Floats:
@@ -126,7 +135,39 @@ class Conclusions:
     @cached_property
     def statistics(self) -> TrialStatistics | None:
         """What the Sharpe ratio of the best point is worth; None when there is none."""
-        return None if self.best is None else self.statistics_of(self.best)
+        if self.best is None:
+            return None
+        return self.statistics_of(self.best).believed(self.state, self.too_good_of_best)
+
+    @cached_property
+    def state(self) -> LookAhead:
+        """What is known of the code and the best point's parameters: `look_ahead`, or what this process knows."""
+        if self.look_ahead is not None:
+            return self.look_ahead
+        return look_ahead_here([self.best_run])
+
+    @property
+    def best_run(self) -> tuple[type[Strategy], dict[str, Any]]:
+        """The strategy with all parameters of the best point; of a sweep without one with those that were fixed."""
+        chosen = {} if self.best is None else self.surface.parameters(self.best)
+        return self.subject.strategy, {**self.space.fixed, **chosen}
+
+    @cached_property
+    def too_good(self) -> NDArray[np.int64]:
+        """The rows of the points whose metrics are too good to be true (`gpt_trader.too_good`)."""
+        columns = {name: self.surface.values[:, place] for place, name in enumerate(METRIC_NAMES)}
+        return np.flatnonzero(np.logical_or.reduce(list(flags_of(columns, self._holding).values())))
+
+    @cached_property
+    def too_good_of_best(self) -> tuple[str, ...]:
+        """What is too good to be true about the best point, a sentence each."""
+        if self.best_too_good is not None or self.best is None:
+            return self.best_too_good or ()
+        return of_metrics(self.surface.metrics(self.best), self._holding)
+
+    @cached_property
+    def _holding(self) -> Holding:
+        return Holding(self.subject.bars)
 
     @cached_property
     def independent(self) -> tuple[float, float] | None:
@@ -161,6 +202,15 @@ class Conclusions:
         found = self.statistics_of(row)
         chosen = found.dsr if found.dsr_effective is None else found.dsr_effective
         return math.nan if chosen is None else chosen
+
+
+def too_good_lines(found: Conclusions) -> list[str]:
+    """What is too good to be true about the best point, and about how many points."""
+    lines = list(found.too_good_of_best)
+    number = len(found.too_good)
+    if number:
+        lines.append(f"{PREFIX}{number:,} of {len(found.surface):,} points, by their metrics")
+    return lines
 
 
 @dataclass(frozen=True)

@@ -206,11 +206,9 @@ class Evaluation:
 
     def cut(self, subject: Subject) -> Subject:
         """The subject without the bars from row `stop` on, and without what is known of delistings after them."""
-        from gpt_trader.relay import bars_before
-
         if self.stop is None or self.stop == subject.bars.T:
             return subject
-        return Subject(subject.strategy, bars_before(subject.bars, self.stop), subject.settings)
+        return Subject(subject.strategy, subject.bars.before(self.stop), subject.settings)
 
     def parts(self) -> Iterator[tuple[Variant, list[int]]]:
         """The points (by their place) that follow each other under the same variant, with that variant."""

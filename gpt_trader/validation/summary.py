@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from gpt_trader.look_ahead import LookAhead
 from gpt_trader.validation.overfitting import Overfitting
 from gpt_trader.validation.sharpe_statistics import (
     CONFIDENCE,
@@ -29,7 +30,8 @@ class TrialStatistics:
     would show by luck. `psr` is the confidence that the true Sharpe ratio is above 0, `dsr` that it is above `threshold` with
     every trial counted as independent, `dsr_effective` the same with `effective_trials`. `min_track_record_bars` is how many
     returns this Sharpe ratio would need for a `psr` of 0.95, infinite when it is not above 0. `pbo` is the probability of
-    overfitting.
+    overfitting. `look_ahead` is what is known of the code's check, `too_good` what `gpt_trader.too_good` says of the run: a doubt
+    that follows from them comes first in the verdict, and while there is one nothing passes.
     """
 
     sharpe: float
@@ -44,6 +46,23 @@ class TrialStatistics:
     threshold_effective: float | None = None
     dsr_effective: float | None = None
     pbo: float | None = None
+    look_ahead: LookAhead | None = None
+    too_good: tuple[str, ...] = ()
+
+    def believed(self, look_ahead: LookAhead, too_good: Sequence[str] = ()) -> TrialStatistics:
+        """The same numbers of a run whose code has that state, and about which so much is `too_good` to be true."""
+        return replace(self, look_ahead=look_ahead, too_good=tuple(too_good))
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the run itself is not to be believed, in sentences, the gravest first."""
+        known = "" if self.look_ahead is None else self.look_ahead.doubt
+        wrong = too_good_sentence(self.too_good) if self.too_good else ""
+        return tuple(text for text in ((known, wrong) if self._failed else (wrong, known)) if text)
+
+    @property
+    def _failed(self) -> bool:
+        return self.look_ahead is not None and self.look_ahead.failed
 
     @property
     def min_track_record_years(self) -> float:
@@ -52,7 +71,13 @@ class TrialStatistics:
 
     @property
     def passes(self) -> bool:
-        """Whether the deflated Sharpe ratio that decides, the effective one where it is known, reaches 0.95."""
+        """Whether the deflated Sharpe ratio that decides, the effective one where it is known, reaches 0.95, and nothing makes
+        the run itself doubtful."""
+        return self.beats_luck and not self.doubts
+
+    @property
+    def beats_luck(self) -> bool:
+        """Whether that ratio reaches 0.95, whatever else is known of the run."""
         decisive = self._decisive
         return decisive is not None and decisive >= CONFIDENCE
 
@@ -62,15 +87,22 @@ class TrialStatistics:
 
     def as_object(self) -> dict[str, Any]:
         """The fields, the track record in years and the verdict, ready for JSON: NaN and infinity are None."""
-        fields = asdict(self) | {"min_track_record_years": self.min_track_record_years}
-        plain = {
-            name: value if value is None or math.isfinite(value) else None for name, value in fields.items()
+        numbers = asdict(replace(self, look_ahead=None)) | {
+            "min_track_record_years": self.min_track_record_years
         }
-        return {**plain, "passes": self.passes, "verdict": self.verdict()}
+        del numbers["look_ahead"], numbers["too_good"]
+        plain = {
+            name: value if value is None or math.isfinite(value) else None for name, value in numbers.items()
+        }
+        return {**plain, "doubts": list(self.doubts), "passes": self.passes, "verdict": self.verdict()}
 
     def verdict(self) -> str:
-        """Some sentences for a report: is it luck, is the record long enough, does selecting work."""
+        """Some sentences for a report: can it be believed, is it luck, is the record long enough, does selecting work."""
+        if self._failed or self.too_good:
+            return " ".join(self.doubts)
         parts = [_luck(self), _length(self), _selection(self.pbo)]
+        if self.doubts:
+            parts = [*self.doubts, "Until it has passed, believe nothing of what follows.", *parts]
         return " ".join(part for part in parts if part)
 
 
@@ -125,6 +157,17 @@ def _threshold(deflated: Deflated | None, yearly: float) -> float | None:
     return None if deflated is None else deflated.threshold * yearly
 
 
+def too_good_sentence(warnings: Sequence[str]) -> str:
+    """What a verdict says of a run with these warnings of `gpt_trader.too_good`."""
+    from gpt_trader.too_good import PREFIX
+
+    what = "; ".join(text.removeprefix(PREFIX) for text in warnings)
+    return (
+        f"Too good to be true: {what}. Look for a mistake first: a feature that knows a later bar, a price that nobody could "
+        "have had, a cost that is missing."
+    )
+
+
 # -- sentences ---------------------------------------------------------------------------------------------------------
 
 
@@ -161,7 +204,12 @@ def _against_luck(found: TrialStatistics, head: str) -> str:
         )
     else:
         text = f"{head} is above what {many} would show by luck alone, {level:.2f}, with {_percent(chance)} confidence."
-    if found.dsr_effective is not None and found.dsr is not None and found.passes and found.dsr < CONFIDENCE:
+    if (
+        found.dsr_effective is not None
+        and found.dsr is not None
+        and found.beats_luck
+        and found.dsr < CONFIDENCE
+    ):
         text += f" With every trial counted as independent it would not pass ({_percent(found.dsr)})."
     return text
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.errors import ClusterError, GptTraderError
+from gpt_trader.errors import ClusterError, GptTraderError, first_line
 from gpt_trader.research.execution import Finished, failures
 from gpt_trader.research.planning import Pace
 from jobs.executors.choosing import expected_seconds
@@ -227,7 +227,7 @@ def _plain_errors() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     except (OSError, RaySystemError) as error:
-        raise ClusterError(f"the connection to Ray was lost ({_first_line(error)})") from error
+        raise ClusterError(f"the connection to Ray was lost ({first_line(error)})") from error
 
 
 def _raised(error: Any) -> _Landed:
@@ -255,8 +255,5 @@ def _how_lost(error: Exception) -> str:
         return "its node died"
     if isinstance(error, exceptions.WorkerCrashedError):
         return "its worker died (killed, out of memory, or crashed)"
-    return f"{type(error).__name__}: {_first_line(error)}".rstrip(": ")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
+    kind, said = type(error).__name__, first_line(error)
+    return kind if said == kind else f"{kind}: {said}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gpt_trader.errors import ClusterError, UserError
+from gpt_trader.errors import ClusterError, UserError, first_line
 from jobs.executors.cluster import TOKEN_PLACES, check_reachable, has_token
 from jobs.executors.local_ray import QUIET, diverted, environment
 
@@ -44,7 +44,7 @@ def submit(address: str, study_id: str, arguments: Sequence[str], directory: Pat
             )
         except (RuntimeError, OSError, ValueError) as error:
             raise ClusterError(
-                f"the cluster at {address} did not take the study: {_first_line(error)}"
+                f"the cluster at {address} did not take the study: {first_line(error)}"
             ) from error
 
 
@@ -56,7 +56,7 @@ def stop_job(address: str, name: str) -> bool:
             return bool(client.stop_job(name))
         except (RuntimeError, OSError) as error:
             raise ClusterError(
-                f"the cluster at {address} did not stop {name}: {_first_line(error)}"
+                f"the cluster at {address} did not stop {name}: {first_line(error)}"
             ) from error
 
 
@@ -68,7 +68,7 @@ def job_status(address: str, name: str) -> str:
             return str(client.get_job_status(name).value)
         except (RuntimeError, OSError) as error:
             raise ClusterError(
-                f"the cluster at {address} does not know {name}: {_first_line(error)}"
+                f"the cluster at {address} does not know {name}: {first_line(error)}"
             ) from error
 
 
@@ -92,8 +92,4 @@ def _client(address: str) -> Any:
         told = "refuses the token in" if has_token() else "wants a token, and there is none in"
         raise ClusterError(f"the cluster at {address} {told} {TOKEN_PLACES}") from None
     except (RuntimeError, OSError, ValueError) as error:
-        raise ClusterError(f"no Ray dashboard answers at {address}: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise ClusterError(f"no Ray dashboard answers at {address}: {first_line(error)}") from None

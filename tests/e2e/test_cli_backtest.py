@@ -50,6 +50,7 @@ def test_json_is_one_object_with_the_promised_keys() -> None:
     run = done.json
     assert set(run) == {
         "run_id", "strategy", "parameters", "symbols", "start", "end", "metrics", "statistics", "fingerprint", "warnings",
+        "look_ahead",
     }  # fmt: skip
     assert run["strategy"] == "demo_ma"
     assert run["parameters"]["fast"] == 5

@@ -74,6 +74,7 @@ def test_json_says_the_same_as_the_files(found: dict) -> None:
     assert {
         "run_id", "strategy", "symbols", "objective", "train", "test", "step", "gap", "anchored", "select", "min_trades",
         "points", "windows", "stitched", "efficiency", "stability", "trials", "psr", "dsr", "warnings", "folder",
+        "look_ahead",
     } <= set(found)  # fmt: skip
     folder = Path(found["folder"])
     assert folder == Path("runs").resolve() / found["run_id"]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader import RiskLimits, exits, load_bars, ta
+from gpt_trader import RiskLimits, exits, load_bars, ta, too_good
+from gpt_trader.look_ahead import LookAheadState
 from gpt_trader.quality import RULES
 from gpt_trader.risk import PROFILES
 from gpt_trader.strategy import Held
@@ -220,3 +221,14 @@ def test_the_messages_of_the_page_are_messages_of_the_code() -> None:
     for row in rows(DOCS / "troubleshooting.md", "## Messages"):
         for part in code(row[0])[0].split("…"):
             assert part.strip() in source, part
+
+
+# -- the look-ahead check --------------------------------------------------------------------------------------------
+
+
+def test_the_page_has_every_state_of_look_ahead_and_every_rule_of_what_is_too_good() -> None:
+    page = DOCS / "writing-a-strategy.md"
+    states = [code(row[0])[0] for row in rows(page, "### The very code that was checked")]
+    assert set(states) == {state.value for state in LookAheadState}
+    listed = {code(row[0])[0]: row[1] for row in rows(page, "### Too good to be true")}
+    assert listed == {rule.name: rule.text for rule in too_good.RULES}

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from gpt_trader.errors import RateLimited, StrategyError, StudyStopped, UnknownName, plain
+from gpt_trader.errors import RateLimited, StrategyError, StudyStopped, UnknownName, first_line, plain
 
 RED = "\x1b[1;31mred\x1b[0m"
 
@@ -39,3 +39,17 @@ def test_every_error_is_plain_and_can_be_sent() -> None:
     assert all("red" in str(error) and "\x1b" not in str(error) for error in made)
     assert str(pickle.loads(pickle.dumps(StrategyError(RED)))) == "red"
     assert str(StrategyError()) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("one\ntwo", "one"),
+        ("\n  one  \ntwo", "one  "),
+        ("", ""),
+        (ValueError("one\ntwo"), "one"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_the_first_line_of_an_error_without_words_is_its_type(said: object, shown: str) -> None:
+    assert first_line(said) == shown

@@ -10,6 +10,7 @@ import pytest
 
 from gpt_trader import indicators as ta
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators import blocks
 from tests.indicator_catalogue import CATALOGUE, NAMES, random_market, same_bits
 
 
@@ -245,3 +246,15 @@ BAD_CALLS = {
 def test_errors_say_what_was_expected(message):
     with pytest.raises(BadParameter, match=message):
         BAD_CALLS[message]()
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_blocks_of_columns_give_the_bits_of_the_whole_panel(missing, monkeypatch):
+    market = random_market(11, 40, 37, missing=missing)
+    whole = [indicator(market) for indicator in CATALOGUE]
+    monkeypatch.setattr(blocks, "WHOLE", 100)
+    monkeypatch.setattr(blocks, "VALUES", 400)  # 8 columns of 40 bars, and five that are left over
+    for indicator, expected in zip(CATALOGUE, whole, strict=True):
+        found = indicator(market)
+        assert same_bits(found, expected), indicator.name
+        assert not any(array.flags.writeable for array in found), indicator.name

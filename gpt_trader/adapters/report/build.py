@@ -15,12 +15,14 @@ import numpy as np
 from gpt_trader.adapters.report import catalogue, figures, luck, settings, tables, texts
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
+from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.research.luck import luck_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gpt_trader.bars import Bars
+    from gpt_trader.look_ahead import LookAhead
     from gpt_trader.research.replicates import Reruns
     from gpt_trader.validation.summary import TrialStatistics
 
@@ -51,6 +53,10 @@ class ReportableResult(Protocol):
     @property
     def warnings(self) -> Sequence[str]: ...
     @property
+    def look_ahead(self) -> LookAhead: ...
+    @property
+    def too_good(self) -> Sequence[str]: ...
+    @property
     def bars(self) -> Bars | None: ...
     @property
     def orders(self) -> pd.DataFrame: ...
@@ -74,7 +80,8 @@ def write_report(
 ) -> Path:
     """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
 
-    `statistics` are those with the trial ledger's count; without them nothing is deflated, and the page says so.
+    `statistics` are those with the trial ledger's count and what the store knows of the code's look-ahead check; without them
+    nothing is deflated, the page says so, and of the check it says what `result.look_ahead` does.
     `reruns` are the intervals from resampled markets, where they were asked for.
     Raises BadParameter when the path is a folder or cannot be written.
     """
@@ -113,7 +120,9 @@ def _content(
     charts = _charts(run)
     if statistics is None:
         statistics = luck_of(result.metrics, int(np.isfinite(lines.returns).sum()))
+        statistics = statistics.believed(result.look_ahead, result.too_good)
     return {
+        **trust_in(statistics),
         **_header(run),
         **_headline(run),
         **_account_tables(run),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ from gpt_trader.adapters.report import svg, texts
 from gpt_trader.adapters.report.intervals import LABELS, made_of, memory_note
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import subject_header
-from gpt_trader.research.comparison_study import by_metric
+from gpt_trader.adapters.report.trust import trust
+from gpt_trader.look_ahead import LookAhead
+from gpt_trader.research.comparison_study import by_metric, too_good_in
 
 if TYPE_CHECKING:
     from gpt_trader.research.comparison_study import Decided
@@ -24,13 +27,16 @@ EXPLANATION = (
 )
 
 
-def write_comparison_report(found: Decided, run_id: str, path: str | os.PathLike[str]) -> Path:
-    """Write the page to `path`, whole or not at all, and return the path. Raises BadParameter as `write_page`."""
+def write_comparison_report(
+    found: Decided, run_id: str, path: str | os.PathLike[str], states: Mapping[str, LookAhead] | None = None
+) -> Path:
+    """Write the page to `path`, whole or not at all, and return the path. `states` are what is known of the look-ahead of each
+    strategy, by its name here. Raises BadParameter as `write_page`."""
     target = check_place(path)
-    return write_page(render_page("comparison.html.j2", "still.js", content(found, run_id)), target)
+    return write_page(render_page("comparison.html.j2", "still.js", content(found, run_id, states)), target)
 
 
-def content(found: Decided, run_id: str) -> dict[str, Any]:
+def content(found: Decided, run_id: str, states: Mapping[str, LookAhead] | None = None) -> dict[str, Any]:
     """Everything the template shows."""
     contest = found.contest
     metric = contest.metric
@@ -40,6 +46,7 @@ def content(found: Decided, run_id: str) -> dict[str, Any]:
     return {
         **subject_header(contest.contenders[0].subject, run_id),
         "strategy": " against ".join(names),
+        **trust({name: (states or {}).get(name, LookAhead()) for name in names}, too_good_in(found)),
         "label": label,
         "level": f"{contest.redraw.level * 100:g} %",
         "names": names,

@@ -13,6 +13,7 @@ from gpt_trader.adapters.report import figures, texts
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import Tile, failed_rows, header, is_intraday, point_text, tone
+from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.research.cross_validation_study import CrossValidated
 from gpt_trader.validation.walk_forward import NONE
 
@@ -48,6 +49,7 @@ def render_cross_validation(found: CrossValidated, run_id: str, statistics: Tria
     made = int((found.choices.point != NONE).sum())
     content = {
         **header(question.subject, question.points, run_id),
+        **trust_in(statistics),
         "fold_count": len(question.splits.folds),
         "test_count": question.splits.tested.shape[1],
         "split_count": f"{len(question.splits.splits):,}",

@@ -179,9 +179,7 @@ def price_charts(bars: Bars, fills: pd.DataFrame, closed: pd.DataFrame, clock: C
     Prices stand on the share basis of the last bar: the price of an earlier bar is divided by the splits since.
     """
     counts = fills["symbol"].value_counts().to_dict()
-    order = sorted(bars.symbols, key=lambda name: (-counts.get(name, 0), bars.symbols.index(name)))[
-        :CHART_SYMBOLS
-    ]
+    order = sorted(bars.symbols, key=lambda name: -counts.get(name, 0))[:CHART_SYMBOLS]
     step = max(-(-bars.T // CANDLES), -(-bars.T * len(order) // ALL_CANDLES))
     basis = bars.split_factor / bars.split_factor[-1]
     charts = [

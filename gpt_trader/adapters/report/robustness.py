@@ -11,6 +11,7 @@ from gpt_trader.adapters.report import luck, svg, texts
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import subject_header
+from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.research.robustness_words import (
     METRIC_WORDS,
     capacity_line,
@@ -51,6 +52,7 @@ def content(found: Robustness, run_id: str, statistics: TrialStatistics) -> dict
     metric = question.changes.metric
     return {
         **subject_header(question.subject, run_id),
+        **trust_in(statistics),
         "parameters": [(name, texts.setting(value)) for name, value in found.base.parameters.items()],
         "metric": METRIC_WORDS[metric],
         "heads": [name for name, _, _ in COLUMNS],

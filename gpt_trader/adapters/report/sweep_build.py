@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.sweep_grids import written
 from gpt_trader.adapters.report.sweep_texts import metric, write
+from gpt_trader.adapters.report.trust import trust
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.axes import Axis
-from gpt_trader.research.conclusions import Conclusions
+from gpt_trader.research.conclusions import Conclusions, too_good_lines
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
@@ -44,9 +46,12 @@ def write_sweep_report(
 def render_sweep(found: Conclusions, method: str, run_id: str, ended: str | None = None) -> str:
     """The report as one page; the same sweep gives the same text. `ended` says why not all points were reached."""
     best = None if found.best is None else best_result(found, found.best)
+    if best is not None:
+        found = replace(found, look_ahead=found.state, best_too_good=best.too_good)
     shown = sweep_texts.shown_metrics(found)
     content = {
         **_header(found, method, run_id, best),
+        **trust({"": found.state}, too_good_lines(found)),
         **sweep_texts.headline(found, best, ended),
         **_points(found, shown),
         **_ground(found),

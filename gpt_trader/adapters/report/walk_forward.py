@@ -21,6 +21,7 @@ from gpt_trader.adapters.report.study_parts import (
     point_text,
     tone,
 )
+from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.research.walk_forward_study import Walked, WindowFigures
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def render_walk_forward(
     payload["clock"] = clock.knots()
     content = {
         **header(question.subject, question.points, run_id),
+        **trust_in(statistics),
         "lengths": lengths,
         "window_count": len(walked.windows),
         "objective": f"{question.select} of {question.objective}",

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from gpt_trader.adapters.store import sqlite
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import EXPECTED, Location
-from gpt_trader.errors import UserError
+from gpt_trader.errors import UserError, first_line
 
 CONNECT_TIMEOUT_SECONDS = 10
 _POSTGRES_CAUSES = {
@@ -87,7 +87,7 @@ def _cause(problem: BaseException, location: Location) -> str:
     """One sentence for what the database said."""
     if location.path is not None:
         return sqlite.cause(problem)
-    first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+    first = first_line(problem)
     state = getattr(problem, "sqlstate", None)
     if state is None:
         return f"the server cannot be reached; check that it runs, and its host, port, user and password ({first})"

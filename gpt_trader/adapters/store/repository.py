@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.run_files import RunFolder, StorableResult, open_run, read_table
 from gpt_trader.adapters.run_tables import TABLES, as_frame
 from gpt_trader.adapters.store import sqlite
+from gpt_trader.adapters.store.checks import CheckRegister
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrations import HEAD
@@ -23,6 +23,7 @@ from gpt_trader.adapters.store.rows import PostgresRows, Rows, SqliteRows
 from gpt_trader.adapters.store.studies import STUDY_KINDS, Study, change_study, checked_state, write_study
 from gpt_trader.adapters.store.trials import TrialLedger
 from gpt_trader.adapters.store.writer import Saving, write_rows
+from gpt_trader.adapters.whole_files import whole
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -130,6 +131,11 @@ class RunStore:
         """The trial ledger; deleting a run takes nothing from it."""
         return TrialLedger(self._rows_to_write, self._rows_to_read)
 
+    @property
+    def checks(self) -> CheckRegister:
+        """The register of look-ahead checks; deleting a run takes nothing from it."""
+        return CheckRegister(self._rows_to_write, self._rows_to_read)
+
     # -- asking -----------------------------------------------------------------------------------------------------
 
     def runs(
@@ -233,23 +239,19 @@ class RunStore:
         if file.exists():
             raise UserError(f"{file} exists already; name a new file for the backup")
         self._make_ready()
-        part = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                self._sqlite_errors(),
-                closing(self._connect()) as source,
-                closing(sqlite3.connect(part)) as copy,
-            ):
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
-            part.rename(file)
+            with whole(file) as part:
+                with (
+                    self._sqlite_errors(),
+                    closing(self._connect()) as source,
+                    closing(sqlite3.connect(part)) as copy,
+                ):
+                    source.backup(copy)
+                    copy.execute("PRAGMA journal_mode = DELETE")
+                with part.open("rb") as written:
+                    os.fsync(written.fileno())
         except OSError as problem:
             raise StoreError(f"cannot write the backup {file}: {problem.strerror or problem}") from problem
-        finally:
-            part.unlink(missing_ok=True)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 Only SQLAlchemy's Core is used: its ORM doubles the import time and nothing here needs it. Rows of a run are keyed by
 the run's number and their place in the result's table, so one run lies together on disk and goes with its run. Times
 are naive UTC. The trial ledger (`trial_sets`, `trial_batches`, `trials`) belongs to no run: its rows stay when runs go,
-and triggers that the migration makes refuse to change or remove them. Models and predictions get their tables with the
+and triggers that the migration makes refuse to change or remove them; so it is with the register of look-ahead
+checks (`checks`), which belongs to code. Models and predictions get their tables with the
 issue that makes models.
 """
 
@@ -122,12 +123,35 @@ class TrialColumns(Typed):
     profile: Named[bytes] = Column(LargeBinary)
 
 
+class CheckColumns(Typed):
+    """One look-ahead check: of which code (its hash) with which parameters, how it ended and what it found, by which
+    version of the check, and on which bars; see `gpt_trader.look_ahead.CheckRecord`."""
+
+    number: Named[int] = Column(RUN_NUMBER, primary_key=True)
+    code: Named[str] = Column(Text, index=True)
+    strategy: Named[str] = Column(Text)
+    parameters: Named[dict[str, Any]] = Column(JSON, nullable=False)
+    version: Named[int] = Column(BigInteger)
+    outcome: Named[str] = Column(Text)
+    finding: Named[str] = Column(Text)
+    data: Named[str] = Column(Text)
+    symbols: Named[list[str]] = Column(JSON, nullable=False)
+    start: Named[str] = Column(Text)
+    end: Named[str] = Column(Text)
+    timeframe: Named[str] = Column(Text)
+    bars: Named[int] = Column(BigInteger)
+    samples: Named[int] = Column(BigInteger)
+    checked_at: Named[datetime] = Column(DateTime)
+    code_version: Named[str] = Column(Text)
+
+
 runs = Table("runs", metadata, RunColumns)
 metrics = Table("metrics", metadata, MetricColumns, sqlite_with_rowid=False)
 run_tables = Table("run_tables", metadata, RunTableColumns, sqlite_with_rowid=False)
 trial_sets = Table("trial_sets", metadata, TrialSetColumns, UniqueConstraint("family", "data"))
 trial_batches = Table("trial_batches", metadata, TrialBatchColumns)
 trials = Table("trials", metadata, TrialColumns)
+checks = Table("checks", metadata, CheckColumns)
 
 
 def _result_table(name: str) -> Table:

@@ -1,0 +1,160 @@
+"""One bar at a time, with all later bars hidden in the very memory that the strategy was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.checking.causal import HIDDEN, Difference, compare
+from gpt_trader.checking.comparing import first_difference
+from gpt_trader.checking.futures import Futures
+from gpt_trader.checking.kept import Buffer, kept_over_time
+from gpt_trader.checking.report import CAUSAL, ROWS, Finding, finding
+from gpt_trader.checking.trace import (
+    BeforeBar,
+    Columns,
+    Trace,
+    bar_by_bar,
+    decided_row_by_row,
+    is_stateless,
+    renewed,
+    with_columns,
+)
+from gpt_trader.checking.watching import inside
+from gpt_trader.engine import deciding
+from gpt_trader.engine.running import Plan
+from gpt_trader.errors import GptTraderError
+from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol
+
+MOST_ROWS = 20_000
+
+
+class Veil:
+    """Hides, in the panel (7, T, N) and in buffers over time that a strategy was given or keeps, all rows after the current bar.
+
+    Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind.
+    """
+
+    def __init__(self, panel: NDArray[np.float64], other: NDArray[np.float64], buffers: list[Buffer]) -> None:
+        self._shown: list[Any] = [*panel, *buffers]
+        self._true = [buffer.copy() for buffer in self._shown]
+        self._next = 0
+        for buffer in buffers:
+            _shuffle(buffer)
+        panel[...] = other
+
+    def __call__(self, t: int) -> None:
+        rows = slice(self._next, t + 1)
+        for shown, true in zip(self._shown, self._true, strict=True):
+            shown[rows] = true[rows]
+        self._next = t + 1
+
+
+def decided_under_a_veil(
+    strategy: Strategy, bars: Bars, whole: Trace, futures: Futures
+) -> tuple[list[Difference], list[Finding]]:
+    """What moves when later bars are hidden while each bar is decided: peeks at bars that were kept, and faults of the rows
+    proof (stateless rules: one row must give what all rows at once gave)."""
+    if is_stateless(strategy):
+        return _stateless(strategy, bars, whole, futures)
+    shown, seen = _own_view(bars)
+    fresh = renewed(strategy)
+
+    def hide(plan: Plan) -> tuple[Plan, BeforeBar]:
+        columns, arrays = _own_columns(plan.columns)
+        kept = _apart_from(shown, kept_over_time(fresh, bars.T))
+        if not (
+            isinstance(strategy, OrderStrategy) or is_per_symbol(strategy)
+        ):  # theirs are read before decide is called
+            kept += arrays
+        return with_columns(plan, columns), Veil(shown, _other_panel(futures), kept)
+
+    try:
+        again = bar_by_bar(fresh, bars, seen, hide)
+    except GptTraderError as error:
+        text = f"fails when the bars after the one that it decides are hidden: {error}"
+        return [], [finding(strategy, CAUSAL, "decide", bars, bars.T - 1, text)]
+    only = Trace({}, whole.decisions, whole.exits), Trace({}, again.decisions, whole.exits)
+    return [item for item in compare(*only, bars.T - 1, HIDDEN) if isinstance(item, Difference)], []
+
+
+def _stateless(
+    strategy: Strategy, bars: Bars, whole: Trace, futures: Futures
+) -> tuple[list[Difference], list[Finding]]:
+    rows: range | list[int] = range(bars.T)
+    if bars.T > MOST_ROWS:
+        rows = sorted({int(t) for t in np.linspace(0, bars.T - 1, MOST_ROWS)})
+    targets = np.asarray(whole.decisions)[rows]
+    try:
+        hidden = _rows(strategy, bars, rows, futures)
+    except GptTraderError as error:
+        return [], [
+            finding(strategy, ROWS, "decide", bars, 0, f"works on all bars at once but fails on one: {error}")
+        ]
+    place = first_difference(targets, hidden)
+    if place is None:
+        return [], []
+    open_rows = _rows(strategy, bars, rows, None)
+    if first_difference(targets, open_rows) is None:
+        t = rows[place[0]]
+        return [Difference(t, HIDDEN, "decide", t, place[1], targets[place], hidden[place])], []
+    place = first_difference(targets, open_rows) or place
+    text = "one bar at a time gives another target than all bars at once: it looks at other rows"
+    return [], [
+        finding(strategy, ROWS, "decide", bars, rows[place[0]], text, targets[place], open_rows[place])
+    ]
+
+
+def _rows(
+    strategy: Strategy, bars: Bars, rows: range | list[int], futures: Futures | None
+) -> NDArray[np.float64]:
+    """The targets of the rows, one call each; with `futures` later bars are hidden in each call."""
+    fresh = renewed(strategy)
+    shown, seen = _own_view(bars)
+    with inside("features"):
+        features = deciding.compute_features(fresh, seen)
+    columns, arrays = _own_columns(deciding.row_values(seen, features))
+    before: BeforeBar = _nothing
+    if futures is not None:
+        kept = _apart_from(shown, kept_over_time(fresh, bars.T))
+        before = Veil(shown, _other_panel(futures), [*kept, *arrays])
+    return decided_row_by_row(fresh, bars, columns, rows, before)
+
+
+def _own_view(bars: Bars) -> tuple[NDArray[np.float64], Bars]:
+    """What a strategy is given, over a panel of its own, and that panel, which can be written."""
+    view = bars.strategy_view()
+    panel = view.panel.copy()
+    writable = panel[...]
+    return writable, Bars(view.symbols, view.time, panel, view.timeframe, view.adjustment)
+
+
+def _own_columns(columns: Columns) -> tuple[Columns, list[NDArray[Any]]]:
+    """Copies of the columns that a rule can only read, and the same memory to be written."""
+    arrays = {name: np.array(array) for name, array in columns.items()}
+    read = {name: array[...] for name, array in arrays.items()}
+    for view in read.values():
+        view.setflags(write=False)
+    return read, list(arrays.values())
+
+
+def _apart_from(panel: NDArray[np.float64], kept: list[Buffer]) -> list[Buffer]:
+    """The buffers that are not views of the panel, which is hidden itself."""
+    return [item for item in kept if isinstance(item, list) or not np.may_share_memory(panel, item)]
+
+
+def _other_panel(futures: Futures) -> NDArray[np.float64]:
+    return futures.replaced(0).strategy_view().panel
+
+
+def _shuffle(buffer: Buffer) -> None:
+    """Put the rows into another order."""
+    order = np.random.default_rng(0).permutation(len(buffer))
+    buffer[:] = [buffer[k] for k in order] if isinstance(buffer, list) else buffer[order]
+
+
+def _nothing(_t: int) -> None:
+    """Nothing is hidden."""

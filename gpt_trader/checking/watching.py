@@ -1,0 +1,208 @@
+"""Hears which files, networks and programs the code of a strategy reaches for: what no cut of the bars reaches."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, wraps
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from gpt_trader.strategy_code import is_installed
+
+LOAD_BARS = "gpt_trader.load_bars"  # the audit event of this package's own loader
+READS, WRITES = "reads", "writes"
+CODE = {".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".nbi", ".nbc", ".pth", ".egg-link"}
+DATA = {
+    ".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".orc", ".npy", ".npz", ".pkl", ".pickle", ".joblib",
+    ".h5", ".hdf5", ".hdf", ".nc", ".zarr", ".mat", ".db", ".sqlite", ".sqlite3", ".duckdb", ".xls", ".xlsx", ".gz", ".bz2",
+    ".xz", ".zst", ".zip", ".jsonl", ".ndjson",
+}  # fmt: skip
+SMALL = 4096  # bytes of a file that can be nothing but settings
+FEW_NUMBERS = 50  # numbers in such a file
+READERS = {
+    "pyarrow.parquet": ("read_table", "read_pandas", "ParquetFile", "ParquetDataset"),
+    "pyarrow.csv": ("read_csv", "open_csv"),
+    "pyarrow.feather": ("read_table", "read_feather"),
+    "pyarrow.dataset": ("dataset",),
+    "pyarrow": ("memory_map", "OSFile", "input_stream"),
+    "polars": ("read_csv", "read_parquet", "read_ipc", "scan_csv", "scan_parquet", "scan_ipc", "read_json"),
+    "duckdb": ("connect", "sql", "query", "execute", "read_csv", "read_parquet"),
+    "h5py": ("File",),
+    "lmdb": ("open",),
+}  # readers written in other languages, which Python's audit events do not show
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Something outside the bars that a strategy reached for: `verb` ("reads" or "writes"), what, in which method, and the
+    file and line of the user's own code that did it."""
+
+    verb: str
+    what: str
+    method: str
+    file: str = ""
+    line: int = 0
+
+
+_method: str | None = None
+_heard: dict[Access, None] = {}
+
+
+@contextmanager
+def inside(method: str) -> Iterator[None]:
+    """What is reached for in this block is done by that method of the strategy."""
+    global _method
+    before, _method = _method, method
+    try:
+        yield
+    finally:
+        _method = before
+
+
+@contextmanager
+def listening() -> Iterator[list[Access]]:
+    """The accesses inside the block by code marked with `inside`, each once; the list is filled when the block ends."""
+    _install()
+    _heard.clear()
+    found: list[Access] = []
+    try:
+        with _wrapped_readers():
+            yield found
+    finally:
+        found.extend(_heard)
+
+
+def may_hold_prices(access: Access) -> bool:
+    """Whether what was read can hold the future: everything but a small file of settings."""
+    if access.verb == WRITES:
+        return False
+    path = Path(access.what)
+    if path.suffix.lower() in DATA:
+        return True
+    try:
+        content = path.read_bytes()[: SMALL + 1]
+    except (OSError, ValueError):
+        return True
+    return len(content) > SMALL or len(re.findall(rb"[-+]?\d+\.?\d*", content)) > FEW_NUMBERS
+
+
+@cache
+def _install() -> None:
+    sys.addaudithook(_hear)
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if _method is None or event not in _EVENTS:
+        return
+    found = _EVENTS[event](arguments)
+    if found is not None:
+        _note(*found)
+
+
+def _note(verb: str, what: str) -> None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith("<") and not is_installed(Path(name)):
+            break
+        frame = frame.f_back
+    place = ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    _heard[Access(verb, what, _method or "", *place)] = None
+
+
+def _opened(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
+    path, mode, flags = (*arguments, None, None)[:3]
+    if not isinstance(path, str | bytes | os.PathLike):
+        return None
+    name = os.fsdecode(path)
+    if _is_ordinary(name):
+        return None
+    if isinstance(mode, str):
+        writes = not set(mode).isdisjoint("wax") and "+" not in mode
+    else:
+        writes = isinstance(flags, int) and flags & os.O_ACCMODE == os.O_WRONLY
+    return WRITES if writes else READS, name
+
+
+def _is_ordinary(name: str) -> bool:
+    """Whether a file belongs to Python, its packages or the system, and holds no data."""
+    path = Path(name)
+    if path.suffix in CODE or "__pycache__" in path.parts or name in sys.path:
+        return True
+    if name.startswith(("/proc/", "/sys/", "/dev/", "/etc/")) or "zoneinfo" in name or "tzdata" in name:
+        return True
+    if path.suffix.lower() in DATA:
+        return False
+    return any(path.is_relative_to(folder) for folder in _folders_of_packages())
+
+
+@cache
+def _folders_of_packages() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def _connected(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
+    database = arguments[0]
+    if not isinstance(database, str | bytes | os.PathLike):
+        return None
+    name = os.fsdecode(database)
+    return None if name in ("", ":memory:") else (READS, name)
+
+
+def _names(what: str) -> Callable[[tuple[Any, ...]], tuple[str, str]]:
+    return lambda arguments: (READS, f"{what} {arguments[0] if arguments else ''}".strip())
+
+
+def _loaded(arguments: tuple[Any, ...]) -> tuple[str, str]:
+    return READS, f"load_bars({', '.join(map(str, arguments[:3]))})"
+
+
+_EVENTS: dict[str, Callable[[tuple[Any, ...]], tuple[str, str] | None]] = {
+    "open": _opened,
+    "sqlite3.connect": _connected,
+    "socket.getaddrinfo": _names("the network:"),
+    "socket.connect": lambda arguments: (READS, f"the network: {arguments[1]}"),
+    "subprocess.Popen": _names("the program"),
+    "os.system": _names("the program"),
+    "os.posix_spawn": _names("the program"),
+    "os.exec": _names("the program"),
+    LOAD_BARS: _loaded,
+}
+
+
+@contextmanager
+def _wrapped_readers() -> Iterator[None]:
+    """Let the readers of libraries that are loaded say what they read."""
+    put_back: list[tuple[Any, str, Any]] = []
+    for module_name, names in READERS.items():
+        module = sys.modules.get(module_name)
+        for name in names if module is not None else ():
+            real = getattr(module, name, None)
+            if callable(real):
+                put_back.append((module, name, real))
+                setattr(module, name, _telling(real))
+    try:
+        yield
+    finally:
+        for module, name, real in put_back:
+            setattr(module, name, real)
+
+
+def _telling(reader: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(reader, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _method is not None:
+            source = args[0] if args else next(iter(kwargs.values()), "")
+            if isinstance(source, str | bytes | os.PathLike):
+                _note(READS, os.fsdecode(source))
+        return reader(*args, **kwargs)
+
+    return call
