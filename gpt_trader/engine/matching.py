@@ -282,7 +282,7 @@ def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: 
     if not clip_leg(b, order):
         return
     was = s.qty
-    filled = execute(m, b, t, order, price, inside)
+    filled = fill_order(m, b, t, order, price, inside)
     _after_fill(b, t, order, was, filled, inside, price)
 
 
