@@ -35,21 +35,25 @@ MOST_ROWS = 20_000
 class Veil:
     """Hides, in the panel (7, T, N) and in buffers over time that a strategy was given or keeps, all rows after the current bar.
 
-    Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind.
+    Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind. A row that the strategy
+    has written in the meantime stays as it wrote it.
     """
 
     def __init__(self, panel: NDArray[np.float64], other: NDArray[np.float64], buffers: list[Buffer]) -> None:
-        self._shown: list[Any] = [*panel, *buffers]
-        self._true = [buffer.copy() for buffer in self._shown]
+        self._panel, self._true_panel = panel, panel.copy()
+        self._kept: list[Any] = buffers
+        self._true: list[Any] = [buffer.copy() for buffer in buffers]
         self._next = 0
         for buffer in buffers:
             _shuffle(buffer)
         panel[...] = other
+        self._hidden: list[Any] = [buffer.copy() for buffer in buffers]
 
     def __call__(self, t: int) -> None:
         rows = slice(self._next, t + 1)
-        for shown, true in zip(self._shown, self._true, strict=True):
-            shown[rows] = true[rows]
+        self._panel[:, rows] = self._true_panel[:, rows]
+        for kept, true, hidden in zip(self._kept, self._true, self._hidden, strict=True):
+            kept[rows] = _unless_written(kept[rows], true[rows], hidden[rows])
         self._next = t + 1
 
 
@@ -148,6 +152,16 @@ def _apart_from(panel: NDArray[np.float64], kept: list[Buffer]) -> list[Buffer]:
 
 def _other_panel(futures: Futures) -> NDArray[np.float64]:
     return futures.replaced(0).strategy_view().panel
+
+
+def _unless_written(now: Any, true: Any, hidden: Any) -> Any:
+    """The true rows, but what the strategy wrote where it is no longer what was hidden there."""
+    if isinstance(now, list):
+        return [
+            as_is if item == veiled else item for item, as_is, veiled in zip(now, true, hidden, strict=True)
+        ]
+    untouched = np.asarray((now == hidden) | ((now != now) & (hidden != hidden)))
+    return true if untouched.all() else np.where(untouched, true, now)
 
 
 def _shuffle(buffer: Buffer) -> None:

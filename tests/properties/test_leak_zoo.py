@@ -294,3 +294,24 @@ def test_bars_of_the_module_are_a_fault_and_short_constants_are_not() -> None:
 
     report = check_strategy(Closes(), random_market(100, 2, seed=4), samples=4)
     assert [item.message.split(" (")[0] for item in report.findings] == ["uses ahead"]
+
+
+@dataclass(frozen=True)
+class WritesAhead(Strategy):
+    """Keeps an array over time in which it notes what it will do next; nothing in it is from the future."""
+
+    def features(self, bars: Bars) -> Any:
+        object.__setattr__(self, "plan", np.zeros(bars.T))
+        object.__setattr__(self, "bar", 0)
+        return {"mean": ta.sma(bars.close, 5)}
+
+    def decide(self, now: Any, held: Any) -> Any:
+        today = self.plan[self.bar]  # type: ignore[attr-defined]
+        if self.bar + 1 < len(self.plan):  # type: ignore[attr-defined]
+            self.plan[self.bar + 1] = 0.3 * float(now.close[0] > now.mean[0])  # type: ignore[attr-defined]
+        object.__setattr__(self, "bar", self.bar + 1)  # type: ignore[attr-defined]
+        return np.full(now.close.shape, today)
+
+
+def test_what_a_strategy_writes_ahead_for_itself_is_no_leak() -> None:
+    assert check_strategy(WritesAhead(), random_market(150, 2, seed=4), samples=12).ok
