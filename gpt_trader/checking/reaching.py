@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.module_names import computed_names
 from gpt_trader.checking.report import CAUSAL, Finding, finding
 from gpt_trader.checking.watching import Access, inside, listening, may_hold_prices
 from gpt_trader.strategy import Strategy
@@ -61,13 +62,27 @@ def as_access_findings(
         path = Path(access.what).absolute()
         if loads and path.is_relative_to(package):
             continue
-        harmless = path.resolve() in permitted or not may_hold_prices(access)
+        harmless = (
+            path.resolve() in permitted
+            or not may_hold_prices(access)
+            or _stays_outside(access, type(strategy))
+        )
         (warnings if harmless else faults).setdefault(access.method, []).append(access)
     danger = ": what stands there may come from the future, and no cut of the bars shows it"
     return (
         [_reaching(strategy, bars, method, done, danger) for method, done in faults.items()],
         [_reaching(strategy, bars, method, done, "") for method, done in warnings.items()],
     )
+
+
+def _stays_outside(access: Access, strategy: type[Strategy]) -> bool:
+    """Whether the strategy's own file read something when it was imported, of which nothing reaches the class: a script that goes
+    on with a backtest."""
+    own = own_file(strategy)
+    module = sys.modules.get(strategy.__module__)
+    if access.method != IMPORT or own is None or access.file != getattr(module, "__file__", None):
+        return False
+    return computed_names(own.text, strategy.__qualname__) == []
 
 
 def _reaching(strategy: Strategy, bars: Bars, method: str, done: list[Access], danger: str) -> Finding:

@@ -76,7 +76,7 @@ def test_a_new_strategy_works_and_passes_its_check_as_it_is() -> None:
     assert "gpt-trader check my_idea.py" in made.out
     checked = cli("check", "my_idea.py", "--samples", 12)
     assert (checked.code, checked.err) == (0, "")
-    assert checked.out.count("ok  ") == 3
+    assert checked.out.count("ok  ") == 4
     run = cli("backtest", "my_idea.py", "--symbols", "AAPL", "--param", "fast=5", "--json").json
     assert run["strategy"] == "my_idea"
     assert run["metrics"]["round_trips"] > 0
