@@ -50,7 +50,8 @@ __all__ = ["CHECK_VERSION", "CheckReport", "Finding", "check_strategy"]
 
 FEWEST_BARS = 60
 BUDGET = 20.0  # seconds after which no further bar is tried, when the number is not given
-FEW = 64  # bars below which the report says that there was no time for more
+FEW = 64  # bars below which it goes on for a while, and the report says that there was no time for more
+PATIENCE = 2.0  # ... how long, in budgets
 Tell = Callable[[int, int], None]
 RANDOM = "is random: two runs on the same bars give different answers; give it a seed"
 KEEPS = (
@@ -204,7 +205,13 @@ class _Check:
                 strategy, bars, whole, max(self.warm, 2), rest, half, self.processes, self.seed
             )
             rest = list(dict.fromkeys([*suspects, *rest]))
-        look.many_at_once(rest, lambda: known() or (timed and time.monotonic() > self.ends))
+
+        def enough() -> bool:
+            late = time.monotonic() - self.ends
+            few = look.tried + self.screened < FEW
+            return known() or (timed and late > (PATIENCE * self.budget if few else 0.0))
+
+        look.many_at_once(rest, enough)
         self.tried = look.tried
         self._not_repeated(look.kept, KEEPS)
         faults, warned = as_findings(strategy, bars, [first, *look.examined])

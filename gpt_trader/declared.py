@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import Any, TypeVar
 
 from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_ONE_THREAD = RLock()  # of several threads that call a kernel first, one compiles and the others wait
 
 
 def declared(signature: Any, **options: Any) -> Callable[[Function], Function]:
@@ -27,9 +29,11 @@ def at_first_call(kernel: Any, signature: Any) -> Any:
 
     def first(*_arguments: Any, **_keywords: Any) -> Any:
         """What numba asks for code that fits the arguments: it calls what comes back with them."""
-        kernel.compile(signature)  # of several threads the first one compiles
-        kernel.disable_compile()
-        vars(kernel).pop("_compile_for_args", None)
+        with _ONE_THREAD:
+            if not kernel.overloads:
+                kernel.compile(signature)
+                kernel.disable_compile()
+            vars(kernel).pop("_compile_for_args", None)
         return kernel
 
     kernel._compile_for_args = first

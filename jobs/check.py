@@ -120,7 +120,7 @@ def _samples(text: str) -> int | str | None:
     if text == ALL:
         return ALL
     if not text.isdecimal() or int(text) < 1:
-        raise BadParameter(f"--samples {text}: write a number of bars, all or auto")
+        raise BadParameter(f"--samples {text}: write a number of bars from 1 on, all or auto")
     return int(text)
 
 

@@ -117,7 +117,8 @@ def _work_and_exit(work: Callable[[], Any], seed: int, pipe: int) -> None:
         except GptTraderError as error:
             answer = (False, error)
         except BaseException as error:  # the parent raises it
-            answer = (False, StrategyError(f"{type(error).__name__}: {error}"))
+            text = f"the strategy ended its own process ({type(error).__name__}: {error})"
+            answer = (False, StrategyError(text))
         content = _pickled(answer)
         with os.fdopen(pipe, "wb") as file:
             file.write(content)

@@ -11,7 +11,7 @@ from pathlib import Path
 from gpt_trader.bars import Bars
 from gpt_trader.checking.module_names import computed_names
 from gpt_trader.checking.report import CAUSAL, Finding, finding
-from gpt_trader.checking.watching import Access, inside, listening, may_hold_prices
+from gpt_trader.checking.watching import LOOKS, MANY, Access, inside, listening, may_hold_prices
 from gpt_trader.strategy import Strategy
 from gpt_trader.strategy_code import imported_files, own_file
 
@@ -56,6 +56,7 @@ def as_access_findings(
     package = Path(__file__).resolve().parents[1]
     permitted = {Path(name).resolve() for name in allowed}
     loads = any(item.what.startswith("load_bars") for item in heard)
+    looked = len({item.what for item in heard if item.verb == LOOKS})
     faults: dict[str, list[Access]] = {}
     warnings: dict[str, list[Access]] = {}
     for access in heard:
@@ -67,6 +68,7 @@ def as_access_findings(
             or not may_hold_prices(access)
             or _stays_outside(access, type(strategy))
         )
+        harmless = harmless and not (access.verb == LOOKS and looked > MANY)
         (warnings if harmless else faults).setdefault(access.method, []).append(access)
     danger = ": what stands there may come from the future, and no cut of the bars shows it"
     return (

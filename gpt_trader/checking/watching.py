@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
+from os import stat as _stat
 from pathlib import Path
+from stat import S_ISDIR
 from types import FrameType
 from typing import Any
 
 from gpt_trader.strategy_code import is_installed
 
+FOLDER = "folder"
 LOAD_BARS = "gpt_trader.load_bars"  # the audit event of this package's own loader
-READS, WRITES = "reads", "writes"
+READS, WRITES, LOOKS = "reads", "writes", "looks at"
 CODE = {".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".nbi", ".nbc", ".pth", ".egg-link"}
 DATA = {
     ".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".orc", ".npy", ".npz", ".pkl", ".pickle", ".joblib",
@@ -36,13 +40,19 @@ READERS = {
     "duckdb": ("connect", "sql", "query", "execute", "read_csv", "read_parquet"),
     "h5py": ("File",),
     "lmdb": ("open",),
+    "pyarrow.orc": ("read_table", "ORCFile"),
+    "pyarrow.json": ("read_json", "open_json"),
+    "dbm": ("open",),
+    "dbm.gnu": ("open",),
+    "dbm.ndbm": ("open",),
+    "readline": ("read_history_file", "read_init_file"),
 }  # readers written in other languages, which Python's audit events do not show
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Something outside the bars that a strategy reached for: `verb` ("reads" or "writes"), what, in which method, and the
-    file and line of the user's own code that did it."""
+    """Something outside the bars that a strategy reached for: `verb` ("reads", "writes" or "looks at"), what, in which method,
+    and the file and line of the user's own code that did it."""
 
     verb: str
     what: str
@@ -51,8 +61,19 @@ class Access:
     line: int = 0
 
 
+LOOKERS = (
+    "stat",
+    "lstat",
+    "readlink",
+    "access",
+)  # functions of `os` that say what is on disk and are no audit events
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty")
+MANY = 10  # files that a strategy may look at without reading them
 _method: str | None = None
+_noting = False
+_LIBRARY = sysconfig.get_paths()["stdlib"]
 _heard: dict[Access, None] = {}
+_made: set[str] = set()  # files that the run itself has made anew
 
 
 @contextmanager
@@ -68,20 +89,25 @@ def inside(method: str) -> Iterator[None]:
 
 @contextmanager
 def listening() -> Iterator[list[Access]]:
-    """The accesses inside the block by code marked with `inside`, each once; the list is filled when the block ends."""
+    """The accesses inside the block by code marked with `inside`, each once; the list is filled when the block ends.
+
+    A file that the block makes anew holds nothing from elsewhere: it is written, not read, and is nothing when it is gone at
+    the end.
+    """
     _install()
     _heard.clear()
+    _made.clear()
     found: list[Access] = []
     try:
         with _wrapped_readers():
             yield found
     finally:
-        found.extend(_heard)
+        found.extend(item for item in _heard if item.verb != WRITES or _kind_of(item.what) is not None)
 
 
 def may_hold_prices(access: Access) -> bool:
     """Whether what was read can hold the future: everything but a small file of settings."""
-    if access.verb == WRITES:
+    if access.verb != READS:
         return False
     path = Path(access.what)
     if path.suffix.lower() in DATA:
@@ -99,11 +125,23 @@ def _install() -> None:
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _method is None or event not in _EVENTS:
+    if _method is None or _noting or event not in _EVENTS:
         return
-    found = _EVENTS[event](arguments)
-    if found is not None:
-        _note(*found)
+    with _not_ourselves():
+        found = _EVENTS[event](arguments)
+        if found is not None:
+            _note(*found)
+
+
+@contextmanager
+def _not_ourselves() -> Iterator[None]:
+    """What is looked up to note an access is no access."""
+    global _noting
+    before, _noting = _noting, True
+    try:
+        yield
+    finally:
+        _noting = before
 
 
 def _note(verb: str, what: str) -> None:
@@ -122,13 +160,25 @@ def _opened(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     name = os.fsdecode(path)
-    if _is_ordinary(name):
+    kind = _kind_of(name)
+    if _is_ordinary(name) or kind == FOLDER:
         return None
-    if isinstance(mode, str):
-        writes = not set(mode).isdisjoint("wax") and "+" not in mode
-    else:
-        writes = isinstance(flags, int) and flags & os.O_ACCMODE == os.O_WRONLY
-    return WRITES if writes else READS, name
+    given = mode if isinstance(mode, str) else ""
+    bits = flags if isinstance(flags, int) else 0
+    if not set(given).isdisjoint("wx") or bits & (os.O_TRUNC | os.O_EXCL) or kind is None:
+        _made.add(name)
+    if _is_made(name):
+        return WRITES, name
+    only_writes = "a" in given and "+" not in given if given else bits & os.O_ACCMODE == os.O_WRONLY
+    return WRITES if only_writes else READS, name
+
+
+def _kind_of(name: str) -> str | None:
+    """ "folder" or "file"; None for what is not there."""
+    try:
+        return FOLDER if S_ISDIR(_stat(name).st_mode) else "file"  # noqa: PTH116 - Path.stat asks the watched one
+    except (OSError, ValueError):
+        return None
 
 
 def _is_ordinary(name: str) -> bool:
@@ -136,7 +186,7 @@ def _is_ordinary(name: str) -> bool:
     path = Path(name)
     if path.suffix in CODE or "__pycache__" in path.parts or name in sys.path:
         return True
-    if name.startswith(("/proc/", "/sys/", "/dev/", "/etc/")) or "zoneinfo" in name or "tzdata" in name:
+    if name.startswith(("/proc/", "/sys/", "/etc/", *DEVICES)) or "zoneinfo" in name or "tzdata" in name:
         return True
     if path.suffix.lower() in DATA:
         return False
@@ -157,6 +207,29 @@ def _connected(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
     return None if name in ("", ":memory:") else (READS, name)
 
 
+def _watching_databases(connect: Callable[..., Any]) -> Callable[..., Any]:
+    """`sqlite3.connect` whose connections tell which files they attach."""
+
+    def heard(action: int, name: str | None, *_rest: Any) -> int:
+        if action == sqlite3.SQLITE_ATTACH and name not in ("", ":memory:") and _method is not None:
+            with _not_ourselves():
+                _note(READS, name or "a database that a query attaches")
+        return sqlite3.SQLITE_OK
+
+    @wraps(connect)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        connection = connect(*args, **kwargs)
+        connection.set_authorizer(heard)
+        return connection
+
+    return call
+
+
+def _made_folder(path: Any) -> None:
+    if isinstance(path, str | bytes | os.PathLike):
+        _made.add(os.fsdecode(path))
+
+
 def _names(what: str) -> Callable[[tuple[Any, ...]], tuple[str, str]]:
     return lambda arguments: (READS, f"{what} {arguments[0] if arguments else ''}".strip())
 
@@ -174,6 +247,9 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], tuple[str, str] | None]] = {
     "os.system": _names("the program"),
     "os.posix_spawn": _names("the program"),
     "os.exec": _names("the program"),
+    "os.mkdir": lambda arguments: _made_folder(arguments[0]),
+    "os.fork": lambda _arguments: (READS, "what another process hands over"),
+    "os.forkpty": lambda _arguments: (READS, "what another process hands over"),
     LOAD_BARS: _loaded,
 }
 
@@ -181,7 +257,11 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], tuple[str, str] | None]] = {
 @contextmanager
 def _wrapped_readers() -> Iterator[None]:
     """Let the readers of libraries that are loaded say what they read."""
-    put_back: list[tuple[Any, str, Any]] = []
+    put_back: list[tuple[Any, str, Any]] = [(os, name, getattr(os, name)) for name in LOOKERS]
+    for _, name, real in put_back:
+        setattr(os, name, _looking(real))
+    put_back.append((sqlite3, "connect", sqlite3.connect))
+    sqlite3.connect = _watching_databases(sqlite3.connect)
     for module_name, names in READERS.items():
         module = sys.modules.get(module_name)
         for name in names if module is not None else ():
@@ -196,13 +276,44 @@ def _wrapped_readers() -> Iterator[None]:
             setattr(module, name, real)
 
 
+def _looking(real: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(real)
+    def call(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if _method is not None and not _noting and isinstance(path, str | bytes | os.PathLike):
+            name = os.fsdecode(path)
+            with _not_ourselves():
+                if not _is_ordinary(name) and not _is_made(name) and _asked_by_user():
+                    _note(LOOKS, name)
+        return real(path, *args, **kwargs)
+
+    return call
+
+
+def _is_made(name: str) -> bool:
+    """Whether the run has made the file, or a folder that it lies in."""
+    return name in _made or any(str(folder) in _made for folder in Path(name).parents)
+
+
+def _asked_by_user() -> bool:
+    """Whether the caller of a function of Python's library is the user's own code, and no library on its behalf."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        library = name.startswith("<frozen") or Path(name).is_relative_to(_LIBRARY)
+        if not library or "site-packages" in name:
+            return not is_installed(Path(name))
+        frame = frame.f_back
+    return False
+
+
 def _telling(reader: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(reader, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        if _method is not None:
+        if _method is not None and not _noting:
             source = args[0] if args else next(iter(kwargs.values()), "")
             if isinstance(source, str | bytes | os.PathLike):
-                _note(READS, os.fsdecode(source))
+                with _not_ourselves():
+                    _note(READS, os.fsdecode(source))
         return reader(*args, **kwargs)
 
     return call

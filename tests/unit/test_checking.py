@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +188,40 @@ def test_a_small_file_of_settings_is_told_from_data(
     path.write_text(content)
     assert may_hold_prices(Access("reads", str(path), "features")) is dangerous
     assert not may_hold_prices(Access("writes", str(path), "features"))
+
+
+def test_what_a_run_makes_itself_is_not_read_and_nothing_when_it_is_gone() -> None:
+    with listening() as heard, inside("features"), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.npy"
+        np.save(path, np.arange(3))
+        np.load(path)
+    assert heard == []
+
+
+def test_a_question_whether_a_file_is_there_is_heard_and_so_is_an_attached_database(tmp_path: Path) -> None:
+    flag, database = tmp_path / "flag", tmp_path / "prices.db"
+    sqlite3.connect(database).close()
+    with listening() as heard, inside("decide"):
+        flag.exists()
+        os.path.isdir(flag)  # noqa: PTH112
+        sqlite3.connect(":memory:").execute(f"attach '{database}' as x")
+        sqlite3.connect(":memory:").execute("attach ? as x", (str(database),))
+    assert {(item.verb, item.what) for item in heard} == {
+        ("looks at", str(flag)),
+        ("reads", str(database)),
+        ("reads", "a database that a query attaches"),
+    }
+
+
+def test_indicators_of_first_calls_in_threads_agree() -> None:
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import numpy as np\n"
+        "from gpt_trader import ta\n"
+        "x = np.linspace(1, 2, 400).reshape(200, 2)\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    found = list(pool.map(lambda n: ta.ema(x, 5)[-1, 0], range(16)))\n"
+        "assert len(set(found)) == 1, found\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
