@@ -122,6 +122,7 @@ def test_packages_are_installed_once_and_noise_is_no_failure(copy: Copy) -> None
     assert len(copy.asked) > len(before)
 
 
+@pytest.mark.slow
 def test_a_failed_step_shows_what_it_said_and_what_to_do(copy: Copy) -> None:
     (copy.folder / "requirements.lock").write_text("there-is-no-such-package==1\n")
     done = copy.run("--no-warm", UV_CODE="3", PIP_NO_INDEX="1")
@@ -132,6 +133,7 @@ def test_a_failed_step_shows_what_it_said_and_what_to_do(copy: Copy) -> None:
     assert copy.run("--no-warm").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_slow_step_says_that_it_goes_on(copy: Copy) -> None:
     done = copy.run("--no-warm", UV_SECONDS="2.5")
     assert "setup: installing the packages ... 2 s" in done.stdout

@@ -213,6 +213,7 @@ def test_a_question_whether_a_file_is_there_is_heard_and_so_is_an_attached_datab
     }
 
 
+@pytest.mark.slow
 def test_indicators_of_first_calls_in_threads_agree() -> None:
     program = (
         "from concurrent.futures import ThreadPoolExecutor\n"

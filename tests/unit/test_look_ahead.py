@@ -180,6 +180,7 @@ def test_a_rule_that_is_random_is_no_look_ahead_and_no_pass(bars: Bars) -> None:
     assert "decide" in found.text
 
 
+@pytest.mark.slow
 def test_a_sweep_in_python_knows_it_too(bars: Bars) -> None:
     check_strategy(Peeks(), bars, samples=8)
     found = sweep(Peeks, bars, {}).conclusions

@@ -19,6 +19,7 @@ def test_the_table_is_that_of_the_present_code_and_check() -> None:
     assert json.loads(TABLE.read_text()) == table()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_strategy_passes_the_check_now(name: str) -> None:
     strategy = load_strategy(name)

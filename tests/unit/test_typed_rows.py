@@ -27,6 +27,8 @@ from tests.awkward_files import (
     write_parquet,
 )
 
+pytestmark = pytest.mark.slow  # some hundred and fifty files, each read in both ways
+
 MODES_ASKED: list[dict[str, Any]] = [
     {"quality": "strict"},
     {"quality": "repair", "skip_missing": True},
