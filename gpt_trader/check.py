@@ -42,7 +42,7 @@ from gpt_trader.checking.sampling import bars_in_order, telling_bars
 from gpt_trader.checking.screening import suspicious_bars
 from gpt_trader.checking.trace import Trace, is_stateless, load_kernels, trace
 from gpt_trader.checking.warm_up import warm_up
-from gpt_trader.checking.watching import Access, listening
+from gpt_trader.checking.watching import Access, inside_of, listening
 from gpt_trader.errors import BadParameter, BadRange, GptTraderError
 from gpt_trader.strategy import Strategy, checked_instance, strategy_name
 
@@ -81,6 +81,8 @@ def check_strategy(
     checked_instance(strategy, "check_strategy")
     if bars.T < FEWEST_BARS:
         raise BadRange(f"check needs at least {FEWEST_BARS} bars, got {bars.T}")
+    if inside_of() is not None:  # a script that checks its strategy, imported once more by a check
+        return CheckReport(strategy_name(type(strategy)), bars.T, 0, (), None)
     if samples is not None and samples < 1:
         raise BadParameter(f"check needs at least 1 sample, got {samples}")
     return _Check(strategy, bars, samples, seed, budget, allowed, on_progress).report()

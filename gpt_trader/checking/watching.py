@@ -87,6 +87,11 @@ def inside(method: str) -> Iterator[None]:
         _method = before
 
 
+def inside_of() -> str | None:
+    """The method of a strategy that is being listened to, None outside of all."""
+    return _method
+
+
 @contextmanager
 def listening() -> Iterator[list[Access]]:
     """The accesses inside the block by code marked with `inside`, each once; the list is filled when the block ends.

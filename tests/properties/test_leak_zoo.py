@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
@@ -315,3 +316,22 @@ class WritesAhead(Strategy):
 
 def test_what_a_strategy_writes_ahead_for_itself_is_no_leak() -> None:
     assert check_strategy(WritesAhead(), random_market(150, 2, seed=4), samples=12).ok
+
+
+def test_a_script_that_checks_itself_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checks_itself.py"
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "import numpy as np\n"
+        "from gpt_trader import Strategy, check_strategy, load_bars\n"
+        "@dataclass(frozen=True)\n"
+        "class Follows(Strategy):\n"
+        "    def decide(self, now):\n"
+        "        return np.where(now.close > now.open, 0.3, 0.0)\n"
+        "bars = load_bars('AAPL', start='2010-01-01', end='2010-12-31')\n"
+        "report = check_strategy(Follows(), bars, samples=4)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("checks_itself")
+    assert (module.report.ok, module.report.samples) == (True, 4)
+    assert "when it is imported" in module.report.warnings[0].message
