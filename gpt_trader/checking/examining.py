@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gpt_trader.checking.causal import Difference, Examined, Failure, examine
 from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.isolation import FORKS, in_child, in_children
+from gpt_trader.checking.kept import bases
 from gpt_trader.checking.trace import Trace
 from gpt_trader.strategy import Strategy
 
@@ -110,7 +111,7 @@ def _examine_many(strategy: Strategy, whole: Trace, futures: Futures, times: lis
 
 def _blank(panel: NDArray[np.float64], t: int) -> None:
     """Overwrite the rows after t with NaN, in memory that belongs to this process alone."""
-    chain = list(_bases(panel))
+    chain = list(bases(panel))
     if not chain[-1].flags.owndata:
         return  # shared or mapped memory is not ours to write
     for array in reversed(chain):
@@ -118,11 +119,3 @@ def _blank(panel: NDArray[np.float64], t: int) -> None:
     panel[:, t + 1 :] = np.nan
     for array in chain:
         array.setflags(write=False)
-
-
-def _bases(array: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    """The array and those that it is a view of."""
-    found: object = array
-    while isinstance(found, np.ndarray):
-        yield found
-        found = found.base

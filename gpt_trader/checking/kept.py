@@ -84,7 +84,7 @@ def _writable(value: Any, bars: int) -> Buffer | None:
         return None
     view = array.view()
     try:
-        for holder in reversed(list(_bases(array))):
+        for holder in reversed(list(bases(array))):
             holder.setflags(write=True)
         view.setflags(write=True)
     except ValueError:  # memory of somebody else
@@ -92,7 +92,8 @@ def _writable(value: Any, bars: int) -> Buffer | None:
     return view
 
 
-def _bases(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def bases(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The array and those that it is a view of."""
     found: object = array
     while isinstance(found, np.ndarray):
         yield found
