@@ -24,7 +24,7 @@ QUIET_SECONDS = 2.0  # a step that takes longer says that it is alive
 LINE_SECONDS = 10.0  # and so often where nobody watches a terminal
 COMMANDS = {
     "setup": "make the environment, install the packages, compile the kernels (the default)",
-    "demo": "set up what a first report needs, backtest two strategies and write their reports",
+    "demo": "install the packages, backtest two strategies and write their reports, compile the kernels",
     "test": "set up, then run every test; arguments after -- go to pytest instead",
     "check": "set up, then lint, types, import rules and unit tests",
 }
@@ -37,9 +37,10 @@ def main(arguments: "list[str]") -> int:
     options, passed = _parse(arguments)
     folder = (ROOT / options.venv).resolve()
     try:
-        python = _set_up(folder, options)
         if options.command == "demo":
-            return _call([python, "-m", "jobs.cli", "demo", *passed], _environ(), None)
+            return _demo(folder, options, passed)
+        python = _set_up(folder, options)
+        _compile(folder, python, options)
         if options.command == "test":
             return _test(python, passed)
         if options.command == "check":
@@ -95,20 +96,40 @@ def _too_old(arguments: "list[str]") -> str:
 
 
 def _set_up(folder: Path, options: argparse.Namespace) -> str:
-    """Everything the command needs, of which only what has changed is done; the interpreter of the environment."""
-    done = _read_stamp(folder)
+    """The environment with its packages, made when something has changed; its interpreter."""
     python = _environment(folder)
     packages = _key([LOCK, UV_PIN, PROJECT])
-    if done.get("packages") != packages:
+    if _read_stamp(folder).get("packages") != packages:
         _install(folder, python, use_uv=not options.no_uv)
-        done = {"packages": packages}
-        _write_stamp(folder, done)
-    kernels = _key(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "gpt_trader").rglob("*.py")))
-    part = "demo" if options.command == "demo" else "all"
-    if not options.no_warm and done.get("kernels") not in (kernels, kernels + part):
-        _watched([python, "-m", "jobs.warm", part], "compiling the kernels, once")
-        _write_stamp(folder, dict(done, kernels=kernels if part == "all" else kernels + part))
+        _write_stamp(folder, {"packages": packages})
     return python
+
+
+def _compile(folder: Path, python: str, options: argparse.Namespace) -> None:
+    """The kernels of the engine, unless they are there."""
+    done, kernels = _read_stamp(folder), _kernels()
+    if not options.no_warm and done.get("kernels") != kernels:
+        _watched([python, "-m", "jobs.warm"], "compiling the kernels, once")
+        _write_stamp(folder, dict(done, kernels=kernels))
+
+
+def _kernels() -> str:
+    """What the kernels depend on."""
+    return _key(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "gpt_trader").rglob("*.py")))
+
+
+def _demo(folder: Path, options: argparse.Namespace, passed: "list[str]") -> int:
+    """The first reports. Where no kernel is compiled yet they are made without, which gives the same numbers and takes less time
+    than compiling; the kernels come after them."""
+    python = _set_up(folder, options)
+    environ = _environ()
+    if _read_stamp(folder).get("kernels") != _kernels():
+        environ["NUMBA_DISABLE_JIT"] = "1"
+    code = _call([python, "-m", "jobs.cli", "demo", *passed], environ, None)
+    if code == 0 and "NUMBA_DISABLE_JIT" in environ and not options.no_warm:
+        _say("the reports are there; what follows makes every later run a hundred times as fast")
+        _compile(folder, python, options)
+    return code
 
 
 def _programs(folder: Path) -> Path:

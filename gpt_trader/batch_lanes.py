@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import deciding
+from gpt_trader.engine.interpreted import is_interpreted
 from gpt_trader.engine.records import BAD_TARGET, DONE, Book, Market
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.running import Plan, Run
@@ -202,6 +203,8 @@ def thread_count(threads: int | None) -> int:
     Raises BadParameter for what is no positive whole number.
     """
     given: Any = os.environ.get(THREADS) if threads is None else threads
+    if given is None and is_interpreted():
+        return 1  # threads of plain Python wait for each other
     if given is None:
         return min(
             MOST_THREADS,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
-from jobs.compile_notice import tell_of_compiling
+from jobs.compile_notice import SILENT, tell_of_compiling
 
 _BLAS = "scipy.linalg.cython_blas"
 
@@ -29,6 +29,18 @@ def start_numba() -> None:
         import_module("numba")
         import_module("numba.np.arraymath")
     tell_of_compiling()
+    _tell_of_interpreting()
+
+
+def _tell_of_interpreting() -> None:
+    """Say why a run takes so long that somebody wanted to see from within, unless the command was asked for silence or JSON."""
+    from gpt_trader.engine.interpreted import is_interpreted
+
+    if is_interpreted() and not set(SILENT) & set(sys.argv):
+        print(
+            "NUMBA_DISABLE_JIT is set: the engine runs as plain Python, with the same results",
+            file=sys.stderr,
+        )
 
 
 @contextmanager

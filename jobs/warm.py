@@ -1,7 +1,8 @@
-"""`python -m jobs.warm [all|demo]`: compiles kernels into the cache by running what a user would run, in two processes."""
+"""`python -m jobs.warm`: compiles the kernels into the cache by running what a user would run, in two processes."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.jit import kernel_folder
 from gpt_trader.engine.session import Outcome, new_run, prepare
 from gpt_trader.engine.setup import Settings
+from gpt_trader.indicators.panels import LEAST
 from gpt_trader.orders import OrderRequest, limit
 from gpt_trader.result import run_statistics
 from gpt_trader.strategies import available, load_strategy
@@ -83,15 +85,15 @@ Step = tuple[str, Callable[[], None]]
 def warm_up(tell: Callable[[str, int, int], None] = lambda _name, _done, _total: None) -> float:
     """Compile what is not compiled yet; the seconds it took. `tell` hears the name, number and count of each step."""
     began = time.perf_counter()
-    steps = [step for share in PARTS["all"] for steps in share for step in steps()]
+    steps = [step for share in SHARES for steps in share for step in steps()]
     for number, (name, step) in enumerate(steps, 1):
         tell(name, number, len(steps))
         step()
     return time.perf_counter() - began
 
 
-def _demo_engine() -> list[Step]:
-    """The longest piece of what `gpt-trader demo` runs, and the report, most of which the other process has compiled by then."""
+def _engine_steps() -> list[Step]:
+    """The longest piece, and the report, most of which the other process has compiled by then."""
     many = _bars("AAPL", "IBM", "MSFT")
     return [
         ("targets known beforehand", lambda: _run(load_strategy("demo_ma")(), many)),
@@ -99,12 +101,12 @@ def _demo_engine() -> list[Step]:
     ]
 
 
-def _demo_rest() -> list[Step]:
-    """The rest of what the demo runs, none of which needs a run; parts of the engine that the other process comes to last."""
+def _other_steps() -> list[Step]:
+    """What needs no run; parts of the engine that the other process comes to last."""
     many = _bars("AAPL", "IBM", "MSFT")
     return [
         ("allocation of targets", lambda: _allocation(many)),
-        ("indicators of the demo", lambda: _features(many, ("demo_ma", "trend_breakout"))),
+        ("indicators of two strategies", lambda: _features(many, ("demo_ma", "trend_breakout"))),
         ("statistics", lambda: _statistics(many)),
     ]
 
@@ -124,20 +126,19 @@ def _rule_steps() -> list[Step]:
 
 
 def _strategy_steps() -> list[Step]:
-    """The indicators of every shipped strategy on one symbol and on three; many runs in one call."""
+    """The indicators of every shipped strategy on one symbol, on three and on a panel; many runs in one call."""
     one, many = _bars("AAPL"), _bars("AAPL", "IBM", "MSFT")
+    panel = load_bars([f"S{number}" for number in range(LEAST)], source="synthetic", start=START, end=END)
     return [
         ("indicators", lambda: _features(one, available())),
         ("indicators of several symbols", lambda: _features(many, available())),
+        ("indicators of a panel", lambda: _features(panel, available())),
         ("many runs", lambda: _many(load_strategy("demo_ma")(), one)),
     ]
 
 
 Share = tuple[Callable[[], list[Step]], ...]
-PARTS: dict[str, tuple[Share, ...]] = {
-    "demo": ((_demo_engine,), (_demo_rest,)),
-    "all": ((_demo_engine, _rule_steps), (_demo_rest, _strategy_steps)),
-}
+SHARES: tuple[Share, ...] = ((_engine_steps, _rule_steps), (_other_steps, _strategy_steps))
 """What each of the processes runs. They meet in the folder of kernels: what one has compiled the other reads."""
 
 
@@ -198,18 +199,19 @@ def prune() -> int:
     return len(old)
 
 
-def compile_part(part: str, tell: Callable[[str], None]) -> int:
-    """Compile a part in a process for each of its shares, telling each step as it begins; the exit code of the first that fails."""
+def compile_all(tell: Callable[[str], None]) -> int:
+    """Compile in a process for each of the shares, telling each step as it begins; the exit code of the first that fails."""
     queue: SimpleQueue[str | None] = SimpleQueue()
-    command = [sys.executable, "-m", "jobs.warm", part]
+    command = [sys.executable, "-m", "jobs.warm"]
+    environ = {name: value for name, value in os.environ.items() if name != "NUMBA_DISABLE_JIT"}
     children = [
-        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True)
-        for number in range(len(PARTS[part]))
+        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True, env=environ)
+        for number in range(len(SHARES))
     ]
     try:
         for child in children:
             Thread(target=_read, args=(child, queue), daemon=True).start()
-        total = sum(len(steps()) for share in PARTS[part] for steps in share)
+        total = sum(len(steps()) for share in SHARES for steps in share)
         running, done = len(children), 0
         while running:
             line = queue.get()
@@ -238,20 +240,20 @@ def _stop(_number: int, _frame: object) -> None:
 
 def main() -> None:
     """Compile, saying what is compiled; the code is 1 when something could not be."""
-    part, *rest = sys.argv[1:] or ["all"]
-    if part not in PARTS or len(rest) > 1:
-        print(f"usage: python -m jobs.warm [{'|'.join(PARTS)}]", file=sys.stderr)
+    given = sys.argv[1:]
+    if given not in ([], *([str(number)] for number in range(len(SHARES)))):
+        print("usage: python -m jobs.warm", file=sys.stderr)
         raise SystemExit(2)
     sys.dont_write_bytecode = False
-    if rest:
-        for steps in PARTS[part][int(rest[0])]:
+    if given:
+        for steps in SHARES[int(given[0])]:
             for name, step in steps():
                 print(name, flush=True)
                 step()
         return
     signal.signal(signal.SIGTERM, _stop)
     began = time.perf_counter()
-    if compile_part(part, partial(print, flush=True)):
+    if compile_all(partial(print, flush=True)):
         raise SystemExit(1)
     prune()
     print(f"kernels ready after {time.perf_counter() - began:.1f} s")

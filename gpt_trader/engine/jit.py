@@ -12,10 +12,20 @@ from typing import Any, TypeVar
 import numba
 
 from gpt_trader.declared import at_first_call
+from gpt_trader.engine.interpreted import quieten
 from gpt_trader.engine.kernel_parts import call_by_parts
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-WITHOUT_KERNELS = ("deciding.py", "live_views.py", "running.py", "session.py", "setup.py", "waiting.py")
+WITHOUT_KERNELS = (
+    "deciding.py",
+    "interpreted.py",
+    "live_views.py",
+    "running.py",
+    "session.py",
+    "setup.py",
+    "waiting.py",
+)
+quieten()
 
 
 @cache

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.engine.interpreted import record
+
 # order kinds
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
 KINDS = ("market", "limit", "stop", "stop_limit", "trailing")
@@ -39,7 +41,7 @@ HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED = 1, 2, 4, 8, 16
 # why the loop gave the control back
 DONE, LOG_FULL, BAD_TARGET, ANSWER_FULL = range(4)
 
-ACCOUNT = np.dtype([
+ACCOUNT = record([
     ("cash", "f8"), ("equity", "f8"), ("gross", "f8"), ("capital", "f8"), ("peak_equity", "f8"), ("day_base", "f8"),
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
@@ -51,7 +53,7 @@ ACCOUNT = np.dtype([
 # belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
 # `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`
 # through `later` and `earlier` of ORDER, in the order of their ids.
-SYMBOL = np.dtype([
+SYMBOL = record([
     ("qty", "f8"), ("mark", "f8"), ("base", "f8"), ("acted", "f8"), ("prev", "f8"), ("asked", "f8"), ("accepted", "f8"),
     ("want", "f8"), ("streak", "i8"), ("change", "i8"), ("lock", "i8"), ("cut", "i8"), ("exiting", "i8"),
     ("target_order", "i8"), ("first_live", "i8"), ("last_live", "i8"), ("peak", "f8"), ("age", "i8"), ("opened", "i8"),
@@ -62,7 +64,7 @@ SYMBOL = np.dtype([
     ("acting", "i8"),
 ])  # fmt: skip
 
-ORDER = np.dtype([
+ORDER = record([
     ("quantity", "f8"), ("filled", "f8"), ("limit", "f8"), ("stop", "f8"), ("trail", "f8"), ("trail_ref", "f8"), ("charge", "f8"),
     ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided", "i8"), ("parent", "i8"),
     ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("earlier", "i8"), ("later", "i8"),
@@ -70,17 +72,17 @@ ORDER = np.dtype([
     ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
 ], align=True)  # fmt: skip
 
-FILL = np.dtype([
+FILL = record([
     ("quantity", "f8"), ("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("order", "i8"), ("symbol", "i8"), ("bar", "i8"),
     ("reason", "i8"),
 ])  # fmt: skip
 
-TRADE = np.dtype([
+TRADE = record([
     ("quantity", "f8"), ("entry_price", "f8"), ("exit_price", "f8"), ("gross_pnl", "f8"), ("costs", "f8"), ("income", "f8"),
     ("pnl", "f8"), ("return_", "f8"), ("symbol", "i8"), ("entry_bar", "i8"), ("exit_bar", "i8"), ("bars", "i8"), ("reason", "i8"),
 ])  # fmt: skip
 
-DECISION = np.dtype([
+DECISION = record([
     ("target", "f8"), ("accepted", "f8"), ("value", "f8"), ("limit", "f8"), ("symbol", "i8"), ("bar", "i8"), ("verdict", "i8"),
     ("rule", "i8"), ("before", "i8"),
 ])  # fmt: skip
@@ -94,10 +96,10 @@ RULE_FIELDS = (
     "risk_on", "risk_position", "risk_gross", "risk_net", "risk_cash", "daily_loss", "weekly_loss", "monthly_loss", "drawdown",
     "flatten", "order_volume", "sector_cap", "correlation", "correlation_bars", "risk_seats", "score_on",
 )  # fmt: skip
-RULE = np.dtype([(name, "f8") for name in RULE_FIELDS])
+RULE = record([(name, "f8") for name in RULE_FIELDS])
 
 # `leads`: 1 for the first symbol of each known sector; `next_peer`: the next symbol of the same sector, -1 after the last
-INFO = np.dtype([
+INFO = record([
     ("lot", "f8"), ("first_volume", "i8"), ("leads", "i8"), ("next_peer", "i8"), ("last_session", "i8"),
 ])  # fmt: skip
 

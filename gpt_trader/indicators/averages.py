@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators.across_kernels import mean_across, smooth_across
 from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth
 from gpt_trader.indicators.rows import Array, pack, period
 from gpt_trader.indicators.window_kernels import window_mean, window_weighted_mean
@@ -20,7 +22,22 @@ class Macd(NamedTuple):
     histogram: Array
 
 
+def _sma_across(values: Array, n: int) -> Array:
+    return mean_across(values, period("sma", "n", n))
+
+
+def _ema_across(values: Array, n: int) -> Array:
+    n = period("ema", "n", n)
+    return smooth_across(values, n, 2.0 / (n + 1))
+
+
+def _rma_across(values: Array, n: int) -> Array:
+    n = period("rma", "n", n)
+    return smooth_across(values, n, 1.0 / n)
+
+
 @memoised
+@across(_sma_across)
 @in_blocks
 def sma(values: Array, n: int) -> Array:
     """Simple moving average: the arithmetic mean of the last n present bars.
@@ -37,6 +54,7 @@ def sma(values: Array, n: int) -> Array:
 
 
 @memoised
+@across(_ema_across)
 @in_blocks
 def ema(values: Array, n: int) -> Array:
     """Exponential moving average with alpha = 2 / (n + 1), seeded with the mean of the first n present bars.
@@ -69,6 +87,7 @@ def wma(values: Array, n: int) -> Array:
 
 
 @memoised
+@across(_rma_across)
 @in_blocks
 def rma(values: Array, n: int) -> Array:
     """Wilder's moving average: exponential with alpha = 1 / n, seeded with the mean of n present bars.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
+from gpt_trader.indicators.across_kernels import extreme_across, moments_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
+from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, number, pack, period
 from gpt_trader.indicators.window_kernels import window_moments
@@ -20,7 +24,24 @@ class Bands(NamedTuple):
     lower: Array
 
 
+def _highest_across(values: Array, n: int) -> Array:
+    return extreme_across(values, period("highest", "n", n), 1.0)
+
+
+def _lowest_across(values: Array, n: int) -> Array:
+    return extreme_across(values, period("lowest", "n", n), -1.0)
+
+
+def _bollinger_across(values: Array, n: int = 20, width: float = 2.0) -> Bands:
+    n, width = period("bollinger", "n", n), number("bollinger", "width", width)
+    middle, reach = moments_across(values, n, 0)
+    reach *= width
+    upper = middle + reach
+    return Bands(upper, middle, np.subtract(middle, reach, out=reach))
+
+
 @memoised
+@across(_highest_across)
 @in_blocks
 def highest(values: Array, n: int) -> Array:
     """The highest value of the last n present bars, the current one included.
@@ -34,6 +55,7 @@ def highest(values: Array, n: int) -> Array:
 
 
 @memoised
+@across(_lowest_across)
 @in_blocks
 def lowest(values: Array, n: int) -> Array:
     """The lowest value of the last n present bars, the current one included.
@@ -65,6 +87,7 @@ def donchian(high: Array, low: Array, n: int = 20) -> Bands:
 
 
 @memoised
+@across(_bollinger_across)
 @in_blocks
 def bollinger(values: Array, n: int = 20, width: float = 2.0) -> Bands:
     """Bollinger bands: the mean of the last n present bars, plus and minus `width` standard deviations.

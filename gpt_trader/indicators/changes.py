@@ -7,11 +7,21 @@ from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
 from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio
 from gpt_trader.memo import memoised
 
 
+def _shift_across(values: Array, n: int = 1) -> Array:
+    n = _lag(n)
+    moved = np.empty(values.shape)
+    moved[:n] = np.nan
+    moved[n:] = values[: max(len(values) - n, 0)]
+    return moved
+
+
 @memoised
+@across(_shift_across)
 @in_blocks
 def shift(values: Array, n: int = 1) -> Array:
     """The value of n present bars earlier: shift(x, 1) at bar t is x at the symbol's previous present bar.
@@ -20,12 +30,17 @@ def shift(values: Array, n: int = 1) -> Array:
     Example: the channel of the 55 bars BEFORE this one is `shift(highest(bars.high, 55), 1)`.
     Raises BadParameter for n < 0, which would read the future, n not whole, a wrong shape.
     """
-    try:
-        n = period("shift", "n", n, least=0)
-    except BadParameter as error:
-        raise BadParameter(f"{error} A negative shift would read the future.") from None
+    n = _lag(n)
     rows = pack("shift", values=values)
     return rows.restore(lagged(rows.rows[0], n))
+
+
+def _lag(n: int) -> int:
+    """How many bars are looked back. Raises BadParameter for a negative number."""
+    try:
+        return period("shift", "n", n, least=0)
+    except BadParameter as error:
+        raise BadParameter(f"{error} A negative shift would read the future.") from None
 
 
 @memoised

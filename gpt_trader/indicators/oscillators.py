@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gpt_trader.indicators.across_kernels import strength_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
+from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import directional, relative_strength, true_ranges
 from gpt_trader.indicators.rows import Array, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_mean
@@ -27,7 +29,12 @@ class DirectionalMovement(NamedTuple):
     minus_di: Array
 
 
+def _rsi_across(values: Array, n: int = 14) -> Array:
+    return strength_across(values, period("rsi", "n", n))
+
+
 @memoised
+@across(_rsi_across)
 @in_blocks
 def rsi(values: Array, n: int = 14) -> Array:
     """Relative strength index: the share of gains in all movement, with Wilder's averages.

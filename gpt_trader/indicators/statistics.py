@@ -5,14 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicators.across_kernels import moments_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_order
+from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.rows import Array, Rows, number, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_comoments, window_moments
 from gpt_trader.memo import memoised
 
 
+def _rolling_std_across(values: Array, n: int, ddof: int = 1) -> Array:
+    deviation: Array = moments_across(values, _window("rolling_std", n, ddof), ddof)[1]
+    return deviation
+
+
 @memoised
+@across(_rolling_std_across)
 @in_blocks
 def rolling_std(values: Array, n: int, ddof: int = 1) -> Array:
     """Standard deviation of the last n present bars, with divisor n - ddof (1 = sample, 0 = population).
@@ -23,11 +31,16 @@ def rolling_std(values: Array, n: int, ddof: int = 1) -> Array:
     Source: Chan, Golub and LeVeque (1983), Algorithms for Computing the Sample Variance, The American
     Statistician 37(3).
     """
-    if isinstance(ddof, bool) or ddof not in (0, 1):
-        raise BadParameter(f"rolling_std: ddof must be 0 (population) or 1 (sample); got {ddof!r}.")
-    n = period("rolling_std", "n", n, least=1 + ddof)
+    n = _window("rolling_std", n, ddof)
     rows = pack("rolling_std", values=values)
     return rows.restore(window_moments(rows.rows[0], rows.counts, 0, n, ddof)[1])
+
+
+def _window(indicator: str, n: int, ddof: int) -> int:
+    """The bars of a window for a deviation with divisor n - ddof."""
+    if isinstance(ddof, bool) or ddof not in (0, 1):
+        raise BadParameter(f"{indicator}: ddof must be 0 (population) or 1 (sample); got {ddof!r}.")
+    return period(indicator, "n", n, least=1 + ddof)
 
 
 @memoised

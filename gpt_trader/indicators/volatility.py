@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpt_trader.indicators.across_kernels import mean_range_across, true_ranges_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.changes import log_of
+from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, lagged, number, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_moments
 from gpt_trader.memo import memoised
 
 
+def _atr_across(high: Array, low: Array, close: Array, n: int = 14) -> Array:
+    n = period("atr", "n", n)
+    return mean_range_across(high, low, close, n, 1.0 / n)
+
+
 @memoised
+@across(true_ranges_across)
 @in_blocks
 def true_range(high: Array, low: Array, close: Array) -> Array:
     """True range: max(high, previous close) - min(low, previous close).
@@ -26,6 +34,7 @@ def true_range(high: Array, low: Array, close: Array) -> Array:
 
 
 @memoised
+@across(_atr_across)
 @in_blocks
 def atr(high: Array, low: Array, close: Array, n: int = 14) -> Array:
     """Average true range: Wilder's average `rma` of the true range.

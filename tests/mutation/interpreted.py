@@ -1,9 +1,4 @@
-"""A copy of the package whose kernels run as plain Python: what makes thirty patched engines testable without thirty compilations.
-
-With NUMBA_DISABLE_JIT=1 the kernels are ordinary functions, but their records (`b.account[0].cash`) are numpy.void there, which
-has no attributes. `ATTRIBUTES`, appended to `engine/records.py` of the COPY, gives the record types a class that has them. The
-product itself never runs this way.
-"""
+"""A copy of the package that is run as plain Python: what makes thirty patched engines testable without thirty compilations."""
 
 from __future__ import annotations
 
@@ -15,20 +10,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ATTRIBUTES = """
-
-def _with_attributes(kind: np.dtype) -> np.dtype:
-    def field(name):
-        return property(lambda row: row[name], lambda row, value: row.__setitem__(name, value))
-
-    return np.dtype((type("Record", (np.void,), {name: field(name) for name in kind.names}), kind))
-
-
-ACCOUNT, SYMBOL, ORDER, FILL, TRADE, DECISION, RULE, INFO = map(
-    _with_attributes, (ACCOUNT, SYMBOL, ORDER, FILL, TRADE, DECISION, RULE, INFO)
-)
-"""
-
 
 def interpreted_copy(folder: Path) -> Path:
     """Package, tests and settings copied to `folder`, ready to run uncompiled; returns the folder."""
@@ -36,8 +17,6 @@ def interpreted_copy(folder: Path) -> Path:
     for name in ("gpt_trader", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", folder)
-    records = folder / "gpt_trader" / "engine" / "records.py"
-    records.write_text(records.read_text() + ATTRIBUTES)
     return folder
 
 

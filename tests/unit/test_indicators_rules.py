@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gpt_trader import indicators as ta
 from gpt_trader.errors import BadParameter
-from gpt_trader.indicators import blocks
+from gpt_trader.indicators import across_kernels, blocks, panels
 from tests.indicator_catalogue import CATALOGUE, NAMES, random_market, same_bits
 
 
@@ -258,3 +259,58 @@ def test_blocks_of_columns_give_the_bits_of_the_whole_panel(missing, monkeypatch
         found = indicator(market)
         assert same_bits(found, expected), indicator.name
         assert not any(array.flags.writeable for array in found), indicator.name
+
+
+@pytest.mark.parametrize(("length", "symbols"), [(40, 8), (40, 137), (300, 9), (3, 300), (1, 8), (0, 8)])
+def test_all_symbols_at_once_give_the_bits_of_each_alone(length, symbols, monkeypatch):
+    assert across_kernels.BESIDE < 137
+    market = random_market(12, length, symbols)
+    at_once = [indicator(market) for indicator in CATALOGUE]
+    monkeypatch.setattr(panels, "LEAST", symbols + 1)
+    for indicator, found in zip(CATALOGUE, at_once, strict=True):
+        assert same_bits(found, indicator(market)), indicator.name
+        assert not any(array.flags.writeable for array in found), indicator.name
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, 1e308, -0.0, 0.0])
+def test_odd_prices_give_the_same_at_once_and_alone(odd, monkeypatch):
+    market = random_market(13, 60, 9)
+    rng = np.random.default_rng(1)
+    prices = {
+        name: np.where(rng.random((60, 9)) < 0.1, odd, getattr(market, name))
+        for name in ("high", "low", "close")
+    }
+    market = replace(market, **prices)
+    with np.errstate(all="ignore"):
+        at_once = [indicator(market) for indicator in CATALOGUE]
+        monkeypatch.setattr(panels, "LEAST", 10)
+        alone = [indicator(market) for indicator in CATALOGUE]
+    for indicator, found, expected in zip(CATALOGUE, at_once, alone, strict=True):
+        assert same_bits(found, expected), indicator.name
+
+
+def test_which_arrays_are_computed_at_once():
+    whole, calls = random_market(14, 30, 9).close, []
+    counted = panels.across(lambda values, n: calls.append(1) or values * n)(lambda values, n: values * n)
+    missing = whole.copy()
+    missing[4, 2] = np.nan
+    for values in (
+        missing,
+        whole[:, 0],
+        whole[:, :7],
+        whole[:, 1:],
+        whole.astype(np.float32),
+        np.asfortranarray(whole),
+    ):
+        counted(values, 2)
+    assert calls == []
+    counted(whole, 2)
+    counted(n=2, values=whole)
+    assert calls == [1, 1]
+    late = whole.copy()
+    late[:4] = np.nan  # the warm-up of another indicator
+    assert same_bits((counted(late, 2),), (late * 2,))
+    assert calls == [1, 1, 1]
+    late[2, 5] = 1.0
+    counted(late, 2)
+    assert calls == [1, 1, 1]
