@@ -127,7 +127,7 @@ def _demo(folder: Path, options: argparse.Namespace, passed: "list[str]") -> int
         environ["NUMBA_DISABLE_JIT"] = "1"
     code = _call([python, "-m", "jobs.cli", "demo", *passed], environ, None)
     if code == 0 and "NUMBA_DISABLE_JIT" in environ and not options.no_warm:
-        _say("the reports are there; what follows makes every later run a hundred times as fast")
+        _say("the reports are there; now the engine is compiled, for fast runs from here on")
         _compile(folder, python, options)
     return code
 

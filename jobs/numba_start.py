@@ -38,7 +38,7 @@ def _tell_of_interpreting() -> None:
 
     if is_interpreted() and not set(SILENT) & set(sys.argv):
         print(
-            "NUMBA_DISABLE_JIT is set: the engine runs as plain Python, with the same results",
+            "the engine runs as plain Python (NUMBA_DISABLE_JIT is set): the same results, later",
             file=sys.stderr,
         )
 
