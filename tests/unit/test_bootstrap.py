@@ -28,6 +28,13 @@ sys.exit("cluster" in sys.argv[-1] and int(os.environ.get("CLUSTER_CODE", "0")))
 """
 
 
+TELLS = """import os, sys
+how = "as plain Python" if os.environ.get("NUMBA_DISABLE_JIT") else "compiled"
+with open(os.environ["ASKED"], "a") as file: print("{}", how, file=file)
+sys.exit(int(os.environ.get("JOBS_CODE", "0")))
+"""
+
+
 @dataclass(frozen=True)
 class Copy:
     """A folder with what `bootstrap.py` looks at."""
@@ -160,6 +167,23 @@ def test_test_runs_everything_and_fails_when_a_part_fails(copy: Copy) -> None:
     assert done.stdout.count("7 passed in 0.01s") == 2
     assert [line.split()[-1] for line in copy.asked] == ["tests/cluster", "tests/cluster"]
     assert copy.run("test", "--no-warm", CLUSTER_CODE="1").returncode == 1
+
+
+def test_the_first_reports_do_not_wait_for_the_kernels(copy: Copy) -> None:
+    assert copy.run("--no-warm").returncode == 0
+    jobs = copy.folder / "jobs"
+    jobs.mkdir()
+    (jobs / "cli.py").write_text(TELLS.format("demo"))
+    (jobs / "warm.py").write_text(TELLS.format("kernels"))
+    (copy.folder / "asked").unlink()
+    assert copy.run("demo").returncode == 0
+    assert copy.asked == ["demo as plain Python", "kernels compiled"]
+    assert copy.run("demo").returncode == 0
+    assert copy.asked[2:] == ["demo compiled"]
+    (copy.folder / "gpt_trader" / "another.py").write_text("")
+    done = copy.run("demo", JOBS_CODE="3")
+    assert done.returncode == 3
+    assert copy.asked[3:] == ["demo as plain Python"]
 
 
 def test_arguments_after_two_dashes_go_to_pytest(copy: Copy) -> None:
