@@ -45,6 +45,7 @@ from gpt_trader.indicators.panels import LEAST
 from gpt_trader.orders import OrderRequest, limit
 from gpt_trader.result import run_statistics
 from gpt_trader.strategies import available, load_strategy
+from jobs.byte_code import keep_byte_code
 
 START, END = "2010-01-04", "2011-12-30"
 EXITS = (
@@ -134,6 +135,7 @@ def _strategy_steps() -> list[Step]:
         ("indicators of several symbols", lambda: _features(many, available())),
         ("indicators of a panel", lambda: _features(panel, available())),
         ("many runs", lambda: _many(load_strategy("demo_ma")(), one)),
+        ("byte code", keep_byte_code),
     ]
 
 

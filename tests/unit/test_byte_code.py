@@ -1,0 +1,29 @@
+"""What is compiled to byte code ahead: every module that a module of ours imports, wherever it does so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from jobs.byte_code import imports_of
+
+
+def test_imports_within_functions_are_seen_and_relative_ones_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("import os, a.b as c\nfrom . import near\ndef f():\n    from d.e import g\n")
+    assert list(imports_of(path)) == ["os", "a.b", "d.e"]
+
+
+def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "elsewhere"
+    for folder in (mine, other):
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+    (mine / "one.py").write_text("def f():\n    import elsewhere.lazy, elsewhere.broken, not_installed\n")
+    (other / "lazy.py").write_text("")
+    (other / "broken.py").write_text("raise RuntimeError\n")
+    code = "import sys; sys.dont_write_bytecode = False\nfrom jobs.byte_code import keep_byte_code\nkeep_byte_code(('mine', 'gone'))"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert list((mine / "__pycache__").glob("one.*"))
+    assert list((other / "__pycache__").glob("lazy.*"))
