@@ -80,6 +80,7 @@ class OrderRule(OrderStrategy):
         return limit(10, price * 0.99, take_profit=price * 1.02, stop_loss=price * 0.97, day=1)
 
 
+HINDERS = ("NUMBA_DISABLE_JIT", "PYTHONDONTWRITEBYTECODE")
 Step = tuple[str, Callable[[], None]]
 
 
@@ -205,7 +206,7 @@ def compile_all(tell: Callable[[str], None]) -> int:
     """Compile in a process for each of the shares, telling each step as it begins; the exit code of the first that fails."""
     queue: SimpleQueue[str | None] = SimpleQueue()
     command = [sys.executable, "-m", "jobs.warm"]
-    environ = {name: value for name, value in os.environ.items() if name != "NUMBA_DISABLE_JIT"}
+    environ = {name: value for name, value in os.environ.items() if name not in HINDERS}
     children = [
         subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True, env=environ)
         for number in range(len(SHARES))
@@ -246,7 +247,6 @@ def main() -> None:
     if given not in ([], *([str(number)] for number in range(len(SHARES)))):
         print("usage: python -m jobs.warm", file=sys.stderr)
         raise SystemExit(2)
-    sys.dont_write_bytecode = False
     if given:
         for steps in SHARES[int(given[0])]:
             for name, step in steps():

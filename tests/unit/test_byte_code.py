@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tm
     (mine / "one.py").write_text("def f():\n    import elsewhere.lazy, elsewhere.broken, not_installed\n")
     (other / "lazy.py").write_text("")
     (other / "broken.py").write_text("raise RuntimeError\n")
-    code = "import sys; sys.dont_write_bytecode = False\nfrom jobs.byte_code import keep_byte_code\nkeep_byte_code(('mine', 'gone'))"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    code = "from jobs.byte_code import keep_byte_code; keep_byte_code(('mine', 'gone'))"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, check=True)
     assert list((mine / "__pycache__").glob("one.*"))
     assert list((other / "__pycache__").glob("lazy.*"))
