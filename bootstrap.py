@@ -18,8 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 NEEDED = (3, 11)
-LOCK, UV_PIN, PROJECT = "requirements.lock", "requirements-bootstrap.txt", "pyproject.toml"
-INTERRUPTED = 130
+LOCK, UV_PIN, PROJECT, INTERRUPTED = "requirements.lock", "requirements-bootstrap.txt", "pyproject.toml", 130
 QUIET_SECONDS = 2.0  # a step that takes longer says that it is alive
 LINE_SECONDS = 10.0  # and so often where nobody watches a terminal
 COMMANDS = {
@@ -45,7 +44,7 @@ def main(arguments: "list[str]") -> int:
             return _test(python, passed)
         if options.command == "check":
             return _check(python)
-        _say("ready: {}".format(_shown(_programs(folder) / "gpt-trader")))
+        _say("ready: {}".format(_shown(Path(python).parent / "gpt-trader")))
         return 0
     except Failed as error:
         return _fail(f"{error}\nsetup: if it fails again, remove {_shown(folder)} and retry")
@@ -71,9 +70,8 @@ def _parse(arguments: "list[str]") -> "tuple[argparse.Namespace, list[str]]":
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", nargs="?", choices=list(COMMANDS), default="setup", help="see below")
-    parser.add_argument(
-        "--venv", default=os.environ.get("VENV", ".venv"), help="environment folder (default .venv)"
-    )
+    venv = os.environ.get("VENV", ".venv")
+    parser.add_argument("--venv", default=venv, help="environment folder (default .venv)")
     parser.add_argument("--no-uv", action="store_true", help="install with pip alone (slower)")
     parser.add_argument("--no-warm", action="store_true", help="leave the kernels to their first use")
     options = parser.parse_args(own)
@@ -114,8 +112,7 @@ def _compile(folder: Path, python: str, options: argparse.Namespace) -> None:
 
 
 def _kernels() -> str:
-    """What the kernels depend on."""
-    return _key(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "gpt_trader").rglob("*.py")))
+    return _key(sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("gpt_trader/**/*.py")))
 
 
 def _demo(folder: Path, options: argparse.Namespace, passed: "list[str]") -> int:
@@ -132,13 +129,9 @@ def _demo(folder: Path, options: argparse.Namespace, passed: "list[str]") -> int
     return code
 
 
-def _programs(folder: Path) -> Path:
-    return folder / ("Scripts" if os.name == "nt" else "bin")
-
-
 def _environment(folder: Path) -> str:
     """The interpreter inside `folder`, which is made when it is not there or does not run."""
-    python = _programs(folder) / ("python.exe" if os.name == "nt" else "python")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     probe = f"import sys; sys.exit(sys.version_info < {NEEDED!r})"
     if python.exists() and _quietly([str(python), "-c", probe]):
         return str(python)
@@ -178,22 +171,20 @@ def _find_uv(folder: Path, python: str) -> "list[str] | None":
     own = shutil.which("uv")
     if own and _quietly([own, "--version"]):
         return [own]
+    pinned = ["install", "--require-hashes", "-r", UV_PIN]
     try:
-        _watched(
-            [*_pip(folder, python), "install", "--require-hashes", "-r", UV_PIN], "installing uv", _package
-        )
+        _watched([*_pip(folder, python), *pinned], "installing uv", _package)
+        return [python, "-m", "uv"]
     except Failed as error:
         _say(f"{error}\nsetup: uv cannot be had; going on with pip, which is slower")
         return None
-    return [python, "-m", "uv"]
 
 
 def _pip(folder: Path, python: str) -> "list[str]":
     """How to call pip inside the environment: unpacked from the wheel that Python brings with it, else by ensurepip."""
     if not _quietly([python, "-m", "pip", "--version"]):
-        site = subprocess.check_output(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], universal_newlines=True
-        ).strip()
+        where = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+        site = subprocess.check_output(where, universal_newlines=True).strip()
         wheel = _bundled_pip()
         if wheel is not None:
             shutil.unpack_archive(str(wheel), site, "zip")
@@ -219,10 +210,8 @@ def _bundled_pip() -> "Path | None":
 
 def _package(line: str) -> "str | None":
     """The package that a line of pip or uv is about; None for other lines."""
-    found = re.match(
-        r"\s*(?:Collecting|Downloading|Downloaded|Using cached|\+)\s+([A-Za-z0-9][\w.]*(?:-[A-Za-z]\w*)*)",
-        line,
-    )
+    about = r"\s*(?:Collecting|Downloading|Downloaded|Using cached|\+)\s+([A-Za-z0-9][\w.]*(?:-[A-Za-z]\w*)*)"
+    found = re.match(about, line)
     return found.group(1) if found else None
 
 
@@ -245,12 +234,8 @@ def _test(python: str, passed: "list[str]") -> int:
 def _check(python: str) -> int:
     """Lint, import rules and unit tests, while mypy runs beside them; 1 when any of them complains."""
     mypy = subprocess.Popen(
-        [python, "-m", "mypy"],
-        cwd=str(ROOT),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-    )
+        [python, "-m", "mypy"], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
+    )  # fmt: skip
     try:
         linter = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-logo'])"
         quick = ["-q", "-n", "2", "--dist", "worksteal", "-m", "not slow", "tests/unit", "tests/architecture"]
@@ -319,9 +304,8 @@ def _watched(command: "list[str]", what: str, detail: "object" = None) -> None:
     reader.join(5.0)
     progress.end()
     if child.returncode:
-        raise Failed(
-            "{}this step failed (exit {}): {}".format("".join(lines), child.returncode, " ".join(command))
-        )
+        said, code, step = "".join(lines), child.returncode, " ".join(command)
+        raise Failed(f"{said}this step failed (exit {code}): {step}")
 
 
 class _Progress:
@@ -329,9 +313,8 @@ class _Progress:
 
     def __init__(self, what: str) -> None:
         self.what, self.began = what, time.time()
-        self.live = sys.stdout.isatty()
+        self.live, self.shown = sys.stdout.isatty(), False
         self.due = QUIET_SECONDS if not self.live else 0.5
-        self.shown = False
 
     def show(self, detail: str) -> None:
         """Tell how far the step is, if it is time to."""
@@ -351,10 +334,8 @@ class _Progress:
 
     def end(self) -> None:
         """The line of a finished step."""
-        if self.live and self.shown:
-            sys.stdout.write("\r\033[K")
-        seconds = time.time() - self.began
-        print(f"setup: {self.what}: {seconds:.1f} s", flush=True)
+        cleared = "\r\033[K" if self.live and self.shown else ""
+        print(f"{cleared}setup: {self.what}: {time.time() - self.began:.1f} s", flush=True)
 
 
 def _quietly(command: "list[str]") -> bool:

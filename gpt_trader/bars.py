@@ -128,6 +128,8 @@ class Bars:
 
     def _last_session(self) -> NDArray[np.int64]:
         rows = np.full(self.N, self.T, np.int64)
+        if not any(self.delisted):
+            return rows
         end = self.time[-1].astype("datetime64[D]")
         for n, date in enumerate(self.delisted):
             if date is not None and np.datetime64(date, "D") <= end:

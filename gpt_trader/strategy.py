@@ -267,6 +267,15 @@ def make_strategy(strategy: type[Strategy], values: Mapping[str, Any]) -> Strate
 
 def strategy_name(strategy: type[Strategy]) -> str:
     """The name users type: the class's `name`, else its class name in snake case."""
+    if strategy not in _NAMES:
+        _NAMES[strategy] = _name_of(strategy)
+    return _NAMES[strategy]
+
+
+_NAMES: dict[type[Strategy], str] = {}
+
+
+def _name_of(strategy: type[Strategy]) -> str:
     given = strategy.__dict__.get("name")
     if isinstance(given, str):
         return given

@@ -29,7 +29,7 @@ def compute_features(strategy: Strategy, bars: Bars) -> dict[str, NDArray[Any]]:
     except Exception as error:
         name = strategy_name(type(strategy))
         raise StrategyError(f"{name}.features raised {type(error).__name__}: {error}") from error
-    if not isinstance(found, Mapping):
+    if type(found) is not dict and not isinstance(found, Mapping):
         name = strategy_name(type(strategy))
         raise StrategyError(f"{name}.features returned {type(found).__name__}; return a dict of arrays")
     shape = (bars.T, bars.N)

@@ -130,12 +130,21 @@ def checked_first(first: Any, bars: Bars) -> int:
 
 
 def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score: bool) -> NDArray[Any]:
-    """The (1,) RULE record of a run."""
-    allocation, costs = settings.allocation, settings.costs
+    """The (1,) RULE record of a run, read-only."""
+    return _rules_record(
+        settings.costs, settings.fills, settings.allocation, settings.risk, exits, units, score
+    )
+
+
+@lru_cache(maxsize=64)
+def _rules_record(
+    costs: Costs, fills: FillModel, allocation: Allocation, risk: RiskLimits | None, exits: tuple[Exit, ...], units: bool,
+    score: bool,
+) -> NDArray[Any]:  # fmt: skip
     values: dict[str, float] = {
         "bps": costs.bps, "per_share": costs.per_share, "minimum": costs.minimum, "spread_bps": costs.spread_bps,
         "slippage_bps": costs.slippage_bps, "impact": costs.impact, "borrow": costs.borrow,
-        "volume_cap": settings.fills.volume_cap or 0.0,
+        "volume_cap": fills.volume_cap or 0.0,
         "gross": allocation.gross, "max_positions": allocation.max_positions, "position": allocation.position,
         "leverage": allocation.leverage, "sizing": float(allocation.sizing == "risk" and not units), "risk": allocation.risk,
         "atr_k": allocation.atr_k, "min_rebalance": allocation.min_rebalance,
@@ -147,12 +156,14 @@ def rules_record(settings: Settings, exits: tuple[Exit, ...], units: bool, score
         "score_on": float(score),
     }  # fmt: skip
     values |= _exit_values(exits)
-    if settings.risk is not None:
-        values |= _risk_values(settings.risk)
-        if settings.risk.positions is not None:
-            values["max_positions"] = min(allocation.max_positions, settings.risk.positions)
-            values["risk_seats"] = float(settings.risk.positions < allocation.max_positions)
-    return np.array(tuple((NO_RULES | values).values()), np.float64).view(RULE)
+    if risk is not None:
+        values |= _risk_values(risk)
+        if risk.positions is not None:
+            values["max_positions"] = min(allocation.max_positions, risk.positions)
+            values["risk_seats"] = float(risk.positions < allocation.max_positions)
+    numbers = np.array(tuple((NO_RULES | values).values()), np.float64)
+    numbers.setflags(write=False)
+    return numbers.view(RULE)
 
 
 def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
@@ -273,7 +284,10 @@ def _first_volume(volume: NDArray[np.float64]) -> NDArray[np.int64]:
     """(N,) first row with volume, T without any."""
     bars, symbols = volume.shape
     rows = np.zeros(symbols, np.int64)
-    waiting = np.flatnonzero(~(volume[0] > 0))
+    at_once = volume[0] > 0
+    if at_once.all():
+        return rows
+    waiting = np.flatnonzero(~at_once)
     step = 64
     for start in range(1, bars, step):
         if waiting.size == 0:
@@ -335,12 +349,17 @@ def empty_book(
     have to grow."""
     account, symbol = _blank_records(float(capital))
     book = Book(
-        account.copy(), np.repeat(symbol, symbols), rules, np.empty(orders, np.int64),
+        _copies(account, 1), _copies(symbol, symbols), _copies(rules, 1), np.empty(orders, np.int64),
         np.empty((4, bars_count)), np.empty(orders, ORDER), np.empty(orders, FILL),
         np.empty(orders, TRADE), np.empty(orders, DECISION),
     )  # fmt: skip
     book.account["first"] = first
     return book
+
+
+def _copies(record: NDArray[Any], count: int) -> NDArray[Any]:
+    """So many copies of a record (1,), moved as bytes: NumPy would go field by field."""
+    return np.frombuffer(bytearray(record.tobytes() * count), record.dtype)
 
 
 @lru_cache(maxsize=16)

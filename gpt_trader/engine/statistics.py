@@ -38,6 +38,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 NANOSECONDS_PER_DAY = 86_400_000_000_000
+WEEK = 7 * NANOSECONDS_PER_DAY
 DAYS_PER_YEAR = 365.25
 
 
@@ -219,10 +220,16 @@ def count_sessions(time: Integers, counts: Integers) -> tuple[int, int, int]:
     weekend = np.int64(0)
     saturday = sunday = 0
     for moment in time:
-        if days == 0 or moment >= midnight:
+        if days == 0 or moment >= midnight + WEEK:
             day = moment // NANOSECONDS_PER_DAY
             midnight = (day + 1) * NANOSECONDS_PER_DAY
             weekend = (day + 5) % 7  # 1970-01-01 was a Thursday; 0 = Saturday, 1 = Sunday
+            counts[days] = 0
+            days += 1
+        elif moment >= midnight:
+            while moment >= midnight:  # adding is faster than dividing
+                midnight += NANOSECONDS_PER_DAY
+                weekend = np.int64(0) if weekend == 6 else weekend + 1
             counts[days] = 0
             days += 1
         counts[days - 1] += 1

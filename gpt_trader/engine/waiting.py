@@ -31,7 +31,9 @@ class Waiting:
     @classmethod
     def nothing(cls, delay: int, symbols: int) -> Self:
         """Before the first decision."""
-        return cls(delay, np.full((delay, symbols), np.nan), np.full((delay, symbols), np.nan), deque())
+        rows = np.empty((2, delay, symbols))
+        rows.fill(np.nan)
+        return cls(delay, rows[0], rows[1], deque())
 
     def copy(self) -> Self:
         """The same, of its own."""

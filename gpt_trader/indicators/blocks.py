@@ -24,10 +24,10 @@ def in_blocks(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        values = (*args, *kwargs.values())
-        shape: tuple[int, ...] = values[0].shape if values and type(values[0]) is np.ndarray else ()
-        if len(shape) != 2 or shape[0] * shape[1] <= WHOLE:
+        given: Any = args[0] if args else next(iter(kwargs.values()), None)
+        if type(given) is not np.ndarray or given.ndim != 2 or given.size <= WHOLE:
             return function(*args, **kwargs)
+        values, shape = (*args, *kwargs.values()), given.shape
         columns = max(LEAST, VALUES // shape[0] // LEAST * LEAST)
         if columns >= shape[1] or not all(_fits(value, shape) for value in values):
             return function(*args, **kwargs)

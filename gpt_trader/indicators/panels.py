@@ -24,7 +24,9 @@ def across(of_panel: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            begin = _complete_from((*args, *kwargs.values()))
+            given: Any = args[0] if args else None
+            narrow = type(given) is np.ndarray and (given.ndim != 2 or given.shape[1] < LEAST)
+            begin = None if narrow else _complete_from((*args, *kwargs.values()))
             if begin is None:
                 return function(*args, **kwargs)
             if begin == 0:
