@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gpt_trader.errors import BadData, StrategyError, UnknownName
 from gpt_trader.strategy import OrderStrategy, Strategy, strategy_name
+from gpt_trader.strategy_code import code_hash
 
 SHIPPED = {
     "buy_and_hold": "hold every symbol from its first bar: the benchmark",
@@ -39,14 +40,17 @@ def load_strategy(name: str) -> type[Strategy]:
         if name not in SHIPPED:
             raise UnknownName("strategy", name, SHIPPED)
         return _only_strategy(importlib.import_module(f"gpt_trader.strategies.{name}"), "", name)
-    return _only_strategy(load_file(Path(path)), wanted, path)
+    found = _only_strategy(load_file(Path(path)), wanted, path)
+    code_hash(found)  # of the files beside it, while it is they that are found by their names
+    return found
 
 
 def load_file(path: Path) -> object:
     """The module of a strategy file. Raises BadData when it is absent, StrategyError when it does not import.
 
     It is compiled from its text, never taken from a bytecode file that may be of an older text, and this text is what
-    `inspect` shows of it from then on, though the file be edited: what is run and what is hashed are the same.
+    `inspect` shows of it from then on, though the file be edited: what is run and what is hashed are the same. Modules in its
+    folder are found as when Python runs the file.
     """
     if not path.is_file():
         raise BadData(f"strategy file {path} does not exist")
@@ -57,6 +61,7 @@ def load_file(path: Path) -> object:
         raise BadData(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    _find_beside(path.parent)
     try:
         text = importlib.util.decode_source(path.read_bytes())
         linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
@@ -66,6 +71,34 @@ def load_file(path: Path) -> object:
     except Exception as error:
         raise StrategyError(f"{path} does not import: {type(error).__name__}: {error}") from error
     return module
+
+
+def _find_beside(folder: Path) -> None:
+    """Let imports look in `folder`, after Python's own modules and before installed ones, and forget the modules of another
+    strategy's folder that are here too by the same name."""
+    place = str(folder)
+    others = [path for path in sys.path if path != place]
+    later = (path in _STRATEGY_FOLDERS or Path(path).name in _INSTALLED for path in others)
+    at = next((number for number, is_later in enumerate(later) if is_later), len(others))
+    sys.path[:] = [*others[:at], place, *others[at:]]
+    _STRATEGY_FOLDERS.add(place)
+    foreign = {
+        name for name, module in sys.modules.items()
+        if _folder_of(module) in _STRATEGY_FOLDERS - {place}
+        and ((folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file())
+    }  # fmt: skip
+    for name in [name for name in sys.modules if name.partition(".")[0] in foreign]:
+        del sys.modules[name]
+
+
+def _folder_of(module: object) -> str:
+    """The folder in which a module of a single name was found."""
+    origin = Path(getattr(module, "__file__", None) or "/")
+    return str(origin.parent.parent if origin.name == "__init__.py" else origin.parent)
+
+
+_INSTALLED = ("site-packages", "dist-packages")
+_STRATEGY_FOLDERS: set[str] = set()
 
 
 def _only_strategy(module: object, wanted: str, where: str) -> type[Strategy]:
