@@ -266,12 +266,19 @@ def _name_missing() -> None:
 
 def _call(command: "list[str]", environ: "object", folder: "Path | None") -> int:
     """The exit code of a command that talks to the user itself."""
-    child = subprocess.Popen(command, env=dict(environ), cwd=str(folder) if folder else None)
+    child, interrupted = (
+        subprocess.Popen(command, env=dict(environ), cwd=str(folder) if folder else None),
+        False,
+    )
     while True:
         try:
-            return child.wait()
+            code = child.wait()
+            break
         except KeyboardInterrupt:
-            continue  # the terminal interrupts the child as well; it ends in its own way
+            interrupted = True  # the terminal interrupts the child as well; it ends in its own way
+    if interrupted:
+        raise KeyboardInterrupt
+    return code
 
 
 def _watched(command: "list[str]", what: str, detail: "object" = None) -> None:

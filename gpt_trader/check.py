@@ -197,7 +197,7 @@ class _Check:
         timed = self.samples is None
 
         def known() -> bool:
-            return look.found or bool(first.differences) or (timed and bool(self.faults))
+            return look.found or bool(first.differences) or (timed and bool(self.faults or look.kept))
 
         look.one_by_one(order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3))
         rest = order[look.tried : total]

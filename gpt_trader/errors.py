@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 _OBEYED = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles and links: ESC ] … BEL
@@ -36,6 +37,18 @@ class GptTraderError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(plain(message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Handed to another process as it is, whatever its class is made from."""
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[GptTraderError], args: tuple[Any, ...], state: dict[str, Any]) -> GptTraderError:
+    """An error as it was."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 class UserError(GptTraderError):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gpt_trader.checking.report import CAUSAL, CHECK_VERSION, FAIL, NOT_APPLICABLE
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
@@ -78,12 +80,14 @@ class CheckRecord:
         return self.outcome is Outcome.PASSED
 
     def takes_back(self, failure: CheckRecord) -> bool:
-        """Whether this is the check that failed, made again, and passed: same parameters, same data, as many bars, as strict."""
+        """Whether this check, with the same parameters on the same data and made later, shows that the failure was none: it has
+        tried every bar, or it is of a newer version. Other bars, or a file that is now allowed, show nothing."""
+        newer = (self.version, self.code_version) != (failure.version, failure.code_version)
         return (
             self.passed
             and (self.parameters, self.data) == (failure.parameters, failure.data)
             and self.version >= failure.version
-            and self.samples >= failure.samples
+            and (self.samples >= self.bars - 1 or (newer and self.samples >= failure.samples))
             and _moment(self) > _moment(failure)
         )
 
@@ -156,9 +160,9 @@ def judged(
 ) -> LookAhead:
     """The state of code with these `checks` on record, run with `parameters` (None: with which ones is not known).
 
-    A failure is a proof, and stands for all parameters until the code changes; only the same check on the same data, passed
-    later, takes it back. A pass proves nothing about other parameters, one of an older version nothing at all, and one that a
-    later check with the same parameters could not repeat neither.
+    A failure is a proof, and stands for all parameters until the code changes; only a check with the same parameters on the same
+    data takes it back, when it tries every bar, or is of a newer version. A pass proves nothing about other parameters, one of an
+    older version nothing at all, and one that a later check with the same parameters could not repeat neither.
     """
     known = sorted(checks, key=_moment)
     passes = [check for check in known if check.passed]
@@ -229,8 +233,13 @@ def _finding(found: Sequence[Finding]) -> str:
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as JSON gives them back, so that those of a run and those on record can be compared."""
-    read: dict[str, Any] = json.loads(json.dumps(dict(parameters), sort_keys=True, default=str))
+    read: dict[str, Any] = json.loads(json.dumps(dict(parameters), sort_keys=True, default=_plain))
     return read
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's, anything else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 # -- what was checked in this process ------------------------------------------------------------------------------------

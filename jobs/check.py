@@ -73,7 +73,7 @@ def check(
     from gpt_trader.check import check_strategy
 
     count = bars.T if isinstance(wanted, str) else wanted
-    with output.progress("bars checked", total=count or bars.T - 1) as step:
+    with output.progress("bars checked", total=min(count or bars.T, bars.T - 1)) as step:
         known = 0
 
         def on_progress(done: int, _total: int) -> None:

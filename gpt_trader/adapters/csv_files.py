@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,13 +63,7 @@ class CsvFiles(TableFiles):
                 na_values={heading: [""] if heading in symbol else list(_BLANK) for heading in headings},
                 **given,
             )
-        except (
-            UnicodeDecodeError,
-            EOFError,
-            OSError,
-            pd.errors.ParserError,
-            pd.errors.EmptyDataError,
-        ) as error:
+        except (*_UNREADABLE, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             reason = str(error).strip().splitlines()[0]
             raise BadData(f"{path.name}: not a readable CSV file: {reason}") from None
         frame.index = frame.index + _FIRST_LINE
@@ -87,8 +82,11 @@ class CsvFiles(TableFiles):
             if columns is None:
                 return None
             return arrays_of(columns.pop, names, path.name, self._symbol_of(path), _FIRST_LINE)
-        except (pa.ArrowException, UnicodeDecodeError, EOFError, OSError, BadData):
+        except (*_UNREADABLE, pa.ArrowException, BadData):
             return None  # `_load` reads it, or says what is wrong with it
+
+
+_UNREADABLE = (UnicodeDecodeError, EOFError, OSError, csv.Error, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)

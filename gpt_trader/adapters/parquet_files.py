@@ -9,6 +9,7 @@ from gpt_trader.adapters.table_columns import plain_names
 from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
+from gpt_trader.progress import told_to_nobody
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ class ParquetFiles(TableFiles):
                     names,
                     path.name,
                     self._symbol_of(path),
-                    told=self.told,
+                    told=told_to_nobody if self._folder else self.told,
                 )
         except (pa.ArrowException, OSError):
             return None  # `_load` says what is wrong with it

@@ -122,7 +122,7 @@ class TableFiles(ABC):
     @abstractmethod
     def _typed(self, path: Path) -> TypedRows | None:
         """The whole file as typed columns, None when it has to be read by `_load`: a value does not fit its column, or the file
-        cannot be read. Raises BadData for headings and rows that `_load` would refuse too."""
+        cannot be read. Headings and rows that `_load` would refuse are None, or BadData."""
 
     def symbols(self) -> tuple[str, ...]:
         """Every symbol that the files hold, sorted."""

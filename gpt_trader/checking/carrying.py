@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,9 +65,12 @@ def _reached(function: FunctionType, depth: int) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")  # co_names holds attributes, too
+
+
 def _names(code: CodeType) -> set[str]:
     """Global names that a function and the functions inside it use."""
-    names = set(code.co_names)
+    names = {step.argval for step in dis.get_instructions(code) if step.opname in _GLOBAL}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _names(constant)

@@ -59,18 +59,13 @@ class Examined:
         return bool(self.differences or self.failures)
 
 
-def examine(
-    strategy: Strategy, whole: Trace, futures: Futures, t: int, first: Trace | None = None
-) -> Examined:
-    """Run the strategy with the bars after t cut off, then replaced, and compare with what it answered on the whole.
-
-    `first` is the run on the cut bars where it is known already.
-    """
+def examine(strategy: Strategy, whole: Trace, futures: Futures, t: int) -> Examined:
+    """Run the strategy with the bars after t cut off, then replaced, and compare with what it answered on the whole."""
     differences: list[Difference] = []
     failures: list[Failure] = []
     for how, make in ((CUT, futures.cut), (REPLACED, futures.replaced)):
         try:
-            other = first if first is not None and how == CUT else trace(strategy, make(t), t)
+            other = trace(strategy, make(t), t)
         except GptTraderError as error:
             failures.append(Failure(t, how, "features", str(error)))
             continue

@@ -76,7 +76,10 @@ class Examination:
                 if part
             ]
             for many in in_children(works, self._processes, self._seed):
-                self._add([self._confirmed(one) for one in many])
+                for one in many:
+                    self._add([self._confirmed(one)])
+                    if one.found and enough():
+                        return
             self._seconds = (time.monotonic() - began) / max(map(len, parts))
 
     def _alone(self, t: int) -> Callable[[], Examined]:

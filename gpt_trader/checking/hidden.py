@@ -53,8 +53,24 @@ class Veil:
         rows = slice(self._next, t + 1)
         self._panel[:, rows] = self._true_panel[:, rows]
         for kept, true, hidden in zip(self._kept, self._true, self._hidden, strict=True):
-            kept[rows] = _unless_written(kept[rows], true[rows], hidden[rows])
+            if len(kept) == len(true):
+                kept[rows] = _unless_written(kept[rows], true[rows], hidden[rows])
+        self._kept, self._true, self._hidden = self._of_lasting_length()
         self._next = t + 1
+
+    def _of_lasting_length(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """The buffers that are as long as they were. A list that the strategy takes from or adds to is shown as it would be: what
+        was taken came from its front."""
+        lasting: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+        for kept, true, hidden in zip(self._kept, self._true, self._hidden, strict=True):
+            if len(kept) == len(true):
+                for group, item in zip(lasting, (kept, true, hidden), strict=True):
+                    group.append(item)
+            elif len(kept) < len(true):
+                kept[:] = true[len(true) - len(kept) :]
+            else:
+                kept[: len(true)] = true
+        return lasting
 
 
 def decided_under_a_veil(

@@ -23,6 +23,7 @@ from gpt_trader.strategy_code import is_installed
 
 Made = TypeVar("Made")
 PACKAGE = __name__.partition(".")[0]
+LENGTH = 8  # bytes that say how long an answer is
 FORKS = hasattr(os, "fork") and sys.platform.startswith("linux")
 
 
@@ -75,9 +76,16 @@ class _Child:
         """What the work returned. Raises what it raised."""
         with os.fdopen(self._pipe, "rb") as pipe:
             self._pipe = -1
-            content = pipe.read()
+            size = pipe.read(
+                LENGTH
+            )  # no more than was announced: a process that the strategy left behind keeps the pipe open
+            announced = int.from_bytes(size, "little") if len(size) == LENGTH else 0
+            content = pipe.read(announced)
+        group = self._process
         status = self._wait()
-        if not content:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+        if len(content) < max(announced, 1):
             how = f"by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "without an answer"
             raise StrategyError(f"the process in which the strategy was tried ended {how}")
         good, value = pickle.loads(content)  # noqa: S301 - written by our own child
@@ -91,8 +99,10 @@ class _Child:
             os.close(self._pipe)
             self._pipe = -1
         if self._process > 0:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):
                 os.kill(self._process, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                os.killpg(self._process, signal.SIGKILL)
             self._wait()
 
     def _wait(self) -> int:
@@ -104,6 +114,7 @@ class _Child:
 def _work_and_exit(work: Callable[[], Any], seed: int, pipe: int) -> None:
     """The life of a child: it never returns to the caller of `fork`."""
     try:
+        os.setpgid(0, 0)  # what it starts ends with it
         gc.freeze()  # a collection would touch, and so copy, the memory that is shared with the parent
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         with open(os.devnull, "w") as nothing:  # noqa: PTH123
@@ -121,7 +132,7 @@ def _work_and_exit(work: Callable[[], Any], seed: int, pipe: int) -> None:
             answer = (False, StrategyError(text))
         content = _pickled(answer)
         with os.fdopen(pipe, "wb") as file:
-            file.write(content)
+            file.write(len(content).to_bytes(LENGTH, "little") + content)
     finally:
         os._exit(0)
 

@@ -18,12 +18,16 @@ def computed_names(source: str, class_name: str) -> list[str] | None:
     """
     try:
         module = ast.parse(source)
-        scopes = {
-            table.get_name(): table for table in symtable.symtable(source, "strategy", "exec").get_children()
-        }
+        tables = symtable.symtable(source, "strategy", "exec").get_children()
     except (SyntaxError, ValueError):
         return None
-    definitions = {node.name: node for node in module.body if isinstance(node, Definition)}
+    definitions: dict[str, list[Definition]] = {}
+    for node in _statements(module.body):
+        if isinstance(node, Definition):
+            definitions.setdefault(node.name, []).append(node)
+    scopes: dict[str, list[symtable.SymbolTable]] = {}
+    for table in tables:
+        scopes.setdefault(table.get_name(), []).append(table)
     if class_name not in definitions:
         return None
     computed = set(_computed(module, set(definitions)))
@@ -32,7 +36,9 @@ def computed_names(source: str, class_name: str) -> list[str] | None:
     waiting = [class_name]
     while waiting:
         name = waiting.pop()
-        for used in _globals_used(scopes[name]):
+        inside = (used for table in scopes.get(name, ()) for used in _globals_used(table))
+        beside = (used for node in definitions[name] for used in _used_to_define(node))
+        for used in (*inside, *beside):
             if used in seen:
                 continue
             seen.add(used)
@@ -43,12 +49,28 @@ def computed_names(source: str, class_name: str) -> list[str] | None:
     return sorted(found)
 
 
+def _used_to_define(node: Definition) -> Iterator[str]:
+    """Names in the decorators, default values and bases of a function or class: the module's, not of its own scope."""
+    given: list[ast.expr | None] = list(node.decorator_list)
+    if isinstance(node, ast.ClassDef):
+        given += [*node.bases, *(keyword.value for keyword in node.keywords)]
+    else:
+        given += [*node.args.defaults, *node.args.kw_defaults]
+    for expression in given:
+        if expression is not None:
+            yield from _stored(expression)
+
+
 def _computed(module: ast.Module, definitions: set[str]) -> Iterator[str]:
     """Module variables that are given anything but an immutable literal or a lambda, that are handed to a call of the module's own
     statements, or that a function declares global."""
     for inner in ast.walk(module):
         if isinstance(inner, ast.Global):
             yield from inner.names
+        elif isinstance(inner, ast.NamedExpr):
+            yield from _stored(inner.target)
+        elif isinstance(inner, ast.Call) and inner.args and _sets_an_attribute(inner.func):
+            yield from _stored(inner.args[0])
     value: ast.expr | None
     for node in _statements(module.body):
         if isinstance(node, ast.Assign):
@@ -70,6 +92,12 @@ def _computed(module: ast.Module, definitions: set[str]) -> Iterator[str]:
         if value is not None and not (_is_literal(value) or isinstance(value, ast.Lambda)):
             for target in targets:
                 yield from _stored(target)
+
+
+def _sets_an_attribute(function: ast.expr) -> bool:
+    """Whether what is called is `setattr` or a `__setattr__`."""
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    return name in ("setattr", "__setattr__")
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

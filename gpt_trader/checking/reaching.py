@@ -13,7 +13,7 @@ from gpt_trader.checking.module_names import computed_names
 from gpt_trader.checking.report import CAUSAL, Finding, finding
 from gpt_trader.checking.watching import LOOKS, MANY, Access, inside, listening, may_hold_prices
 from gpt_trader.strategy import Strategy
-from gpt_trader.strategy_code import imported_files, own_file
+from gpt_trader.strategy_code import imported_files, is_installed, own_file
 
 IMPORT = "import"
 SHOWN = 5  # files that are named
@@ -32,7 +32,9 @@ def accesses_of_import(strategy: type[Strategy]) -> tuple[Access, ...]:
     paths = {file.path for file in imported_files(strategy)}
     for name, module in list(sys.modules.items()):
         place = getattr(module, "__file__", None)
-        if module is not own and place and any(Path(place).as_posix().endswith(f"/{path}") for path in paths):
+        if module is own or place is None or is_installed(Path(place)):
+            continue
+        if any(Path(place).as_posix().endswith(f"/{path}") for path in paths):
             del sys.modules[name]
     spec = importlib.util.spec_from_file_location(own.__name__, str(own.__file__))
     if spec is None or spec.loader is None:

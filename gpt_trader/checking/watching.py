@@ -118,7 +118,10 @@ def may_hold_prices(access: Access) -> bool:
     if path.suffix.lower() in DATA:
         return True
     try:
-        content = path.read_bytes()[: SMALL + 1]
+        if not path.is_file():  # a pipe, a device, or gone by now
+            return True
+        with path.open("rb") as file:
+            content = file.read(SMALL + 1)
     except (OSError, ValueError):
         return True
     return len(content) > SMALL or len(re.findall(rb"[-+]?\d+\.?\d*", content)) > FEW_NUMBERS
@@ -171,7 +174,7 @@ def _opened(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
     given = mode if isinstance(mode, str) else ""
     bits = flags if isinstance(flags, int) else 0
     if not set(given).isdisjoint("wx") or bits & (os.O_TRUNC | os.O_EXCL) or kind is None:
-        _made.add(name)
+        _made.add(os.path.abspath(name))  # noqa: PTH100 - Path.absolute asks the watched system
     if _is_made(name):
         return WRITES, name
     only_writes = "a" in given and "+" not in given if given else bits & os.O_ACCMODE == os.O_WRONLY
@@ -232,7 +235,7 @@ def _watching_databases(connect: Callable[..., Any]) -> Callable[..., Any]:
 
 def _made_folder(path: Any) -> None:
     if isinstance(path, str | bytes | os.PathLike):
-        _made.add(os.fsdecode(path))
+        _made.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
 
 
 def _names(what: str) -> Callable[[tuple[Any, ...]], tuple[str, str]]:
@@ -274,11 +277,26 @@ def _wrapped_readers() -> Iterator[None]:
             if callable(real):
                 put_back.append((module, name, real))
                 setattr(module, name, _telling(real))
+    put_back += _renewed_imports({id(real): getattr(module, name) for module, name, real in put_back})
     try:
         yield
     finally:
         for module, name, real in put_back:
             setattr(module, name, real)
+
+
+def _renewed_imports(told: dict[int, Any]) -> list[tuple[Any, str, Any]]:
+    """Let modules of the user's own that have imported a reader by its name use the one that tells; what was replaced."""
+    replaced: list[tuple[Any, str, Any]] = []
+    for module in list(sys.modules.values()):
+        place = getattr(module, "__file__", None)
+        if place is None or is_installed(Path(place)):
+            continue
+        for name, value in list(vars(module).items()):
+            if id(value) in told:
+                replaced.append((module, name, value))
+                setattr(module, name, told[id(value)])
+    return replaced
 
 
 def _looking(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -296,7 +314,8 @@ def _looking(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_made(name: str) -> bool:
     """Whether the run has made the file, or a folder that it lies in."""
-    return name in _made or any(str(folder) in _made for folder in Path(name).parents)
+    path = Path(os.path.abspath(name))  # noqa: PTH100
+    return str(path) in _made or any(str(folder) in _made for folder in path.parents)
 
 
 def _asked_by_user() -> bool:

@@ -118,14 +118,14 @@ def write_file(path: Path, content: bytes) -> None:
     """Write a file that others see whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     number, name = tempfile.mkstemp(dir=path.parent)
+    part = Path(name)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
-        Path(name).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+        part.chmod(path.parent.stat().st_mode & 0o666)  # mkstemp's are for one user alone
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def call_by_parts(kernel: Any, options: dict[str, Any], folder: Path, plain: Callable[[Any], Any]) -> None:

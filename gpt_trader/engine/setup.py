@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.engine.limits import OFF
 from gpt_trader.engine.records import (
     ACCOUNT,
     ATR_SIZE,
@@ -51,7 +52,6 @@ from gpt_trader.risk import RiskLimits
 UNUSED = np.full((1, 1), np.nan)
 UNUSED.setflags(write=False)  # as the splits are: one type of array, one machine code
 NO_SIGNALS = np.full((3, 1, 1), np.nan)
-NO_LIMIT = 1e18
 NO_RULES: dict[str, float] = dict.fromkeys(RULE_FIELDS, 0.0)
 
 
@@ -198,11 +198,11 @@ def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
 
 def _risk_values(risk: RiskLimits) -> dict[str, float]:
     def or_none(value: float | None) -> float:
-        return NO_LIMIT if value is None else float(value)
+        return OFF if value is None else float(value)
 
     return {
         "risk_on": 1.0, "risk_position": or_none(risk.position), "risk_gross": or_none(risk.gross), "risk_net": or_none(risk.net),
-        "risk_cash": -NO_LIMIT if risk.cash is None else risk.cash, "daily_loss": or_none(risk.daily_loss),
+        "risk_cash": -OFF if risk.cash is None else risk.cash, "daily_loss": or_none(risk.daily_loss),
         "weekly_loss": or_none(risk.weekly_loss), "monthly_loss": or_none(risk.monthly_loss), "drawdown": or_none(risk.drawdown),
         "flatten": float(risk.on_drawdown == "flatten"), "order_volume": or_none(risk.order_volume),
         "sector_cap": or_none(risk.sector), "correlation": or_none(risk.correlation), "correlation_bars": risk.correlation_bars,

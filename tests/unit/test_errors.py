@@ -37,7 +37,9 @@ def test_every_error_is_plain_and_can_be_sent() -> None:
         StudyStopped(RED, interrupted=True),
     )
     assert all("red" in str(error) and "\x1b" not in str(error) for error in made)
-    assert str(pickle.loads(pickle.dumps(StrategyError(RED)))) == "red"
+    for error in (*made, StrategyError(RED)):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
     assert str(StrategyError()) == ""
 
 

@@ -17,6 +17,7 @@ from gpt_trader.look_ahead import (
     LookAheadState,
     Outcome,
     judged,
+    plain,
     record_of,
     worst,
 )
@@ -32,7 +33,8 @@ PASS = CheckRecord(
     version=CHECK_VERSION,
     outcome=Outcome.PASSED,
     data="d",
-    samples=32,
+    bars=100,
+    samples=99,
     checked_at=DAY,
 )
 FAIL = replace(
@@ -95,13 +97,16 @@ def test_a_failure_stands_for_all_parameters_and_outlasts_an_easier_check() -> N
     again = replace(PASS, checked_at=LATER)
     for easier in (
         replace(again, data="other bars"),
-        replace(again, samples=31),
+        replace(again, samples=98),  # tried other bars
         replace(again, parameters={**PARAMETERS, "fast": 11}),
         replace(again, version=CHECK_VERSION - 1),
         replace(again, checked_at=DAY),
     ):
         assert state(FAIL, easier) is LookAheadState.FAILED, easier
     assert state(FAIL, again) is LookAheadState.PASSED
+    assert state(replace(FAIL, code_version="0.0.9"), replace(again, samples=98)) is LookAheadState.FAILED
+    mended = replace(FAIL, code_version="0.0.9", samples=20)
+    assert state(mended, replace(again, samples=20)) is LookAheadState.PASSED
     assert state(FAIL, again, replace(FAIL, checked_at=LATER + timedelta(days=1))) is LookAheadState.FAILED
 
 
@@ -255,3 +260,11 @@ def test_unchecked_code_is_told_before_the_numbers_and_passes_nothing() -> None:
     assert not said.passes
     assert best.believed(judged([PASS], PARAMETERS)).verdict() == best.verdict()
     assert best.believed(judged([PASS], {"fast": 3})).passes
+
+
+def test_numbers_of_numpy_are_the_same_parameters() -> None:
+    assert plain({"fast": np.int64(5), "share": np.float64(0.5), "on": np.bool_(1)}) == {
+        "fast": 5,
+        "share": 0.5,
+        "on": True,
+    }

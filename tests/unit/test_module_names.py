@@ -37,6 +37,27 @@ CASES = {
         ["globals"],
     ),
     "in a block": ("try:\n    B = load_bars('A')\nexcept OSError:\n    B = 1\nclass S:\n    x = B", ["B"]),
+    "in a default of a function": (
+        "B = load_bars('A')\ndef f(b=B): return b\nclass S:\n    def decide(self, now): return f()",
+        ["B"],
+    ),
+    "in a function within a block": (
+        "B = load_bars('A')\nif B:\n    def f(): return B\nclass S:\n    def decide(self, now): return f()",
+        ["B"],
+    ),
+    "by a walrus": ("if (B := load_bars('A')):\n    pass\nclass S:\n    x = B", ["B"]),
+    "by a decorator": (
+        "B = load_bars('A')\ndef w(f): return lambda: B\n@w\ndef f(): return 1\nclass S:\n    def decide(self, now): return f()",
+        ["B"],
+    ),
+    "by a base that is made": (
+        "B = load_bars('A')\ndef base(): return type('M', (), {'b': B})\nclass S(base()):\n    pass",
+        ["B"],
+    ),
+    "by setattr": (
+        "B = load_bars('A')\nclass M: pass\nsetattr(M, 'data', B)\nclass S(M):\n    pass",
+        ["M"],
+    ),
     "in a default": ("B = load_bars('A')\nclass S:\n    def decide(self, now, b=B): return b", ["B"]),
 }
 

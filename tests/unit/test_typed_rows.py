@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gpt_trader.adapters.csv_files import CsvFiles
@@ -116,6 +117,17 @@ def test_one_long_parquet_file(tmp_path: Path, case: str, zone: str | None) -> N
     typed, cells = ParquetFiles(path, timezone=zone), ParquetCells(path, timezone=zone)
     assert_same(typed, cells, ["AAA", "BBB", "600518", "ZZZ"], case)
     assert outcome(typed, ["BBB"]) == outcome(cells, ["BBB"])
+
+
+@pytest.mark.parametrize("runs", [2, 40])
+def test_names_without_rows_do_not_hide_that_rows_are_mixed(tmp_path: Path, runs: int) -> None:
+    rows = pd.DataFrame({
+        "symbol": pd.Categorical(["A", "B"] * runs, categories=[*"ABCD", *(f"X{n}" for n in range(60))]),
+        "date": np.repeat(pd.date_range("2024-01-01", periods=runs), 2),
+        "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1.0,
+    })  # fmt: skip
+    rows.to_parquet(tmp_path / "mixed.parquet")
+    assert load(["A", "B"], source=ParquetFiles(tmp_path / "mixed.parquet")).bars.present.sum() == 2 * runs
 
 
 def test_a_damaged_file_is_refused_in_the_same_words(tmp_path: Path) -> None:

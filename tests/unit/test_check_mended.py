@@ -1,0 +1,220 @@
+"""What a reader of the check found wrong in it, each with the input that showed it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpt_trader import check_strategy
+from gpt_trader.checking.isolation import in_child
+from gpt_trader.checking.watching import SMALL, Access, inside, listening, may_hold_prices
+from gpt_trader.errors import StrategyError, UnknownName
+from gpt_trader.source_lines import source_line
+from gpt_trader.strategies import load_strategy
+from gpt_trader.strategy import Strategy
+from tests.markets import random_market
+
+HEAD = """
+from dataclasses import dataclass
+import numpy as np
+from gpt_trader import Strategy, ta
+"""
+
+
+def written(folder: Path, text: str) -> Strategy:
+    """The strategy of a file."""
+    path = folder / "idea.py"
+    path.write_text(HEAD + text)
+    return load_strategy(str(path))()
+
+
+def test_a_reader_that_was_imported_by_its_name_is_heard(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    idea = written(
+        tmp_path,
+        f"""
+from pyarrow.parquet import read_table
+import pyarrow as pa, pyarrow.parquet as pq
+if not __import__("os").path.exists(r"{tmp_path}/future.parquet"):
+    pq.write_table(pa.table({{"a": np.arange(500.0)}}), r"{tmp_path}/future.parquet")
+
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def features(self, bars):
+        table = read_table(r"{tmp_path}/future.parquet")
+        return {{"a": np.repeat(table["a"].to_numpy()[: bars.T, None], bars.N, axis=1)}}
+
+    def decide(self, now):
+        return np.where(now.a > 100, 1.0, 0.0)
+""",
+    )
+    before = vars(sys.modules[type(idea).__module__])["read_table"]
+    report = check_strategy(idea, random_market(120, 2, seed=1), samples=8)
+    assert any("future.parquet" in item.message for item in report.findings)
+    assert vars(sys.modules[type(idea).__module__])["read_table"] is before
+
+
+def test_an_attribute_is_not_the_global_of_its_name(tmp_path: Path) -> None:
+    idea = written(
+        tmp_path,
+        """
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def features(self, bars):
+        return {"mean": ta.sma(bars.close, 5)}
+
+    def decide(self, now):
+        return np.where(now.close > now.mean, 1.0, 0.0)
+
+close = np.arange(500.0)
+""",
+    )
+    assert check_strategy(idea, random_market(120, 2, seed=1), samples=8).ok
+
+
+def test_a_docstring_in_the_first_column_hides_no_finding(tmp_path: Path) -> None:
+    idea = written(
+        tmp_path,
+        """
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def features(self, bars):
+        \"\"\"One.
+Two, in the first column.
+        \"\"\"
+        return {"next": np.roll(bars.close, -1, axis=0)}
+
+    def decide(self, now):
+        return np.where(now.next > now.close, 1.0, 0.0)
+""",
+    )
+    report = check_strategy(idea, random_market(120, 2, seed=1), samples=8)
+    assert not report.causal
+    assert report.findings[0].line > 0
+
+
+def test_a_line_of_an_inherited_method_is_not_shown_as_one_of_the_file(tmp_path: Path) -> None:
+    idea = written(
+        tmp_path,
+        """
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def decide(self, now):
+        return np.where(now.close > 0, 1.0, 0.0)
+""",
+    )
+    assert source_line(type(idea), "features") == 0
+    assert source_line(type(idea), "decide") > 0
+
+
+def test_a_typing_error_in_a_rule_is_told_with_its_hint() -> None:
+    @dataclass(frozen=True)
+    class Typo(Strategy):
+        def features(self, bars: Any) -> Any:
+            return {"fast": bars.close}
+
+        def decide(self, now: Any) -> Any:
+            return np.where(now.fsat > 1, 1.0, 0.0)
+
+    with pytest.raises((UnknownName, StrategyError), match="fast"):
+        check_strategy(Typo(), random_market(120, 2, seed=1), samples=8)
+
+
+@dataclass(frozen=True)
+class Consumes(Strategy):
+    """Takes one number a bar from a list that it made of the past alone."""
+
+    queue: list[float] = field(default_factory=list, init=False, compare=False)
+
+    def features(self, bars: Any) -> Any:
+        mean = np.cumsum(bars.close[:, 0]) / np.arange(1, bars.T + 1)
+        self.queue[:] = mean.tolist()
+        return {}
+
+    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
+        return np.where(now.close > self.queue.pop(0), 1.0, 0.0)
+
+
+def test_a_list_that_is_consumed_is_no_fault() -> None:
+    assert check_strategy(Consumes(), random_market(120, 1, seed=1), samples=16).ok
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
+def test_a_process_that_is_left_behind_holds_nobody_up() -> None:
+    def work() -> int:
+        child = os.fork()
+        if child == 0:
+            time.sleep(30)
+            os._exit(0)
+        return child
+
+    began = time.monotonic()
+    left = in_child(work)
+    assert time.monotonic() - began < 20
+    for _ in range(100):
+        try:
+            os.kill(left, 0)
+        except ProcessLookupError:
+            break
+        state = Path(f"/proc/{left}/stat")
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("it still runs")
+
+
+def test_of_a_large_file_only_the_beginning_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    assert may_hold_prices(Access("reads", str(path), "features"))
+    os.mkfifo(tmp_path / "pipe")
+    assert may_hold_prices(Access("reads", str(tmp_path / "pipe"), "features"))
+    assert SMALL < 1 << 20
+
+
+def test_a_file_that_the_run_made_is_the_same_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with listening() as heard, inside("features"):
+        Path("cache.txt").write_text("1")
+        (tmp_path / "cache.txt").read_text()
+    assert {item.verb for item in heard} == {"writes"}
+
+
+@pytest.mark.slow
+def test_a_helper_named_like_a_module_of_a_package_leaves_that_alone(tmp_path: Path) -> None:
+    (tmp_path / "bars.py").write_text("LEVEL = 1.0\n")
+    (tmp_path / "idea.py").write_text(
+        HEAD
+        + """
+from bars import LEVEL
+
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def decide(self, now):
+        return np.where(now.close > LEVEL, 1.0, 0.0)
+"""
+    )
+    code = """
+import sys, gpt_trader.bars
+from gpt_trader.checking.reaching import accesses_of_import
+from gpt_trader.strategies import load_strategy
+before = sys.modules["gpt_trader.bars"]
+accesses_of_import(load_strategy("idea.py"))
+assert sys.modules["gpt_trader.bars"] is before
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
