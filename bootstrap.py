@@ -266,19 +266,12 @@ def _name_missing() -> None:
 
 def _call(command: "list[str]", environ: "object", folder: "Path | None") -> int:
     """The exit code of a command that talks to the user itself."""
-    child, interrupted = (
-        subprocess.Popen(command, env=dict(environ), cwd=str(folder) if folder else None),
-        False,
-    )
-    while True:
-        try:
-            code = child.wait()
-            break
-        except KeyboardInterrupt:
-            interrupted = True  # the terminal interrupts the child as well; it ends in its own way
-    if interrupted:
-        raise KeyboardInterrupt
-    return code
+    child = subprocess.Popen(command, env=dict(environ), cwd=str(folder) if folder else None)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.wait()  # the terminal interrupts the child as well; it ends in its own way
+        raise
 
 
 def _watched(command: "list[str]", what: str, detail: "object" = None) -> None:

@@ -21,7 +21,8 @@ echo "WARNING: Location 'file:///nowhere/' is ignored: it is neither a file nor 
 sleep "${UV_SECONDS:-0}"
 case "$*" in *requirements.lock*) exit "${UV_CODE:-0}" ;; esac
 """
-PYTEST = """import os, sys
+PYTEST = """import os, signal, sys
+if os.environ.get("INTERRUPT"): os.kill(os.getppid(), signal.SIGINT)
 with open(os.environ["ASKED"], "a") as file: print("pytest", *sys.argv[1:], file=file)
 print("7 passed in 0.01s")
 sys.exit("cluster" in sys.argv[-1] and int(os.environ.get("CLUSTER_CODE", "0")))
@@ -167,6 +168,17 @@ def test_test_runs_everything_and_fails_when_a_part_fails(copy: Copy) -> None:
     assert done.stdout.count("7 passed in 0.01s") == 2
     assert [line.split()[-1] for line in copy.asked] == ["tests/cluster", "tests/cluster"]
     assert copy.run("test", "--no-warm", CLUSTER_CODE="1").returncode == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal")
+def test_an_interrupted_run_begins_nothing_else(copy: Copy) -> None:
+    assert copy.run("--no-warm").returncode == 0
+    copy.add_pytest()
+    (copy.folder / "asked").unlink()
+    done = copy.run("test", "--no-warm", INTERRUPT="1")
+    assert done.returncode == 130
+    assert len(copy.asked) == 1
+    assert "interrupted" in done.stderr
 
 
 def test_the_first_reports_do_not_wait_for_the_kernels(copy: Copy) -> None:
