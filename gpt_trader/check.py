@@ -4,8 +4,8 @@ The proofs change what the strategy must not know and look whether its answers m
 hidden (causal), `decide` gets one row instead of all (rows), bars long before t are cut off (warm-up). freqtrade's
 look-ahead and recursive analysis ask the same questions; here no signal has to fire for a leak to be found.
 
-Every run is made in a process of its own, or in one that has never seen later bars: what a strategy keeps outside itself
-cannot hide a leak.
+On Linux every run is made in a process of its own, or in one that has never seen later bars: what a strategy keeps outside
+itself cannot hide a leak. Elsewhere it is made in the user's process, and the report says what was not tried.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class _Check:
 
     def _outside(self, heard: dict[Access, None]) -> None:
         """What the strategy reads besides its bars."""
-        imported = in_child(partial(accesses_of_import, type(self.strategy)), self.seed)
+        imported = in_child(partial(accesses_of_import, type(self.strategy)), self.seed) if FORKS else ()
         accesses = {**dict.fromkeys(imported), **heard}
         faults, warned = as_access_findings(self.strategy, self.bars, accesses, self.allowed)
         self.faults += faults + carried_tables(self.strategy, self.bars)
@@ -180,6 +180,10 @@ class _Check:
             self.faults.append(finding(self.strategy, REPEAT, item.subject, self.bars, bar, why, *values))
 
     def _hidden(self, whole: Trace) -> None:
+        if not FORKS:  # both would change the user's own modules and arrays
+            text = "was not imported anew and nothing was hidden in place: this system cannot fork processes"
+            self.warnings.append(finding(self.strategy, CAUSAL, "features", self.bars, 0, text))
+            return
         moved, faults = in_child(
             partial(decided_under_a_veil, self.strategy, self.bars, whole, self.futures), self.seed
         )

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader import check_strategy
+from gpt_trader import check, check_strategy
+from gpt_trader.checking import examining, isolation
 from gpt_trader.checking.isolation import in_child
 from gpt_trader.checking.watching import SMALL, Access, inside, listening, may_hold_prices
 from gpt_trader.errors import StrategyError, UnknownName
+from gpt_trader.look_ahead import known_here
 from gpt_trader.source_lines import source_line
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import Strategy
@@ -218,3 +220,23 @@ assert sys.modules["gpt_trader.bars"] is before
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_where_processes_cannot_be_forked_the_report_says_what_was_not_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (check, isolation, examining):
+        monkeypatch.setattr(module, "FORKS", False)
+    before = sys.modules[Consumes.__module__]
+    report = check.check_strategy(load_strategy("demo_ma")(), random_market(200, 2, seed=1), samples=8)
+    assert report.ok
+    assert any("cannot fork" in item.message for item in report.warnings)
+    assert sys.modules[Consumes.__module__] is before
+
+
+def test_a_check_within_a_check_is_not_remembered() -> None:
+    market, strategy = random_market(120, 1, seed=1), Consumes()
+    known = len(known_here(Consumes))
+    with inside("features"):
+        check_strategy(strategy, market)
+    assert len(known_here(Consumes)) == known
