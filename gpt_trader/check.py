@@ -41,6 +41,7 @@ from gpt_trader.checking.report import (
 from gpt_trader.checking.sampling import bars_in_order, telling_bars
 from gpt_trader.checking.screening import suspicious_bars
 from gpt_trader.checking.trace import Trace, is_stateless, load_kernels, trace
+from gpt_trader.checking.transplanted import standing_out
 from gpt_trader.checking.warm_up import warm_up
 from gpt_trader.checking.watching import Access, inside_of, listening
 from gpt_trader.errors import BadParameter, BadRange, GptTraderError
@@ -205,12 +206,8 @@ class _Check:
 
         look.one_by_one(order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3))
         rest = order[look.tried : total]
-        if timed and not known() and self.warm is not None:
-            half = time.monotonic() + max(0.0, self.ends - time.monotonic()) / 2
-            suspects, self.screened = suspicious_bars(
-                strategy, bars, whole, max(self.warm, 2), rest, half, self.processes, self.seed
-            )
-            rest = list(dict.fromkeys([*suspects, *rest]))
+        if timed and not known():
+            rest = list(dict.fromkeys([*self._suspects(whole, rest), *rest]))
 
         def enough() -> bool:
             late = time.monotonic() - self.ends
@@ -227,6 +224,21 @@ class _Check:
         if timed and not self.faults and self.tried + self.screened < min(FEW, bars.T - 1):
             text = f"is slow: only {self.tried} of {bars.T:,} bars were tried in {self.budget:g} seconds; --samples tries more"
             self.warnings.append(finding(strategy, CAUSAL, "features", bars, bars.T - 1, text))
+
+    def _suspects(self, whole: Trace, rest: list[int]) -> list[int]:
+        """The bars of `rest` that look as if later bars were known there; half of the time that is left is for this."""
+        suspects: list[int] = []
+        began = time.monotonic()
+        left = max(0.0, self.ends - began)
+        rule = self.strategy, self.bars
+        if self.warm is not None:
+            half = began + left / (2 if is_stateless(self.strategy) else 4)
+            suspects, self.screened = suspicious_bars(
+                *rule, whole, max(self.warm, 2), rest, half, self.processes, self.seed
+            )
+        if not is_stateless(self.strategy):
+            suspects = [*standing_out(*rule, rest, began + left / 2, self.processes, self.seed), *suspects]
+        return suspects
 
     def _warm_up(self, problem: Finding | None) -> None:
         """A value that depends on where the data begin is a warning; a leak explains it, and a declared warm-up must hold."""

@@ -16,6 +16,7 @@ import pytest
 from gpt_trader import check, check_strategy
 from gpt_trader.checking import examining, isolation
 from gpt_trader.checking.isolation import in_child
+from gpt_trader.checking.transplanted import standing_out
 from gpt_trader.checking.watching import SMALL, Access, inside, listening, may_hold_prices
 from gpt_trader.errors import StrategyError, UnknownName
 from gpt_trader.look_ahead import known_here
@@ -240,3 +241,43 @@ def test_a_check_within_a_check_is_not_remembered() -> None:
     with inside("features"):
         check_strategy(strategy, market)
     assert len(known_here(Consumes)) == known
+
+
+@dataclass(frozen=True)
+class Counts(Strategy):
+    """Honest: its decisions depend on how often it was asked, and on what features made of the past."""
+
+    def features(self, bars: Any) -> Any:
+        object.__setattr__(self, "mean", (np.cumsum(bars.close[:, 0]) / np.arange(1, bars.T + 1)).tolist())
+        object.__setattr__(self, "asked", [0])
+        return {}
+
+    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
+        self.asked[0] += 1
+        return np.where(now.close > self.mean[self.asked[0] - 1], 0.2, 0.0)
+
+
+@dataclass(frozen=True)
+class Peeks(Counts):
+    """The same, but once in forty bars it looks at the text of the next close."""
+
+    def features(self, bars: Any) -> Any:
+        super().features(bars)
+        object.__setattr__(self, "text", " ".join(map(str, bars.close[:, 0].tolist())))
+        return {}
+
+    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
+        weight = super().decide(now, held)
+        closes = self.text.split(" ")
+        if self.asked[0] % 40 == 0 and self.asked[0] < len(closes):
+            return np.where(float(closes[self.asked[0]]) > now.close, 0.5, weight)
+        return weight
+
+
+def test_single_decisions_are_made_again_without_later_bars() -> None:
+    market, later = random_market(200, 1, seed=1), time.monotonic() + 60
+    assert standing_out(Counts(), market, range(200), later, 2, 0) == []
+    found = standing_out(Peeks(), market, range(200), later, 2, 0)
+    assert found
+    assert {t % 40 for t in found} == {39}
+    assert standing_out(Peeks(), market, range(200), time.monotonic(), 2, 0) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gpt_trader import Bars, OrderStrategy, Strategy, per_symbol, ta
-from gpt_trader.orders import market, nothing
+from gpt_trader.orders import limit, market, nothing
 from tests.properties.zoo.held import rises_next, same_row
 from tests.properties.zoo.table import DECIDE, leak, long_if
 
@@ -262,3 +264,57 @@ class TurnOfTheWholeChart(Strategy):
 
     def decide(self, now: Any) -> Any:
         return np.where(now.turn, 0.4, -0.4)
+
+
+@leak("kept as bytes, rarely read", DECIDE, "5000")
+@dataclass(frozen=True)
+class BytesOnceInAWhile(Strategy):
+    """All closes pickled; one row in 400 looks ten bars ahead in them."""
+
+    def features(self, bars: Bars) -> Any:
+        object.__setattr__(self, "kept", pickle.dumps(bars.close))
+        object.__setattr__(self, "row", [-1])
+        return {"mean": ta.sma(bars.close, 5)}
+
+    def decide(self, now: Any, held: Any) -> Any:
+        self.row[0] += 1
+        if self.row[0] % 400 == 222:
+            close = pickle.loads(self.kept)
+            return np.where(close[min(self.row[0] + 10, len(close) - 1)] > now.close, 0.5, 0.0)
+        return np.where(now.close > now.mean, 0.3, 0.0)
+
+
+@leak("kept in a temporary file, rarely read", DECIDE, "5000")
+@dataclass(frozen=True)
+class FileOnceInAWhile(Strategy):
+    """The next close of each close in a file without a name, read after a fall alone."""
+
+    def features(self, bars: Bars) -> Any:
+        kept = tempfile.TemporaryFile()  # noqa: SIM115
+        pickle.dump(dict(zip(bars.close[:-1, 0].tolist(), bars.close[1:, 0].tolist(), strict=True)), kept)
+        object.__setattr__(self, "kept", kept)
+        return {"rsi": ta.rsi(bars.close, 14)}
+
+    @per_symbol
+    def decide(self, now: Any, held: Any) -> Any:
+        if now.rsi < 20:
+            self.kept.seek(0)
+            return 0.3 if pickle.load(self.kept).get(now.close, 0.0) > now.close else 0.0
+        return 0.0 if now.rsi > 60 else np.nan
+
+
+@leak("kept in an iterator, rarely read", DECIDE, "5000")
+@dataclass(frozen=True)
+class IteratorOnceInAWhile(OrderStrategy):
+    """Pairs of this low and the next come out of an iterator; one in 300 becomes the price of an order."""
+
+    def features(self, bars: Bars) -> Any:
+        lows = bars.low[:, 0].tolist()
+        object.__setattr__(self, "pairs", iter(list(zip(lows, lows[1:] + lows[-1:], strict=True))))
+        object.__setattr__(self, "count", [0])
+        return {}
+
+    def decide(self, now: Any, held: Any) -> Any:
+        _, following = next(self.pairs)
+        self.count[0] += 1
+        return limit(10, following * 1.001, day=1) if self.count[0] % 300 == 7 else nothing()
