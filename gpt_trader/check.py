@@ -55,9 +55,7 @@ FEW = 64  # bars below which it goes on for a while, and the report says that th
 PATIENCE = 2.0  # ... how long, in budgets
 Tell = Callable[[int, int], None]
 RANDOM = "is random: two runs on the same bars give different answers; give it a seed"
-KEEPS = (
-    "keeps something between runs (in its module or class): a run after others in the same process differs"
-)
+KEEPS = "keeps something between runs (in its module, its class or a field): a run after others in the same process differs"
 
 
 def check_strategy(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Iterator
+from mmap import mmap
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -78,9 +79,13 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _as_table(value: Any, bars: Bars) -> str | None:
-    """What a value is, when it is a table that may hold prices."""
+    """What a value is, when it is a table that may hold prices, or memory in which runs may leave any."""
     if isinstance(value, Bars):
         return repr(value)
+    if _is_shared(value):
+        return f"{type(value).__name__}, memory that processes share"
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("M", "m"):
+        return None  # times are no prices
     kind = type(value)
     is_table = isinstance(value, np.ndarray) or kind.__module__.partition(".")[0] in (
         "pandas",
@@ -92,6 +97,20 @@ def _as_table(value: Any, bars: Bars) -> str | None:
         return None
     return (
         f"{kind.__name__} of {' x '.join(map(str, shape))}" if shape and max(shape) >= bars.T // 2 else None
+    )
+
+
+def _is_shared(value: Any) -> bool:
+    """Whether a value lies in memory that outlives the process that wrote it."""
+    if isinstance(value, np.ndarray):
+        while isinstance(value, np.ndarray) and value.base is not None:
+            value = value.base
+        value = value.obj if isinstance(value, memoryview) else value
+    home = type(value).__module__
+    return (
+        isinstance(value, mmap)
+        or home.startswith(("multiprocessing.shared", "ctypes."))
+        or home == "multiprocessing.managers"
     )
 
 

@@ -15,9 +15,10 @@ from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.report import CAUSAL, Finding, finding, time_text
 from gpt_trader.checking.trace import Trace, trace
 from gpt_trader.errors import GptTraderError
-from gpt_trader.strategy import Strategy
+from gpt_trader.strategy import TARGET_KINDS, Strategy
 
 CUT, REPLACED = "cut off", "replaced"
+SHUFFLED = "put into another order"
 HIDDEN = "hidden while it decides"
 EXITS = "declared_exits"
 
@@ -60,10 +61,14 @@ class Examined:
 
 
 def examine(strategy: Strategy, whole: Trace, futures: Futures, t: int) -> Examined:
-    """Run the strategy with the bars after t cut off, then replaced, and compare with what it answered on the whole."""
+    """Run the strategy with the bars after t cut off, then replaced, and compare with what it answered on the whole; where it
+    refuses both, also with the real bars after t in another order."""
     differences: list[Difference] = []
     failures: list[Failure] = []
-    for how, make in ((CUT, futures.cut), (REPLACED, futures.replaced)):
+    for how, make in ((CUT, futures.cut), (REPLACED, futures.replaced), (SHUFFLED, futures.shuffled)):
+        refused = len({failure.how for failure in failures}) == 2
+        if how == SHUFFLED and not (refused and futures.can_be_shuffled):
+            break
         try:
             other = trace(strategy, make(t), t)
         except GptTraderError as error:
@@ -91,6 +96,9 @@ def compare(whole: Trace, other: Trace, t: int, how: str) -> list[Difference | F
             found.append(
                 Difference(t, how, "decide", bar, -1, _requests_text(asked[bar]), _requests_text(again[bar]))
             )
+    if whole.units != other.units:
+        kinds = [TARGET_KINDS[trace.units] for trace in (whole, other)]
+        found.append(Difference(t, how, "target_kind", t, -1, *kinds))
     if whole.exits != other.exits:
         found.append(Difference(t, how, EXITS, t, -1, str(whole.exits), str(other.exits)))
     return found

@@ -1,4 +1,4 @@
-"""Other futures for the same past: the bars cut off after t, or followed by bars of a market that never was."""
+"""Other futures for the same past: the bars cut off after t, followed by bars of a market that never was, or in another order."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Futures:
         self._seed = seed
         self._markets: dict[int, NDArray[np.float64]] = {}
         self._kinds = 1 if bars.panel.nbytes > LARGE else len(MARKETS)
+        self._shuffled: dict[int, Bars] = {}
+        self.can_be_shuffled = bars.panel.nbytes <= LARGE
         self._last = _last_prices(bars.close)
 
     def cut(self, t: int) -> Bars:
@@ -47,9 +49,34 @@ class Futures:
             bars.symbols, bars.time, panel, bars.timeframe, bars.adjustment, bars.sources, known
         )
 
+    def shuffled(self, t: int) -> Bars:
+        """The bars up to t, then the real ones after it in another order, each with its own move, range and volume: a market that
+        passes for a real one where others are refused."""
+        if t not in self._shuffled:
+            self._shuffled = {t: self._in_another_order(t)}
+        return self._shuffled[t]
+
+    def _in_another_order(self, t: int) -> Bars:
+        bars, rng = self.bars, np.random.default_rng((self._seed, t, 1))
+        rows = t + 1 + rng.permutation(bars.T - t - 1)
+        panel = bars.panel.copy()
+        panel[:, t + 1 :] = bars.panel[:, rows]
+        close, split = bars.close[rows], bars.split[rows]
+        moves = np.where(np.isnan(close), 1.0, close / self._last[rows - 1])  # a split is part of its move
+        scale = self._last[t] * np.cumprod(moves, axis=0) / np.where(np.isnan(close), 1.0, close)
+        panel[OPEN : CLOSE + 1, t + 1 :] *= scale
+        panel[DIVIDEND, t + 1 :] *= scale
+        panel[SPLIT, t + 1 :] = split
+        known = _known_until(bars, t)
+        return Bars.of_checked(
+            bars.symbols, bars.time, panel, bars.timeframe, bars.adjustment, bars.sources, known
+        )
+
     def prepare(self, t: int) -> None:
-        """Make what `replaced(t)` needs of the bars after t."""
+        """Make what `replaced(t)` and `shuffled(t)` need of the bars after t."""
         self.replaced(t)
+        if self.can_be_shuffled:
+            self.shuffled(t)
 
     def panels(self) -> list[NDArray[np.float64]]:
         """The panels (7, T, N) of the real bars in memory."""

@@ -21,6 +21,7 @@ from gpt_trader.checking.trace import (
     decided_row_by_row,
     is_stateless,
     renewed,
+    trace,
     with_columns,
 )
 from gpt_trader.checking.watching import inside
@@ -30,13 +31,15 @@ from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol
 
 MOST_ROWS = 20_000
+CONFIRMING = 8  # futures that a difference is confirmed with
 
 
 class Veil:
     """Hides, in the panel (7, T, N) and in buffers over time that a strategy was given or keeps, all rows after the current bar.
 
     Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind. A row that the strategy
-    has written in the meantime stays as it wrote it.
+    has written in the meantime stays as it wrote it. `written`: it has written into rows to come, of which nobody can tell what
+    they should hold now.
     """
 
     def __init__(self, panel: NDArray[np.float64], other: NDArray[np.float64], buffers: list[Buffer]) -> None:
@@ -48,12 +51,15 @@ class Veil:
             _shuffle(buffer)
         panel[...] = other
         self._hidden: list[Any] = [buffer.copy() for buffer in buffers]
+        self.written = False
 
     def __call__(self, t: int) -> None:
         rows = slice(self._next, t + 1)
         self._panel[:, rows] = self._true_panel[:, rows]
         for kept, true, hidden in zip(self._kept, self._true, self._hidden, strict=True):
             if len(kept) == len(true):
+                later = kept[t + 1 :], hidden[t + 1 :]
+                self.written = self.written or not _same_rows(*later)
                 kept[rows] = _unless_written(kept[rows], true[rows], hidden[rows])
         self._kept, self._true, self._hidden = self._of_lasting_length()
         self._next = t + 1
@@ -82,6 +88,7 @@ def decided_under_a_veil(
         return _stateless(strategy, bars, whole, futures)
     shown, seen = _own_view(bars)
     fresh = renewed(strategy)
+    veils: list[Veil] = []
 
     def hide(plan: Plan) -> tuple[Plan, BeforeBar]:
         columns, arrays = _own_columns(plan.columns)
@@ -90,7 +97,8 @@ def decided_under_a_veil(
             isinstance(strategy, OrderStrategy) or is_per_symbol(strategy)
         ):  # theirs are read before decide is called
             kept += arrays
-        return with_columns(plan, columns), Veil(shown, _other_panel(futures), kept)
+        veils.append(Veil(shown, _other_panel(futures), kept))
+        return with_columns(plan, columns), veils[-1]
 
     try:
         again = bar_by_bar(fresh, bars, seen, hide)
@@ -98,7 +106,24 @@ def decided_under_a_veil(
         text = f"fails when the bars after the one that it decides are hidden: {error}"
         return [], [finding(strategy, CAUSAL, "decide", bars, bars.T - 1, text)]
     only = Trace({}, whole.decisions, whole.exits), Trace({}, again.decisions, whole.exits)
-    return [item for item in compare(*only, bars.T - 1, HIDDEN) if isinstance(item, Difference)], []
+    moved = [item for item in compare(*only, bars.T - 1, HIDDEN) if isinstance(item, Difference)]
+    if any(veil.written for veil in veils):
+        moved = [item for item in moved if _confirmed(strategy, whole, futures, item.bar)]
+    return moved, []
+
+
+def _confirmed(strategy: Strategy, whole: Trace, futures: Futures, t: int) -> bool:
+    """Whether the decisions up to t move when the bars after t are others, too."""
+    for seed in range(CONFIRMING):
+        try:
+            other = trace(strategy, Futures(futures.bars, seed).replaced(t), t)
+        except GptTraderError:
+            continue
+        if compare(
+            Trace({}, whole.decisions, whole.exits), Trace({}, other.decisions, whole.exits), t, HIDDEN
+        ):
+            return True
+    return False
 
 
 def _stateless(
@@ -178,6 +203,13 @@ def _unless_written(now: Any, true: Any, hidden: Any) -> Any:
         ]
     untouched = np.asarray((now == hidden) | ((now != now) & (hidden != hidden)))
     return true if untouched.all() else np.where(untouched, true, now)
+
+
+def _same_rows(now: Any, hidden: Any) -> bool:
+    """Whether nothing was written into the rows."""
+    if isinstance(now, list):
+        return bool(now == hidden)
+    return bool(np.asarray((now == hidden) | ((now != now) & (hidden != hidden))).all())
 
 
 def _shuffle(buffer: Buffer) -> None:

@@ -15,7 +15,7 @@ from gpt_trader.strategy import Strategy
 REPEAT, CAUSAL, ROWS, WARM_UP = "repeat", "causal", "rows", "warm-up"
 PROOFS = (REPEAT, CAUSAL, ROWS, WARM_UP)
 OK, WARNING, FAIL, NOT_APPLICABLE = "ok", "warning", "fail", "not applicable"
-CHECK_VERSION = 2  # rises when a check finds what an earlier one passed
+CHECK_VERSION = 3  # rises when a check finds what an earlier one passed
 
 
 @dataclass(frozen=True, slots=True)

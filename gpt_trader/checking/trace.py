@@ -18,8 +18,16 @@ from gpt_trader.engine.running import Plan
 from gpt_trader.engine.session import PYTHON, all_exits, carry_out, new_run, prepare
 from gpt_trader.engine.setup import Settings
 from gpt_trader.exits import Exit
-from gpt_trader.orders import limit
-from gpt_trader.strategy import MARKET_FIELDS, OrderStrategy, Row, Strategy, is_per_symbol, uses_held
+from gpt_trader.orders import NOTHING, limit
+from gpt_trader.strategy import (
+    MARKET_FIELDS,
+    OrderStrategy,
+    Row,
+    Strategy,
+    counts_units,
+    is_per_symbol,
+    uses_held,
+)
 
 SETTINGS = Settings()
 BeforeBar = Callable[[int], None]
@@ -31,12 +39,13 @@ class Trace:
     """What a strategy answered on T bars of N symbols.
 
     `features` are (T, N) or (T, 1); `decisions` target weights or units (T, N), NaN where a weight was left alone, or for an
-    order strategy the order requests of each bar.
+    order strategy the order requests of each bar. `units`: its targets are quantities.
     """
 
     features: dict[str, NDArray[Any]]
     decisions: NDArray[np.float64] | list[tuple[Any, ...]]
     exits: tuple[Exit, ...]
+    units: bool = False
 
 
 def is_stateless(strategy: Strategy) -> bool:
@@ -65,7 +74,7 @@ def trace(strategy: Strategy, bars: Bars, last: int | None = None) -> Trace:
             targets = deciding.decide_all(fresh, seen, features)
         with inside("declared_exits"):
             exits = all_exits(fresh, SETTINGS)
-        return Trace(features, targets, exits)
+        return Trace(features, targets, exits, counts_units(fresh))
     return bar_by_bar(fresh, bars, last=last)
 
 
@@ -95,7 +104,7 @@ def bar_by_bar(
     object.__setattr__(fresh, "decide", recorder)  # the engine asks the instance
     with inside("decide"), contextlib.suppress(_EnoughError):
         carry_out(plan, run, 0, PYTHON, required=False)
-    return Trace(features, recorder.decisions(), exits)
+    return Trace(features, recorder.decisions(), exits, counts_units(fresh))
 
 
 def decided_row_by_row(
@@ -170,7 +179,8 @@ class _Recorder:
     def _kept(self, answer: Any) -> Any:
         """A copy of an answer that a rule may change later."""
         if self._orders:
-            return () if answer is None else (answer,) if hasattr(answer, "kind") else tuple(answer)
+            asked = () if answer is None else (answer,) if hasattr(answer, "kind") else tuple(answer)
+            return tuple(request for request in asked if request.kind != NOTHING)
         return np.array(answer, np.float64) if isinstance(answer, np.ndarray) else answer
 
     def decisions(self) -> NDArray[np.float64] | list[tuple[Any, ...]]:

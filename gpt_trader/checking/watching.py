@@ -234,8 +234,25 @@ def _watching_databases(connect: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _made_folder(path: Any) -> None:
-    if isinstance(path, str | bytes | os.PathLike):
+    """A folder that is made anew; the event comes before, also when it is there already."""
+    if isinstance(path, str | bytes | os.PathLike) and _kind_of(os.fsdecode(path)) is None:
         _made.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
+
+
+def _listed(path: Any) -> tuple[str, str] | None:
+    """The names in a folder, which may say anything. What Python lists to find modules is nothing."""
+    name = "." if path is None else os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+    ours = not name or _is_ordinary(name) or _is_made(name) or _is_importing() or not _asked_by_user()
+    return None if ours else (READS, f"the names in {os.path.abspath(name)}")  # noqa: PTH100
+
+
+def _is_importing() -> bool:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _names(what: str) -> Callable[[tuple[Any, ...]], tuple[str, str]]:
@@ -255,6 +272,8 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], tuple[str, str] | None]] = {
     "os.system": _names("the program"),
     "os.posix_spawn": _names("the program"),
     "os.exec": _names("the program"),
+    "os.listdir": lambda arguments: _listed(arguments[0]),
+    "os.scandir": lambda arguments: _listed(arguments[0]),
     "os.mkdir": lambda arguments: _made_folder(arguments[0]),
     "os.fork": lambda _arguments: (READS, "what another process hands over"),
     "os.forkpty": lambda _arguments: (READS, "what another process hands over"),
@@ -323,7 +342,7 @@ def _asked_by_user() -> bool:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
-        library = name.startswith("<frozen") or Path(name).is_relative_to(_LIBRARY)
+        library = name == __file__ or name.startswith("<frozen") or Path(name).is_relative_to(_LIBRARY)
         if not library or "site-packages" in name:
             return not is_installed(Path(name))
         frame = frame.f_back

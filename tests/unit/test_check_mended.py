@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from gpt_trader import check, check_strategy
+from gpt_trader.bars import Bars
 from gpt_trader.checking import examining, isolation
+from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.isolation import in_child
 from gpt_trader.checking.transplanted import standing_out
 from gpt_trader.checking.watching import SMALL, Access, inside, listening, may_hold_prices
@@ -281,3 +283,158 @@ def test_single_decisions_are_made_again_without_later_bars() -> None:
     assert found
     assert {t % 40 for t in found} == {39}
     assert standing_out(Peeks(), market, range(200), time.monotonic(), 2, 0) == []
+
+
+@dataclass(frozen=True)
+class PlansAhead(Strategy):
+    """Honest: a plan by dates, of which it takes the next rows back after a loss."""
+
+    def features(self, bars: Any) -> Any:
+        object.__setattr__(self, "plan", 0.1 + 0.02 * (np.arange(bars.T) % 5)[:, None].repeat(bars.N, axis=1))
+        return {"row": np.arange(bars.T, dtype=float)}
+
+    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
+        t = int(now.row[0])
+        weight = self.plan[t].copy()
+        if (now.close < held.entry).any():
+            self.plan[t + 1 : t + 6] *= 0.5
+        return weight
+
+
+def test_a_plan_that_is_changed_ahead_is_no_fault() -> None:
+    assert check_strategy(PlansAhead(), random_market(200, 2, seed=1), samples=16).ok
+
+
+@dataclass(frozen=True)
+class KindOfTheFuture(Strategy):
+    """The same numbers are weights or shares, by how the data end."""
+
+    rises: bool = field(default=False, init=False, compare=False)
+
+    @property
+    def target_kind(self) -> str:  # type: ignore[override]
+        return "weight" if self.rises else "units"
+
+    def features(self, bars: Any) -> Any:
+        object.__setattr__(self, "rises", bool(bars.close[-1, 0] > bars.close[0, 0]))
+        return {}
+
+    def decide(self, now: Any) -> Any:
+        return np.where(now.close > 0, 1.0, 0.0)
+
+
+def test_what_the_numbers_mean_is_compared_too() -> None:
+    report = check_strategy(KindOfTheFuture(), random_market(200, 1, seed=1), samples=64)
+    assert {item.subject for item in report.findings} == {"target_kind"}
+
+
+SHARED = """
+import mmap
+KEPT = mmap.mmap(-1, 4096)
+
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def features(self, bars):
+        return {"kept": np.full((bars.T, bars.N), float(KEPT[0]))}
+
+    def decide(self, now):
+        return np.where(now.kept > 0, 1.0, 0.0)
+"""
+LISTED = """
+import os
+
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def features(self, bars):
+        days = [np.datetime64(name) for name in os.listdir(r"FOLDER/labels")]
+        return {"marked": np.isin(bars.time.astype("datetime64[D]"), days)[:, None].repeat(bars.N, axis=1)}
+
+    def decide(self, now):
+        return np.where(now.marked, 1.0, 0.0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(SHARED, "memory that processes share"), (LISTED, "reads the names in")]
+)
+def test_memory_that_processes_share_and_names_in_folders_are_named(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    (tmp_path / "labels" / "2001-03-05").mkdir(parents=True)
+    idea = written(tmp_path, text.replace("FOLDER", str(tmp_path)))
+    found = check_strategy(idea, random_market(120, 2, seed=1), samples=8).findings
+    assert any(words in item.message for item in found)
+
+
+def test_times_are_no_table_and_an_import_lists_nothing(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").write_text("")
+    (tmp_path / "parts" / "one.py").write_text("ONE = 1.0\n")
+    idea = written(
+        tmp_path,
+        """
+import pandas as pd
+SESSIONS = pd.date_range("2000-01-01", periods=4000)
+
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def features(self, bars):
+        from parts.one import ONE
+        known = np.isin(bars.time.astype("datetime64[D]"), SESSIONS.to_numpy().astype("datetime64[D]"))
+        return {"known": known[:, None].repeat(bars.N, axis=1) * ONE}
+
+    def decide(self, now):
+        return np.where(now.known > 0, 1.0, 0.0)
+""",
+    )
+    report = check_strategy(idea, random_market(120, 2, seed=1), samples=8)
+    assert report.ok, report.findings
+
+
+@dataclass(frozen=True)
+class Particular(Strategy):
+    """Takes the mean of all closes for what is usual, and refuses short data and prices that jump."""
+
+    def features(self, bars: Any) -> Any:
+        if bars.T < 150:
+            raise ValueError("needs 150 bars")
+        moves = np.abs(np.diff(np.log(bars.close), axis=0))
+        if np.nanmax(moves) > 0.25:
+            raise ValueError("no prices of shares")
+        return {"usual": np.full(bars.close.shape, bars.close[:150].mean())}
+
+    def decide(self, now: Any) -> Any:
+        return np.where(now.close > now.usual, 1.0, 0.0)
+
+
+def test_where_cuts_and_other_markets_are_refused_real_bars_come_in_another_order() -> None:
+    rng = np.random.default_rng(5)
+    close = 100.0 * np.exp(rng.normal(0.0, 0.01, (160, 2)).cumsum(axis=0))
+    panel = np.stack(
+        [
+            close,
+            close * 1.01,
+            close * 0.99,
+            close,
+            np.full(close.shape, 1e6),
+            np.ones(close.shape),
+            np.zeros(close.shape),
+        ]
+    )
+    time_ = np.datetime64("2020-01-01", "ns") + np.arange(160) * np.timedelta64(1, "D")
+    report = check_strategy(Particular(), Bars(("A", "B"), time_, panel), samples=159)
+    assert not report.causal
+
+
+@pytest.mark.parametrize("t", [0, 50, 118])
+def test_bars_in_another_order_keep_the_past_and_every_move(t: int) -> None:
+    bars = random_market(120, 3, seed=4)
+    other = Futures(bars, 0).shuffled(t)
+    assert np.array_equal(other.panel[:, : t + 1], bars.panel[:, : t + 1], equal_nan=True)
+    view, again = bars.strategy_view(), other.strategy_view()
+    ranges = (view.high / view.low)[t + 1 :], (again.high / again.low)[t + 1 :]
+    assert np.allclose(*(np.sort(values, axis=0) for values in ranges), equal_nan=True)
+    assert np.array_equal(np.sort(other.volume[t + 1 :], axis=0), np.sort(bars.volume[t + 1 :], axis=0))
+    if bars.present.all():
+        moves = [np.diff(np.log(each.close[t:]), axis=0) for each in (view, again)]
+        assert np.allclose(*(np.sort(values, axis=0) for values in moves))
