@@ -23,6 +23,7 @@ from gpt_trader.strategy_code import is_installed
 
 Made = TypeVar("Made")
 PACKAGE = __name__.partition(".")[0]
+OPENMP = " (if it calls a numba function with parallel=True while it is imported, set NUMBA_THREADING_LAYER=workqueue)"
 LENGTH = 8  # bytes that say how long an answer is
 FORKS = hasattr(os, "fork") and sys.platform.startswith("linux")
 
@@ -87,6 +88,8 @@ class _Child:
             os.killpg(group, signal.SIGKILL)
         if len(content) < max(announced, 1):
             how = f"by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "without an answer"
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM and "numba" in sys.modules:
+                how += OPENMP
             raise StrategyError(f"the process in which the strategy was tried ended {how}")
         good, value = pickle.loads(content)  # noqa: S301 - written by our own child
         if not good:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -438,3 +439,9 @@ def test_bars_in_another_order_keep_the_past_and_every_move(t: int) -> None:
     if bars.present.all():
         moves = [np.diff(np.log(each.close[t:]), axis=0) for each in (view, again)]
         assert np.allclose(*(np.sort(values, axis=0) for values in moves))
+
+
+def test_the_end_that_openmp_gives_to_a_fork_is_explained() -> None:
+    pytest.importorskip("numba")
+    with pytest.raises(StrategyError, match="NUMBA_THREADING_LAYER=workqueue"):
+        in_child(lambda: os.kill(os.getpid(), signal.SIGTERM))
