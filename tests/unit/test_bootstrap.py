@@ -36,6 +36,12 @@ sys.exit(int(os.environ.get("JOBS_CODE", "0")))
 """
 
 
+INTERRUPTIBLE = """import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_path(__file__.replace("bootstrap.py", "own.py"), run_name="__main__")
+"""
+
+
 @dataclass(frozen=True)
 class Copy:
     """A folder with what `bootstrap.py` looks at."""
@@ -175,8 +181,12 @@ def test_an_interrupted_run_begins_nothing_else(copy: Copy) -> None:
     assert copy.run("--no-warm").returncode == 0
     copy.add_pytest()
     (copy.folder / "asked").unlink()
+    path = copy.folder / "bootstrap.py"
+    own = path.with_name("own.py")
+    path.rename(own)  # a run in the background inherits that interrupts are ignored
+    path.write_text(INTERRUPTIBLE)
     done = copy.run("test", "--no-warm", INTERRUPT="1")
-    assert done.returncode == 130
+    assert done.returncode == 130, done.stderr
     assert len(copy.asked) == 1
     assert "interrupted" in done.stderr
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -293,6 +294,7 @@ class FileOnceInAWhile(Strategy):
         kept = tempfile.TemporaryFile()  # noqa: SIM115
         pickle.dump(dict(zip(bars.close[:-1, 0].tolist(), bars.close[1:, 0].tolist(), strict=True)), kept)
         object.__setattr__(self, "kept", kept)
+        weakref.finalize(self, kept.close)
         return {"rsi": ta.rsi(bars.close, 14)}
 
     @per_symbol
