@@ -28,6 +28,8 @@ from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import Strategy
 from tests.markets import random_market
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 from dataclasses import dataclass
 import numpy as np
@@ -198,7 +200,6 @@ def test_a_file_that_the_run_made_is_the_same_by_its_whole_path(
     assert {item.verb for item in heard} == {"writes"}
 
 
-@pytest.mark.slow
 def test_a_helper_named_like_a_module_of_a_package_leaves_that_alone(tmp_path: Path) -> None:
     (tmp_path / "bars.py").write_text("LEVEL = 1.0\n")
     (tmp_path / "idea.py").write_text(
