@@ -87,7 +87,7 @@ Step = tuple[str, Callable[[], None]]
 def warm_up(tell: Callable[[str, int, int], None] = lambda _name, _done, _total: None) -> float:
     """Compile what is not compiled yet; the seconds it took. `tell` hears the name, number and count of each step."""
     began = time.perf_counter()
-    steps = [step for share in SHARES for steps in share for step in steps()]
+    steps = [step for steps in KERNELS for step in steps()]
     for number, (name, step) in enumerate(steps, 1):
         tell(name, number, len(steps))
         step()
@@ -136,12 +136,17 @@ def _strategy_steps() -> list[Step]:
         ("indicators of several symbols", lambda: _features(many, available())),
         ("indicators of a panel", lambda: _features(panel, available())),
         ("many runs", lambda: _many(load_strategy("demo_ma")(), one)),
-        ("byte code", keep_byte_code),
     ]
 
 
+def _byte_code_steps() -> list[Step]:
+    """What makes commands start fast, which is no kernel."""
+    return [("byte code", keep_byte_code)]
+
+
 Share = tuple[Callable[[], list[Step]], ...]
-SHARES: tuple[Share, ...] = ((_engine_steps, _rule_steps), (_other_steps, _strategy_steps))
+KERNELS: Share = (_engine_steps, _rule_steps, _other_steps, _strategy_steps)
+SHARES: tuple[Share, ...] = (KERNELS[:2], (*KERNELS[2:], _byte_code_steps))
 """What each of the processes runs. They meet in the folder of kernels: what one has compiled the other reads."""
 
 

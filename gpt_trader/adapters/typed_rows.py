@@ -184,9 +184,8 @@ def grouped(
         return {}, None
     starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
     order: NDArray[np.intp] | None = None
-    if starts.size > np.count_nonzero(
-        np.bincount(codes)
-    ):  # of the names that are written, not all need have rows
+    used = np.count_nonzero(np.bincount(codes))  # of the names that are written, not all need have rows
+    if starts.size > used:
         small = codes.astype(np.uint16) if len(names) < 2**16 else codes
         order = np.argsort(small, kind="stable")
         for name in columns:

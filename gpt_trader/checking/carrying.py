@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dis
 import sys
 from collections.abc import Iterator
@@ -106,12 +107,11 @@ def _is_shared(value: Any) -> bool:
         while isinstance(value, np.ndarray) and value.base is not None:
             value = value.base
         value = value.obj if isinstance(value, memoryview) else value
-    home = type(value).__module__
-    return (
-        isinstance(value, mmap)
-        or home.startswith(("multiprocessing.shared", "ctypes."))
-        or home == "multiprocessing.managers"
-    )
+    if isinstance(value, mmap) or (
+        isinstance(value, ctypes.Array) and hasattr(value, "_wrapper")
+    ):  # multiprocessing's own
+        return True
+    return type(value).__module__.startswith(("multiprocessing.shared", "multiprocessing.managers"))
 
 
 def is_own(module: Any) -> bool:

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import CLOSE, DIVIDEND, HIGH, LOW, OPEN, SPLIT, VOLUME, Bars
 
-LARGE = 100 * 2**20  # bytes of a panel from which one other market has to serve for all futures
+LARGE = (
+    100 * 2**20
+)  # bytes of a panel from which one other market has to serve for all futures, and nothing is shuffled
 # How wild the other markets are (deviation of a bar's return), and whether their bars are missing where the real ones are.
 MARKETS = ((0.05, True), (0.02, False), (0.10, False), (0.01, True))
 
@@ -23,9 +25,9 @@ class Futures:
         self.bars = bars
         self._seed = seed
         self._markets: dict[int, NDArray[np.float64]] = {}
-        self._kinds = 1 if bars.panel.nbytes > LARGE else len(MARKETS)
-        self._shuffled: dict[int, Bars] = {}
         self.can_be_shuffled = bars.panel.nbytes <= LARGE
+        self._kinds = len(MARKETS) if self.can_be_shuffled else 1
+        self._shuffled: dict[int, Bars] = {}
         self._last = _last_prices(bars.close)
 
     def cut(self, t: int) -> Bars:

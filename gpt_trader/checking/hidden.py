@@ -38,8 +38,8 @@ class Veil:
     """Hides, in the panel (7, T, N) and in buffers over time that a strategy was given or keeps, all rows after the current bar.
 
     Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind. A row that the strategy
-    has written in the meantime stays as it wrote it. `written`: it has written into rows to come, of which nobody can tell what
-    they should hold now.
+    has written before it came stays as it wrote it. `written`: there was such a row; where one was written with what stood there
+    hidden, nobody can tell.
     """
 
     def __init__(self, panel: NDArray[np.float64], other: NDArray[np.float64], buffers: list[Buffer]) -> None:
@@ -58,9 +58,8 @@ class Veil:
         self._panel[:, rows] = self._true_panel[:, rows]
         for kept, true, hidden in zip(self._kept, self._true, self._hidden, strict=True):
             if len(kept) == len(true):
-                later = kept[t + 1 :], hidden[t + 1 :]
-                self.written = self.written or not _same_rows(*later)
-                kept[rows] = _unless_written(kept[rows], true[rows], hidden[rows])
+                kept[rows], written = _unless_written(kept[rows], true[rows], hidden[rows])
+                self.written = self.written or written
         self._kept, self._true, self._hidden = self._of_lasting_length()
         self._next = t + 1
 
@@ -195,21 +194,17 @@ def _other_panel(futures: Futures) -> NDArray[np.float64]:
     return futures.replaced(0).strategy_view().panel
 
 
-def _unless_written(now: Any, true: Any, hidden: Any) -> Any:
-    """The true rows, but what the strategy wrote where it is no longer what was hidden there."""
+def _unless_written(now: Any, true: Any, hidden: Any) -> tuple[Any, bool]:
+    """The true rows, but what the strategy wrote where it is no longer what was hidden there; and whether it is so anywhere."""
     if isinstance(now, list):
-        return [
+        found = [
             as_is if item == veiled else item for item, as_is, veiled in zip(now, true, hidden, strict=True)
         ]
+        return found, now != hidden
     untouched = np.asarray((now == hidden) | ((now != now) & (hidden != hidden)))
-    return true if untouched.all() else np.where(untouched, true, now)
-
-
-def _same_rows(now: Any, hidden: Any) -> bool:
-    """Whether nothing was written into the rows."""
-    if isinstance(now, list):
-        return bool(now == hidden)
-    return bool(np.asarray((now == hidden) | ((now != now) & (hidden != hidden))).all())
+    if untouched.all():
+        return true, False
+    return np.where(untouched, true, now), True
 
 
 def _shuffle(buffer: Buffer) -> None:

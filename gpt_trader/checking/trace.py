@@ -179,8 +179,7 @@ class _Recorder:
     def _kept(self, answer: Any) -> Any:
         """A copy of an answer that a rule may change later."""
         if self._orders:
-            asked = () if answer is None else (answer,) if hasattr(answer, "kind") else tuple(answer)
-            return tuple(request for request in asked if request.kind != NOTHING)
+            return asked_for(answer)
         return np.array(answer, np.float64) if isinstance(answer, np.ndarray) else answer
 
     def decisions(self) -> NDArray[np.float64] | list[tuple[Any, ...]]:
@@ -195,6 +194,12 @@ class _Recorder:
             return flat.reshape(bars, self._symbols)
         rows = [np.broadcast_to(np.asarray(answer, np.float64), (self._symbols,)) for answer in self._answers]
         return np.array(rows).reshape(bars, self._symbols)
+
+
+def asked_for(answer: Any) -> tuple[Any, ...]:
+    """The order requests in an answer; one for nothing is none."""
+    asked = () if answer is None else (answer,) if hasattr(answer, "kind") else tuple(answer)
+    return tuple(request for request in asked if request.kind != NOTHING)
 
 
 def _of_symbols(answers: list[tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 from gpt_trader.bars import Bars
 from gpt_trader.checking.comparing import first_other
 from gpt_trader.checking.isolation import in_child, in_children
-from gpt_trader.checking.trace import bar_by_bar, renewed
+from gpt_trader.checking.trace import asked_for, bar_by_bar, renewed
 from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.live_views import LiveHeld
@@ -29,7 +29,7 @@ from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy
 
 MOST_BARS = 4_000  # whose decisions are recorded
 LARGEST = (
-    8192  # bytes of an attribute that decisions may have changed; what is larger may hold all that was given
+    8192  # bytes of an attribute that decisions may have changed; a larger one may hold all that was given
 )
 ENOUGH = 100  # bars that stand out, after which no more are looked for
 
@@ -72,7 +72,7 @@ def standing_out(
 
 
 def _recorded(strategy: Strategy, bars: Bars, wanted: frozenset[int]) -> list[Call]:
-    """The calls of these bars in a run over all bars; none when they cannot be told apart from each other."""
+    """The calls of these bars in a run over all bars."""
     fresh = renewed(strategy)
     recorder = _Calls(fresh, bars.N, wanted)
 
@@ -185,9 +185,5 @@ def _same_answers(strategy: Strategy, cut: Bars, calls: list[Call]) -> bool:
 
 def _alike(answer: Any, again: Any, orders: bool) -> bool:
     if orders:
-        return first_other([_requests(answer)], [_requests(again)]) is None
+        return first_other([asked_for(answer)], [asked_for(again)]) is None
     return bool(np.array_equal(np.asarray(answer, np.float64), np.asarray(again, np.float64), equal_nan=True))
-
-
-def _requests(answer: Any) -> tuple[Any, ...]:
-    return () if answer is None else (answer,) if hasattr(answer, "kind") else tuple(answer)

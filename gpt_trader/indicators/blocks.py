@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
+from gpt_trader.indicators.rows import read_only
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -58,6 +60,5 @@ def _computed(function: Any, args: Any, kwargs: Any, shape: tuple[int, ...], col
             whole = tuple(np.empty(shape, array.dtype) for array in arrays)
         for target, array in zip(whole, arrays, strict=True):
             target[:, block] = array
-    for target in whole:
-        target.setflags(write=False)
+    read_only(whole)
     return type(found)(*whole) if isinstance(found, tuple) else whole[0]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gpt_trader.errors import BadParameter
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.panels import across
-from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio
+from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio, read_only
 from gpt_trader.memo import memoised
 
 
@@ -121,5 +121,4 @@ def _crossed(indicator: str, values: Array, other: Array | float, direction: flo
     first, second = rows.rows
     above = np.where(np.isnan(first), np.nan, direction * first > direction * second)
     crossed: NDArray[np.bool_] = rows.restore(np.where(lagged(above, 1) == 0.0, above, 0.0)) == 1.0
-    crossed.setflags(write=False)
-    return crossed
+    return read_only(crossed)

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from gpt_trader.indicators.layout_kernels import count_missing
+from gpt_trader.indicators.rows import read_only
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,27 +31,19 @@ def across(of_panel: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R
             if begin is None:
                 return function(*args, **kwargs)
             if begin == 0:
-                return _frozen(of_panel(*args, **kwargs))
+                return read_only(of_panel(*args, **kwargs))
 
             def later(value: Any) -> Any:
                 return value[begin:] if type(value) is np.ndarray else value
 
             found: Any = of_panel(*map(later, args), **{name: later(value) for name, value in kwargs.items()})
             if isinstance(found, tuple):
-                return cast(R, _frozen(type(found)(*(_behind(begin, array) for array in found))))
-            return cast(R, _frozen(_behind(begin, found)))
+                return cast(R, read_only(type(found)(*(_behind(begin, array) for array in found))))
+            return cast(R, read_only(_behind(begin, found)))
 
         return call
 
     return decorate
-
-
-def _frozen(result: R) -> R:
-    """An array or a tuple of arrays, read-only from here on."""
-    arrays: Any = result if isinstance(result, tuple) else (result,)
-    for array in arrays:
-        array.setflags(write=False)
-    return result
 
 
 def _behind(missing: int, part: Any) -> Any:

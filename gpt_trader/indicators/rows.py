@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import isfinite
 from operator import index
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -14,6 +15,7 @@ from gpt_trader.errors import BadParameter
 from gpt_trader.indicators.layout_kernels import count_missing, flip
 
 Array = NDArray[np.float64]
+Result = TypeVar("Result")
 LONGEST = 2**31  # periods are cut to this; no history is as long, so the result is all NaN either way
 
 
@@ -58,9 +60,7 @@ class Rows:
             spread = np.full(computed.shape, np.nan)
             spread[self._present] = computed[self._left()]
             computed = spread
-        result = _flipped(computed) if computed.shape[0] > 1 else computed.reshape(self._shape)
-        result.setflags(write=False)
-        return result
+        return read_only(_flipped(computed) if computed.shape[0] > 1 else computed.reshape(self._shape))
 
 
 def pack(indicator: str, **arrays: Array) -> Rows:
@@ -105,6 +105,14 @@ def number(indicator: str, name: str, value: float, low: float = 0.0, high: floa
         bounds = f"at least {low:g}" if high == np.inf else f"from {low:g} to {high:g}"
         raise BadParameter(f"{indicator}: {name} must be a number, {bounds}; got {value!r}.")
     return found
+
+
+def read_only(result: Result) -> Result:
+    """An array or a tuple of arrays, which nobody writes from here on."""
+    arrays: Any = result if isinstance(result, tuple) else (result,)
+    for array in arrays:
+        array.setflags(write=False)
+    return result
 
 
 def lagged(rows: Array, n: int) -> Array:

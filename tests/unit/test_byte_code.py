@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jobs.byte_code import imports_of
 
 
@@ -29,3 +31,9 @@ def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tm
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, check=True)
     assert list((mine / "__pycache__").glob("one.*"))
     assert list((other / "__pycache__").glob("lazy.*"))
+
+
+@pytest.mark.slow
+def test_a_doctor_compiles_kernels_and_loads_nothing_else() -> None:
+    code = "import sys; from jobs.warm import warm_up; warm_up(); assert not {'ray', 'optuna', 'yfinance'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

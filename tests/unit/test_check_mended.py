@@ -17,6 +17,7 @@ import pytest
 from gpt_trader import check, check_strategy
 from gpt_trader.bars import Bars
 from gpt_trader.checking import examining, isolation
+from gpt_trader.checking.carrying import carried_tables
 from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.isolation import in_child
 from gpt_trader.checking.transplanted import standing_out
@@ -303,8 +304,44 @@ class PlansAhead(Strategy):
         return weight
 
 
-def test_a_plan_that_is_changed_ahead_is_no_fault() -> None:
-    assert check_strategy(PlansAhead(), random_market(200, 2, seed=1), samples=16).ok
+@dataclass(frozen=True)
+class PausesAhead(Strategy):
+    """Honest: days on which it may trade, of which it crosses out the next five after a loss."""
+
+    def features(self, bars: Any) -> Any:
+        object.__setattr__(self, "may", (np.arange(bars.T) % 3 > 0))
+        return {"row": np.arange(bars.T, dtype=float)}
+
+    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
+        t = int(now.row[0])
+        allowed = bool(self.may[t])
+        if (now.close < held.entry).any():
+            self.may[t + 1 : t + 6] = False
+        return np.full(now.close.shape, 0.3 if allowed else 0.0)
+
+
+@pytest.mark.parametrize("rule", [PlansAhead(), PausesAhead()], ids=lambda rule: type(rule).__name__)
+def test_a_plan_that_is_changed_ahead_is_no_fault(rule: Strategy) -> None:
+    assert check_strategy(rule, random_market(200, 2, seed=1), samples=16).ok
+
+
+@dataclass(frozen=True)
+class PlansAheadAndPeeks(PlansAhead):
+    """The same plan, but the rows were chosen with the closes to come."""
+
+    def features(self, bars: Any) -> Any:
+        found = super().features(bars)
+        object.__setattr__(self, "closes", bars.close)
+        return found
+
+    def decide(self, now: Any, held: Any) -> Any:  # type: ignore[override]
+        weight, t = super().decide(now, held), int(now.row[0])
+        return np.where(self.closes[min(t + 1, len(self.closes) - 1)] > now.close, weight, 0.0)
+
+
+def test_a_peek_beside_a_plan_that_is_changed_ahead_is_found() -> None:
+    report = check_strategy(PlansAheadAndPeeks(), random_market(200, 2, seed=1), samples=1)
+    assert not report.causal
 
 
 @dataclass(frozen=True)
@@ -366,6 +403,24 @@ def test_memory_that_processes_share_and_names_in_folders_are_named(
     idea = written(tmp_path, text.replace("FOLDER", str(tmp_path)))
     found = check_strategy(idea, random_market(120, 2, seed=1), samples=8).findings
     assert any(words in item.message for item in found)
+
+
+def test_arrays_of_multiprocessing_are_shared_and_others_are_not(tmp_path: Path) -> None:
+    text = """
+import ctypes, multiprocessing
+KIND = ctypes.c_double * 400
+OWN = KIND()
+KEPT = np.frombuffer(MADE)
+
+@dataclass(frozen=True)
+class Idea(Strategy):
+    def decide(self, now):
+        return np.where(now.close > KEPT[0] + len(OWN) * 0.0, 1.0, 0.0)
+"""
+    market = random_market(1000, 1, seed=1)
+    for made, shared in (("OWN", False), ("multiprocessing.Array('d', 400).get_obj()", True)):
+        idea = written(tmp_path, text.replace("MADE", made))
+        assert bool(carried_tables(idea, market)) is shared
 
 
 def test_times_are_no_table_and_an_import_lists_nothing(tmp_path: Path) -> None:

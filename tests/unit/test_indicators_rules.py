@@ -314,3 +314,18 @@ def test_which_arrays_are_computed_at_once():
     late[2, 5] = 1.0
     counted(late, 2)
     assert calls == [1, 1, 1]
+
+
+def test_a_kernel_that_was_compiled_before_its_first_call_takes_no_other_types():
+    code = (
+        "import numpy as np\n"
+        "from gpt_trader import ta\n"
+        "from gpt_trader.indicators.kernel_types import COUNTS, RESULT, ROWS, WHOLE\n"
+        "from gpt_trader.indicators.window_kernels import window_mean\n"
+        "window_mean.compile((ROWS, COUNTS, WHOLE, WHOLE))\n"
+        "ta.sma(np.arange(9.0), 2)\n"
+        "window_mean(np.ones((1, 9)), np.full(1, 9), 0, 2)\n"
+        "print(len(window_mean.signatures))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

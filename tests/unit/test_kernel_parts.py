@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gpt_trader.engine.kernel_parts import write_file
+
 pytestmark = pytest.mark.slow
 PROGRAM = """
 import sys
@@ -87,3 +89,21 @@ def test_a_folder_that_is_a_file_is_no_error(folder: Path) -> None:
     for machine_code in folder.rglob("*.nb[ic]"):
         machine_code.unlink()
     assert _answer(_start(folder)) == "20.0 1"
+
+
+def test_a_file_is_for_all_who_see_its_folder_and_nothing_half_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "parts" / "one"
+    path.parent.mkdir()
+    path.parent.chmod(0o755)
+    write_file(path, b"code")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"code", 0o644)
+
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(path.with_name("two"), b"code")
+    assert list(path.parent.iterdir()) == [path]

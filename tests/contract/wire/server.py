@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -173,7 +174,7 @@ class Server(ThreadingHTTPServer):
         """A broken connection is what these tests are about."""
 
 
-class Wire:
+class Wire(ABC):
     """A server with an end. `faults` are played one per faulty request; `always` to every further one."""
 
     handler: type[BaseHTTPRequestHandler] = Handler
@@ -193,9 +194,9 @@ class Wire:
         """The server's own address."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    @abstractmethod
     def answer(self, asked: Asked) -> Reply:
         """The good answer."""
-        raise NotImplementedError
 
     def is_faulty(self, asked: Asked) -> bool:
         """Whether a fault may be played to this request."""
