@@ -30,9 +30,10 @@ def at_first_call(kernel: Any, signature: Any) -> Any:
     def first(*_arguments: Any, **_keywords: Any) -> Any:
         """What numba asks for code that fits the arguments: it calls what comes back with them."""
         with _ONE_THREAD:
-            kernel.compile(signature)  # nothing, where it was compiled already
-            kernel.disable_compile()
-            vars(kernel).pop("_compile_for_args", None)
+            if "_compile_for_args" in vars(kernel):
+                kernel.compile(signature)  # nothing, where it was compiled already
+                kernel.disable_compile()
+                del vars(kernel)["_compile_for_args"]
         return kernel
 
     kernel._compile_for_args = first

@@ -237,8 +237,10 @@ def compile_all(tell: Callable[[str], None]) -> int:
 
 def _read(child: subprocess.Popen[str], queue: SimpleQueue[str | None]) -> None:
     """The lines of a child, and None when it has no more."""
-    for line in child.stdout or ():
-        queue.put(line.strip())
+    if child.stdout is not None:
+        with child.stdout as lines:
+            for line in lines:
+                queue.put(line.strip())
     queue.put(None)
 
 

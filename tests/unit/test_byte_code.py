@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import warm
 from jobs.byte_code import imports_of
 
 
@@ -37,3 +38,23 @@ def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tm
 def test_a_doctor_compiles_kernels_and_loads_nothing_else() -> None:
     code = "import sys; from jobs.warm import warm_up; warm_up(); assert not {'ray', 'optuna', 'yfinance'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_keeps_kernels_or_byte_code_from_being_made_is_not_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(warm, "SHARES", ((lambda: [("one", print)],),))
+    told: list[str] = []
+    monkeypatch.setattr(warm.sys, "executable", str(_echoing(tmp_path)))
+    assert warm.compile_all(told.append) == 0
+    assert told == ["1 of 1: jit= bytecode="]
+
+
+def _echoing(folder: Path) -> Path:
+    """A program in place of Python that tells what it finds in its environment."""
+    path = folder / "python"
+    path.write_text('#!/bin/sh\necho "jit=$NUMBA_DISABLE_JIT bytecode=$PYTHONDONTWRITEBYTECODE"\n')
+    path.chmod(0o755)
+    return path

@@ -198,6 +198,16 @@ def test_what_a_run_makes_itself_is_not_read_and_nothing_when_it_is_gone() -> No
     assert heard == []
 
 
+def test_a_folder_that_was_there_is_not_made_by_asking_for_it(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with listening() as heard, inside("features"):
+        for folder in (kept, tmp_path / "new"):
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as strategies do
+            os.listdir(folder)  # noqa: PTH208
+    assert [item.what for item in heard if item.verb == "reads"] == [f"the names in {kept}"]
+
+
 def test_a_question_whether_a_file_is_there_is_heard_and_so_is_an_attached_database(tmp_path: Path) -> None:
     flag, database = tmp_path / "flag", tmp_path / "prices.db"
     sqlite3.connect(database).close()
