@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,9 +17,14 @@ from jobs.executors.local_ray import QUIET, diverted, environment
 NOT_SENT = [".git", ".venv", "venv", "runs", "reports", ".gpt-trader", "**/__pycache__"]
 
 
-def job_id(study_id: str) -> str:
-    """The submission id of a study."""
-    return f"gpt-trader-{study_id}"
+def job_id(study_id: str, known: Collection[str]) -> str:
+    """A submission id for a study that is not `known`: `gpt-trader-STUDY`, then `gpt-trader-STUDY-2` and so on.
+
+    An id is not used twice: Ray names an actor after it, which may outlive its job for seconds and keep the next from starting.
+    """
+    name = f"gpt-trader-{study_id}"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(each for each in chain((name,), numbered) if each not in known)
 
 
 def submit(address: str, study_id: str, arguments: Sequence[str], directory: Path) -> str:
@@ -26,26 +32,34 @@ def submit(address: str, study_id: str, arguments: Sequence[str], directory: Pat
 
     Raises UserError when the study runs there already, ClusterError when the cluster does not take it.
     """
-    name = job_id(study_id)
-    with environment(_settings()):
+    with environment(_settings()), diverted():
         client = _client(address)
         try:
-            known = {job.submission_id: job.status for job in client.list_jobs()}
-            if name in known and not known[name].is_terminal():
-                raise UserError(f"study {study_id} runs at {address} already, as job {name}")
-            if name in known:
-                client.delete_job(name)
-            return str(
-                client.submit_job(
-                    entrypoint=f"python -m jobs.cli {shlex.join(arguments)}",
-                    submission_id=name,
-                    runtime_env={"working_dir": str(directory), "excludes": NOT_SENT},
-                )
+            known = {job.submission_id: job.status for job in client.list_jobs() if job.submission_id}
+            for name, status in known.items():
+                if _is_of(name, study_id) and not status.is_terminal():
+                    raise UserError(f"study {study_id} runs at {address} already, as job {name}")
+            name = client.submit_job(
+                entrypoint=f"python -m jobs.cli {shlex.join(arguments)}",
+                submission_id=job_id(study_id, known),
+                runtime_env={"working_dir": str(directory), "excludes": NOT_SENT},
             )
+            job = client.get_job_info(name)
         except (RuntimeError, OSError, ValueError) as error:
             raise ClusterError(
                 f"the cluster at {address} did not take the study: {first_line(error)}"
             ) from error
+    if job.status.value == "FAILED":  # Ray gives an id also to a job that it could not start
+        raise ClusterError(
+            f"the cluster at {address} could not start job {name}: {first_line(job.message or '')}"
+        )
+    return str(name)
+
+
+def _is_of(name: str, study_id: str) -> bool:
+    """Whether a submission id is one of a study's."""
+    whole, _, number = name.removeprefix("gpt-trader-").partition("-")
+    return name.startswith("gpt-trader-") and whole == study_id and (not number or number.isdigit())
 
 
 def stop_job(address: str, name: str) -> bool:

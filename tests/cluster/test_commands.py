@@ -261,9 +261,49 @@ def test_a_study_handed_over_runs_as_a_job_that_can_be_cancelled_and_resumed(
         return "already, as job" not in tries[-1].err
 
     wait_until(is_taken, "the process of the first job has ended, after its study")
-    assert tries[-1].code == 0, tries[-1].err
+    assert (tries[-1].code, tries[-1].json["job"]) == (0, f"gpt-trader-{study}-2"), tries[-1]
     wait_until(lambda: place.record()["status"] == "finished", "the second job has finished the study")
     assert {name: place.chunks()[name] for name in kept} == kept
+
+
+TAKE_THE_NAMES = """import sys
+import ray
+from ray.dashboard.modules.job.common import JOB_ACTOR_NAME_TEMPLATE, SUPERVISOR_ACTOR_RAY_NAMESPACE
+class Earlier:
+    def ping(self): pass
+address, *jobs = sys.argv[1:]
+ray.init(address, namespace=SUPERVISOR_ACTOR_RAY_NAMESPACE, log_to_driver=False)
+kind = ray.remote(num_cpus=0)(Earlier)
+names = [JOB_ACTOR_NAME_TEMPLATE.format(job_id=job) for job in jobs]
+actors = [kind.options(name=name, get_if_exists=True).remote() for name in names]
+ray.get([actor.ping.remote() for actor in actors])
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_job_that_ray_cannot_start_is_an_error(two_nodes: Cluster, place: Place, alone: Place) -> None:
+    first = f"gpt-trader-{alone.record()['study_id']}"
+    jobs = [first, *(f"{first}-{number}" for number in range(2, 6))]
+    earlier = subprocess.Popen(
+        [sys.executable, "-c", TAKE_THE_NAMES, two_nodes.address, *jobs], env=dict(two_nodes.environ), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with earlier:
+        assert earlier.stdout is not None
+        assert earlier.stdout.readline() == "taken\n"
+        place.go()
+        tries: list[Done] = []
+
+        def is_tried() -> bool:
+            sweep = place.sweep("--json", "--submit", two_nodes.dashboard)
+            tries.append(place.run(*sweep, env=client(two_nodes)))
+            return "already, as job" not in tries[-1].err
+
+        wait_until(is_tried, "the process of the job of another test has ended")
+        earlier.kill()
+    assert f"the cluster at {two_nodes.dashboard} could not start job {first}" in one_message(tries[-1], 1)
+    assert not list(place.folder.glob("runs/*/study.json"))
 
 
 def test_a_dashboard_that_refuses_or_does_not_answer_is_said(two_nodes: Cluster, place: Place) -> None:
