@@ -11,16 +11,9 @@ from numpy.typing import NDArray
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.engine.opening import empty_book, room_for_orders
 from gpt_trader.engine.session import Outcome, simulate
-from gpt_trader.engine.setup import (
-    Settings,
-    build_market,
-    checked_first,
-    empty_book,
-    room_for_orders,
-    rules_record,
-    settings_of,
-)
+from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
 from gpt_trader.result import Result

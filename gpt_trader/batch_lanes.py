@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine import deciding
 from gpt_trader.engine.interpreted import is_interpreted
+from gpt_trader.engine.opening import empty_book, grown, room_for_orders
 from gpt_trader.engine.records import BAD_TARGET, DONE, Book, Market
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.running import Plan, Run
 from gpt_trader.engine.scoring import score_into, score_many
 from gpt_trader.engine.session import carry_out
-from gpt_trader.engine.setup import Settings, empty_book, grown, room_for_orders, rules_record
+from gpt_trader.engine.setup import Settings, rules_record
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.engine.waiting import Waiting
 from gpt_trader.errors import BadParameter, GptTraderError

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpt_trader.arrays import times
+from gpt_trader.bars import TIMEFRAMES
 from gpt_trader.errors import UnknownName
 
 TRADING_DAYS = 252.0
@@ -28,7 +29,6 @@ def periods_per_year(time: ArrayLike, timeframe: str | None = None) -> float:
 
 def periods_of(moments: NDArray[np.int64], timeframe: str | None) -> float:
     """`periods_per_year` of times in nanoseconds that are known to increase, as those of `Bars` are."""
-    from gpt_trader.bars import TIMEFRAMES
     from gpt_trader.engine import statistics
 
     if timeframe is None:

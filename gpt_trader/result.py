@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.costs import FillModel
+from gpt_trader.engine.entering import entered
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY, SCALED
 from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
+from gpt_trader.periods import periods_of
 from gpt_trader.research.identity import TrialKeys, data_hash
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 BENCHMARK_METRICS = (
     "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
 )  # fmt: skip
+_WITHOUT_BENCHMARK = {f"benchmark_{name}": float("nan") for name in BENCHMARK_METRICS}
+_statistics_into = entered(statistics_into)
 
 
 class Result:
@@ -55,9 +59,6 @@ class Result:
         self.seed = seed
         self.outcome = outcome
         self.first = int(outcome.book.account[0]["first"])
-        self.strategy = strategy_name(type(strategy))
-        self.parameters = parameters_in(strategy)
-        self.symbols = bars.symbols
         self._instance = strategy
         self._legs = legs
         self._benchmark = benchmark
@@ -72,6 +73,21 @@ class Result:
         )
 
     # -- identity ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def strategy(self) -> str:
+        """The name of the strategy, of the last one in a relay."""
+        return strategy_name(type(self._instance))
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The values of its parameters by name."""
+        return parameters_in(self._instance)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that were traded."""
+        return self.bars.symbols
 
     @property
     def start(self) -> str:
@@ -150,8 +166,7 @@ class Result:
     def metrics(self) -> dict[str, float]:
         """The statistics by name (docs/results.md); undefined ones are NaN."""
         values = run_statistics(self.bars, self.outcome)
-        for name in BENCHMARK_METRICS:
-            values[f"benchmark_{name}"] = float("nan")
+        values |= _WITHOUT_BENCHMARK
         if self._benchmark is not None:
             compared = run_statistics(self.bars, self._benchmark)
             for name in BENCHMARK_METRICS:
@@ -276,8 +291,6 @@ class Result:
 
 def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     """METRIC_NAMES of a run, plus `borrow`."""
-    from gpt_trader.periods import periods_of
-
     book = outcome.book
     account = book.account[0]
     trades = int(account["trades"])
@@ -285,7 +298,7 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
         bars._once("periods_per_year", lambda: periods_of(bars.time.view(np.int64), bars.timeframe))
     )
     out = np.empty(len(METRIC_NAMES))
-    statistics_into(
+    _statistics_into(
         outcome.market, book, np.empty((3, bars.T)), per_year, 0.0, np.empty((2, trades)), np.empty(trades, np.int64), out
     )  # fmt: skip
     values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))

@@ -72,12 +72,18 @@ def decide_all(
 
 
 def decide_rows(
-    strategy: Strategy, columns: Mapping[str, NDArray[Any]], first: int, shape: tuple[int, int]
+    strategy: Strategy,
+    columns: Mapping[str, NDArray[Any]],
+    first: int,
+    shape: tuple[int, int],
+    *,
+    finite: bool = True,
 ) -> Floats:
-    """`decide_all` from the columns of the rows; `shape` is that of its answer."""
+    """`decide_all` from the columns of the rows; `shape` is that of its answer. Without `finite` the caller looks for infinite
+    weights."""
     with np.errstate(invalid="ignore", divide="ignore"):
         answer = call_strategy(strategy, "decide", strategy.decide, rows_from(columns, first))
-    return checked_targets(strategy, answer, shape, first)
+    return checked_targets(strategy, answer, shape, first, finite=finite)
 
 
 def rows_from(columns: Mapping[str, NDArray[Any]], first: int) -> Row:
@@ -104,10 +110,12 @@ def call_strategy(strategy: Strategy, what: str, function: Any, *arguments: Any)
         raise StrategyError(f"{name}.{what} raised {type(error).__name__}: {error}") from error
 
 
-def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...], first: int = 0) -> Floats:
+def checked_targets(
+    strategy: Strategy, answer: Any, shape: tuple[int, ...], first: int = 0, *, finite: bool = True
+) -> Floats:
     """`answer` as a float64 C array of `shape`, whose first row is row `first` of the bars.
 
-    Raises StrategyError for another shape or type, or an infinite weight.
+    Raises StrategyError for another shape or type, or with `finite` for an infinite weight.
     """
     try:
         array = np.asarray(answer, dtype=np.float64)
@@ -121,11 +129,16 @@ def checked_targets(strategy: Strategy, answer: Any, shape: tuple[int, ...], fir
         except ValueError:
             raise _wrong_answer(strategy, f"shape {array.shape}; expected {shape}") from None
     array = np.ascontiguousarray(array)
-    if np.isinf(array).any():
-        row, *column = (int(i) for i in np.argwhere(np.isinf(array))[0])
-        where = (row + first, *column)
-        raise _wrong_answer(strategy, f"an infinite weight at {where}; return a finite weight or NaN")
+    if finite and np.isinf(array).any():
+        raise infinite_weight(strategy, array, first)
     return array
+
+
+def infinite_weight(strategy: Strategy, targets: Floats, first: int) -> StrategyError:
+    """The error for `targets` with an infinite weight, which names the first; their first row is row `first` of the bars."""
+    row, *column = (int(i) for i in np.argwhere(np.isinf(targets))[0])
+    where = (row + first, *column)
+    return _wrong_answer(strategy, f"an infinite weight at {where}; return a finite weight or NaN")
 
 
 def _wrong_answer(strategy: Strategy, what: str) -> StrategyError:

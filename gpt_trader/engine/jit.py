@@ -18,8 +18,10 @@ from gpt_trader.engine.kernel_parts import call_by_parts
 Function = TypeVar("Function", bound=Callable[..., Any])
 WITHOUT_KERNELS = (
     "deciding.py",
+    "entering.py",
     "interpreted.py",
     "live_views.py",
+    "opening.py",
     "running.py",
     "session.py",
     "setup.py",

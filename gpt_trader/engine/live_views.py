@@ -8,12 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.engine.entering import entered
 from gpt_trader.engine.loop import room_in_logs
+from gpt_trader.engine.opening import grown
 from gpt_trader.engine.records import LOG_FULL, Book, Market
-from gpt_trader.engine.setup import grown
 from gpt_trader.engine.stepping import advance
 from gpt_trader.errors import UnknownName
 
+_advance, _room_in_logs = entered(advance), entered(room_in_logs)
 NOTHING_DECIDED = np.empty(0)
 
 
@@ -86,10 +88,10 @@ def advanced(
     """`advance` with logs that grow: the book, and holdings (5, N) at the close of bar stop-1."""
     held = np.empty((5, book.symbols.shape[0]))
     targets = NOTHING_DECIDED if decided is None else decided
-    at, code = advance(market, book, targets, decided is not None, start, stop, factor, held)
+    at, code = _advance(market, book, targets, decided is not None, start, stop, factor, held)
     while code == LOG_FULL:
         book = grown(book)
-        at, code = advance(market, book, targets, False, at, stop, factor, held)
+        at, code = _advance(market, book, targets, False, at, stop, factor, held)
     return book, held
 
 
@@ -110,7 +112,7 @@ class LiveHeld:
 
     def make_room(self) -> None:
         """Grow the logs until one more bar's worth of rows fits."""
-        while not room_in_logs(self.book):
+        while not _room_in_logs(self.book):
             self.book = grown(self.book)
 
     def sync(self, t: int) -> None:

@@ -11,6 +11,7 @@ from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import mark_to_market, monitor
 from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
+    BAD_TARGET,
     CASH,
     DONE,
     EQUITY,
@@ -236,3 +237,28 @@ def run_targets(
         allocate(m, b, targets[min(t, targets.shape[0] - 1)], t)
         t = quiet_stretch(m, b, unchanged, t + 1, stop)
     return stop, DONE
+
+
+@inlined
+def has_infinity(targets: np.ndarray) -> bool:
+    """Whether a target of (T, N) is infinite."""
+    found = 0
+    for t in range(targets.shape[0]):
+        for n in range(targets.shape[1]):
+            found |= int(abs(targets[t, n]) == np.inf)
+    return found != 0
+
+
+@kernel
+def run_decided(
+    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, start: int
+) -> tuple[int, int]:
+    """Run bars `start` to the last on known targets (T, N); `unchanged` (T,) is room to work in, and holds afterwards what
+    `unchanged_rows` gives.
+
+    Returns (bar it stopped at, DONE | LOG_FULL), or (start, BAD_TARGET) before anything is done where a target is infinite.
+    """
+    if has_infinity(targets[start:]):
+        return start, BAD_TARGET
+    unchanged_rows(m.panel[CLOSE, start:], targets[start:], unchanged[start:])
+    return run_targets(m, b, targets, unchanged, start, unchanged.shape[0])

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.bars import CLOSE
 from gpt_trader.engine import deciding
 from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
+from gpt_trader.engine.entering import entered
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
-from gpt_trader.engine.loop import run_targets, unchanged_rows
+from gpt_trader.engine.loop import run_decided, run_targets
+from gpt_trader.engine.opening import grown
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, Book, Market
 from gpt_trader.engine.resetting import clear_book
-from gpt_trader.engine.setup import grown
 from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.engine.waiting import Waiting, late
 from gpt_trader.errors import GptTraderError, StrategyError
@@ -25,6 +25,7 @@ from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
 
 Columns = Mapping[str, NDArray[Any]]
+_run_decided, _run_targets, _next_busy = entered(run_decided), entered(run_targets), entered(next_busy)
 NEAR = 64  # bars that an order strategy looks ahead at first, and as soon as it found something nearer
 
 
@@ -53,33 +54,31 @@ class Run:
         return Run(Book(**copies), self.waiting.copy())
 
 
-def run_array(market: Market, book: Book, targets: NDArray[np.float64], start: int = 0) -> Book:
-    """All targets (T, N) from row `start` on are known and finite."""
-    unchanged = np.empty(targets.shape[0], np.int8)
-    unchanged_rows(market.panel[CLOSE, start:], targets[start:], unchanged[start:])
-    return run_rows(market, book, targets, unchanged, start)
-
-
 def run_rows(
     market: Market, book: Book, targets: NDArray[np.float64], unchanged: NDArray[np.int8], start: int
 ) -> Book:
     """`run_targets` to the last bar: one call of the kernel, more when the logs had to grow."""
     bars = unchanged.shape[0]
-    at, code = run_targets(market, book, targets, unchanged, start, bars)
+    at, code = _run_targets(market, book, targets, unchanged, start, bars)
     while code != DONE:
         book = grown(book)
-        at, code = run_targets(market, book, targets, unchanged, at, bars)
+        at, code = _run_targets(market, book, targets, unchanged, at, bars)
     return book
 
 
 def run_at_once(plan: Plan, run: Run, start: int) -> None:
     """A stateless strategy: one call of `decide` for all bars from `start` on."""
     bars, symbols = plan.market.panel.shape[1:]
-    decided = deciding.decide_rows(plan.strategy, plan.columns, start, (bars - start, symbols))
+    decided = deciding.decide_rows(plan.strategy, plan.columns, start, (bars - start, symbols), finite=False)
     acted = late(run.waiting.weights, decided, start)
     if start > 0:
         acted = np.concatenate([np.full((start, symbols), np.nan), acted])
-    run.book = run_array(plan.market, run.book, acted, start)
+    unchanged = np.empty(bars, np.int8)
+    at, code = _run_decided(plan.market, run.book, acted, unchanged, start)
+    if code == BAD_TARGET:
+        raise deciding.infinite_weight(plan.strategy, decided, start)
+    if code != DONE:
+        run.book = run_rows(plan.market, grown(run.book), acted, unchanged, at)
 
 
 def run_compiled(plan: Plan, run: Run, start: int, *, required: bool) -> bool:
@@ -231,7 +230,7 @@ def _run_orders(plan: Plan, run: Run, start: int) -> None:
     for t in range(start, bars):
         if t >= busy:
             live.sync(t)
-            busy = next_busy(market, live.book, t, ahead)
+            busy = _next_busy(market, live.book, t, ahead)
             ahead = min(max(2 * (busy - t), NEAR), FARTHEST)
         requests = run.waiting.requests_at(t, decide(t))
         if requests:
@@ -240,7 +239,7 @@ def _run_orders(plan: Plan, run: Run, start: int) -> None:
                 live.make_room()
                 submit(market, live.book, t, factor, request)
             ahead = NEAR
-            busy = next_busy(market, live.book, t, ahead)
+            busy = _next_busy(market, live.book, t, ahead)
     live.sync(bars - 1)
     run.book = live.book
 

@@ -6,12 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from gpt_trader.bars import CLOSE
 from gpt_trader.engine.curves import bars_until_ruin, block_sums
-from gpt_trader.engine.jit import compiled, inlined
-from gpt_trader.engine.loop import run_targets, unchanged_rows
+from gpt_trader.engine.jit import compiled
+from gpt_trader.engine.loop import run_decided
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.engine.records import BAD_TARGET, DONE, EQUITY, GROSS, Book, Market
+from gpt_trader.engine.records import DONE, EQUITY, GROSS, Book, Market
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.statistics import summary
 
@@ -78,16 +77,6 @@ def score_into(
     block_sums(scratch[0], bars_until_ruin(b.track[EQUITY, account.first :], account.capital), edges, sums)
 
 
-@inlined
-def has_infinity(targets: np.ndarray) -> bool:
-    """Whether a target of (T, N) is infinite."""
-    found = 0
-    for t in range(targets.shape[0]):
-        for n in range(targets.shape[1]):
-            found |= int(abs(targets[t, n]) == np.inf)
-    return found != 0
-
-
 @partial(compiled, nogil=True)
 def score_many(
     m: Market, b: Book, targets: np.ndarray, start: int, unchanged: np.ndarray, capital: float, per_year: float,
@@ -99,15 +88,10 @@ def score_many(
     Returns (runs, DONE), or the run it stopped at with BAD_TARGET when a target is infinite, or LOG_FULL when the book is too
     small.
     """
-    runs, bars = targets.shape[:2]
-    first = b.account[0].first
+    runs = targets.shape[0]
     for k in range(start, runs):
-        wanted = targets[k]
-        if has_infinity(wanted[first:]):
-            return k, BAD_TARGET
         clear_book(b, capital)
-        unchanged_rows(m.panel[CLOSE, first:], wanted[first:], unchanged[first:])
-        _, code = run_targets(m, b, wanted, unchanged, first, bars)
+        _, code = run_decided(m, b, targets[k], unchanged, b.account[0].first)
         if code != DONE:
             return k, code
         score_into(m, b, scratch, per_year, trade_fields, trade_bars, edges, out[k], sums[k])

@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import deciding
-from gpt_trader.engine.records import RULE, Book, Market
+from gpt_trader.engine.opening import BLANK_RULES, empty_book, room_for_orders
+from gpt_trader.engine.records import Book, Market
 from gpt_trader.engine.running import Plan, Run, run_at_once, run_compiled, run_in_python
-from gpt_trader.engine.setup import (
-    UNUSED,
-    Settings,
-    build_market,
-    empty_book,
-    room_for_orders,
-    rules_record,
-)
+from gpt_trader.engine.setup import UNUSED, Settings, build_market, rules_record
 from gpt_trader.engine.waiting import Waiting, late
 from gpt_trader.errors import UnknownName
 from gpt_trader.exits import Exit, checked_exits
@@ -80,7 +74,7 @@ def simulate(
 
 def new_run(bars: Bars, settings: Settings, first: int) -> Run:
     """An account with nothing but its capital, which begins at row `first`; its rules come with the plan."""
-    book = empty_book(bars.T, bars.N, np.zeros(1, RULE), settings.capital, room_for_orders(bars), first)
+    book = empty_book(bars.T, bars.N, BLANK_RULES, settings.capital, room_for_orders(bars), first)
     return Run(book, Waiting.nothing(settings.fills.delay, bars.N))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,19 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.limits import OFF
+from gpt_trader.engine.opening import copies
 from gpt_trader.engine.records import (
-    ACCOUNT,
     ATR_SIZE,
     ATR_STOP,
-    DECISION,
     ENDED,
     EVENT,
-    FILL,
     INFO,
-    ORDER,
     REGIME,
     RULE,
     RULE_FIELDS,
     SCORE,
-    SYMBOL,
-    TRADE,
-    Book,
     Market,
 )  # fmt: skip
-from gpt_trader.engine.resetting import clear_book
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import (
     AtrStop,
@@ -213,15 +206,22 @@ def build_market(
     bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
 ) -> Market:
     """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
-    info = np.zeros(bars.N, INFO)
-    info["lot"] = Instrument("").lot
-    info["next_peer"] = -1
+    info = copies(_blank_info(), bars.N)
     if settings.instruments:
         _describe(info, bars.symbols, {item.symbol: item for item in settings.instruments})
     info["last_session"] = bars.last_session
     info["first_volume"], events, time = market_constants(bars)
     flags = events + REGIME * _regime(bars, settings)
     return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
+
+
+@cache
+def _blank_info() -> NDArray[Any]:
+    """The INFO record of a symbol of which nothing is known."""
+    info = np.zeros(1, INFO)
+    info["lot"] = Instrument("").lot
+    info["next_peer"] = -1
+    return info
 
 
 def _describe(info: NDArray[Any], symbols: tuple[str, ...], known: Mapping[str, Instrument]) -> None:
@@ -245,6 +245,8 @@ def _signals(
     bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """(3, T, N) average true ranges and ranks, or (3, 1, 1) when nothing asks for them."""
+    if not exits and settings.allocation.sizing != "risk" and score is None:
+        return NO_SIGNALS
     stop = next((item.n for item in exits if isinstance(item, AtrStop)), None)
     size = settings.allocation.atr if settings.allocation.sizing == "risk" else None
     if stop is None and size is None and score is None:
@@ -270,9 +272,8 @@ def _market_constants(bars: Bars) -> tuple[NDArray[np.int64], NDArray[np.int8], 
     flags = np.zeros(bars.T, np.int8)
     if bars.has_splits:
         flags[(bars.split != 1.0).any(axis=1)] = EVENT
-    paid = bars.dividend != 0.0
-    if paid.any():
-        flags[paid.any(axis=1)] = EVENT
+    if bars.dividend.any():
+        flags[bars.dividend.any(axis=1)] = EVENT
     if any(bars.delisted):
         left = bars.last_session + 1
         flags[left[left < bars.T]] = EVENT
@@ -284,10 +285,9 @@ def _first_volume(volume: NDArray[np.float64]) -> NDArray[np.int64]:
     """(N,) first row with volume, T without any."""
     bars, symbols = volume.shape
     rows = np.zeros(symbols, np.int64)
-    at_once = volume[0] > 0
-    if at_once.all():
+    if volume[0].all():  # none is negative
         return rows
-    waiting = np.flatnonzero(~at_once)
+    waiting = np.flatnonzero(volume[0] == 0)
     step = 64
     for start in range(1, bars, step):
         if waiting.size == 0:
@@ -335,54 +335,3 @@ def _regime(bars: Bars, settings: Settings) -> NDArray[np.int8] | np.int8:
     known = ~np.isnan(close)
     rows = np.searchsorted(source.time[known], bars.time, side="right") - 1
     return np.where(rows >= 0, above[known][np.maximum(rows, 0)], 0).astype(np.int8)
-
-
-def room_for_orders(bars: Bars) -> int:
-    """How many orders the logs of a run hold at first: more than most runs need, for memory costs only where it is written."""
-    return 256 + 24 * (bars.N + 1) + min(bars.T * bars.N // 8, 100_000)
-
-
-def empty_book(
-    bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int, first: int = 0
-) -> Book:
-    """A book for T bars and N symbols of an account that begins at row `first`, with room for `orders` orders before the logs
-    have to grow."""
-    account, symbol = _blank_records(float(capital))
-    book = Book(
-        _copies(account, 1), _copies(symbol, symbols), _copies(rules, 1), np.empty(orders, np.int64),
-        np.empty((4, bars_count)), np.empty(orders, ORDER), np.empty(orders, FILL),
-        np.empty(orders, TRADE), np.empty(orders, DECISION),
-    )  # fmt: skip
-    book.account["first"] = first
-    return book
-
-
-def _copies(record: NDArray[Any], count: int) -> NDArray[Any]:
-    """So many copies of a record (1,), moved as bytes: NumPy would go field by field."""
-    return np.frombuffer(bytearray(record.tobytes() * count), record.dtype)
-
-
-@lru_cache(maxsize=16)
-def _blank_records(capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The records (1,) of an account and of a symbol as `clear_book` leaves them."""
-    logs = (np.empty(0, kind) for kind in (ORDER, FILL, TRADE, DECISION))
-    book = Book(
-        np.zeros(1, ACCOUNT), np.zeros(1, SYMBOL), np.zeros(1, RULE), np.empty(0, np.int64), np.empty((4, 0)), *logs
-    )  # fmt: skip
-    clear_book(book, capital)
-    return book.account, book.symbols
-
-
-def grown(book: Book) -> Book:
-    """The same book with more room: every log that is more than half full is twice as long, and all of them where none is."""
-    account = book.account[0]
-    used = {name: int(account[name]) for name in ("working", "orders", "fills", "trades", "decisions")}
-    full = [name for name, rows in used.items() if 2 * rows > len(getattr(book, name))] or list(used)
-
-    def longer(name: str) -> NDArray[Any]:
-        log: NDArray[Any] = getattr(book, name)
-        more = np.empty(2 * log.shape[0], log.dtype)
-        more[: used[name]] = log[: used[name]]
-        return more
-
-    return book._replace(**{name: longer(name) for name in full})

@@ -33,26 +33,32 @@ def window_mean(rows: Array, counts: Counts, start: int, n: int) -> Array:
     """The mean of each window."""
     symbols, length = rows.shape
     result = np.empty((symbols, length))
-    suffix = np.empty(min(n, length) + 1)
+    sums = np.empty((2, min(n, length) + 1))
     scale = 1.0 / n
     for symbol in range(symbols):
         x, y, end = rows[symbol], result[symbol], counts[symbol]
         y[:start] = np.nan
-        suffix[:] = np.nan  # no block before the first: its windows are not full
-        centre, begin = 0.0, start
-        while begin < end:
-            prefix = 0.0
-            for i in range(min(n - 1, end - begin)):
-                prefix += x[begin + i] - centre
-                y[begin + i] = centre + (suffix[i + 1] + prefix) * scale
-            if begin + n <= end:
-                centre = x[begin + n - 1]
-                prefix = 0.0
-                for i in range(n - 1, -1, -1):
-                    prefix += x[begin + i] - centre
-                    suffix[i] = prefix
-                y[begin + n - 1] = centre + prefix * scale
+        sums[0] = np.nan  # no block before the first: its windows are not full
+        centre, begin, turn = 0.0, start, 0
+        while begin + n <= end:
+            block, out = x[begin : begin + n], y[begin : begin + n]
+            suffix, following = sums[turn], sums[1 - turn]
+            last = block[n - 1]
+            prefix = added = 0.0
+            for i in range(n - 1):  # two sums that do not wait for each other
+                prefix += block[i] - centre
+                out[i] = centre + (suffix[i + 1] + prefix) * scale
+                added += block[n - 1 - i] - last
+                following[n - 1 - i] = added
+            added += block[0] - last
+            following[0] = added
+            out[n - 1] = last + added * scale
+            centre, turn = last, 1 - turn
             begin += n
+        suffix, prefix = sums[turn], 0.0
+        for i in range(end - begin):
+            prefix += x[begin + i] - centre
+            y[begin + i] = centre + (suffix[i + 1] + prefix) * scale
         y[end:] = np.nan
     return result
 

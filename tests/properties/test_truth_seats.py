@@ -10,8 +10,8 @@ import pytest
 from gpt_trader import Allocation, Bars, Costs, FillModel
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, room_in_logs
+from gpt_trader.engine.opening import grown
 from gpt_trader.engine.records import V_NONE, V_SEATS
-from gpt_trader.engine.setup import grown
 from tests.properties.truth_cases import Floats, days, prepared, scripted
 
 BARS = 60

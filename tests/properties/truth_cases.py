@@ -29,9 +29,10 @@ from gpt_trader import (
 )
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, room_in_logs
+from gpt_trader.engine.opening import empty_book, grown
 from gpt_trader.engine.records import Book, Market
 from gpt_trader.engine.session import all_exits
-from gpt_trader.engine.setup import Settings, build_market, empty_book, grown, rules_record
+from gpt_trader.engine.setup import Settings, build_market, rules_record
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import Strategy
 

@@ -25,10 +25,10 @@ from gpt_trader import (
 )
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.loop import before_decision, quiet_stretch, room_in_logs, unchanged_rows
-from gpt_trader.engine.records import Book, Market
-from gpt_trader.engine.running import run_array
-from gpt_trader.engine.setup import grown
+from gpt_trader.engine.loop import before_decision, quiet_stretch, room_in_logs, run_decided, unchanged_rows
+from gpt_trader.engine.opening import grown
+from gpt_trader.engine.records import BAD_TARGET, DONE, Book, Market
+from gpt_trader.engine.running import run_rows
 from tests.markets import random_market
 from tests.properties.truth_cases import NAN, flat, market, prepared, run, scripted, side_by_side, walk
 
@@ -52,6 +52,13 @@ def assert_same(quick: Book, plain: Book) -> None:
         assert same_bits(getattr(quick, name)[:count], getattr(plain, name)[:count]), name
     for name in ("track", "symbols", "account"):
         assert same_bits(getattr(quick, name), getattr(plain, name)), name
+
+
+def quick_run(m: Market, book: Book, targets: np.ndarray) -> Book:
+    """All targets in one call, as a backtest makes it."""
+    unchanged = np.empty(targets.shape[0], np.int8)
+    at, code = run_decided(m, book, targets, unchanged, 0)
+    return book if code == DONE else run_rows(m, grown(book), targets, unchanged, at)
 
 
 def plain_run(m: Market, book: Book, targets: np.ndarray) -> Book:
@@ -126,7 +133,7 @@ def slow_case(number: int) -> tuple[Bars, dict[str, Any], np.ndarray]:
 def test_the_shortcut_leaves_the_same_bits(number: int) -> None:
     bars, options, targets = slow_case(number)
     strategy = scripted(targets)
-    quick = run_array(*prepared(strategy, bars, options), targets)
+    quick = quick_run(*prepared(strategy, bars, options), targets)
     assert_same(quick, plain_run(*prepared(strategy, bars, options), targets))
 
 
@@ -135,7 +142,7 @@ def test_no_shortcut_at_all_trades_the_same(number: int) -> None:
     """Also without the allocator's early return: the same fills, orders and track."""
     bars, options, targets = slow_case(number)
     strategy = scripted(targets)
-    quick = run_array(*prepared(strategy, bars, options), targets)
+    quick = quick_run(*prepared(strategy, bars, options), targets)
     slow = thorough_run(*prepared(strategy, bars, options), targets)
     for name in ("orders", "fills", "trades"):
         count = int(slow.account[0][name])
@@ -166,7 +173,7 @@ def test_ruin_inside_a_quiet_stretch_is_seen() -> None:
     }
     targets = np.full((25, 1), 4.0)
     strategy = scripted(targets)
-    quick = run_array(*prepared(strategy, market(rows, volume=1e9), options), targets)
+    quick = quick_run(*prepared(strategy, market(rows, volume=1e9), options), targets)
     assert_same(quick, plain_run(*prepared(strategy, market(rows, volume=1e9), options), targets))
     assert quick.fills["bar"][:2].tolist() == [1, 13]
     assert quick.fills["quantity"][:2].tolist() == [4000.0, -4000.0]
@@ -177,7 +184,7 @@ def test_an_event_of_another_symbol_ends_the_stretch() -> None:
     bars = side_by_side(market(flat(20)), market(flat(20), dividend={10: 1.0}))
     targets = np.full((20, 2), 0.3)
     strategy = scripted(targets)
-    quick = run_array(*prepared(strategy, bars, {}), targets)
+    quick = quick_run(*prepared(strategy, bars, {}), targets)
     assert_same(quick, plain_run(*prepared(strategy, bars, {}), targets))
     assert quick.track[1, 10] - quick.track[1, 9] == pytest.approx(300.0)
 
@@ -189,7 +196,7 @@ def test_a_refused_entry_is_asked_again_on_every_bar() -> None:
     targets[10:, 0] = 0.0
     options = {"allocation": Allocation(max_positions=1)}
     strategy = scripted(targets)
-    quick = run_array(*prepared(strategy, bars, options), targets)
+    quick = quick_run(*prepared(strategy, bars, options), targets)
     assert_same(quick, plain_run(*prepared(strategy, bars, options), targets))
     assert quick.fills["bar"][: int(quick.account[0]["fills"])].tolist() == [1, 11, 11]
 
@@ -212,7 +219,7 @@ def test_a_missing_bar_does_not_lengthen_the_row_of_signals(loop: str) -> None:
     bars = side_by_side(market(flat(15)), market(gap))
     targets = np.full((15, 2), 0.3)
     strategy = scripted(targets)
-    quick = run_array(*prepared(strategy, bars, {}), targets)
+    quick = quick_run(*prepared(strategy, bars, {}), targets)
     other = {"plain": plain_run, "thorough": thorough_run}[loop](*prepared(strategy, bars, {}), targets)
     assert quick.symbols["streak"].tolist() == other.symbols["streak"].tolist() == [15, 10]
 
@@ -290,3 +297,12 @@ def test_an_order_strategy_never_sees_stale_holdings(number: int) -> None:
         held[rows[np.datetime64(item.time)], bars.symbols.index(item.symbol)] = item.quantity
     np.testing.assert_allclose(np.array(Seen.quantity), held, atol=1e-9)
     assert len(result.fills) > 3
+
+
+def test_an_infinite_target_is_told_before_anything_is_done() -> None:
+    bars, options, targets = slow_case(0)
+    targets[-1, 0] = -np.inf
+    m, book = prepared(scripted(np.zeros_like(targets)), bars, options)
+    before = book.account.tobytes()
+    assert run_decided(m, book, targets, np.empty(bars.T, np.int8), 3) == (3, BAD_TARGET)
+    assert book.account.tobytes() == before

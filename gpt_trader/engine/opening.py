@@ -1,0 +1,72 @@
+"""Makes the book of an account: empty at first, and with more room when its logs are full."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import Bars
+from gpt_trader.engine.records import ACCOUNT, DECISION, FILL, ORDER, RULE, SYMBOL, TRADE, Book
+from gpt_trader.engine.resetting import clear_book
+
+BLANK_RULES = np.zeros(1, RULE)
+BLANK_RULES.setflags(write=False)
+
+
+def room_for_orders(bars: Bars) -> int:
+    """How many orders the logs of a run hold at first: more than most runs need, for memory costs only where it is written."""
+    return 256 + 24 * (bars.N + 1) + min(bars.T * bars.N // 8, 100_000)
+
+
+def empty_book(
+    bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int, first: int = 0
+) -> Book:
+    """A book for T bars and N symbols of an account that begins at row `first`, with room for `orders` orders before the logs
+    have to grow."""
+    account, symbol = _blank_records(float(capital))
+    book = Book(
+        copies(account, 1), copies(symbol, symbols), copies(rules, 1), np.empty(orders, np.int64),
+        np.empty((4, bars_count)), _room(orders, ORDER), _room(orders, FILL), _room(orders, TRADE), _room(orders, DECISION),
+    )  # fmt: skip
+    if first:
+        book.account["first"] = first
+    return book
+
+
+def copies(record: NDArray[Any], count: int) -> NDArray[Any]:
+    """So many copies of a record (1,), moved as bytes: NumPy would go field by field."""
+    return np.frombuffer(bytearray(record.tobytes() * count), record.dtype)
+
+
+def _room(count: int, record: np.dtype[Any]) -> NDArray[Any]:
+    """`np.empty(count, record)`, made of bytes: NumPy would look at each field."""
+    return np.frombuffer(np.empty(count * record.itemsize, np.uint8), record)
+
+
+@lru_cache(maxsize=16)
+def _blank_records(capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The records (1,) of an account and of a symbol as `clear_book` leaves them."""
+    logs = (np.empty(0, kind) for kind in (ORDER, FILL, TRADE, DECISION))
+    book = Book(
+        np.zeros(1, ACCOUNT), np.zeros(1, SYMBOL), np.zeros(1, RULE), np.empty(0, np.int64), np.empty((4, 0)), *logs
+    )  # fmt: skip
+    clear_book(book, capital)
+    return book.account, book.symbols
+
+
+def grown(book: Book) -> Book:
+    """The same book with more room: every log that is more than half full is twice as long, and all of them where none is."""
+    account = book.account[0]
+    used = {name: int(account[name]) for name in ("working", "orders", "fills", "trades", "decisions")}
+    full = [name for name, rows in used.items() if 2 * rows > len(getattr(book, name))] or list(used)
+
+    def longer(name: str) -> NDArray[Any]:
+        log: NDArray[Any] = getattr(book, name)
+        more = np.empty(2 * log.shape[0], log.dtype)
+        more[: used[name]] = log[: used[name]]
+        return more
+
+    return book._replace(**{name: longer(name) for name in full})
