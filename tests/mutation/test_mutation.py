@@ -9,6 +9,7 @@ import pytest
 
 from tests.mutation.interpreted import failed, interpreted_copy, run_tests
 from tests.mutation.patches import PATCHES, Patch
+from tests.mutation.planting import plant
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -33,10 +34,7 @@ def test_a_planted_bug_fails_a_test(
     patch: Patch, healthy: Path, known_failures: set[str], tmp_path: Path
 ) -> None:
     folder = shutil.copytree(healthy, tmp_path / "copy")
-    source = folder / "gpt_trader" / "engine" / patch.file
-    text = source.read_text()
-    assert text.count(patch.old) == 1, f"{patch.file} has changed: renew the patch {patch.name!r}"
-    source.write_text(text.replace(patch.old, patch.new))
+    plant(folder / "gpt_trader" / "engine", patch.function, patch.old, patch.new)
     left_out = [f"--deselect={name}" for name in sorted(known_failures)]
     done = run_tests(folder, "-x", *left_out, *patch.tests)
     assert done.returncode == 1, f"no test noticed: {patch.name}\n{done.stdout[-2000:]}"
@@ -45,4 +43,4 @@ def test_a_planted_bug_fails_a_test(
 
 def test_every_patch_is_its_own() -> None:
     assert len({patch.name for patch in PATCHES}) == len(PATCHES) >= 8
-    assert len({(patch.file, patch.old, patch.new) for patch in PATCHES}) == len(PATCHES)
+    assert len({(patch.function, patch.old, patch.new) for patch in PATCHES}) == len(PATCHES)
