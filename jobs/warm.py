@@ -38,7 +38,7 @@ from gpt_trader import (
 )
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.jit import kernel_folder
+from gpt_trader.engine.kernel_folders import current_folders, kernel_home
 from gpt_trader.engine.session import Outcome, new_run, prepare
 from gpt_trader.engine.setup import Settings
 from gpt_trader.indicators.panels import LEAST
@@ -200,8 +200,8 @@ def _report(strategy: Strategy, bars: Bars) -> None:
 
 def prune() -> int:
     """Delete the kernels of earlier states of the engine; how many folders there were."""
-    current = kernel_folder()
-    old = [path for path in current.parent.glob("kernels-*") if path != current]
+    current = current_folders()
+    old = [path for path in kernel_home().glob("kernels-*") if path not in current]
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     return len(old)

@@ -2,7 +2,7 @@
 
 The name of a stored driver is a hash of everything its machine code is made of: the driver's text, the byte code and constants of
 the rule and of every function it calls, the values of the globals it reads, and the names of columns and parameters; the folder is
-that of this very engine (`jit.kernel_folder`), and numba itself keeps types and processors apart. A rule that reads anything
+that of this very engine (`kernel_folders`), and numba itself keeps types and processors apart. A rule that reads anything
 whose value such a hash does not cover (an array, an object, a function that the user compiled) is not stored at all.
 
 numba links machine code by the names of functions, and those of two processes may be the same for different code. So every
@@ -26,7 +26,7 @@ import numba
 import numpy as np
 
 from gpt_trader import orders
-from gpt_trader.engine.jit import kernel_folder
+from gpt_trader.engine.kernel_folders import ENGINE, kernel_folder
 from gpt_trader.strategy import Held
 
 _njit: Any = numba.njit  # its stub does not know `_nrt`
@@ -55,10 +55,15 @@ def labelled(function: FunctionType, label: str | None) -> FunctionType:
     return function
 
 
+def rule_folder() -> Path:
+    """Where drivers lie that are made of the engine as it is."""
+    return kernel_folder(ENGINE / "compiling.py") / "rules"
+
+
 def compiled_driver(source: str, scope: dict[str, Any], key: str | None, counted: bool) -> Any:
     """The function `drive` of `source`, compiled when it is first called, or read from where it is stored under `key`."""
     options: dict[str, Any] = {"error_model": "numpy", "_nrt": counted, "nogil": True}
-    path = None if key is None else _stored_text(source, key)
+    path = None if key is None else stored_text(rule_folder(), source, key)
     scope["__name__"] = __name__
     exec(compile(source, "<driver>" if path is None else str(path), "exec"), scope)
     drive = labelled(scope["drive"], key)
@@ -102,15 +107,16 @@ class _Forgiving:
             self._files.save_overload(signature, code)
 
 
-def _stored_text(source: str, key: str) -> Path | None:
-    """The file of a driver's text, which numba wants beside its machine code; None where nothing can be written."""
-    path = kernel_folder() / "rules" / f"{key}.py"
+def stored_text(folder: Path, source: str, key: str, kept: int = KEPT) -> Path | None:
+    """The file of a driver's text, which numba wants beside its machine code; None where nothing can be written. The folder then
+    holds at most so many drivers."""
+    path = folder / f"{key}.py"
     if path.exists():
         return path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _forget_oldest(path.parent)
-        number, name = tempfile.mkstemp(dir=path.parent)
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_oldest(folder, kept)
+        number, name = tempfile.mkstemp(dir=folder)
         with os.fdopen(number, "w") as file:
             file.write(source)
         Path(name).replace(path)
@@ -119,10 +125,10 @@ def _stored_text(source: str, key: str) -> Path | None:
     return path
 
 
-def _forget_oldest(folder: Path) -> None:
+def _forget_oldest(folder: Path, kept: int) -> None:
     """Room for one more driver."""
     stored = sorted(folder.glob("rule_*.py"), key=lambda path: path.stat().st_mtime)
-    for path in stored[: max(0, len(stored) - KEPT + 1)]:
+    for path in stored[: max(0, len(stored) - kept + 1)]:
         for part in [path, *folder.glob(f"*/{path.stem}.*")]:
             part.unlink(missing_ok=True)
 

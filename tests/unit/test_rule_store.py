@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import orders
-from gpt_trader.engine import rule_store
-from gpt_trader.engine.rule_store import rule_key
+from gpt_trader.engine.rule_store import rule_folder, rule_key, stored_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,22 +115,19 @@ def test_no_function_and_a_patched_one_are_not_taken_for_known_ones() -> None:
     assert known != key("def rule(self, now):\n    return f(now.close)\n", f=fake)
 
 
-def test_the_oldest_drivers_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_store, "kernel_folder", lambda: tmp_path)
-    monkeypatch.setattr(rule_store, "KEPT", 3)
+def test_the_oldest_drivers_make_room(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
     for number in range(5):
-        path = rule_store._stored_text(f"# {number}", f"rule_{number}")
+        path = stored_text(folder, f"# {number}", f"rule_{number}", kept=3)
         assert path is not None
         assert path.read_text() == f"# {number}"
         code = path.parent / "sub" / f"{path.stem}.drive-1.nbi"
         code.parent.mkdir(exist_ok=True)
         code.touch()
         os.utime(path, (number, number))
-    folder = tmp_path / "rules"
     assert sorted(path.stem for path in folder.glob("*.py")) == ["rule_2", "rule_3", "rule_4"]
     assert sorted(path.name[:6] for path in folder.glob("sub/*")) == ["rule_2", "rule_3", "rule_4"]
-    monkeypatch.setattr(rule_store, "kernel_folder", lambda: tmp_path / "rules" / "rule_2.py")
-    assert rule_store._stored_text("# nowhere", "nowhere") is None
+    assert stored_text(folder / "rule_2.py", "# nowhere", "nowhere") is None
 
 
 RULE = """
@@ -180,7 +176,7 @@ def test_the_next_process_reads_it_and_a_changed_rule_is_compiled(tmp_path: Path
         return done.stdout.split()
 
     def files() -> set[Path]:
-        return set((rule_store.kernel_folder() / "rules").glob("*/*.nb?"))
+        return set(rule_folder().glob("*/*.nb?"))
 
     before = files()
     assert run(17) == ["0", "19", "compiled"]
