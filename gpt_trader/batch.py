@@ -25,11 +25,11 @@ from gpt_trader.instruments import Instrument
 from gpt_trader.memo import shared_memo
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Strategy, checked_instance, counts_units
+from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 NO_EDGES = np.zeros(1, np.int64)
-MARKETS = 16  # kept for exits that come again; a grid over the exits themselves has thousands, each with average true ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ def backtest_many(
     edges: Integers | None = None,
     keep_going: bool = False,
     threads: int | None = None,
+    tuning: Tuning = STANDARD,
 ) -> Scores:
     """The metrics of every strategy, each exactly what `backtest` gives for it; tables are not kept.
 
@@ -75,13 +76,20 @@ def backtest_many(
     order, none before `first`: block i covers rows edges[i] to edges[i + 1] - 1. A bar after the ruin of an account has no
     return and adds nothing to its block. With `keep_going` a strategy that fails is a row of NaN and its message in
     `Scores.errors`. `threads` share the work (None: as many as there are processors, at most four, or what GPT_TRADER_THREADS
-    says); features and decisions in Python stay on the calling one, and no number depends on it.
+    says); features and decisions in Python stay on the calling one, and no number depends on it, nor on `tuning`.
 
     Raises as `backtest` does, for the first strategy that fails; with `keep_going` only for what is wrong with every run.
     """
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     return score_runs(
-        strategies, bars, settings, first=first, edges=edges, keep_going=keep_going, threads=threads
+        strategies,
+        bars,
+        settings,
+        first=first,
+        edges=edges,
+        keep_going=keep_going,
+        threads=threads,
+        tuning=tuning,
     )
 
 
@@ -95,6 +103,7 @@ def score_runs(
     keep_going: bool = False,
     threads: int | None = None,
     called: int = 0,
+    tuning: Tuning = STANDARD,
 ) -> Scores:
     """`backtest_many` with all that is neither strategy nor data in one `settings`.
 
@@ -103,7 +112,7 @@ def score_runs(
     """
     first = checked_first(first, bars)
     blocks = NO_EDGES if edges is None else checked_edges(edges, first, bars) - first
-    terms = Terms(bars, settings, first, blocks)
+    terms = Terms(bars, settings, first, blocks, tuning)
     expected = len(strategies) if isinstance(strategies, Sized) else 1
     quiet = np.errstate(invalid="ignore", divide="ignore")
     with Lanes(terms, thread_count(threads)) as lanes, shared_memo(), quiet:
@@ -194,7 +203,7 @@ class _Scorer:
         """How this class is called, when it is called for so many other runs as well."""
         bars, first = self.terms.bars, self.terms.first
         calls = others * calls_of(strategy, bars, first) + self.called_elsewhere
-        return chosen_mode(strategy, bars, first, calls)
+        return chosen_mode(strategy, bars, first, calls, self.terms.tuning)
 
     def _decide(self, number: int, strategy: Strategy) -> None:
         """Put the targets of a stateless strategy at the end of those that wait."""
@@ -225,7 +234,7 @@ class _Scorer:
         """The market and the rules of the runs to come; those with ranks of their own are made anew for each."""
         exits, units, ranked = key
         if key not in self.markets or score is not None:
-            if len(self.markets) == MARKETS:
+            if len(self.markets) == self.terms.tuning.markets:
                 self.markets.clear()
             bars, settings = self.terms.bars, self.terms.settings
             ranks = acted_ranks(self._nothing_waits(), score, bars, self.terms.first)

@@ -27,12 +27,12 @@ from gpt_trader.engine.waiting import Waiting
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.periods import periods_of
 from gpt_trader.strategy import Strategy
+from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 THREADS = "GPT_TRADER_THREADS"
 MOST_THREADS = 4  # what decides in Python is one thread; more than this would wait for it
-CHUNK = 2**18  # targets (runs x bars x symbols) that one call of the kernel takes: 2 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Terms:
     settings: Settings
     first: int
     edges: Integers
+    tuning: Tuning = STANDARD
 
     @property
     def per_year(self) -> float:
@@ -86,12 +87,14 @@ class Lane:
     def __init__(self, terms: Terms) -> None:
         bars, settings = terms.bars, terms.settings
         self.terms = terms
-        self.targets = np.empty((max(1, min(64, CHUNK // (bars.T * bars.N))), bars.T, bars.N))
+        runs = max(1, min(64, terms.tuning.chunk // (bars.T * bars.N)))
+        self.targets = np.empty((runs, bars.T, bars.N))
         self.unchanged = np.empty(bars.T, np.int8)
         self.scratch = np.empty((3, bars.T))
         self.waiting: list[tuple[int, Strategy]] = []
         rules = rules_record(settings, (), False, False)
-        self._keep(empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars), terms.first))
+        orders = terms.tuning.orders or room_for_orders(bars)
+        self._keep(empty_book(bars.T, bars.N, rules, settings.capital, orders, terms.first))
 
     def _keep(self, book: Book) -> None:
         self.book = book
@@ -111,7 +114,8 @@ class Lane:
                 self.trade_fields, self.trade_bars, terms.edges, scored.values, scored.sums,
             )  # fmt: skip
             if code == BAD_TARGET:
-                scored.fail(at, infinite_weight(waiting[at][1], targets[at, terms.first :], terms.first))
+                strategy, wanted = waiting[at][1], targets[at, terms.first :]
+                scored.fail(at, deciding.infinite_weight(strategy, wanted, terms.first))
                 at += 1
             elif code != DONE:
                 self._keep(grown(self.book))
@@ -135,15 +139,6 @@ class Lane:
             scored.values[0], scored.sums[0],
         )  # fmt: skip
         return scored
-
-
-def infinite_weight(strategy: Strategy, targets: Floats, first: int) -> GptTraderError:
-    """The error that says which target is infinite."""
-    try:
-        deciding.checked_targets(strategy, targets, targets.shape, first)
-    except GptTraderError as error:
-        return error
-    raise AssertionError("the kernel found an infinite weight that is not there")
 
 
 class Lanes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,10 +119,6 @@ class SessionCalendar:
         if not self.first <= day <= self.last:
             span = f"{self.first} to {self.last}"
             raise BadRange(f"{day} lies outside the calendar {self.name} as loaded ({span})")
-
-
-CalendarLoader = Callable[[str, np.datetime64, np.datetime64], SessionCalendar]
-"""Gives the calendar of a name for a span; `gpt_trader.adapters.exchange_calendar.load_calendar` is one."""
 
 
 def always_open(first: DateLike, last: DateLike) -> SessionCalendar:

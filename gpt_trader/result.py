@@ -17,7 +17,7 @@ from gpt_trader.bars import Bars
 from gpt_trader.costs import FillModel
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.engine.records import EQUITY, SCALED
+from gpt_trader.engine.records import EQUITY
 from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
@@ -282,11 +282,6 @@ class Result:
 
         written: Path = import_module("gpt_trader.adapters.report").write_report(self, Path(path))
         return written
-
-    @property
-    def scaled_count(self) -> int:
-        """How many decisions were scaled down."""
-        return int((self.log("decisions")["verdict"] == SCALED).sum())
 
 
 def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:

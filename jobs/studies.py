@@ -241,6 +241,8 @@ def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, outp
     output.line(f"{'stop it':<16}gpt-trader runs cancel {record.study_id}")
     if where.submit is None:
         output.line(f"{'its output':<16}{folder.log}")
+    else:
+        output.line(f"{'its output':<16}ray job logs {name} --address {where.submit}")
 
 
 def run_study(

@@ -25,11 +25,10 @@ from gpt_trader.strategy import (
     strategy_name,
     uses_held,
 )
+from gpt_trader.tuning import STANDARD, Tuning
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
 MODES = (ARRAY, COMPILED, PYTHON)
-COMPILE_FROM = 500_000  # calls of a rule below which compiling it (some ten seconds) costs more than calling it in Python
-ORDERS_COMPILE_FROM = 5_000_000  # the same for order strategies, whose calls are ten times as fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,9 @@ def whole(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
     return np.ascontiguousarray(np.broadcast_to(score, (bars.T, bars.N)), dtype=np.float64)
 
 
-def chosen_mode(strategy: Strategy, bars: Bars, first: int = 0, called: int = 0) -> str:
+def chosen_mode(
+    strategy: Strategy, bars: Bars, first: int = 0, called: int = 0, tuning: Tuning = STANDARD
+) -> str:
     """How `decide` is best called over these bars from row `first` on, when the same class was `called` so often in Python
     before; the result is the same in every way."""
     ordering, scalar = isinstance(strategy, OrderStrategy), is_per_symbol(strategy)
@@ -149,7 +150,7 @@ def chosen_mode(strategy: Strategy, bars: Bars, first: int = 0, called: int = 0)
         return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
     if not (ordering or scalar or uses_held(strategy)):
         return ARRAY
-    enough = ORDERS_COMPILE_FROM if ordering else COMPILE_FROM
+    enough = tuning.orders_compile_from if ordering else tuning.compile_from
     return COMPILED if called + calls_of(strategy, bars, first) >= enough else PYTHON
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -23,6 +23,7 @@ from gpt_trader.memo import memo
 from gpt_trader.research.space import Values
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
+from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 BLOCKS = 128
@@ -48,11 +49,12 @@ def engine_hash() -> str:
 
 @dataclass(frozen=True)
 class Subject:
-    """What all points of a study share: the strategy class, the bars and the settings of a run."""
+    """What all points of a study share: the strategy class, the bars and the settings of a run. No number depends on `tuning`."""
 
     strategy: type[Strategy]
     bars: Bars
     settings: Settings
+    tuning: Tuning = STANDARD
 
     @cached_property
     def identity(self) -> Mapping[str, Any]:
@@ -77,10 +79,10 @@ class Subject:
 
     def with_strategy(self, strategy: type[Strategy]) -> Subject:
         """Another strategy class on the same bars under the same settings."""
-        return Subject(strategy, self.bars, self.settings)
+        return replace(self, strategy=strategy)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"strategy": self.strategy, "bars": self.bars, "settings": self.settings}
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Variant:
                     bars, settings.index, self.seed, self.replicate, block=self.block
                 )
                 settings = replace(settings, index=index)
-        return Subject(subject.strategy, bars, settings)
+        return replace(subject, bars=bars, settings=settings)
 
 
 AS_IT_IS = Variant()
@@ -208,7 +210,7 @@ class Evaluation:
         """The subject without the bars from row `stop` on, and without what is known of delistings after them."""
         if self.stop is None or self.stop == subject.bars.T:
             return subject
-        return Subject(subject.strategy, subject.bars.before(self.stop), subject.settings)
+        return replace(subject, bars=subject.bars.before(self.stop))
 
     def parts(self) -> Iterator[tuple[Variant, list[int]]]:
         """The points (by their place) that follow each other under the same variant, with that variant."""
@@ -264,7 +266,14 @@ class Evaluation:
         runs = len(self.points) if self.among is None else self.among
         others = calls_of(made[0], view.bars, self.first) * (runs - len(places)) if made else 0
         scores = score_runs(
-            made, view.bars, view.settings, first=self.first, edges=edges, keep_going=True, called=others
+            made,
+            view.bars,
+            view.settings,
+            first=self.first,
+            edges=edges,
+            keep_going=True,
+            called=others,
+            tuning=view.tuning,
         )
         table = np.full((len(places), len(scores.names)), np.nan)
         sums = np.full((len(places), *scores.sums.shape[1:]), np.nan, np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 from gpt_trader.bars import Bars
 from gpt_trader.research.space import Values
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol, uses_held
+from gpt_trader.tuning import STANDARD, Tuning
 
 CHUNK_SECONDS = 1.0
 LONGEST_SECONDS = 2.0
@@ -22,18 +23,18 @@ _PYTHON = (1e-3, 16e-6)
 _RESAMPLED = (200e-6, 40e-9)  # to make a market from the bars
 
 
-def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1) -> float:
+def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1, tuning: Tuning = STANDARD) -> float:
     """What one run is expected to take: good to a factor of three, and the same on every machine.
 
     Of a rule that runs bar by bar, `runs` together decide whether it is compiled.
     """
-    from gpt_trader.engine.session import COMPILE_FROM, ORDERS_COMPILE_FROM, calls_of
+    from gpt_trader.engine.session import calls_of
 
     cells = bars.T * bars.N
     if not (isinstance(strategy, OrderStrategy) or is_per_symbol(strategy) or uses_held(strategy)):
         return _ARRAY[0] + _ARRAY[1] * cells
     calls = calls_of(strategy, bars, 0)
-    enough = ORDERS_COMPILE_FROM if isinstance(strategy, OrderStrategy) else COMPILE_FROM
+    enough = tuning.orders_compile_from if isinstance(strategy, OrderStrategy) else tuning.compile_from
     return _COMPILED[0] + _COMPILED[1] * cells if runs * calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
 
 

@@ -12,7 +12,7 @@ length 1: the mean of max_i z . u_i over random z is the expected maximum. Two t
   seen through B blocks too, whose cosines with a direction are correlations of B unrelated pairs of numbers, of
   density (1 - t^2)^((B - 4) / 2) (Fisher 1915, Biometrika 10(4), pp. 507-521). Independent noise comes out as its own number.
 
-The usual other way, a count of clusters, is in `clusters.py`; docs/decisions/0010-effective-number-of-trials.md compares.
+The usual other way is a count of clusters; docs/decisions/0010-effective-number-of-trials.md compares.
 """
 
 from __future__ import annotations

@@ -74,18 +74,6 @@ def stop_job(address: str, name: str) -> bool:
             ) from error
 
 
-def job_status(address: str, name: str) -> str:
-    """Ray's word for how a job is: PENDING, RUNNING, SUCCEEDED, STOPPED or FAILED. Raises ClusterError as above."""
-    with environment(_settings()):
-        client = _client(address)
-        try:
-            return str(client.get_job_status(name).value)
-        except (RuntimeError, OSError) as error:
-            raise ClusterError(
-                f"the cluster at {address} does not know {name}: {first_line(error)}"
-            ) from error
-
-
 def _settings() -> dict[str, str]:
     return {**QUIET, **({"RAY_AUTH_MODE": "token"} if has_token() else {})}
 

@@ -12,12 +12,12 @@ from functools import cache, partial
 import numpy as np
 import pytest
 
-from gpt_trader.validation.clusters import trial_clusters
 from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import overfitting_of_returns
 from gpt_trader.validation.sharpe_statistics import CONFIDENCE, deflated_sharpe
 from gpt_trader.validation.summary import TrialStatistics, trial_statistics
 from tests import searches
+from tests.trial_clusters import trial_clusters
 
 pytestmark = pytest.mark.slow
 

@@ -18,13 +18,12 @@ from gpt_trader import (
     Strategy,
     TakeProfit,
     TimeStop,
-    batch_lanes,
     per_symbol,
 )
-from gpt_trader import batch as batch_module
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
+from gpt_trader.tuning import STANDARD, Tuning
 from tests.markets import random_market
 from tests.properties.truth_cases import random_options, random_weights, run
 
@@ -77,9 +76,9 @@ def random_strategy(rng: random.Random, bars: Bars) -> Strategy:
     )  # fmt: skip
 
 
-def assert_same(strategies: list[Strategy], bars: Bars, **options: Any) -> int:
+def assert_same(strategies: list[Strategy], bars: Bars, *, tuning: Tuning = STANDARD, **options: Any) -> int:
     """Metrics of both ways, bit for bit; returns the number of round trips."""
-    scores = backtest_many(iter(strategies), bars, **options)
+    scores = backtest_many(iter(strategies), bars, tuning=tuning, **options)
     trips = 0
     for k, strategy in enumerate(strategies):
         metrics = run(strategy, bars, benchmark=False, **options).metrics
@@ -89,13 +88,14 @@ def assert_same(strategies: list[Strategy], bars: Bars, **options: Any) -> int:
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_a_mixed_batch_gives_what_backtest_gives(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mixed_batch_gives_what_backtest_gives(number: int) -> None:
     """Chunks of a few runs, few kept markets, small first logs: every border inside the batch is crossed."""
     rng = random.Random(number)
     bars = random_market(150, 3, number, splits=True, dividends=True, gaps=0.02, sigma=0.02)
-    monkeypatch.setattr(batch_lanes, "CHUNK", rng.choice([1, 3 * bars.T * bars.N, 2**19]))
-    monkeypatch.setattr(batch_module, "MARKETS", rng.choice([1, 2, 16]))
-    monkeypatch.setattr(batch_lanes, "room_for_orders", lambda _: rng.choice([64, 512]))
+    chunk, markets, orders = (
+        rng.choice(some) for some in ([1, 3 * bars.T * bars.N, 2**19], [1, 2, 16], [64, 512])
+    )
+    tuning = Tuning(chunk=chunk, markets=markets, orders=orders)
     options = random_options(rng, bars.symbols)
     del options["benchmark"]
     if options["allocation"].regime is None and rng.random() < 0.4:
@@ -103,7 +103,7 @@ def test_a_mixed_batch_gives_what_backtest_gives(number: int, monkeypatch: pytes
         options["allocation"] = Allocation(regime="INDEX", regime_window=10, gross=1.0)
     kinds = [random_strategy(rng, bars) for _ in range(8)]
     strategies = [rng.choice(kinds) for _ in range(20)]
-    assert assert_same(strategies, bars, **options) > 5
+    assert assert_same(strategies, bars, tuning=tuning, **options) > 5
 
 
 def test_the_same_list_twice_and_backwards_gives_the_same_rows() -> None:

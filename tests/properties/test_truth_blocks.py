@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, batch_lanes, orders, param
+from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, orders, param
 from gpt_trader.batch import Scores, backtest_many, score_runs
-from gpt_trader.engine import session
 from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.session import chosen_mode
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
+from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 from tests.properties.truth_cases import (
     ALL_IN,
@@ -127,7 +128,7 @@ def test_the_sums_of_each_block_are_those_of_the_equity_of_the_run(number: int) 
 
 @pytest.mark.parametrize("kind", [HeldNoise, Ladder])
 def test_rules_that_run_as_machine_code_have_the_same_sums(
-    kind: Any, monkeypatch: pytest.MonkeyPatch
+    kind: Any,
 ) -> None:
     """The batch compiles what it calls often; below that many calls it runs in Python."""
     bars = BARS.select(["S0"])
@@ -139,10 +140,9 @@ def test_rules_that_run_as_machine_code_have_the_same_sums(
     )
     slow = backtest_many(strategies, bars, first=10, edges=edges)
     assert np.abs(slow.sums).sum() > 0.0
-    for name in ("COMPILE_FROM", "ORDERS_COMPILE_FROM"):
-        monkeypatch.setattr(session, name, 0)
-    quick = backtest_many(strategies, bars, first=10, edges=edges)
-    assert session.chosen_mode(strategies[0], bars) == "compiled"
+    at_once = Tuning(compile_from=0, orders_compile_from=0)
+    quick = backtest_many(strategies, bars, first=10, edges=edges, tuning=at_once)
+    assert chosen_mode(strategies[0], bars, tuning=at_once) == "compiled"
     assert quick.sums.tobytes() == slow.sums.tobytes()
     assert quick.values.tobytes() == slow.values.tobytes()
     assert_sums(quick, strategies, bars, 10, edges, costs=None, fills=None, allocation=None)
@@ -217,13 +217,12 @@ def test_a_run_that_fails_is_a_row_without_numbers_and_the_others_do_not_change(
 
 
 @pytest.mark.parametrize("runs", [1, 3, 64])
-def test_infinite_weights_at_every_place_of_a_chunk(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_infinite_weights_at_every_place_of_a_chunk(runs: int) -> None:
     """Full chunks, chunks that end with a failure, chunks of nothing but failures, and logs that have to grow meanwhile."""
-    monkeypatch.setattr(batch_lanes, "CHUNK", runs * BARS.T * BARS.N)
-    monkeypatch.setattr(batch_lanes, "room_for_orders", lambda _: 64)
+    tuning = Tuning(chunk=runs * BARS.T * BARS.N, orders=64)
     rng = random.Random(runs)
     strategies = [Noise(seed, rng.choice(["", "", "infinite"])) for seed in range(30)]
-    scores = backtest_many(strategies, BARS, keep_going=True)
+    scores = backtest_many(strategies, BARS, keep_going=True, tuning=tuning)
     for number, strategy in enumerate(strategies):
         assert (number in scores.errors) == (strategy.fault == "infinite")
         alone = backtest_many([Noise(strategy.seed)], BARS)

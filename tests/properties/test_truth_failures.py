@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Bars, Instrument, OrderStrategy, RiskLimits, Strategy, param, per_symbol
-from gpt_trader.engine import session
 from gpt_trader.engine.compiling import keeps_arrays_out
 from gpt_trader.engine.loop import SPARE
+from gpt_trader.engine.session import simulate
+from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import StrategyError
 from gpt_trader.orders import OrderRequest, limit, nothing
 from tests.markets import random_market
@@ -52,13 +53,12 @@ class FailsInTheMiddle(Strategy):
 
 @pytest.mark.parametrize("fault", [0, 1, 2])
 def test_a_rule_that_fails_in_the_middle_fails_however_it_is_run(
-    fault: int, monkeypatch: pytest.MonkeyPatch
+    fault: int,
 ) -> None:
-    monkeypatch.setattr(session, "COMPILE_FROM", 1)
     bars = random_market(100, 1, 1)
-    for mode in ("python", None):
+    for mode in ("python", "compiled"):
         with pytest.raises(StrategyError, match=r"boom|division"):
-            run(FailsInTheMiddle(fault), bars, mode=mode)
+            simulate(FailsInTheMiddle(fault), bars, Settings(), mode, required=False)
 
 
 @dataclass(frozen=True)

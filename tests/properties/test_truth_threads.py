@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader import Strategy, batch_lanes, param, per_symbol
+from gpt_trader import Strategy, param, per_symbol
 from gpt_trader.batch import backtest_many
 from gpt_trader.batch_lanes import THREADS, thread_count
-from gpt_trader.engine import session
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.indicators import sma
 from gpt_trader.strategies import load_strategy
+from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 from tests.properties.noise_rules import Looks, LooksAtOne, T, Table
 from tests.properties.truth_cases import random_options
 
 BARS = random_market(T, 3, 4, sigma=0.02, gaps=0.01)
 EDGES = np.arange(0, T + 1, 16)
+COMPILED = Tuning(compile_from=1)
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,11 @@ class Faulty(Table):
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
 @pytest.mark.parametrize("number", range(4))
-def test_the_number_of_threads_changes_no_bit(
-    threads: int, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_threads_changes_no_bit(threads: int, number: int) -> None:
     """Small chunks, logs that grow, ranks of their own, exits, filters, delays; runs that fail among the others."""
     rng = random.Random(number)
-    monkeypatch.setattr(batch_lanes, "CHUNK", 2 * BARS.T * BARS.N)
-    monkeypatch.setattr(batch_lanes, "room_for_orders", lambda _: 64)
     options = random_options(rng, BARS.symbols)
+    options["tuning"] = Tuning(chunk=2 * BARS.T * BARS.N, orders=64)
     del options["benchmark"]
     kinds: list[Any] = [Table, Table, Table, Faulty, Looks]
     strategies = [rng.choice(kinds)(seed=rng.randrange(40)) for _ in range(60)]
@@ -58,13 +56,12 @@ def test_the_number_of_threads_changes_no_bit(
         assert many.errors == one.errors
 
 
-def test_compiled_rules_run_on_several_threads_as_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "COMPILE_FROM", 1)
+def test_compiled_rules_run_on_several_threads_as_on_one() -> None:
     strategies: list[Strategy] = [
         Looks(seed=seed) if seed % 3 else LooksAtOne(seed=seed) for seed in range(40)
     ]
-    one = backtest_many(strategies, BARS, edges=EDGES, threads=1)
-    many = backtest_many(strategies, BARS, edges=EDGES, threads=3)
+    one = backtest_many(strategies, BARS, edges=EDGES, threads=1, tuning=COMPILED)
+    many = backtest_many(strategies, BARS, edges=EDGES, threads=3, tuning=COMPILED)
     assert many.values.tobytes() == one.values.tobytes()
     assert many.sums.tobytes() == one.sums.tobytes()
     assert (one["round_trips"] > 0).sum() > 30
@@ -81,11 +78,10 @@ class Divides(Strategy):
         return 0.1 * (7 // self.k) * (held.age < 3.0)
 
 
-def test_a_compiled_rule_that_raises_fails_alone_on_any_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "COMPILE_FROM", 1)
+def test_a_compiled_rule_that_raises_fails_alone_on_any_thread() -> None:
     strategies = [Divides(k % 5) for k in range(25)]
-    one = backtest_many(strategies, BARS, keep_going=True, threads=1)
-    many = backtest_many(strategies, BARS, keep_going=True, threads=2)
+    one = backtest_many(strategies, BARS, keep_going=True, threads=1, tuning=COMPILED)
+    many = backtest_many(strategies, BARS, keep_going=True, threads=2, tuning=COMPILED)
     assert sorted(one.errors) == [0, 5, 10, 15, 20]
     assert many.errors == one.errors
     assert many.values.tobytes() == one.values.tobytes()
@@ -93,18 +89,16 @@ def test_a_compiled_rule_that_raises_fails_alone_on_any_thread(monkeypatch: pyte
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("first", [3, 17])
-def test_the_error_is_that_of_the_first_run_that_fails(
-    threads: int, first: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_error_is_that_of_the_first_run_that_fails(threads: int, first: int) -> None:
     """An infinite weight is seen when its chunk is scored, a wrong answer at once: the earlier run counts all the same."""
-    monkeypatch.setattr(batch_lanes, "CHUNK", 4 * BARS.T * BARS.N)
+    tuning = Tuning(chunk=4 * BARS.T * BARS.N)
     strategies: list[Strategy] = [Table(seed=seed) for seed in range(40)]
     strategies[first], strategies[first + 1] = Faulty(seed=7), Faulty(seed=7, fault="none")
     with pytest.raises(StrategyError, match=r"an infinite weight"):
-        backtest_many(strategies, BARS, threads=threads)
+        backtest_many(strategies, BARS, threads=threads, tuning=tuning)
     strategies[first], strategies[first + 1] = strategies[first + 1], strategies[first]
     with pytest.raises(StrategyError, match=r"decide returned NoneType"):
-        backtest_many(strategies, BARS, threads=threads)
+        backtest_many(strategies, BARS, threads=threads, tuning=tuning)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

@@ -9,10 +9,10 @@ import pytest
 
 from gpt_trader.errors import BadData
 from gpt_trader.validation import effective_trials as module
-from gpt_trader.validation.clusters import TrialClusters, average_linkage, trial_clusters
 from gpt_trader.validation.effective_trials import EffectiveTrials, effective_trials
 from gpt_trader.validation.sharpe_statistics import expected_maximum
 from tests import searches
+from tests.trial_clusters import TrialClusters, average_linkage, trial_clusters
 
 
 def found(returns: np.ndarray) -> EffectiveTrials:

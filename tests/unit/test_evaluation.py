@@ -19,6 +19,7 @@ from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Bench, Evaluation, Subject, Variant, block_edges
 from gpt_trader.research.planning import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
 from gpt_trader.strategies import load_strategy
+from gpt_trader.tuning import Tuning
 from gpt_trader.validation.resampling import resample, resample_with_index
 from tests.markets import random_market
 
@@ -318,13 +319,14 @@ def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
         return "python"
 
     monkeypatch.setattr(batch, "chosen_mode", watched)
-    monkeypatch.setattr("gpt_trader.engine.session.COMPILE_FROM", 4 * BARS.T)
+    tuning = Tuning(compile_from=4 * BARS.T)
     for runs, mode in ((3, "python"), (4, "compiled")):
         variants = tuple(Variant(replicate=k) for k in range(runs))
-        Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN))
+        Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN, tuning))
         assert chosen[::2] == [mode] * runs  # every second one is for a run after it, which does not come
         chosen.clear()
-    assert seconds_per_run(Stepwise(), BARS, 3) > 10 * seconds_per_run(Stepwise(), BARS, 4)
+    three, four = (seconds_per_run(Stepwise(), BARS, runs, tuning) for runs in (3, 4))
+    assert three > 10 * four
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject, Varia
 from gpt_trader.research.execution import InProcess
 from gpt_trader.research.plan import Plan, WorkedOff, work_off
 from gpt_trader.research.planning import CHUNK_SECONDS, GROWTH, LONGEST_SECONDS, MOST_BLIND, Pace
+from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 
 BARS = random_market(200, 2, 5, sigma=0.02)
@@ -204,8 +205,7 @@ def test_the_parts_of_a_chunk_run_in_the_way_of_the_whole(
         return "python"
 
     monkeypatch.setattr(batch, "chosen_mode", watched)
-    monkeypatch.setattr("gpt_trader.engine.session.COMPILE_FROM", 10 * BARS.T)
-    subject = Subject(Stepwise, BARS, ALL_IN)
+    subject = Subject(Stepwise, BARS, ALL_IN, Tuning(compile_from=10 * BARS.T))
     alone = Evaluation(("x",), tuple((x,) for x in range(runs)))
     for chunk in (alone, replace(alone, variants=tuple(Variant(delay=x // 6) for x in range(runs)))):
         whole = chunk.run(subject)

@@ -1,0 +1,28 @@
+"""How runs are worked off: sizes and thresholds that change speed and memory and no number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Sizes and thresholds of the batch, measured on the machine that the benchmarks name.
+
+    Attributes:
+        compile_from: Calls of a rule from which compiling it (some ten seconds) costs less than calling it in Python.
+        orders_compile_from: The same for order strategies, whose calls are ten times as fast.
+        chunk: Targets (runs x bars x symbols) that one call of the kernel takes; 2**18 are 2 MB.
+        markets: Markets that are kept for exits that come again. A grid over the exits themselves has thousands, each with
+            average true ranges.
+        orders: How many orders the logs of a run hold at first; None for more than most runs need.
+    """
+
+    compile_from: int = 500_000
+    orders_compile_from: int = 5_000_000
+    chunk: int = 2**18
+    markets: int = 16
+    orders: int | None = None
+
+
+STANDARD = Tuning()
