@@ -192,8 +192,11 @@ def cancel_legs(b: Book, n: int) -> None:
 
 
 @inlined
-def _affordable(m: Market, b: Book, order: int, price: float, slip: float, reduce: float) -> float:
-    """The largest increasing quantity the account can pay at `price`, this symbol marked at `price`, costs included.
+def _affordable(
+    m: Market, b: Book, order: int, price: float, slip: float, reduce: float, increase: float
+) -> float:
+    """`increase` where the account can pay it at `price`, this symbol marked at `price`, costs included; else the largest lot that
+    it can.
 
     The commission of the whole order is the larger of its rates and its minimum, so the quantity must be payable under both.
     """
@@ -211,7 +214,10 @@ def _affordable(m: Market, b: Book, order: int, price: float, slip: float, reduc
         quantity = min(
             quantity, (free - r.minimum + o.charged - reduce * price * slip) / (price * (1.0 + slip))
         )
-    quantity = to_lot(quantity, m.info[o.symbol].lot)
+    lot = m.info[o.symbol].lot
+    if increase <= quantity + SMALL * lot:
+        return increase
+    quantity = to_lot(quantity, lot)
     return quantity if quantity > SMALL else 0.0
 
 
@@ -223,9 +229,7 @@ def volume_room(m: Market, b: Book, t: int, n: int) -> float:
         return np.inf
     s = b.symbols[n]
     used = s.used if s.used_bar == t else 0.0
-    room = (
-        np.floor(cap * m.panel[VOLUME, t, n] + SMALL) if m.info[n].lot != 0.0 else cap * m.panel[VOLUME, t, n]
-    )
+    room = to_lot(cap * m.panel[VOLUME, t, n], m.info[n].lot)
     left = to_lot(room - used, m.info[n].lot)
     return left if left > SMALL * room else 0.0
 
@@ -269,7 +273,7 @@ def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: boo
             increase = 0.0
             stop_reason = R_MAX_POSITIONS
         else:
-            most = _affordable(m, b, order, price, slip, reduce)
+            most = _affordable(m, b, order, price, slip, reduce, increase)
             if most < increase:
                 increase = most
                 stop_reason = R_NO_CASH

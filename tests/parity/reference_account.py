@@ -178,7 +178,7 @@ class Account:
         """Shares the symbol may still trade in this bar."""
         if not p.has_volume or self.volume_cap == inf:
             return inf
-        most = self.volume_cap * volume
+        most = to_lot(self.volume_cap * volume, p.lot)
         left = to_lot(most - p.traded, p.lot)
         return left if left > DUST * most else 0.0
 

@@ -74,6 +74,26 @@ def test_stop_orders_fill_at_the_stop_or_at_a_worse_open() -> None:
     assert trades(result) == [(1, 10.0, 102.0), (2, 10.0, 106.0), (3, -5.0, 103.0), (4, -5.0, 97.0)]
 
 
+@pytest.mark.parametrize(
+    ("capital", "asked", "filled", "why"),
+    [
+        (90.0, 0.5, 0.5, ""),
+        (1_060.0, 10.4, 10.4, ""),
+        (1_040.0, 10.4, 10.4, ""),
+        (1_039.9, 10.4, 10.0, "no buying power"),
+        (1_060.0, 20.4, 10.0, "no buying power"),
+        (90.0, 1.0, 0.0, "no buying power"),
+        (1_060.0, -10.4, -10.4, ""),
+    ],
+)
+def test_an_odd_quantity_is_cut_to_the_lot_only_where_it_cannot_be_paid(
+    capital: float, asked: float, filled: float, why: str
+) -> None:
+    result = asks({0: orders.market(asked)}, flat(4), capital=capital)
+    assert [size for _, size, _ in trades(result)] == ([filled] if filled else [])
+    assert result.orders["end_reason"].fillna("").tolist() == [why]
+
+
 def test_a_stop_limit_waits_for_its_limit_after_the_trigger() -> None:
     """Gap to 106 beyond the limit of 103: triggered, not filled; the next bar comes back to the limit."""
     rows = [*flat(1), (106, 107, 104, 105), (105, 105, 102, 103)]

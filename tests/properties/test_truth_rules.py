@@ -243,6 +243,29 @@ def test_rebalancing_on_every_bar_holds_the_weight_and_on_signal_lets_it_drift()
     np.testing.assert_allclose(held.positions["quantity"], wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("volume", "lot", "cap", "each"),
+    [
+        (3.0, 0.001, 0.1, 0.3),  # less than a share, and yet three hundred lots
+        (3.0, 0.0, 0.1, 0.3),
+        (7.9, 0.25, 0.1, 0.75),
+        (17.0, 1.0, 0.1, 1.0),
+        (1_290.0, 50.0, 0.1, 100.0),
+        (9.0, 1.0, 0.1, 0.0),
+    ],
+)
+def test_a_bar_fills_its_share_of_the_volume_rounded_down_to_the_lot(
+    volume: float, lot: float, cap: float, each: float
+) -> None:
+    bars = market(flat(6), volume=volume)
+    wants = scripted([1_000.0] * 6, target="units")
+    result = run(
+        wants, bars, fills=FillModel(cap), instruments=(Instrument("A", lot=lot),), allocation=Allocation(gross=9, leverage=9)
+    )
+    quantities = result.log("fills")["quantity"]
+    assert quantities == pytest.approx([each] * 5 if each else [], rel=1e-9)
+
+
 # -- risk limits ------------------------------------------------------------------------------------------------------
 
 
