@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.costs import FillModel
 from gpt_trader.engine.entering import entered
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.measures import BENCHMARK_METRICS, METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     from gpt_trader.look_ahead import LookAhead
 
-BENCHMARK_METRICS = (
-    "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
-)  # fmt: skip
 _WITHOUT_BENCHMARK = {f"benchmark_{name}": float("nan") for name in BENCHMARK_METRICS}
 _statistics_into = entered(statistics_into)
 

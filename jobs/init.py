@@ -78,12 +78,12 @@ def _toml(value: Any) -> str:
 
 
 def _questions(*, skip_api: bool) -> list[Question]:
-    from gpt_trader.adapters.configuration import SOURCES
+    from gpt_trader.adapters.source_registry import SOURCES
     from gpt_trader.risk import PROFILES
 
     profiles = ("none", *PROFILES)
     asked = [
-        Question("data.source", f"Where prices come from ({', '.join(SOURCES)})", "demo", _one_of("source", SOURCES)),
+        Question("data.source", f"Where prices come from ({', '.join(SOURCES)})", "demo", _one_of("source", tuple(SOURCES))),
         Question("backtest.capital", "Capital of a backtest", "100000", _positive),
         Question("costs.bps", "Commission in basis points", "5", _not_negative),
         Question("risk.profile", f"Risk limits ({', '.join(profiles)})", "none", _one_of("risk profile", profiles)),

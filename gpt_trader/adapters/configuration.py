@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.adapters.source_registry import SOURCES
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 FILE_NAME = "gpt-trader.toml"
 PREFIX = "GPT_TRADER_"
 FILE_VARIABLE = "GPT_TRADER_CONFIG"
-SOURCES = ("demo", "csv", "parquet", "yahoo", "alpaca", "synthetic")
 QUALITIES = ("strict", "repair")
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.sources import BarSource
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from gpt_trader.sources import BarSource
 
 
 @dataclass(frozen=True, slots=True)

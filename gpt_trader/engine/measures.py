@@ -124,3 +124,8 @@ class Trades(NamedTuple):
 
 
 METRIC_NAMES: tuple[str, ...] = Curve._fields + Activity._fields + Trades._fields
+
+BENCHMARK_METRICS = (
+    "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
+)  # fmt: skip
+"""What is said of the benchmark too, as `benchmark_<name>`."""

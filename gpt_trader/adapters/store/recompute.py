@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.bars import parse_time
+from gpt_trader.engine.measures import BENCHMARK_METRICS
 from gpt_trader.errors import BadRange
 from gpt_trader.metrics import periods_per_year, summarise
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store.records import RunRecord
     from gpt_trader.adapters.store.repository import RunStore
 
-BENCHMARK_METRICS = (
-    "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_days", "final_equity",
-)  # fmt: skip
 DAYS_PER_YEAR = 365.0  # of the borrow fee (docs/assumptions.md, step 0)
 
 
