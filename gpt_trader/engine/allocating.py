@@ -356,6 +356,8 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     if b.account[0].halt != 0 and delta != 0.0:
         if s.qty * delta >= 0.0:
             b.account[0].dirty = 1
+            if abs(accepted - s.acted) <= SAME_WEIGHT:  # renewed: it is ordered when the halt is over
+                s.cut = 1
             return
         if abs(delta) > abs(s.qty):  # while halted a reversal only closes; the rest waits
             delta = -s.qty

@@ -23,7 +23,6 @@ from gpt_trader.engine.records import (
     FILLED,
     MARKET,
     R_DELISTED,
-    R_ORDER_RULE,
     R_SPLIT,
     Book,
     Market,
@@ -104,14 +103,16 @@ def _split(m: Market, b: Book, t: int, n: int, ratio: float) -> None:
     while order != NO_ORDER:
         o = b.orders[order]
         later = o.later
-        o.quantity = o.filled + to_lot((o.quantity - o.filled) * ratio, m.info[n].lot)
+        rest = to_lot((o.quantity - o.filled) * ratio, m.info[n].lot)
+        o.filled *= ratio
+        o.quantity = o.filled + rest
         o.limit /= ratio
         o.stop /= ratio
         o.trail_ref /= ratio
         o.take_profit /= ratio
         o.stop_loss /= ratio
-        if o.quantity == o.filled:
-            end_order(b, order, CANCELLED, R_ORDER_RULE)
+        if rest == 0.0:
+            end_order(b, order, CANCELLED, R_SPLIT)
         order = later
 
 

@@ -37,6 +37,7 @@ from gpt_trader.engine.records import (
     R_SCALE_OUT,
     R_TAKE_PROFIT,
     R_USER,
+    R_VOLUME,
     STOP,
     STOP_LIMIT,
     TRAILING,
@@ -150,7 +151,7 @@ def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price:
         after_exit(b, n, was)
         s.exiting = 0
     elif kind != STOP and o.status <= 1:
-        end_order(b, order, CANCELLED, R_DAY)
+        end_order(b, order, CANCELLED, R_VOLUME)
 
 
 @kernel

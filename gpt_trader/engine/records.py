@@ -19,11 +19,12 @@ STATUSES = ("resting", "partial", "filled", "cancelled", "expired", "rejected")
 TARGET, EXIT, USER, LEG_STOP, LEG_TARGET = range(5)
 # why an order exists, ended, or a position was closed
 (R_TARGET, R_STOP_LOSS, R_TRAILING, R_BREAK_EVEN, R_ATR_STOP, R_TAKE_PROFIT, R_SCALE_OUT, R_TIME_STOP, R_DELISTED, R_FLATTEN,
- R_USER, R_REPLACED, R_NO_CASH, R_MAX_POSITIONS, R_EXITED, R_HALT, R_OCO, R_DAY, R_ORDER_RULE, R_SPLIT) = range(20)  # fmt: skip
+ R_USER, R_REPLACED, R_NO_CASH, R_MAX_POSITIONS, R_EXITED, R_HALT, R_OCO, R_DAY, R_ORDER_RULE, R_SPLIT,
+ R_VOLUME) = range(21)  # fmt: skip
 REASONS = (
     "target", "stop loss", "trailing stop", "break even", "atr stop", "take profit", "scale out", "time stop", "delisted",
     "flatten", "order", "replaced", "no buying power", "max positions", "position closed", "halt", "other leg filled",
-    "day over", "order rule", "split",
+    "day over", "order rule", "split", "volume cap",
 )  # fmt: skip
 # verdicts and the rules that caused them
 APPROVED, SCALED, REFUSED = range(3)

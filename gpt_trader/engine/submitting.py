@@ -13,6 +13,7 @@ from gpt_trader.engine.records import (
     EVENT,
     LIMIT,
     MARKET,
+    R_DELISTED,
     R_ORDER_RULE,
     R_REPLACED,
     R_USER,
@@ -31,7 +32,8 @@ from gpt_trader.orders import CANCEL, NOTHING, OrderRequest
 def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest) -> None:
     """Place one request decided at the close of bar t; its prices are on the continuous basis, `factor` (T, N) or (1, 1).
 
-    A request without a finite non-zero quantity, or whose kind lacks its positive price, is logged as rejected.
+    A request without a finite non-zero quantity, or whose kind lacks its positive price, is logged as rejected; so is one for a
+    symbol that has left the market.
     """
     if request.kind == NOTHING:
         return
@@ -58,6 +60,8 @@ def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest
         o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
     if not valid_request(b, order, kind):
         end_order(b, order, REJECTED, R_ORDER_RULE)
+    elif t > m.info[n].last_session:
+        end_order(b, order, REJECTED, R_DELISTED)
 
 
 @inlined

@@ -185,6 +185,7 @@ def _order(account: Account, now: Now, p: Position, accepted: float, equity: flo
     assert bar is not None
     delta = _missing(now, p, accepted, equity)
     if now.halted and delta != 0.0 and delta * p.quantity >= 0.0:
+        p.rest = p.rest or abs(accepted - p.acted) <= TINY
         return
     if _too_little(account, now, p, delta, equity):
         return

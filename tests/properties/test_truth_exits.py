@@ -112,6 +112,19 @@ def test_take_profit_at_its_level_or_at_a_better_open() -> None:
     ]
 
 
+def test_what_the_volume_leaves_of_a_target_is_an_order_of_the_next_bar() -> None:
+    """Bars 2 and 3 reach the level of 105, but their volume takes only 600 and then the rest of 1,000."""
+    rows = after_entry((100, 106, 99, 104), (104, 106, 103, 104))
+    volume = [1e6, 1e6, 6_000.0, *[1e6] * (len(rows) - 3)]
+    held = scripted([1_000.0] * len(rows), exits=(TakeProfit(0.05),), target="units")
+    result = run(held, market(rows, volume=volume), fills=FillModel(0.1))
+    found = result.orders[["quantity", "status", "filled", "reason", "end_reason"]].to_numpy().tolist()
+    assert found[1:] == [
+        [1_000.0, "cancelled", 600.0, "take profit", "volume cap"],
+        [400.0, "filled", 400.0, "take profit", ""],
+    ]
+
+
 def test_take_profit_in_the_bar_of_the_entry() -> None:
     rows = [*flat(1), (100, 106, 100, 103), *flat(4, 103)]
     assert exits_on(rows, TakeProfit(0.05)) == [(1, -1000.0, 105.0, "take profit")]

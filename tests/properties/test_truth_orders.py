@@ -10,6 +10,7 @@ import pytest
 
 from gpt_trader import (
     Bars,
+    FillModel,
     OrderStrategy,
     Result,
     StopLoss,
@@ -92,6 +93,33 @@ def test_an_odd_quantity_is_cut_to_the_lot_only_where_it_cannot_be_paid(
     result = asks({0: orders.market(asked)}, flat(4), capital=capital)
     assert [size for _, size, _ in trades(result)] == ([filled] if filled else [])
     assert result.orders["end_reason"].fillna("").tolist() == [why]
+
+
+def test_a_split_restates_what_an_order_has_filled() -> None:
+    """Ten of thirty shares are filled when each becomes two: twenty of sixty, and so on to the end."""
+    rows = [*flat(3), *flat(6, 50.0)]
+    bars = market(rows, volume=[100.0] * 3 + [200.0] * 6, split={3: 2.0})
+    result = asks({0: orders.limit(30, 101.0)}, rows, bars=bars, fills=FillModel(0.05))
+    assert trades(result) == [(1, 5.0, 100.0), (2, 5.0, 100.0), *((t, 10.0, 50.0) for t in range(3, 7))]
+    (order,) = result.orders.to_dict("records")
+    assert (order["quantity"], order["filled"], order["status"]) == (60.0, 60.0, "filled")
+
+
+def test_an_order_of_which_a_split_leaves_nothing_says_so() -> None:
+    rows = [*flat(3), *flat(3, 1_000.0)]
+    bars = market(rows, split={3: 0.1})
+    result = asks({0: orders.limit(5, 90.0)}, rows, bars=bars)
+    (order,) = result.orders.to_dict("records")
+    assert (order["status"], order["filled"], order["end_reason"]) == ("cancelled", 0.0, "split")
+
+
+@pytest.mark.parametrize("order", [orders.market(5), orders.limit(5, 99.0), orders.stop(5, 101.0)])
+def test_an_order_for_a_symbol_that_has_left_the_market_is_rejected(order: Any) -> None:
+    bars = market(flat(8), delisted=str(market(flat(8)).time[3])[:10])
+    result = asks({3: order, 4: order, 6: order}, flat(8), bars=bars)
+    found = result.orders[["status", "end_reason"]].to_numpy().tolist()
+    assert found == [["cancelled", "delisted"], ["rejected", "delisted"], ["rejected", "delisted"]]
+    assert result.fills.empty
 
 
 def test_a_stop_limit_waits_for_its_limit_after_the_trigger() -> None:

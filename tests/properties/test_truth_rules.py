@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -243,6 +244,14 @@ def test_rebalancing_on_every_bar_holds_the_weight_and_on_signal_lets_it_drift()
     np.testing.assert_allclose(held.positions["quantity"], wanted, rtol=1e-9)
 
 
+def test_an_increase_that_is_renewed_under_a_halt_is_ordered_after_it() -> None:
+    """The fall of bar 2 halts entries for its day; the same half of the equity is wanted anew at its close, and buys 27 more."""
+    bars = market([*flat(2), *flat(4, 90.0)])
+    limits = replace(RiskLimits(*[None] * 12), daily_loss=0.03)
+    result = run(scripted([0.5, NAN, 0.5, NAN, NAN, NAN]), bars, risk=limits)
+    assert [(t, size) for t, _, size, _, _ in fills_of(result)] == [(1, 500.0), (4, 27.0)]
+
+
 @pytest.mark.parametrize(
     ("volume", "lot", "cap", "each"),
     [
@@ -260,7 +269,11 @@ def test_a_bar_fills_its_share_of_the_volume_rounded_down_to_the_lot(
     bars = market(flat(6), volume=volume)
     wants = scripted([1_000.0] * 6, target="units")
     result = run(
-        wants, bars, fills=FillModel(cap), instruments=(Instrument("A", lot=lot),), allocation=Allocation(gross=9, leverage=9)
+        wants,
+        bars,
+        fills=FillModel(cap),
+        instruments=(Instrument("A", lot=lot),),
+        allocation=Allocation(gross=9, leverage=9),
     )
     quantities = result.log("fills")["quantity"]
     assert quantities == pytest.approx([each] * 5 if each else [], rel=1e-9)
