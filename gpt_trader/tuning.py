@@ -24,5 +24,9 @@ class Tuning:
     markets: int = 16
     orders: int | None = None
 
+    def calls_to_compile(self, *, ordering: bool) -> int:
+        """From how many calls on a rule is compiled, of an order strategy with `ordering`."""
+        return self.orders_compile_from if ordering else self.compile_from
+
 
 STANDARD = Tuning()

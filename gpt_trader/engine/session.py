@@ -150,7 +150,7 @@ def chosen_mode(
         return PYTHON  # the requests of each call belong to its symbol, which the compiled loop does not know
     if not (ordering or scalar or uses_held(strategy)):
         return ARRAY
-    enough = tuning.orders_compile_from if ordering else tuning.compile_from
+    enough = tuning.calls_to_compile(ordering=ordering)
     return COMPILED if called + calls_of(strategy, bars, first) >= enough else PYTHON
 
 

@@ -34,7 +34,7 @@ def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1, tuning: Tunin
     if not (isinstance(strategy, OrderStrategy) or is_per_symbol(strategy) or uses_held(strategy)):
         return _ARRAY[0] + _ARRAY[1] * cells
     calls = calls_of(strategy, bars, 0)
-    enough = tuning.orders_compile_from if isinstance(strategy, OrderStrategy) else tuning.compile_from
+    enough = tuning.calls_to_compile(ordering=isinstance(strategy, OrderStrategy))
     return _COMPILED[0] + _COMPILED[1] * cells if runs * calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
 
 

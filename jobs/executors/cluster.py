@@ -65,14 +65,14 @@ def _of_this_machine() -> str:
         ) from None
 
 
-def check_reachable(host: str, port: int, shown: str) -> None:
-    """Raises ClusterError unless somebody accepts connections there."""
+def check_reachable(host: str, port: int, shown: str, usual: str = "head (6379") -> None:
+    """Raises ClusterError unless somebody accepts connections there; `usual` is whose port is asked for, and which it mostly is."""
     try:
         socket.create_connection((host, port), timeout=REACH_SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"nobody answers at {shown} ({error.strerror or error}); is the cluster up, and is that the port of its head "
-            "(6379 unless it was started with another)?"
+            f"nobody answers at {shown} ({error.strerror or error}); is the cluster up, and is that the port of its "
+            f"{usual} unless it was started with another)?"
         ) from None
 
 

@@ -83,7 +83,8 @@ def _client(address: str) -> Any:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"--submit {address!r} is no address of a dashboard; write http://HOST:8265")
-    check_reachable(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    check_reachable(parts.hostname, port, address, "dashboard (8265")
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 

@@ -21,7 +21,9 @@ from gpt_trader import (
     per_symbol,
 )
 from gpt_trader.batch import backtest_many
+from gpt_trader.batch_lanes import Lane, Terms
 from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
 from gpt_trader.tuning import STANDARD, Tuning
 from tests.markets import random_market
@@ -104,6 +106,13 @@ def test_a_mixed_batch_gives_what_backtest_gives(number: int) -> None:
     kinds = [random_strategy(rng, bars) for _ in range(8)]
     strategies = [rng.choice(kinds) for _ in range(20)]
     assert assert_same(strategies, bars, tuning=tuning, **options) > 5
+
+
+def test_the_tuning_cuts_the_batch_and_sizes_the_logs() -> None:
+    bars = random_market(150, 3, 1)
+    tuning = Tuning(chunk=7 * 150 * 3 + 1, orders=64)
+    lane = Lane(Terms(bars, Settings(), 0, np.zeros(1, np.int64), tuning))
+    assert (lane.targets.shape, lane.book.orders.size) == ((7, 150, 3), 64)
 
 
 def test_the_same_list_twice_and_backwards_gives_the_same_rows() -> None:
