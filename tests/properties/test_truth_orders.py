@@ -95,6 +95,13 @@ def test_an_odd_quantity_is_cut_to_the_lot_only_where_it_cannot_be_paid(
     assert result.orders["end_reason"].fillna("").tolist() == [why]
 
 
+def test_the_share_of_the_volume_is_rounded_before_what_has_traded_is_taken_off() -> None:
+    """Of 3.7 shares 3 may trade: half of one goes to the first order, and of the 2.5 that are left 2 to the second."""
+    bars = market(flat(3), volume=37.0)
+    result = asks({0: (orders.market(0.5), orders.market(10))}, flat(3), bars=bars, fills=FillModel(0.1))
+    assert trades(result) == [(1, 0.5, 100.0), (1, 2.0, 100.0), (2, 3.0, 100.0)]
+
+
 def test_a_split_restates_what_an_order_has_filled() -> None:
     """Ten of thirty shares are filled when each becomes two: twenty of sixty, and so on to the end."""
     rows = [*flat(3), *flat(6, 50.0)]

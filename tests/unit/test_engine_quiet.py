@@ -299,9 +299,10 @@ def test_an_order_strategy_never_sees_stale_holdings(number: int) -> None:
     assert len(result.fills) > 3
 
 
-def test_an_infinite_target_is_told_before_anything_is_done() -> None:
+@pytest.mark.parametrize("row", [3, 4, -1])
+def test_an_infinite_target_is_told_before_anything_is_done(row: int) -> None:
     bars, options, targets = slow_case(0)
-    targets[-1, 0] = -np.inf
+    targets[row, 0] = -np.inf
     m, book = prepared(scripted(np.zeros_like(targets)), bars, options)
     before = book.account.tobytes()
     assert run_decided(m, book, targets, np.empty(bars.T, np.int8), 3) == (3, BAD_TARGET)
