@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
+from gpt_trader.engine.clock import same_month, same_week
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, append_order, end_order, to_lot
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
-from gpt_trader.engine.periods import same_month, same_week
+from gpt_trader.engine.order_book import NO_ORDER, append_order, end_order, to_lot
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.ranking import best_to_front, has_seat, place_behind, sort_by_rank
 from gpt_trader.engine.records import (
     ATR_SIZE,
-    CANCELLED,
     ENDED,
     MARKET,
     R_REPLACED,
     R_TARGET,
     REFUSED,
     REGIME,
+    REPLACED,
     SCALED,
     TARGET,
     V_CONFIRM,
@@ -45,14 +45,14 @@ KEEP, CHANGED, RENEWED = 0, 1, 2
 
 
 @inlined
-def decision_bar(m: Market, b: Book, t: int) -> bool:
-    """True when targets count in bar t: always, or on the first bar of the account and of each ISO week or month."""
+def decision_bar(b: Book) -> bool:
+    """True when targets count in this bar: always, or on the first bar of the account and of each ISO week or month."""
     cadence = b.rules[0].cadence
-    if cadence == 0.0 or t == b.account[0].first:
+    if cadence == 0.0 or b.account[0].bar == b.account[0].first:
         return True
     if cadence == 1.0:
-        return not same_week(m, t, t - 1)
-    return not same_month(m, t, t - 1)
+        return not same_week(b)
+    return not same_month(b)
 
 
 @inlined
@@ -93,7 +93,7 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
     r = b.rules[0]
     account.dirty = 0
-    decides = decision_bar(m, b, t)
+    decides = decision_bar(b)
     ended = m.flags[t] & ENDED != 0
     free = int(r.max_positions)
     entrants = 0
@@ -118,7 +118,7 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     stands = not (renews or limited or entrants > max(free, 0) or total > r.gross)
     if entrants > max(free, 0):
         total = _take_seats(m, b, t, entrants, max(free, 0))
-    _scale_to_gross(b, t, total)
+    _scale_to_gross(b, total)
     if limited:
         apply_risk_limits(m, b, t)
     if not stands:  # what was accepted has changed since
@@ -144,7 +144,7 @@ def _choose(m: Market, b: Book, t: int, n: int, w: float, decides: bool, ended: 
     """Step 5.1 to 5.4 for one symbol where its target is looked at; a target that stands as it did only counts its bars.
     `ended`: some symbol's last session is over."""
     s = b.symbols[n]
-    if ended and t > m.info[n].last_session:
+    if ended and b.account[0].bar > m.info[n].last_session:
         s.base = 0.0
         s.acted = 0.0
         s.change = KEEP
@@ -177,13 +177,13 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
     fresh = np.isnan(prev) or _sign(prev) != _sign(w)
     s.streak = 1 if fresh else s.streak + 1
     if fresh:
-        s.signal_bar = t
+        s.signal_bar = b.account[0].bar
     if s.lock != 0:
         if fresh or r.reentry_immediate > 0.0 or _sign(w) != s.lock:
             s.lock = 0
         else:
             s.accepted = 0.0
-            log_verdict(b, t, n, w, REFUSED, V_LOCKED, float(s.lock), 0.0)
+            log_verdict(b, n, w, REFUSED, V_LOCKED, float(s.lock), 0.0)
             return KEEP
     if w != 0.0 and _sign(w) != _sign(s.base):
         rule, value, limit = _entry_rule(m, b, t, n, w)
@@ -192,15 +192,15 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
                 s.base = 0.0
             b.symbols[n].accepted = s.base
             s.asked = np.nan
-            log_verdict(b, t, n, w, REFUSED, rule, value, limit)
+            log_verdict(b, n, w, REFUSED, rule, value, limit)
             return CHANGED
         if r.sizing > 0.0:
             w = _risk_weight(m, b, t, n, w)
-        s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
+        s.base = w if r.units > 0.0 else _cut_position(b, n, w)
     elif w == 0.0:
         s.base = 0.0
     elif r.sizing == 0.0:
-        s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
+        s.base = w if r.units > 0.0 else _cut_position(b, n, w)
     s.asked = s.prev if s.base != 0.0 or s.prev == 0.0 else np.nan
     return RENEWED if np.isnan(prev) and r.sizing == 0.0 else CHANGED
 
@@ -218,8 +218,9 @@ def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, floa
         return V_CONFIRM, float(s.streak), r.confirm
     if s.qty * w < 0.0 and r.cooldown > 0.0:  # a reversal: the position closes first, then the new side waits
         return V_COOLDOWN, 0.0, r.cooldown
-    if s.last_exit >= 0 and t - s.last_exit < r.cooldown:
-        return V_COOLDOWN, float(t - s.last_exit), r.cooldown
+    since = b.account[0].bar - s.last_exit
+    if s.last_exit >= 0 and since < r.cooldown:
+        return V_COOLDOWN, float(since), r.cooldown
     if w > 0.0 and r.regime_on > 0.0 and m.flags[t] & REGIME == 0:
         return V_REGIME, 0.0, 1.0
     return V_NONE, 0.0, 0.0
@@ -233,19 +234,19 @@ def _risk_weight(m: Market, b: Book, t: int, n: int, w: float) -> float:
     distance = r.atr_k * m.signals[ATR_SIZE, t, n]
     equity = b.account[0].equity
     if not (distance > 0.0 and close > 0.0 and equity > 0.0):
-        log_verdict(b, t, n, w, REFUSED, V_SIZE, distance, 0.0)
+        log_verdict(b, n, w, REFUSED, V_SIZE, distance, 0.0)
         return 0.0
     return _sign(w) * to_lot(equity * r.risk / distance, m.info[n].lot) * close / equity
 
 
 @inlined
-def _cut_position(b: Book, t: int, n: int, w: float) -> float:
+def _cut_position(b: Book, n: int, w: float) -> float:
     most = b.rules[0].position
     if abs(w) <= most:
         return w
     if b.symbols[n].base != np.sign(w) * most:
         b.symbols[n].accepted = np.sign(w) * most
-        log_verdict(b, t, n, w, SCALED, V_POSITION, abs(w), most)
+        log_verdict(b, n, w, SCALED, V_POSITION, abs(w), most)
     return np.sign(w) * most
 
 
@@ -301,7 +302,7 @@ def _refuse_in_order(
         left -= behind[k]
         target = b.symbols[n].base
         _leave_out(b, n)
-        log_decision(b, t, n, target, REFUSED, rule, float(left), float(free))
+        log_decision(b, n, target, REFUSED, rule, float(left), float(free))
 
 
 @inlined
@@ -314,7 +315,7 @@ def _leave_out(b: Book, n: int) -> None:
 
 
 @inlined
-def _scale_to_gross(b: Book, t: int, total: float) -> None:
+def _scale_to_gross(b: Book, total: float) -> None:
     """Step 5.6: all wanted weights, of absolute sum `total`, by one factor, so that the sum is at most the gross cap."""
     cap = b.rules[0].gross
     if total <= cap or b.rules[0].units > 0.0:
@@ -323,7 +324,7 @@ def _scale_to_gross(b: Book, t: int, total: float) -> None:
         if b.symbols[n].accepted != 0.0:
             b.symbols[n].accepted *= cap / total
             if abs(b.symbols[n].accepted - b.symbols[n].acted) > SAME_WEIGHT:
-                log_verdict(b, t, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
+                log_verdict(b, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
 
 
 @inlined
@@ -369,23 +370,21 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
             b.account[0].dirty = 1
             if change != KEEP:
                 log_verdict(
-                    b, t, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
+                    b, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
                 )
         return
     if s.target_order != NO_ORDER:
-        base = s.base
-        end_order(b, s.target_order, CANCELLED, R_REPLACED)
-        s.base = base  # ending the order of a flat symbol forgets it
+        end_order(b, s.target_order, REPLACED, R_REPLACED)
     s.acted = accepted
     allowed = order_volume_limit(m, b, t, n, delta)
     if allowed != delta:
         if not rest:
-            log_decision(b, t, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
+            log_decision(b, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
         delta = allowed
         cut = 1
     s.cut = cut
     if cut != 0:
         b.account[0].dirty = 1
     if delta != 0.0:
-        decision = log_decision(b, t, n, w, 0, V_NONE, equity, close)
-        s.target_order = append_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)
+        decision = log_decision(b, n, w, 0, V_NONE, equity, close)
+        s.target_order = append_order(b, n, delta, MARKET, TARGET, R_TARGET, decision)

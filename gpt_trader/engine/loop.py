@@ -6,10 +6,10 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.clock import begin_bar, skip_bars
 from gpt_trader.engine.corporate import corporate_actions
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import mark_to_market, monitor
-from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
     BAD_TARGET,
     CASH,
@@ -22,6 +22,7 @@ from gpt_trader.engine.records import (
     Book,
     Market,
 )
+from gpt_trader.engine.venue import match_inside, match_open, trail_orders
 
 SPARE = 10  # rows per symbol and bar: a target that seven rules scale and the order volume cuts writes nine decisions
 
@@ -44,6 +45,7 @@ def room_in_logs(b: Book) -> bool:
 def before_decision(m: Market, b: Book, t: int) -> None:
     """Steps 0 to 3 of bar t."""
     account = b.account[0]
+    begin_bar(m, b, t)
     if account.positions > 0 or account.working > 0:
         corporate_actions(m, b, t)
         if account.markets > 0:
@@ -52,7 +54,7 @@ def before_decision(m: Market, b: Book, t: int) -> None:
             match_inside(m, b, t)
             trail_orders(m, b, t)
     mark_to_market(m, b, t)
-    monitor(m, b, t)
+    monitor(b)
 
 
 @kernel
@@ -215,6 +217,7 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
         if b.symbols[n].prev == b.symbols[n].prev and not np.isnan(m.panel[CLOSE, start, n]):
             b.symbols[n].streak += end - start
     write_track(b, cash, start, end, first)
+    skip_bars(m, b, start, end)
     account.gross = b.track[NET, end - 1]
     account.equity = b.track[EQUITY, end - 1]
     return end

@@ -33,6 +33,7 @@ def empty_book(
     )  # fmt: skip
     if first:
         book.account["first"] = first
+        book.account["bar"] = first - 1
     return book
 
 

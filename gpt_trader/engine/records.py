@@ -12,9 +12,13 @@ from gpt_trader.engine.interpreted import record
 # order kinds
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
 KINDS = ("market", "limit", "stop", "stop_limit", "trailing")
-# order statuses
-RESTING, PARTIAL, FILLED, CANCELLED, EXPIRED, REJECTED = range(6)
-STATUSES = ("resting", "partial", "filled", "cancelled", "expired", "rejected")
+# order statuses; those up to UNKNOWN are live
+(PENDING, ACCEPTED, PARTIAL, CANCEL_PENDING, UNKNOWN, FILLED, CANCELLED, REPLACED, EXPIRED, REJECTED) = range(
+    10
+)
+STATUSES = (
+    "pending", "accepted", "partial", "cancel pending", "unknown", "filled", "cancelled", "replaced", "expired", "rejected",
+)  # fmt: skip
 # what an order is for
 TARGET, EXIT, USER, LEG_STOP, LEG_TARGET = range(5)
 # why an order exists, ended, or a position was closed
@@ -47,7 +51,7 @@ ACCOUNT = record([
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
-    ("shorts", "i8"), ("unlisted", "i8"),
+    ("shorts", "i8"), ("unlisted", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
 ])  # fmt: skip
 
 # What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`

@@ -97,7 +97,7 @@ def test_modules_that_import_each_other_end(engine: Path) -> None:
 
 
 def test_two_modules_have_two_folders_and_both_are_current() -> None:
-    curves, matching = kernel_folder(ENGINE / "curves.py"), kernel_folder(ENGINE / "matching.py")
+    curves, matching = kernel_folder(ENGINE / "curves.py"), kernel_folder(ENGINE / "venue.py")
     assert curves != matching
     assert {curves, matching} <= current_folders()
     assert curves.name.startswith("kernels-curves-")
