@@ -6,7 +6,7 @@ from gpt_trader.engine.fill_effects import after_fill
 from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.order_book import complete_order
 from gpt_trader.engine.positions import SMALL, change_position, shift_position
-from gpt_trader.engine.records import PARTIAL, Book
+from gpt_trader.engine.records import E_FILLED, PARTIAL, Book
 
 
 @inlined
@@ -39,10 +39,11 @@ def apply_fill(
     f.price = price
     f.commission = fee
     f.slippage = slippage
-    f.order = order
+    f.order = o.id
     f.symbol = n
     f.bar = account.bar
     f.reason = o.reason
+    f.event = E_FILLED
     account.fills += 1
     shift_position(b, n, quantity, price, costs, inside, o.reason)
     if abs(o.quantity - o.filled) <= SMALL:

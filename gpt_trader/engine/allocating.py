@@ -8,7 +8,7 @@ from gpt_trader.bars import CLOSE
 from gpt_trader.engine.clock import same_month, same_week
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
-from gpt_trader.engine.order_book import NO_ORDER, append_order, end_order, to_lot
+from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, to_lot
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.ranking import best_to_front, has_seat, place_behind, sort_by_rank
 from gpt_trader.engine.records import (
@@ -373,8 +373,10 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
                     b, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
                 )
         return
+    replaced = NO_ORDER
     if s.target_order != NO_ORDER:
-        end_order(b, s.target_order, REPLACED, R_REPLACED)
+        replaced = s.target_order
+        cancel_order(b, replaced, REPLACED, R_REPLACED)
     s.acted = accepted
     allowed = order_volume_limit(m, b, t, n, delta)
     if allowed != delta:
@@ -388,3 +390,5 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     if delta != 0.0:
         decision = log_decision(b, n, w, 0, V_NONE, equity, close)
         s.target_order = append_order(b, n, delta, MARKET, TARGET, R_TARGET, decision)
+        if replaced != NO_ORDER:
+            b.orders[s.target_order].replaces = b.orders[replaced].id

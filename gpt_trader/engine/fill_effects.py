@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, end_order, is_leg, new_order
+from gpt_trader.engine.order_book import (
+    NO_ORDER,
+    cancel_symbol_orders,
+    end_order,
+    is_leg,
+    new_order,
+    note_change,
+)
 from gpt_trader.engine.records import (
     CANCELLED,
     EXIT,
@@ -27,7 +34,9 @@ from gpt_trader.engine.records import (
 def after_fill(b: Book, order: int, was: float, filled: float, inside: bool, price: float) -> None:
     """The consequences of a fill of the signed quantity `filled` at `price`, before which `was` was held."""
     o = b.orders[order]
-    if o.purpose >= USER:  # orders for targets and exits have neither legs nor siblings
+    if (
+        o.purpose >= USER and b.account[0].apart == 0
+    ):  # the others have neither legs nor siblings; a venue elsewhere keeps them
         now = b.symbols[o.symbol].qty
         _shrink_sibling(b, order, filled)
         if was != 0.0 and was * now <= 0.0:
@@ -57,6 +66,7 @@ def _shrink_sibling(b: Book, order: int, filled: float) -> None:
     if filled != 0.0 and sibling != NO_ORDER and b.orders[sibling].status <= UNKNOWN:
         other = b.orders[sibling]
         other.quantity -= filled
+        note_change(b, sibling)
         if abs(other.quantity - other.filled) <= 1e-9:
             end_order(b, sibling, CANCELLED, R_OCO)
 
@@ -79,13 +89,13 @@ def _bring_legs(b: Book, order: int, filled: float, inside: bool, price: float) 
     if not np.isnan(o.stop_loss):
         stop = new_order(b, o.symbol, -filled, STOP, LEG_STOP, R_USER, o.decision)
         b.orders[stop].stop = o.stop_loss
-        b.orders[stop].parent = order
+        b.orders[stop].parent = o.id
         b.orders[stop].trail_ref = price
         b.orders[stop].inside = 1 if inside else 0
     if not np.isnan(o.take_profit):
         target = new_order(b, o.symbol, -filled, LIMIT, LEG_TARGET, R_USER, o.decision)
         b.orders[target].limit = o.take_profit
-        b.orders[target].parent = order
+        b.orders[target].parent = o.id
         b.orders[target].inside = 1 if inside else 0
         if stop != NO_ORDER:
             b.orders[target].sibling = stop

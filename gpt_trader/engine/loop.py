@@ -32,9 +32,12 @@ def room_in_logs(b: Book) -> bool:
     """True when every log has room for the most that one bar can write."""
     account = b.account[0]
     need = SPARE * (b.symbols.shape[0] + 1) + 4 * account.working
+    told = (
+        4 * need if account.apart + account.reports > 0 else need
+    )  # what happens to orders is written there as well
     return (
         account.orders + need <= b.orders.shape[0]
-        and account.fills + need <= b.fills.shape[0]
+        and account.fills + told <= b.fills.shape[0]
         and account.trades + need <= b.trades.shape[0]
         and account.decisions + need <= b.decisions.shape[0]
         and account.working + need <= b.working.shape[0]
@@ -42,19 +45,38 @@ def room_in_logs(b: Book) -> bool:
 
 
 @inlined
-def before_decision(m: Market, b: Book, t: int) -> None:
-    """Steps 0 to 3 of bar t."""
-    account = b.account[0]
+def open_bar(m: Market, b: Book, t: int) -> None:
+    """Step 0 of bar t: the account's clock moves on, and what is effective before the open happens to what it holds."""
     begin_bar(m, b, t)
-    if account.positions > 0 or account.working > 0:
+    if b.account[0].positions > 0 or b.account[0].working > 0:
         corporate_actions(m, b, t)
+
+
+@inlined
+def match_bar(m: Market, b: Book, t: int) -> None:
+    """Step 1 of bar t at the simulated venue."""
+    account = b.account[0]
+    if account.positions > 0 or account.working > 0:
         if account.markets > 0:
             match_open(m, b, t)
         if account.working > account.markets or b.rules[0].exits_on > 0.0:
             match_inside(m, b, t)
             trail_orders(m, b, t)
+
+
+@inlined
+def close_bar(m: Market, b: Book, t: int) -> None:
+    """Steps 2 and 3 of bar t: marks at its close, and the monitors."""
     mark_to_market(m, b, t)
     monitor(b)
+
+
+@inlined
+def before_decision(m: Market, b: Book, t: int) -> None:
+    """Steps 0 to 3 of bar t."""
+    open_bar(m, b, t)
+    match_bar(m, b, t)
+    close_bar(m, b, t)
 
 
 @kernel

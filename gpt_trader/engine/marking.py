@@ -9,10 +9,11 @@ from gpt_trader.engine.clock import same_day, same_month, same_week
 from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
 from gpt_trader.engine.fill_effects import forget_target
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, end_order, new_order
+from gpt_trader.engine.order_book import NO_ORDER, cancel_order, cancel_symbol_orders, new_order, note
 from gpt_trader.engine.positions import list_positions
 from gpt_trader.engine.records import (
     ATR_STOP,
+    C_REDUCE,
     CANCELLED,
     CASH,
     EQUITY,
@@ -32,6 +33,7 @@ from gpt_trader.engine.records import (
     R_HALT,
     R_TIME_STOP,
     TARGET,
+    UNKNOWN,
     Book,
     Market,
 )
@@ -137,8 +139,9 @@ def monitor(b: Book) -> None:
 @kernel
 def _cancel_opening(b: Book) -> None:
     """Cancel every live order that would open or increase a position; one that would reverse it may still close it."""
+    account = b.account[0]
     k = 0
-    while k < b.account[0].working:
+    while k < account.working:
         order = b.working[k]
         o = b.orders[order]
         s = b.symbols[o.symbol]
@@ -149,6 +152,8 @@ def _cancel_opening(b: Book) -> None:
         if s.qty * left < 0.0:
             if abs(left) > abs(s.qty):
                 o.quantity = o.filled - s.qty
+                if account.apart != 0:
+                    note(b, C_REDUCE, order, R_HALT)
                 if o.purpose == TARGET:
                     s.base = 0.0
                     s.acted = 0.0
@@ -156,8 +161,8 @@ def _cancel_opening(b: Book) -> None:
             continue
         if o.purpose == TARGET and s.qty != 0.0:
             s.cut = 1
-        end_order(b, order, CANCELLED, R_HALT)
-        k -= 1
+        cancel_order(b, order, CANCELLED, R_HALT)
+        k -= int(o.status > UNKNOWN)
 
 
 @kernel

@@ -8,12 +8,19 @@ from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
     ACCEPTED,
+    C_CANCEL,
+    C_SUBMIT,
+    CANCEL_PENDING,
     CANCELLED,
+    E_ENDED,
+    E_OPENED,
+    E_UPDATED,
     EXIT,
     FILLED,
     LEG_STOP,
     LEG_TARGET,
     MARKET,
+    PENDING,
     R_OCO,
     UNKNOWN,
     Book,
@@ -55,6 +62,31 @@ def live_after(b: Book, n: int, order: int) -> int:
 
 
 @inlined
+def note(b: Book, event: int, order: int, reason: int) -> None:
+    """Write to the log of fills what happened to an order, or what is asked of the venue, for those who read it elsewhere."""
+    account = b.account[0]
+    o = b.orders[order]
+    f = b.fills[account.fills]
+    f.quantity = 0.0
+    f.price = np.nan
+    f.commission = 0.0
+    f.slippage = 0.0
+    f.order = o.id
+    f.symbol = o.symbol
+    f.bar = account.bar
+    f.reason = reason
+    f.event = event
+    account.fills += 1
+
+
+@kernel
+def note_change(b: Book, order: int) -> None:
+    """A venue that reports says that quantity, kind or stop of an order have changed."""
+    if b.account[0].reports != 0:
+        note(b, E_UPDATED, order, b.orders[order].reason)
+
+
+@inlined
 def remove_working(b: Book, order: int) -> None:
     """Take an order out of the live ones, whose ids stay in order, and out of those of its symbol."""
     account = b.account[0]
@@ -93,9 +125,23 @@ def close_order(b: Book, order: int, status: int, reason: int) -> None:
             b.account[0].dirty = 1
     if o.purpose == EXIT:
         s.exiting = 0
+    if b.account[0].reports != 0 and status != FILLED:
+        note(b, E_ENDED, order, reason)
 
 
 end_order = called(close_order)
+
+
+@kernel
+def cancel_order(b: Book, order: int, status: int, reason: int) -> None:
+    """End an order that the account no longer wants. A venue that is elsewhere is asked to, and may fill it before it does."""
+    o = b.orders[order]
+    if b.account[0].apart == 0:
+        close_order(b, order, status, reason)
+    elif o.status != CANCEL_PENDING:
+        o.status = CANCEL_PENDING
+        o.end_reason = reason
+        note(b, C_CANCEL, order, reason)
 
 
 @inlined
@@ -122,8 +168,10 @@ def append_order(
     o.parent = NO_ORDER
     o.sibling = NO_ORDER
     o.decision = decision
+    o.id = account.order_ids
+    o.replaces = NO_ORDER
     o.kind = kind
-    o.status = ACCEPTED
+    o.status = ACCEPTED if account.apart == 0 else PENDING
     o.reason = reason
     o.end_reason = reason
     o.purpose = purpose
@@ -139,10 +187,15 @@ def append_order(
         s.first_live = order
     s.last_live = order
     account.orders += 1
+    account.order_ids += 1
     b.working[account.working] = order
     account.working += 1
     if kind == MARKET:
         account.markets += 1
+    if account.apart != 0:
+        note(b, C_SUBMIT, order, reason)
+    if account.reports != 0:
+        note(b, E_OPENED, order, reason)
     return order
 
 
@@ -159,7 +212,7 @@ def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
     while order != NO_ORDER:
         later = b.orders[order].later
         if order != keep:
-            end_order(b, order, CANCELLED, reason)
+            cancel_order(b, order, CANCELLED, reason)
         order = later
 
 
@@ -168,7 +221,7 @@ def complete_order(b: Book, order: int) -> None:
     """A completely filled order leaves the live ones and takes its other leg with it."""
     o = b.orders[order]
     close_order(b, order, FILLED, o.reason)
-    if o.sibling != NO_ORDER and b.orders[o.sibling].status <= UNKNOWN:
+    if o.sibling != NO_ORDER and b.account[0].apart == 0 and b.orders[o.sibling].status <= UNKNOWN:
         end_order(b, o.sibling, CANCELLED, R_OCO)
 
 

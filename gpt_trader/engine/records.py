@@ -41,6 +41,9 @@ RULES = (
     "gross", "risk position", "risk gross", "risk net", "risk cash", "risk sector", "risk correlation", "risk positions",
     "order volume", "min rebalance",
 )  # fmt: skip
+# what the rows of the log of fills say: a backtest writes fills alone, a venue that reports all that happens to its orders, and an
+# account whose venue is elsewhere what it asks of it
+E_FILLED, E_OPENED, E_ENDED, E_UPDATED, C_SUBMIT, C_CANCEL, C_REDUCE = range(7)
 # monitors that stopped entries (bits)
 HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED = 1, 2, 4, 8, 16
 # why the loop gave the control back
@@ -52,8 +55,11 @@ ACCOUNT = record([
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
     ("shorts", "i8"), ("unlisted", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
+    ("apart", "i8"), ("reports", "i8"), ("order_ids", "i8"), ("decision_ids", "i8"),
 ])  # fmt: skip
 
+# `apart`: 1 when the venue is elsewhere, so that orders are asked for and wait for an answer; `reports`: 1 for a venue that tells
+# somebody else what happens to its orders; `order_ids`, `decision_ids`: how many orders and decisions there have been.
 # What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`
 # belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
 # `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`
@@ -72,14 +78,14 @@ SYMBOL = record([
 ORDER = record([
     ("quantity", "f8"), ("filled", "f8"), ("limit", "f8"), ("stop", "f8"), ("trail", "f8"), ("trail_ref", "f8"), ("charge", "f8"),
     ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided", "i8"), ("parent", "i8"),
-    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("earlier", "i8"), ("later", "i8"),
+    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("id", "i8"), ("replaces", "i8"), ("earlier", "i8"), ("later", "i8"),
     ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"), ("purpose", "i1"),
     ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
 ], align=True)  # fmt: skip
 
 FILL = record([
     ("quantity", "f8"), ("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("order", "i8"), ("symbol", "i8"), ("bar", "i8"),
-    ("reason", "i8"),
+    ("reason", "i8"), ("event", "i8"),
 ])  # fmt: skip
 
 TRADE = record([

@@ -39,6 +39,10 @@ def clear_book(b: Book, capital: float) -> None:
     account.bar = account.first - 1
     account.time = 0
     account.previous = 0
+    account.apart = 0
+    account.reports = 0
+    account.order_ids = 0
+    account.decision_ids = 0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         s.qty = 0.0

@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE, HIGH, LOW
 from gpt_trader.engine.exit_levels import protective_stop
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.order_book import NO_ORDER, end_order, new_order
+from gpt_trader.engine.order_book import NO_ORDER, cancel_order, end_order, new_order
 from gpt_trader.engine.records import (
     CANCELLED,
     EVENT,
@@ -146,7 +146,7 @@ def cancel_entries(b: Book, n: int) -> None:
         o = b.orders[order]
         later = o.later
         if o.purpose == USER:
-            end_order(b, order, CANCELLED, R_REPLACED)
+            cancel_order(b, order, CANCELLED, R_REPLACED)
         order = later
 
 

@@ -17,6 +17,7 @@ from gpt_trader.engine.order_book import (
     live_after,
     live_from,
     new_order,
+    note_change,
     to_lot,
 )
 from gpt_trader.engine.positions import SMALL
@@ -71,7 +72,9 @@ def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
         if s.qty == 0.0:
             end_order(b, order, CANCELLED, R_EXITED)
             return
-        o.quantity = o.filled - s.qty
+        if o.quantity != o.filled - s.qty:
+            o.quantity = o.filled - s.qty
+            note_change(b, order)
     if clip_leg(b, order):
         fill_order(m, b, t, order, m.panel[OPEN, t, n], False)
 
@@ -206,6 +209,7 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
     opened = m.panel[OPEN, t, n]
     if o.kind == STOP_LIMIT:
         o.kind = LIMIT
+        note_change(b, order)
         gapped = opened >= o.stop if buy else opened <= o.stop
         beyond = opened > o.limit if buy else opened < o.limit
         if gapped and not beyond:
@@ -220,6 +224,7 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
     else:
         price = max(opened, o.stop) if buy else min(opened, o.stop)
     o.triggered = 1
+    note_change(b, order)
     b.account[0].markets += 1
     _fill_resting(m, b, t, order, price, True)
 
@@ -254,6 +259,7 @@ def _clip_leg(b: Book, order: int) -> bool:
         return False
     if abs(o.quantity - o.filled) > abs(s.qty):
         o.quantity = o.filled - s.qty
+        note_change(b, order)
     return True
 
 
@@ -286,3 +292,4 @@ def trail_orders(m: Market, b: Book, t: int) -> None:
             if not np.isnan(close):
                 o.trail_ref = min(o.trail_ref, close) if o.quantity > 0.0 else max(o.trail_ref, close)
                 o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
+                note_change(b, b.working[k])

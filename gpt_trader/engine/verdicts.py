@@ -25,7 +25,8 @@ def log_decision(b: Book, n: int, target: float, verdict: int, rule: int, value:
     row.before = b.symbols[n].last_row
     b.symbols[n].last_row = account.decisions
     account.decisions += 1
-    return account.decisions - 1
+    account.decision_ids += 1
+    return account.decision_ids - 1
 
 
 @kernel

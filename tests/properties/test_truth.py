@@ -146,7 +146,9 @@ def assert_prefix(short: Result, long: Result, count: int) -> None:
             assert mine[column].tobytes() == theirs[column].tobytes(), (name, column)
     mine, theirs = short.log("orders"), long.log("orders")
     mine, theirs = mine[created(mine) < count], theirs[created(theirs) < count]
-    lives = mine["status"] <= UNKNOWN  # still alive at the end of the short run: its later fate is not compared
+    lives = (
+        mine["status"] <= UNKNOWN
+    )  # still alive at the end of the short run: its later fate is not compared
     assert mine.size == theirs.size, "orders"
     for column in mine.dtype.names:
         same_always = column in (
