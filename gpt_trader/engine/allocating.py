@@ -8,7 +8,7 @@ from gpt_trader.bars import CLOSE
 from gpt_trader.engine.clock import same_month, same_week
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
-from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, to_lot
+from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, in_flight, to_lot
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.ranking import best_to_front, has_seat, place_behind, sort_by_rank
 from gpt_trader.engine.records import (
@@ -93,6 +93,7 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     account = b.account[0]
     r = b.rules[0]
     account.dirty = 0
+    account.in_flight = in_flight(b) if account.apart != 0 else 0.0
     decides = decision_bar(b)
     ended = m.flags[t] & ENDED != 0
     free = int(r.max_positions)
@@ -115,7 +116,7 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
             acting += 1
     renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
     limited = r.risk_on > 0.0 and r.units == 0.0
-    stands = not (renews or limited or entrants > max(free, 0) or total > r.gross)
+    stands = not (renews or limited or entrants > max(free, 0) or total > r.gross - account.in_flight)
     if entrants > max(free, 0):
         total = _take_seats(m, b, t, entrants, max(free, 0))
     _scale_to_gross(b, total)
@@ -210,7 +211,7 @@ def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, floa
     """The first filter that refuses an entry, with its value and limit; V_NONE when none does."""
     s = b.symbols[n]
     r = b.rules[0]
-    if b.account[0].halt != 0:
+    if b.account[0].halt != 0 or b.account[0].entries_off != 0:
         return V_HALT, float(b.account[0].halt), 0.0
     if w < 0.0 and r.allow_short == 0.0:
         return V_SHORT, w, 0.0
@@ -317,7 +318,7 @@ def _leave_out(b: Book, n: int) -> None:
 @inlined
 def _scale_to_gross(b: Book, total: float) -> None:
     """Step 5.6: all wanted weights, of absolute sum `total`, by one factor, so that the sum is at most the gross cap."""
-    cap = b.rules[0].gross
+    cap = max(0.0, b.rules[0].gross - b.account[0].in_flight)
     if total <= cap or b.rules[0].units > 0.0:
         return
     for n in range(b.symbols.shape[0]):

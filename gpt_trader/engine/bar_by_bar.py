@@ -27,8 +27,8 @@ class Bar:
     """One bar of N symbols on the raw basis.
 
     `time` ns since 1970; `prices` (5, N) open, high, low, close, volume, NaN where a symbol has none; `split`, `dividend` and
-    `delisted` (N,) are effective before its open, None where nothing is; `atr_stop`, `atr_size`, `score` (N,) are average true ranges and ranks, where
-    rules need them; `regime` says whether new longs are allowed.
+    `delisted` (N,) are effective before its open, None where nothing is; `atr_stop`, `atr_size` and `score` (N,) are average true
+    ranges and ranks, where rules need them; `regime` says whether new longs are allowed.
     """
 
     time: int
@@ -70,20 +70,17 @@ class Trader:
     def bar(self, bar: Bar) -> None:
         """Steps 0 to 3 of the next bar; then the account is what a decision at its close sees."""
         window = self.window
-        self._ask()
         next_id = int(self.account.book.account["order_ids"][0])
         window.open(bar.time, bar.split, bar.dividend, bar.delisted)
         self._take((say.BarOpened(),))
         self._ask()
         window.close(bar.prices, bar.atr_stop, bar.atr_size, bar.score, regime=bar.regime)
         self._take((*self.venue.step(next_id), say.BarClosed()))
+        self._ask()  # what the monitors cancelled is gone when the strategy decides
 
     def decided(self, event: say.Targets | say.Requests) -> None:
         """Steps 5 and 6: what was decided at the close of the bar."""
         self._take((event,))
-
-    def finish(self) -> None:
-        """Let the venue have what was decided last."""
         self._ask()
 
     def _take(self, events: Iterable[say.Event]) -> None:

@@ -23,6 +23,7 @@ from gpt_trader.engine.answers import (
 )
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.keeping import keep_live_orders, keep_said
+from gpt_trader.engine.marking import take_operator
 from gpt_trader.engine.opening import blank_account, copied, log_of
 from gpt_trader.engine.records import (
     C_CANCEL,
@@ -30,6 +31,7 @@ from gpt_trader.engine.records import (
     C_SUBMIT,
     DECISION,
     FILL,
+    HALT_LOCKED,
     ORDER,
     TRADE,
     UNKNOWN,
@@ -49,6 +51,7 @@ _begin, _end, _allocate, _submit = (
 _accepted, _filled, _ended, _unknown = (
     entered(take_accepted), entered(take_filled), entered(take_ended), entered(take_unknown)
 )  # fmt: skip
+_operator = entered(take_operator)
 _opened, _updated, _keep_orders, _keep_said = (
     entered(take_opened), entered(take_updated), entered(keep_live_orders), entered(keep_said)
 )  # fmt: skip
@@ -77,9 +80,15 @@ class State:
         return float(self.account["equity"][0])
 
     @property
-    def halted(self) -> bool:
-        """Whether a monitor has stopped entries."""
-        return bool(self.account["halt"][0] != 0)
+    def stage(self) -> str:
+        """ "normal", "no entries" (positions may grow), "reduce only", "flatten" (locked, and positions are being closed) or
+        "locked", until a person resumes."""
+        account = self.account[0]
+        if account["halt"] & HALT_LOCKED:
+            return "flatten" if (self.symbols["exiting"] != 0).any() else "locked"
+        if account["halt"]:
+            return "reduce only"
+        return "no entries" if account["entries_off"] else "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +289,8 @@ def _take(book: Book, event: say.Event, window: Window) -> bool:
             return _unknown(book, number)
         case say.Opened(order):
             _opened(book, order.record())
+        case say.Operator(action):
+            _operator(book, action)
         case say.BarOpened():
             _begin(window.market, book, window.t)
         case say.BarClosed():

@@ -37,9 +37,9 @@ def apply_risk_limits(m: Market, b: Book, t: int) -> None:
     if r.correlation < 1.0:
         _check_entrants(m, b, t)
     _scale_sectors(m, b)
-    _scale_all(b, r.risk_gross, V_RISK_GROSS)
+    _scale_all(b, max(0.0, r.risk_gross - b.account[0].in_flight), V_RISK_GROSS)
     _scale_net(b, r.risk_net)
-    _scale_all(b, max(0.0, r.leverage - r.risk_cash), V_RISK_CASH)
+    _scale_all(b, max(0.0, r.leverage - r.risk_cash - b.account[0].in_flight), V_RISK_CASH)
 
 
 @kernel

@@ -22,6 +22,7 @@ from gpt_trader.engine.records import (
     HALT_DAY,
     HALT_LOCKED,
     HALT_MONTH,
+    HALT_OPERATOR,
     HALT_RUINED,
     HALT_WEEK,
     LEG_STOP,
@@ -134,6 +135,34 @@ def monitor(b: Book) -> None:
             _flatten(b)
         else:
             _cancel_opening(b)
+
+
+NO_ENTRIES, REDUCE_ONLY, FLATTEN, RESUME = range(4)
+
+
+@kernel
+def take_operator(b: Book, action: int) -> None:
+    """What a person orders: no new positions, reductions only, close everything and lock, or trade again.
+
+    To trade again also takes a lock after a drawdown back: losses and drawdown are measured from here on.
+    """
+    account = b.account[0]
+    account.dirty = 1
+    if action == NO_ENTRIES:
+        account.entries_off = 1
+    elif action == REDUCE_ONLY:
+        account.halt |= HALT_OPERATOR
+        _cancel_opening(b)
+    elif action == FLATTEN:
+        account.halt |= HALT_OPERATOR | HALT_LOCKED
+        _flatten(b)
+    elif account.halt & HALT_RUINED == 0:
+        account.halt = 0
+        account.entries_off = 0
+        account.peak_equity = account.equity
+        account.day_base = account.equity
+        account.week_base = account.equity
+        account.month_base = account.equity
 
 
 @kernel

@@ -135,7 +135,26 @@ class Updated:
     order: Order
 
 
-Event = BarOpened | BarClosed | Targets | Requests | Accepted | Filled | Ended | Unknown | Opened | Updated
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person orders: `marking.NO_ENTRIES`, `REDUCE_ONLY`, `FLATTEN` (and lock) or `RESUME`."""
+
+    action: int
+
+
+Event = (
+    Operator
+    | BarOpened
+    | BarClosed
+    | Targets
+    | Requests
+    | Accepted
+    | Filled
+    | Ended
+    | Unknown
+    | Opened
+    | Updated
+)
 
 
 # -- commands

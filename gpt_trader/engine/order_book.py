@@ -206,6 +206,21 @@ def new_order(b: Book, n: int, quantity: float, kind: int, purpose: int, reason:
 
 
 @kernel
+def in_flight(b: Book) -> float:
+    """Share of equity that may still be opened by orders which are to be cancelled or of which nothing is known."""
+    account = b.account[0]
+    total = 0.0
+    for k in range(account.working):
+        o = b.orders[b.working[k]]
+        s = b.symbols[o.symbol]
+        left = o.quantity - o.filled
+        replaced = s.target_order != NO_ORDER and b.orders[s.target_order].replaces == o.id
+        if (o.status == CANCEL_PENDING or o.status == UNKNOWN) and s.qty * left >= 0.0 and not replaced:
+            total += abs(left) * s.mark
+    return total / account.equity if account.equity > 0.0 else 0.0
+
+
+@kernel
 def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
     """Cancel every live order of symbol n except `keep`."""
     order = b.symbols[n].first_live

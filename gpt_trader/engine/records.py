@@ -44,8 +44,8 @@ RULES = (
 # what the rows of the log of fills say: a backtest writes fills alone, a venue that reports all that happens to its orders, and an
 # account whose venue is elsewhere what it asks of it
 E_FILLED, E_OPENED, E_ENDED, E_UPDATED, C_SUBMIT, C_CANCEL, C_REDUCE = range(7)
-# monitors that stopped entries (bits)
-HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED = 1, 2, 4, 8, 16
+# who stopped increases of positions (bits): monitors, ruin, a person
+HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED, HALT_OPERATOR = 1, 2, 4, 8, 16, 32
 # why the loop gave the control back
 DONE, LOG_FULL, BAD_TARGET, ANSWER_FULL = range(4)
 
@@ -56,10 +56,13 @@ ACCOUNT = record([
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
     ("shorts", "i8"), ("unlisted", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
     ("apart", "i8"), ("reports", "i8"), ("order_ids", "i8"), ("decision_ids", "i8"),
+    ("entries_off", "i8"), ("in_flight", "f8"),
 ])  # fmt: skip
 
 # `apart`: 1 when the venue is elsewhere, so that orders are asked for and wait for an answer; `reports`: 1 for a venue that tells
-# somebody else what happens to its orders; `order_ids`, `decision_ids`: how many orders and decisions there have been.
+# somebody else what happens to its orders; `order_ids`, `decision_ids`: how many orders and decisions there have been;
+# `entries_off`: 1 when a person allows no new positions; `in_flight`: share of equity that may still be opened by orders which the
+# account no longer wants.
 # What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`
 # belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
 # `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`

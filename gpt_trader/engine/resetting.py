@@ -43,6 +43,8 @@ def clear_book(b: Book, capital: float) -> None:
     account.reports = 0
     account.order_ids = 0
     account.decision_ids = 0
+    account.entries_off = 0
+    account.in_flight = 0.0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         s.qty = 0.0

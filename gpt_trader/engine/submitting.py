@@ -77,7 +77,10 @@ def valid_request(b: Book, order: int, kind: int) -> bool:
     if kind == TRAILING and not (0.0 < o.trail < 1.0):
         return False
     held = b.symbols[o.symbol].qty
-    return b.account[0].halt == 0 or (held * o.quantity < 0.0 and abs(o.quantity) <= abs(held))
+    reduces = held * o.quantity < 0.0 and abs(o.quantity) <= abs(held)
+    if b.account[0].entries_off != 0 and held == 0.0:
+        return False
+    return b.account[0].halt == 0 or reduces
 
 
 @inlined

@@ -46,7 +46,6 @@ def trade(strategy: Strategy, bars: Bars, options: dict[str, Any], rows: int = 7
             trader.decided(say.Requests(waiting.requests_at(t, _asked(strategy, row, held, bars.N))))
         else:
             trader.decided(say.Targets(waiting.weights_at(t, _wanted(strategy, row, held, bars.N))))
-    trader.finish()
     return trader, recorder
 
 
