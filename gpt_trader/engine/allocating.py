@@ -10,7 +10,7 @@ from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, in_flight, to_lot
 from gpt_trader.engine.positions import SMALL
-from gpt_trader.engine.ranking import best_to_front, has_seat, place_behind, sort_by_rank
+from gpt_trader.engine.ranking import has_seat
 from gpt_trader.engine.records import (
     ATR_SIZE,
     ENDED,
@@ -32,14 +32,13 @@ from gpt_trader.engine.records import (
     V_ORDER_VOLUME,
     V_POSITION,
     V_REGIME,
-    V_RISK_POSITIONS,
-    V_SEATS,
     V_SHORT,
     V_SIZE,
     Book,
     Market,
 )
-from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict, told
+from gpt_trader.engine.slots import take_slots
+from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict
 
 KEEP, CHANGED, RENEWED = 0, 1, 2
 
@@ -90,10 +89,17 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
 
 @inlined
 def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
+    order_accepted(m, b, t, accept_targets(m, b, target, t))
+
+
+@inlined
+def accept_targets(m: Market, b: Book, target: np.ndarray, t: int) -> int:
+    """Step 5: the weight that is accepted for each symbol. Returns how many symbols are listed as acting, -1 when the list is to be
+    made."""
     account = b.account[0]
     r = b.rules[0]
     account.dirty = 0
-    account.in_flight = in_flight(b) if account.apart != 0 else 0.0
+    account.in_flight = in_flight(m, b, t) if account.apart != 0 else 0.0
     decides = decision_bar(b)
     ended = m.flags[t] & ENDED != 0
     free = int(r.max_positions)
@@ -118,11 +124,20 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
     limited = r.risk_on > 0.0 and r.units == 0.0
     stands = not (renews or limited or entrants > max(free, 0) or total > r.gross - account.in_flight)
     if entrants > max(free, 0):
-        total = _take_seats(m, b, t, entrants, max(free, 0))
+        total = take_slots(m, b, t, entrants, max(free, 0))
     _scale_to_gross(b, total)
     if limited:
         apply_risk_limits(m, b, t)
-    if not stands:  # what was accepted has changed since
+    return acting if stands else -1
+
+
+@inlined
+def order_accepted(m: Market, b: Book, t: int, acting: int) -> None:
+    """Step 6: orders for the accepted weights of the `acting` symbols that are listed, -1 for those that differ from what was acted
+    on."""
+    r = b.rules[0]
+    if acting < 0:
+        renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
         acting = 0
         for n in range(b.symbols.shape[0]):
             if renews or _acts(b, n):
@@ -249,70 +264,6 @@ def _cut_position(b: Book, n: int, w: float) -> float:
         b.symbols[n].accepted = np.sign(w) * most
         log_verdict(b, n, w, SCALED, V_POSITION, abs(w), most)
     return np.sign(w) * most
-
-
-@kernel
-def _take_seats(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
-    """Step 5.5: holders keep their seats, the `entrants` listed behind the live orders take the `free` ones by score; the rest are
-    refused for this bar, the worst first. Returns the sum of the absolute weights that are left."""
-    rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
-    room = b.working[b.account[0].working :]
-    entering, untold = room[:entrants], room[entrants : 2 * entrants]
-    best_to_front(m, b, t, entering, free)
-    refused = entering[free:]
-    news = 0
-    for k in range(refused.shape[0]):
-        untold[news] = refused[k]
-        news += int(not told(b, refused[k], REFUSED, rule))
-    if news > 0:
-        _refuse_in_order(
-            m, b, t, refused, untold[:news], room[2 * entrants : 2 * entrants + news], rule, free
-        )
-    for k in range(refused.shape[0]):
-        _leave_out(b, refused[k])
-    total = 0.0
-    for n in range(b.symbols.shape[0]):
-        total += abs(b.symbols[n].accepted)
-    return total
-
-
-@kernel
-def _refuse_in_order(
-    m: Market,
-    b: Book,
-    t: int,
-    refused: np.ndarray,
-    untold: np.ndarray,
-    behind: np.ndarray,
-    rule: int,
-    free: int,
-) -> None:
-    """Log the refusals that the log does not know yet, the worst first, each with the number of entrants that were left then.
-
-    `behind[k]` counts the other refused that rank before the next of the sorted `untold`, but behind its entry k.
-    """
-    sort_by_rank(m, b, t, untold)
-    behind[:] = 0
-    for k in range(refused.shape[0]):
-        place = place_behind(m, b, t, untold, refused[k])
-        if place > 0:
-            behind[place - 1] += 1
-    left = refused.shape[0] + free
-    for k in range(untold.shape[0] - 1, -1, -1):
-        n = untold[k]
-        left -= behind[k]
-        target = b.symbols[n].base
-        _leave_out(b, n)
-        log_decision(b, n, target, REFUSED, rule, float(left), float(free))
-
-
-@inlined
-def _leave_out(b: Book, n: int) -> None:
-    """An entrant that gets no seat in this bar."""
-    s = b.symbols[n]
-    s.base = 0.0
-    s.accepted = 0.0
-    s.asked = np.nan
 
 
 @inlined

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ from gpt_trader.engine.submitting import submit
 from gpt_trader.engine.verdicts import LOOK_BACK
 from gpt_trader.engine.window import Window
 from gpt_trader.errors import BadParameter
+from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held
 
 _begin, _end, _allocate, _submit = (
@@ -278,6 +280,10 @@ def _take(book: Book, event: say.Event, window: Window) -> bool:
     """Let the book have an event; False where it names an order that is not open."""
     match event:
         case say.Filled(number, quantity, price, fee, slippage):
+            if not (isfinite(quantity * price + fee + slippage) and quantity != 0.0 and price > 0.0):
+                raise BadParameter(
+                    f"{event}: a fill has a quantity that is not 0, a price above 0 and a finite fee"
+                )
             return _filled(book, number, quantity, price, fee, slippage)
         case say.Accepted(number):
             return _accepted(book, number)
@@ -299,10 +305,16 @@ def _take(book: Book, event: say.Event, window: Window) -> bool:
             _allocate(window.market, book, weights, window.t)
         case say.Requests(requests):
             for request in requests:
-                _submit(window.market, book, window.t, window.factor, request)
+                _submit(window.market, book, window.t, window.factor, _plain(request))
         case _:
             raise BadParameter(f"{event!r} is no event of an account")
     return True
+
+
+def _plain(request: OrderRequest) -> OrderRequest:
+    """The request in the types that the kernel is compiled for."""
+    numbers = (float(value) for value in request[1:7])
+    return OrderRequest._make((int(request.kind), *numbers, int(request.day), int(request.symbol)))
 
 
 def holdings(book: Book, factor: NDArray[np.float64]) -> Held:

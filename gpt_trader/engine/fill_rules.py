@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import VOLUME
 from gpt_trader.engine.accounting import apply_fill
-from gpt_trader.engine.jit import called, inlined
+from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.order_book import end_order, to_lot
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
@@ -94,24 +94,22 @@ def fee_of(b: Book, order: int, size: float, price: float) -> float:
 
 
 @inlined
-def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
-    """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
-
-    `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, seats and buying power as in
-    docs/assumptions.md step 1; ends the order when it is done or may not go on.
-    """
+def fill_upto(
+    m: Market, b: Book, t: int, order: int, price: float, inside: bool, room: float, others: float
+) -> float:
+    """`fill_order` where the volume leaves `room` for it, while orders of other strategies fill `others` at the same price."""
     o = b.orders[order]
     n = o.symbol
     s = b.symbols[n]
     r = b.rules[0]
     wanted = o.quantity - o.filled
     side = 1.0 if wanted > 0.0 else -1.0
-    size = min(abs(wanted), volume_room(m, b, t, n))
+    size = min(abs(wanted), room)
     if size <= 0.0:
         return 0.0
     reduce = min(size, abs(s.qty)) if s.qty * side < 0.0 else 0.0
     increase = size - reduce
-    slip = slippage_rate(m, b, t, n, o.kind, size)
+    slip = slippage_rate(m, b, t, n, o.kind, size + others)
     stop_reason = -1
     if increase > 0.0:
         if b.account[0].halt != 0:
@@ -127,7 +125,7 @@ def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: boo
                 stop_reason = R_NO_CASH
     size = reduce + increase
     if size > 0.0:
-        slip = slippage_rate(m, b, t, n, o.kind, size)
+        slip = slippage_rate(m, b, t, n, o.kind, size + others)
         s.used = size + (s.used if s.used_bar == b.account[0].bar else 0.0)
         s.used_bar = b.account[0].bar
         fee = fee_of(b, order, size, price)
@@ -137,4 +135,30 @@ def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: boo
     return side * size
 
 
+@inlined
+def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
+    """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
+
+    `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, seats and buying power as in
+    docs/assumptions.md step 1; ends the order when it is done or may not go on.
+    """
+    return fill_upto(m, b, t, order, price, inside, volume_room(m, b, t, b.orders[order].symbol), 0.0)
+
+
 execute = called(fill_order)
+
+
+@kernel
+def payable_size(m: Market, b: Book, order: int, price: float) -> float:
+    """How many shares of an order halts, position slots and buying power allow at `price` as the account stands."""
+    o = b.orders[order]
+    s = b.symbols[o.symbol]
+    wanted = o.quantity - o.filled
+    size = abs(wanted)
+    reduce = min(size, abs(s.qty)) if s.qty * wanted < 0.0 else 0.0
+    increase = size - reduce
+    if increase > 0.0 and (
+        b.account[0].halt != 0 or (s.qty == 0.0 and b.account[0].positions >= b.rules[0].max_positions)
+    ):
+        return reduce
+    return reduce + (_affordable(m, b, order, price, 0.0, reduce, increase) if increase > 0.0 else 0.0)

@@ -181,12 +181,7 @@ def order_volume_limit(m: Market, b: Book, t: int, n: int, delta: float) -> floa
     """An order that opens or increases is at most a share of the decision bar's volume."""
     share = b.rules[0].order_volume
     s = b.symbols[n]
-    if (
-        b.rules[0].risk_on <= 0.0
-        or b.account[0].bar < m.info[n].first_volume
-        or s.qty * delta < 0.0
-        or share >= OFF
-    ):
+    if share <= 0.0 or b.account[0].bar < m.info[n].first_volume or s.qty * delta < 0.0 or share >= OFF:
         return delta
     most = to_lot(share * m.panel[VOLUME, t, n], m.info[n].lot)
     return np.sign(delta) * min(abs(delta), most)

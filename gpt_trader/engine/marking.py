@@ -106,7 +106,7 @@ def monitor(b: Book) -> None:
     account = b.account[0]
     if account.equity <= 0.0 and (account.halt & HALT_RUINED) == 0:
         account.halt |= HALT_LOCKED | HALT_RUINED
-        _flatten(b)
+        flatten(b)
     r = b.rules[0]
     if r.risk_on <= 0.0:
         return
@@ -132,9 +132,9 @@ def monitor(b: Book) -> None:
     if (account.halt & ~before) != 0:
         account.dirty = 1
         if (account.halt & ~before & HALT_LOCKED) != 0 and r.flatten > 0.0:
-            _flatten(b)
+            flatten(b)
         else:
-            _cancel_opening(b)
+            cancel_opening(b)
 
 
 NO_ENTRIES, REDUCE_ONLY, FLATTEN, RESUME = range(4)
@@ -152,10 +152,10 @@ def take_operator(b: Book, action: int) -> None:
         account.entries_off = 1
     elif action == REDUCE_ONLY:
         account.halt |= HALT_OPERATOR
-        _cancel_opening(b)
+        cancel_opening(b)
     elif action == FLATTEN:
         account.halt |= HALT_OPERATOR | HALT_LOCKED
-        _flatten(b)
+        flatten(b)
     elif account.halt & HALT_RUINED == 0:
         account.halt = 0
         account.entries_off = 0
@@ -166,7 +166,7 @@ def take_operator(b: Book, action: int) -> None:
 
 
 @kernel
-def _cancel_opening(b: Book) -> None:
+def cancel_opening(b: Book) -> None:
     """Cancel every live order that would open or increase a position; one that would reverse it may still close it."""
     account = b.account[0]
     k = 0
@@ -195,9 +195,9 @@ def _cancel_opening(b: Book) -> None:
 
 
 @kernel
-def _flatten(b: Book) -> None:
+def flatten(b: Book) -> None:
     """Cancel everything and close every position at the next open; an exit that is on its way goes on."""
-    _cancel_opening(b)
+    cancel_opening(b)
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty != 0.0 and s.exiting == 0:

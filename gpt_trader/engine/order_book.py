@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpt_trader.bars import CLOSE
 from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
@@ -24,6 +25,7 @@ from gpt_trader.engine.records import (
     R_OCO,
     UNKNOWN,
     Book,
+    Market,
 )
 
 NO_ORDER = -1
@@ -206,7 +208,7 @@ def new_order(b: Book, n: int, quantity: float, kind: int, purpose: int, reason:
 
 
 @kernel
-def in_flight(b: Book) -> float:
+def in_flight(m: Market, b: Book, t: int) -> float:
     """Share of equity that may still be opened by orders which are to be cancelled or of which nothing is known."""
     account = b.account[0]
     total = 0.0
@@ -216,7 +218,8 @@ def in_flight(b: Book) -> float:
         left = o.quantity - o.filled
         replaced = s.target_order != NO_ORDER and b.orders[s.target_order].replaces == o.id
         if (o.status == CANCEL_PENDING or o.status == UNKNOWN) and s.qty * left >= 0.0 and not replaced:
-            total += abs(left) * s.mark
+            close = m.panel[CLOSE, t, o.symbol]
+            total += abs(left) * (s.mark if np.isnan(close) else close)
     return total / account.equity if account.equity > 0.0 else 0.0
 
 

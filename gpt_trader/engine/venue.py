@@ -65,18 +65,23 @@ def match_open(m: Market, b: Book, t: int) -> None:
 
 @inlined
 def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
+    if ready_at_open(b, order):
+        fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)
+
+
+@inlined
+def ready_at_open(b: Book, order: int) -> bool:
+    """An exit trades what is held, a leg no more than that; where nothing is held they end, and False comes back."""
     o = b.orders[order]
-    n = o.symbol
-    s = b.symbols[n]
     if o.purpose == EXIT:
-        if s.qty == 0.0:
+        held = b.symbols[o.symbol].qty
+        if held == 0.0:
             end_order(b, order, CANCELLED, R_EXITED)
-            return
-        if o.quantity != o.filled - s.qty:
-            o.quantity = o.filled - s.qty
+            return False
+        if o.quantity != o.filled - held:
+            o.quantity = o.filled - held
             note_change(b, order)
-    if clip_leg(b, order):
-        fill_order(m, b, t, order, m.panel[OPEN, t, n], False)
+    return clip_leg(b, order)
 
 
 @inlined

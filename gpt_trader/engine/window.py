@@ -54,8 +54,7 @@ class Window:
         self._panel[:SPLIT, t] = np.nan
         self._panel[SPLIT, t] = 1.0 if split is None else split
         self._panel[DIVIDEND, t] = 0.0 if dividend is None else dividend
-        if t > 0:
-            self._factor[t] = self._factor[t - 1] * self._panel[SPLIT, t]
+        self._factor[t] = (self._factor[t - 1] if t > 0 else 1.0) * self._panel[SPLIT, t]
         m.time[t] = time
         event = (split is not None and (split != 1.0).any()) or (dividend is not None and dividend.any())
         if delisted is not None and delisted.any():

@@ -40,15 +40,15 @@ PATCHES = (
     Patch(
         "market orders fill at the close of the decision bar",
         "_fill_market",
-        "fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "fill_order(m, b, t, order, m.panel[CLOSE, t - 1, n], False)",
+        "fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)",
+        "fill_order(m, b, t, order, m.panel[CLOSE, t - 1, b.orders[order].symbol], False)",
         (f"{TRUTH}::test_a_weight_decided_at_t_earns_from_the_open_of_the_next_bar",),
     ),
     Patch(
         "market orders fill at the open of the decision bar",
         "_fill_market",
-        "fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "fill_order(m, b, t, order, m.panel[OPEN, t - 1, n], False)",
+        "fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)",
+        "fill_order(m, b, t, order, m.panel[OPEN, t - 1, b.orders[order].symbol], False)",
         (f"{ACCOUNTING}::test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap",),
     ),
     Patch(
@@ -86,8 +86,8 @@ PATCHES = (
     Patch(
         "a dividend goes to who buys on the ex-date",
         "before_decision",
-        "corporate_actions(m, b, t)\nif account.markets > 0:\n    match_open(m, b, t)",
-        "if account.markets > 0:\n    match_open(m, b, t)\ncorporate_actions(m, b, t)",
+        "open_bar(m, b, t)\nmatch_bar(m, b, t)",
+        "match_bar(m, b, t)\nopen_bar(m, b, t)",
         (f"{EVENTS}::test_a_dividend_goes_to_the_holder_of_the_previous_close",),
     ),
     Patch(
@@ -178,7 +178,7 @@ PATCHES = (
     ),
     Patch(
         "buying power is ignored",
-        "fill_order",
+        "fill_upto",
         "most < increase",
         "most < 0.0",
         (f"{ACCOUNTING}::test_what_is_bought_is_paid_for",),
@@ -214,7 +214,7 @@ PATCHES = (
     ),
     Patch(
         "one position too many",
-        "fill_order",
+        "fill_upto",
         "b.account[0].positions >= r.max_positions",
         "b.account[0].positions > r.max_positions",
         (f"{RULES}::test_never_more_positions_than_seats",),
@@ -327,9 +327,9 @@ PATCHES = (
     ),
     Patch(
         "what a cap scales is not ordered",
-        "_allocate",
-        "not stands",
-        "renews",
+        "accept_targets",
+        "acting if stands else -1",
+        "acting",
         (
             f"{PARITY}::test_random_targets_with_declared_exits",
             f"{RULES}::test_wanted_weights_never_exceed_the_gross_cap",

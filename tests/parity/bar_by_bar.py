@@ -10,15 +10,14 @@ import numpy as np
 from gpt_trader import Bars
 from gpt_trader.engine import messages as say
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
+from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
 from gpt_trader.engine.core import holdings
-from gpt_trader.engine.deciding import decide_bar
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.session import prepare
 from gpt_trader.engine.setup import Settings
 from gpt_trader.engine.waiting import Waiting
-from gpt_trader.orders import OrderRequest
 from gpt_trader.result import Result
-from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, uses_held
+from gpt_trader.strategy import OrderStrategy, Strategy, uses_held
 
 # what belongs to the venue, or says a row of memory
 NOT_COMPARED = ("earlier", "later", "sibling", "charge", "charged", "inside", "replaces", "before")
@@ -41,41 +40,13 @@ def trade(strategy: Strategy, bars: Bars, options: dict[str, Any], rows: int = 7
         if uses_held(strategy):
             factor = plan.factor[t] if plan.factor.shape[0] > 1 else np.ones(bars.N)
             held = holdings(trader.account.book, factor)
-        row = Row({name: column[t] for name, column in plan.columns.items()})
         if isinstance(strategy, OrderStrategy):
-            trader.decided(say.Requests(waiting.requests_at(t, _asked(strategy, row, held, bars.N))))
+            asked = asked_orders(strategy, plan.columns, held, t, bars.N)
+            trader.decided(say.Requests(waiting.requests_at(t, asked)))
         else:
-            trader.decided(say.Targets(waiting.weights_at(t, _wanted(strategy, row, held, bars.N))))
+            wanted = decided_weights(strategy, plan.columns, held, t, bars.N)
+            trader.decided(say.Targets(waiting.weights_at(t, wanted)))
     return trader, recorder
-
-
-def _wanted(strategy: Strategy, row: Row, held: Held | None, symbols: int) -> Any:
-    if not is_per_symbol(strategy):
-        return decide_bar(strategy, row, held, symbols)
-    return np.array([float(strategy.decide(*_of(row, held, n))) for n in range(symbols)])
-
-
-def _asked(strategy: Any, row: Row, held: Any, symbols: int) -> tuple[OrderRequest, ...]:
-    if not is_per_symbol(strategy):
-        return _requests(strategy.decide(row, held))
-    found: list[OrderRequest] = []
-    for n in range(symbols):
-        answer = strategy.decide(*_of(row, held, n))
-        found += [request._replace(symbol=n) for request in _requests(answer)]
-    return tuple(found)
-
-
-def _requests(answer: Any) -> tuple[OrderRequest, ...]:
-    if answer is None:
-        return ()
-    return (answer,) if isinstance(answer, OrderRequest) else tuple(answer)
-
-
-def _of(row: Row, held: Held | None, n: int) -> tuple[Any, ...]:
-    one = Row({k: (a[n] if a.size > n else a[0]).item() for k, a in vars(row).items()})
-    if held is None:
-        return (one,)
-    return one, Held(*(float(a[n]) for a in held[:5]), held.equity, held.cash)
 
 
 def assert_same(result: Result, trader: Trader, recorder: Recorder) -> None:
