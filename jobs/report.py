@@ -12,8 +12,8 @@ import typer
 
 from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
-from jobs.grouping import grouped
 from jobs.look_ahead import known_of_stored, look_ahead_line
+from jobs.grouping import grouped
 from jobs.runs import BACKTEST, RunId, none_of, stored
 from jobs.settings import SettingsOptions, StoreOptions
 
@@ -50,6 +50,7 @@ def report(
     output: Output,
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
+    from gpt_trader.adapters.store.recompute import recompute
     from jobs.counting import luck_of_stored
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
@@ -58,7 +59,7 @@ def report(
         if runs is None:
             raise none_of(run)
         record = stored(runs, run, BACKTEST)
-        metrics = runs.recompute(record.run_id, start, end)
+        metrics = recompute(runs, record.run_id, start, end)
         whole = start is None and end is None
         differing = _differing(record.metrics, metrics) if whole else []
         luck = luck_of_stored(runs, record)

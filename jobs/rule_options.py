@@ -16,7 +16,7 @@ from gpt_trader.risk import BREACHES, CUSTOM, NO_LIMITS, PROFILES, RiskLimits
 from jobs.values import number, number_or_none
 
 if TYPE_CHECKING:
-    from gpt_trader.adapters.configuration import RiskSettings
+    from gpt_trader.adapters.settings import RiskSettings
 
 Rules = TypeVar("Rules", Costs, Allocation, FillModel)
 Number = float | None

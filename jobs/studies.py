@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jobs.study_options import WorkerOptions
     from jobs.study_record import Recorder
 
-__all__ = ["Study", "Watched", "open_study", "run_study"]
+__all__ = ["Study", "Watched", "open_study"]
 
 LOOK_SECONDS = 0.25
 FAILURES_TOLD = 5
@@ -243,33 +243,3 @@ def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, outp
         output.line(f"{'its output':<16}{folder.log}")
     else:
         output.line(f"{'its output':<16}ray job logs {name} --address {where.submit}")
-
-
-def run_study(
-    plan: Plan,
-    *,
-    where: WorkerOptions,
-    output: Output,
-    runs_dir: Path,
-    watched: Watched | None = None,
-    about: Mapping[str, Any] | None = None,
-    store: RunStore | None = None,
-    stop: Callable[[], bool] = never,
-) -> WorkedOff:
-    """Work a whole plan off as the study `plan.study_id`; its folder is `runs_dir/plan.study_id` (`open_study` for more).
-
-    What `failed` has its error in the result; the other points are all there, unless `stop()` ended it.
-    """
-    with open_study(
-        plan.kind,
-        plan.study_id,
-        plan.subject,
-        where=where,
-        output=output,
-        runs_dir=runs_dir,
-        points=plan.points,
-        watched=watched,
-        about=about,
-        store=store,
-    ) as study:
-        return study.work_off(plan, stop)

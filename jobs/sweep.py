@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,11 +164,11 @@ class Job:
     def run_id(self, sweep: Sweep) -> str:
         """16 hex digits that stand for the whole search: the same one has the same id, and its files are the same."""
         from gpt_trader.adapters.canonical import canonical_json
+        from gpt_trader.research.identity import id_of_study
         from gpt_trader.research.sweep import KIND
 
         rungs = None if sweep.rule is None else sweep.rule.rungs
-        text = canonical_json([KIND, sweep.subject.key, self.about(), rungs])
-        return hashlib.sha256(text).hexdigest()[:16]
+        return id_of_study([KIND, sweep.subject.key, self.about(), rungs], canonical_json)
 
 
 class UntilStopped:

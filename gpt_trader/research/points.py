@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from gpt_trader.bars import Bars
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.evaluation import Evaluation, Subject
+from gpt_trader.research.identity import id_of_study
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
 from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
@@ -56,8 +55,7 @@ class Points:
     def study_id(self, kind: str, subject: Subject, chosen: Mapping[str, Any]) -> str:
         """16 hex digits that stand for a study of `kind` over these points of `subject`, with what else was `chosen`."""
         parts = [kind, subject.key, self.names, self.fixed, self.values, dict(chosen)]
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return id_of_study(parts)
 
     def chunk_size(self, bars: Bars) -> int:
         """How many points make a chunk of about a second. Raises what the points raise when none of them can be made."""
