@@ -11,13 +11,12 @@ import typer
 from gpt_trader.errors import BadParameter, UserError
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.numba_start import start_numba
+from jobs.options import grouped, number, option_in
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
-from jobs.values import number
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError
@@ -34,9 +33,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 PANEL = "Run"
 
-
-def _run(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_run = option_in(PANEL)
 
 
 # fmt: off

@@ -11,8 +11,8 @@ import typer
 from gpt_trader.errors import BadParameter
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.look_ahead import record_check
+from jobs.options import grouped
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
 

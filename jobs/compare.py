@@ -11,8 +11,8 @@ from gpt_trader.errors import BadParameter
 from jobs.backtest import check_report_path
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.numba_start import start_numba
+from jobs.options import grouped
 from jobs.replicate_options import ReplicateOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions

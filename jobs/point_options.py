@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from gpt_trader.errors import UserError
+from jobs.options import option_in
 from jobs.strategy_choice import pairs
 
 if TYPE_CHECKING:
@@ -19,9 +18,7 @@ PANEL = "Search"
 MANY = 1_000_000
 PARAM_HELP = "Values of a parameter: 5:60:5, 5,10,20, one value; may be repeated."
 
-
-def _search(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_search = option_in(PANEL)
 
 
 # fmt: off

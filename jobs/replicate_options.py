@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from gpt_trader.errors import UserError
+from jobs.options import number, option_in
 from jobs.tables import listing, text_of
-from jobs.values import number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,9 +28,7 @@ MANY = 1_000_000
 MEMORY = 0.5
 """From so many deviations that the Sharpe ratio loses in resampled markets a note says so."""
 
-
-def _drawn(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_drawn = option_in(PANEL)
 
 
 # fmt: off

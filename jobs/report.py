@@ -13,7 +13,7 @@ import typer
 from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
 from jobs.look_ahead import known_of_stored, look_ahead_line
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.runs import BACKTEST, RunId, none_of, stored
 from jobs.settings import SettingsOptions, StoreOptions
 

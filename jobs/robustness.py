@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from jobs.backtest import check_report_path
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.numba_start import start_numba
+from jobs.options import grouped, number, option_in
 from jobs.replicate_options import ReplicateOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
 from jobs.studies import Watched, open_study
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
-from jobs.values import number
 
 app = typer.Typer(add_completion=False)
 PANEL = "Changes"
 
-
-def _change(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_change = option_in(PANEL)
 
 
 # fmt: off

@@ -13,7 +13,7 @@ from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.risk import BREACHES, CUSTOM, NO_LIMITS, PROFILES, RiskLimits
-from jobs.values import number, number_or_none
+from jobs.options import number, number_or_none
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.settings import RiskSettings

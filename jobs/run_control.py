@@ -9,7 +9,7 @@ import typer
 
 from gpt_trader.errors import UserError
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.settings import SettingsOptions
 from jobs.study_options import WorkerOptions
 

@@ -9,8 +9,8 @@ import typer
 
 from gpt_trader.errors import UnknownName, UserError
 from jobs.console import Output
-from jobs.grouping import grouped
 from jobs.look_ahead import known_of_stored, look_ahead_line
+from jobs.options import grouped
 from jobs.run_control import cancel, resume
 from jobs.settings import SettingsOptions, StoreOptions
 

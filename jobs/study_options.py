@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from gpt_trader.progress import Told, told_to_nobody
 from jobs.data_options import DataOptions
+from jobs.options import number, option_in, positive
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.values import number, positive
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
@@ -23,13 +21,9 @@ if TYPE_CHECKING:
 PANEL = "Study"
 WHERE = "Where it runs"
 
+_study = option_in(PANEL)
 
-def _study(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
-
-
-def _where(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=WHERE, **more)
+_where = option_in(WHERE)
 
 
 # fmt: off

@@ -14,9 +14,9 @@ from gpt_trader.errors import GptTraderError
 from jobs.backtest import check_report_path
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.look_ahead import belief_lines, known
 from jobs.numba_start import start_numba
+from jobs.options import grouped
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.strategy_choice import STRATEGY_HELP

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from gpt_trader.errors import BadParameter, UnknownName, UserError
-from jobs.values import seconds
+from jobs.options import option_in, seconds
 
 if TYPE_CHECKING:
     from gpt_trader.research.objectives import Objective
@@ -38,9 +36,7 @@ PRUNING_HELP = (
     "Give up points that are worse than most on the first bars; they count as trials. (default: random, tpe)"
 )
 
-
-def _search(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_search = option_in(PANEL)
 
 
 # fmt: off

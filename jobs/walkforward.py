@@ -11,8 +11,8 @@ from gpt_trader.errors import BadParameter, UnknownName, UserError
 from jobs.backtest import check_report_path
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.numba_start import start_numba
+from jobs.options import grouped, option_in
 from jobs.point_options import PointOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 PANEL = "Windows"
 
-
-def _windows(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_windows = option_in(PANEL)
 
 
 # fmt: off

@@ -14,9 +14,9 @@ from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.risk import PROFILES, RiskLimits
+from jobs.options import number, number_or_none
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.strategy_choice import pairs
-from jobs.values import number, number_or_none
 
 
 @pytest.mark.parametrize(
