@@ -16,7 +16,7 @@ from jobs.numba_start import start_numba
 from jobs.options import grouped, number, option_in
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
+from jobs.strategy_options import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError

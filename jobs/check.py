@@ -14,7 +14,7 @@ from jobs.data_options import DataOptions
 from jobs.look_ahead import record_check
 from jobs.options import grouped
 from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
+from jobs.strategy_options import STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
     from gpt_trader.check import CheckReport, Finding

@@ -15,7 +15,7 @@ from jobs.options import grouped, number, option_in
 from jobs.replicate_options import ReplicateOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
+from jobs.strategy_options import STRATEGY_HELP, StrategyOptions
 from jobs.studies import Watched, open_study
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
 

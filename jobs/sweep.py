@@ -19,9 +19,8 @@ from jobs.numba_start import start_numba
 from jobs.options import grouped
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP
+from jobs.strategy_options import STRATEGY_HELP, SearchOptions
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
-from jobs.sweep_options import SearchOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError

@@ -13,10 +13,9 @@ from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.numba_start import start_numba
 from jobs.options import grouped, option_in
-from jobs.point_options import PointOptions
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
 from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP
+from jobs.strategy_options import STRATEGY_HELP, PointOptions
 from jobs.study_options import StudyOptions, WorkerOptions, subject_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit,
 from gpt_trader.risk import PROFILES, RiskLimits
 from jobs.options import number, number_or_none
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.strategy_choice import pairs
+from jobs.strategy_options import pairs
 
 
 @pytest.mark.parametrize(
