@@ -10,8 +10,8 @@ import typer
 from gpt_trader.errors import UserError
 from jobs.console import Output
 from jobs.options import grouped
+from jobs.run_options import WorkerOptions
 from jobs.settings import SettingsOptions
-from jobs.study_options import WorkerOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord

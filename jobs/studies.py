@@ -18,13 +18,14 @@ from jobs.resuming import check_same, resumed
 from jobs.study_progress import Tracker, View, Watched, shown
 
 if TYPE_CHECKING:
+    from gpt_trader.adapters.chunk_store import ChunkStore
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Lost, Plan, WorkedOff
     from jobs.console import Output
     from jobs.executors.choosing import ChosenWhenRun
-    from jobs.study_options import WorkerOptions
+    from jobs.run_options import WorkerOptions
     from jobs.study_record import Recorder
 
 __all__ = ["Study", "Watched", "open_study"]
@@ -67,7 +68,6 @@ class Study:
 
         Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels or interrupts.
         """
-        from gpt_trader.adapters.chunk_store import ChunkStore
         from gpt_trader.research.plan import work_off
 
         def listen(part: Evaluation, result: Evaluated | None, known: bool) -> None:
@@ -76,9 +76,10 @@ class Study:
             self._recorder.update(self._tracker, self._executor.why)
 
         self._view.show(self._tracker)
-        store = ChunkStore(self.folder.parent / ".chunks")
         try:
-            done = work_off(plan, self._executor, store, listen, lambda: self._asked() or stop())
+            done = work_off(
+                plan, self._executor, self._chunk_store(), listen, lambda: self._asked() or stop()
+            )
         except KeyboardInterrupt:
             raise StudyStopped("interrupted", interrupted=True) from None
         if done.failed_before:
@@ -87,6 +88,16 @@ class Study:
         if done.cancelled and self._folder.is_asked_to_stop():
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
         return done
+
+    def kept(self, plan: Plan) -> tuple[Evaluated | None, ...]:
+        """What is known of each chunk of `plan` by now."""
+        store = self._chunk_store()
+        return tuple(store.get(key) for key in plan.keys)
+
+    def _chunk_store(self) -> ChunkStore:
+        from gpt_trader.adapters.chunk_store import ChunkStore
+
+        return ChunkStore(self.folder.parent / ".chunks")
 
     def _asked(self) -> bool:
         """Whether somebody wants the study to stop, looked up four times a second."""

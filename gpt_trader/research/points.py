@@ -16,7 +16,6 @@ from gpt_trader.research.evaluation import Evaluation, Subject
 from gpt_trader.research.identity import id_of_study
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
-from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.research.searching import Draws
 from gpt_trader.research.space import Space, Values
 from gpt_trader.strategy import Strategy
@@ -116,12 +115,3 @@ def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gath
         errors |= {first + row: "it was not reached" for row in missing}
         first = stop
     return Gathered(values, sums, errors)
-
-
-def profiles_between(sums: NDArray[np.floating[Any]], edges: Integers, bars: int) -> NDArray[np.float32]:
-    """The profiles (n, 32) of runs over a part of `bars` rows, from block sums (n, 2, B) between `edges` (B + 1,), none of
-    which straddles a block of a profile: zero where a run was not, so that runs over different rows stand side by side."""
-    profile = block_edges(0, bars, PROFILE_BLOCKS)
-    made = np.zeros((PROFILE_BLOCKS, len(sums)))
-    np.add.at(made, np.searchsorted(profile, edges[:-1], side="right") - 1, np.nan_to_num(sums[:, 0]).T)
-    return made.T.astype(np.float32)
