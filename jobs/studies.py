@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpt_trader.errors import ClusterError, StudyStopped
-from jobs.resuming import check_same, resumed
+from jobs.resuming import check_same, let_go, resume_command, resumed
 from jobs.study_progress import Tracker, View, Watched, shown
 
 if TYPE_CHECKING:
@@ -164,9 +162,9 @@ def open_study(
         check_same(going_on.record, study_id, subject.identity)
     record = record_of(folder, kind, subject, about or {}, datetime.now(UTC))
     if where.submit is not None or (where.detach and going_on is None):
-        _let_go(folder, record, where, output)
+        let_go(folder, record, where.submit, output)
         raise typer.Exit
-    interrupts = Interrupts(f"what was kept is there; resume with: {_resume_command(record)}")
+    interrupts = Interrupts(f"what was kept is there; resume with: {resume_command(record)}")
     in_log = going_on is not None and going_on.log
     with interrupts.watched(), folder.held(), shown(output, points, log=in_log) as view:
         folder.forget_request()
@@ -214,43 +212,4 @@ def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhen
 def _kept(tracker: Tracker, record: StudyRecord) -> str:
     """What is there, and the command that goes on from it."""
     of = "" if tracker.points is None else f" of {tracker.points:,}"
-    return f"{tracker.done:,}{of} points are kept; resume with: {_resume_command(record)}"
-
-
-def _resume_command(record: StudyRecord) -> str:
-    elsewhere = [record.command[i : i + 2] for i, item in enumerate(record.command) if item == "--runs-dir"]
-    folder = (
-        elsewhere[-1] if elsewhere else [item for item in record.command if item.startswith("--runs-dir=")]
-    )
-    return shlex.join(["gpt-trader", "runs", "resume", record.study_id, *folder])
-
-
-def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, output: Output) -> None:
-    """Start the study elsewhere and say how to follow it."""
-    from gpt_trader.adapters import study_files as states
-    from jobs.detaching import start_detached
-
-    if where.submit is None:
-        folder.write(record)
-        process = start_detached(folder, record)
-        told = f"study {record.study_id} goes on by itself, as process {process}"
-        output.emit(
-            {"run_id": record.study_id, "status": states.RUNNING, "process": process, "log": folder.log}
-        )
-    else:
-        from jobs.executors.submitting import submit
-
-        runs_dir = ("--runs-dir", str(folder.path.parent))
-        name = submit(where.submit, record.study_id, (*record.command, *runs_dir), Path.cwd())
-        folder.write(replace(record, status=states.SUBMITTED, job={"id": name, "address": where.submit}))
-        told = f"study {record.study_id} was handed over to {where.submit}, as job {name}"
-        output.emit(
-            {"run_id": record.study_id, "status": states.SUBMITTED, "job": name, "address": where.submit}
-        )
-    output.line(told)
-    output.line(f"{'how far it is':<16}gpt-trader runs list")
-    output.line(f"{'stop it':<16}gpt-trader runs cancel {record.study_id}")
-    if where.submit is None:
-        output.line(f"{'its output':<16}{folder.log}")
-    else:
-        output.line(f"{'its output':<16}ray job logs {name} --address {where.submit}")
+    return f"{tracker.done:,}{of} points are kept; resume with: {resume_command(record)}"
