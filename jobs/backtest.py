@@ -144,7 +144,7 @@ class Keeping:
 
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
-        from jobs.counting import counted, luck_of_run, trial_of
+        from jobs.counting import counted, trial_of, worth_of_run
 
         trial, now = trial_of(result), datetime.now(UTC)
         count, folder, problem = None, None, None
@@ -162,7 +162,7 @@ class Keeping:
                         opened.save(result, written, created_at=now)
         except StoreError as error:
             problem = problem or error
-        return Kept(luck_of_run(result, trial, count), folder, problem)
+        return Kept(worth_of_run(result, trial, count), folder, problem)
 
 
 def as_object(result: Result, worth: Worth, reruns: Reruns | None) -> dict[str, Any]:
@@ -186,17 +186,19 @@ def as_object(result: Result, worth: Worth, reruns: Reruns | None) -> dict[str, 
 
 def show(result: Result, worth: Worth, output: Output, reruns: Reruns | None) -> None:
     """The summary of a run for a person."""
-    from jobs.tables import interval_lines, interval_table, luck_lines, parameters_line, sparkline, summary
+    from jobs.tables import (
+        bars_line,
+        interval_lines,
+        interval_table,
+        luck_lines,
+        parameters_line,
+        sparkline,
+        summary,
+    )
 
-    names = ", ".join(result.symbols[:6]) + (
-        f" and {len(result.symbols) - 6} more" if len(result.symbols) > 6 else ""
-    )
     bars = result.bars
-    span = f"{str(result.start)[:10]} to {str(result.end)[:10]}"
     output.line(f"{result.strategy} ({parameters_line(result.parameters)})")
-    output.line(
-        f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n"
-    )
+    output.line(f"{bars_line(bars)} from {', '.join(sorted(set(bars.sources)))}\n")
     output.show(summary(result.metrics))
     if reruns is not None:
         output.line("")

@@ -375,12 +375,12 @@ def worth_of_point(
     return worth.believed(state, of_metrics(metrics, Holding(subject.bars)))
 
 
-def luck_of_run(result: Result, trial: TrialBatch, count: TrialCount | None) -> Worth:
+def worth_of_run(result: Result, trial: TrialBatch, count: TrialCount | None) -> Worth:
     """What a backtest is worth after so many trials."""
     return worth_of(result.metrics, trial.observations, count)
 
 
-def luck_of_stored(store: RunStore, record: RunRecord) -> Worth:
+def worth_of_stored(store: RunStore, record: RunRecord) -> Worth:
     """What a stored run is worth after the trials there are by now; one on data that were never counted has no count."""
     manifest = record.manifest
     earned = returns(store.equity(record.run_id)["equity"].to_numpy(), manifest["capital"])

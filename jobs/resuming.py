@@ -157,7 +157,7 @@ def resume_command(record: StudyRecord) -> str:
 # -- by itself -----------------------------------------------------------------------------------------------------------
 
 
-def let_go(folder: StudyFolder, record: StudyRecord, submit_to: str | None, output: Output) -> None:
+def detach(folder: StudyFolder, record: StudyRecord, submit_to: str | None, output: Output) -> None:
     """Start the study in a process of its own, or as a job of the cluster at `submit_to`, and say how to follow it."""
     from gpt_trader.adapters import study_files as states
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpt_trader.errors import ClusterError, StudyStopped
-from jobs.resuming import check_same, let_go, resume_command, resumed
+from jobs.resuming import check_same, detach, resume_command, resumed
 from jobs.study_progress import Tracker, View, Watched, shown
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def open_study(
         check_same(going_on.record, study_id, subject.identity)
     record = record_of(folder, kind, subject, about or {}, datetime.now(UTC))
     if where.submit is not None or (where.detach and going_on is None):
-        let_go(folder, record, where.submit, output)
+        detach(folder, record, where.submit, output)
         raise typer.Exit
     interrupts = Interrupts(f"what was kept is there; resume with: {resume_command(record)}")
     in_log = going_on is not None and going_on.log
@@ -173,15 +173,15 @@ def open_study(
         here = InTime(InProcess(), interrupts)
         executor = ChosenWhenRun(where.asked(), view.say, points, here, expected)
         try:
-            with _ended_as_it_ends(recorder, tracker, executor):
+            with _recorded_end(recorder, tracker, executor):
                 yield Study(folder, recorder, tracker, view, executor)
         finally:
             executor.close()
 
 
 @contextmanager
-def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhenRun) -> Iterator[None]:
-    """The status of the study is how the block ends; what is kept, and how to go on, is said."""
+def _recorded_end(recorder: Recorder, tracker: Tracker, executor: ChosenWhenRun) -> Iterator[None]:
+    """Records how the study ended; when it was stopped, says what is kept and how to resume."""
     from gpt_trader.adapters import study_files as states
 
     def end(status: str, error: str | None = None) -> None:
