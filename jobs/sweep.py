@@ -15,18 +15,14 @@ from jobs.strategy_options import STRATEGY_HELP, SearchOptions
 from jobs.study_progress import Watched
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gpt_trader.adapters.store import StoreError
-    from gpt_trader.adapters.store.trials import TrialCount
     from gpt_trader.errors import StudyStopped
-    from gpt_trader.research.conclusions import Conclusions
     from gpt_trader.research.evaluation import Subject
     from gpt_trader.research.objectives import Objective
     from gpt_trader.research.plan import Plan, WorkedOff
     from gpt_trader.research.space import Space
     from gpt_trader.research.sweep import Sweep
     from jobs.studies import Study
+    from jobs.sweep_output import Done
 
 app = typer.Typer(add_completion=False)
 
@@ -56,19 +52,6 @@ def sweep(
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A sweep that has run: what it says, the ledger's count, where its files are, why it ended early, what the store refused."""
-
-    run_id: str
-    folder: Path
-    found: Conclusions
-    count: TrialCount | None
-    cached: int
-    ended: str | None
-    problem: StoreError | None
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """A sweep before it runs; `named` is how the strategy was given."""
 
@@ -87,7 +70,7 @@ class Job:
         from gpt_trader.research.conclusions import Conclusions
         from gpt_trader.research.sweep import KIND, Sweep, run_sweep
         from jobs.counting import NOT_COUNTED_YET, Counting, batches_of_surface
-        from jobs.sweep_output import result_of
+        from jobs.sweep_output import Done, result_of
 
         rule = self.options.rule(subject.bars.T)
         search = self.options.search(self.space, self.inputs.seed, watched=rule is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.errors import GptTraderError
@@ -14,14 +15,16 @@ from jobs.look_ahead import belief_lines
 from jobs.tables import bars_line, failed_lines, listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
+    from gpt_trader.adapters.store import StoreError
     from gpt_trader.adapters.store.trials import TrialCount
     from gpt_trader.research.conclusions import Conclusions
     from jobs.console import Output
     from jobs.preamble import StudyInputs
     from jobs.strategy_options import SearchOptions
-    from jobs.sweep import Done
 
 SHOWN = 10
 KINDS = {
@@ -32,6 +35,19 @@ KINDS = {
     "max_drawdown_days": "count",
 }  # fmt: skip
 """How a metric is written; a ratio where it is not named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A sweep that has run: what it says, the ledger's count, where its files are, why it ended early, what the store refused."""
+
+    run_id: str
+    folder: Path
+    found: Conclusions
+    count: TrialCount | None
+    cached: int
+    ended: str | None
+    problem: StoreError | None
 
 
 def finish(done: Done, options: SearchOptions, inputs: StudyInputs) -> None:
