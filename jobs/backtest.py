@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter
-from jobs.conclusion import conclude
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.options import grouped
 from jobs.preamble import Inputs, RunPreamble
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from gpt_trader.research.replicates import Redraw, Reruns
     from gpt_trader.result import Result
     from gpt_trader.strategy import Strategy
+    from jobs.conclusion import Worth
     from jobs.console import Output
-    from jobs.counting import Worth
     from jobs.preamble import Market
 
 app = typer.Typer(add_completion=False)
@@ -58,6 +57,8 @@ def backtest(
         from gpt_trader.adapters.report import write_report
 
         write_report(result, run.report, worth.statistics, reruns)
+    from jobs.conclusion import conclude
+
     conclude(
         inputs.output,
         as_object(result, worth, reruns),
@@ -144,7 +145,8 @@ class Keeping:
 
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
-        from jobs.counting import counted, trial_of, worth_of_run
+        from jobs.conclusion import worth_of_run
+        from jobs.counting import counted, trial_of
 
         trial, now = trial_of(result), datetime.now(UTC)
         count, folder, problem = None, None, None

@@ -10,8 +10,8 @@ import numpy as np
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.comparison_study import KIND, Decided, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study
-from jobs.counting import Counted, batches_of_runs, count_all, worth_of_blocks
+from jobs.conclusion import conclude_study, worth_of_blocks
+from jobs.counting import Counted, batches_of_runs, count_all
 from jobs.look_ahead import known, look_ahead_line
 from jobs.tables import LABELS, bars_line, interval_lines, listing, text_of
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study
-from jobs.counting import worth_of_point
+from jobs.conclusion import conclude_study, worth_of_point
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
     bars_line,
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt_trader.research.cross_validation_study import CrossValidated
+    from jobs.conclusion import Worth
     from jobs.console import Output
-    from jobs.counting import Counted, Worth
+    from jobs.counting import Counted
     from jobs.preamble import StudyInputs
     from jobs.studies import Study
 

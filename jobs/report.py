@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
     from gpt_trader.bars import Bars
     from gpt_trader.look_ahead import LookAhead
-    from jobs.counting import Worth
+    from jobs.conclusion import Worth
 
 app = typer.Typer(add_completion=False)
 
@@ -52,7 +52,7 @@ def report(
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
     from gpt_trader.adapters.store.recompute import recompute
-    from jobs.counting import worth_of_stored
+    from jobs.conclusion import worth_of_stored
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {out} is no HTML file; name one such as report.html")

@@ -12,8 +12,8 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.robustness_study import KIND, Robustness
 from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study
-from jobs.counting import batches_of_runs, count_all, worth_of_point
+from jobs.conclusion import conclude_study, worth_of_point
+from jobs.counting import batches_of_runs, count_all
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
     bars_line,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store.trials import TrialBatch
     from gpt_trader.research.single_runs import Run
     from gpt_trader.validation.robustness import Crossing
+    from jobs.conclusion import Worth
     from jobs.console import Output
-    from jobs.counting import Worth
     from jobs.preamble import StudyInputs
     from jobs.studies import Study
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.conclusions import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude
-from jobs.counting import Worth, trials_as_object
+from jobs.conclusion import Worth, conclude, trials_as_object
 from jobs.look_ahead import belief_lines
 from jobs.tables import bars_line, failed_lines, listing, luck_lines, parameters_line, text_of
 

@@ -11,8 +11,8 @@ from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.walk_forward_study import KIND
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study
-from jobs.counting import batch_of_curve, count_all, work_and_count, worth_of
+from jobs.conclusion import conclude_study, worth_of
+from jobs.counting import batch_of_curve, count_all, work_and_count
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.tables import (
     bars_line,
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.walk_forward_study import Walked, WalkForward, WindowFigures
+    from jobs.conclusion import Worth
     from jobs.console import Output
-    from jobs.counting import Counted, Worth
+    from jobs.counting import Counted
     from jobs.preamble import StudyInputs
     from jobs.studies import Study
 
