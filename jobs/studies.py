@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from jobs.run_options import WorkerOptions
     from jobs.study_record import Recorder
 
-__all__ = ["Study", "Watched", "open_study"]
-
 LOOK_SECONDS = 0.25
 FAILURES_TOLD = 5
 
