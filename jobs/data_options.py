@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from gpt_trader.errors import BadParameter, UserError
 from gpt_trader.progress import Told, told_to_nobody
+from jobs.options import option_in
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
@@ -36,9 +35,7 @@ SOURCE_HELP = (
     "demo csv parquet yahoo alpaca synthetic; several, by comma, stand in for each other. (default demo)"
 )
 
-
-def _data(*flags: str, text: str, metavar: str) -> Any:
-    return typer.Option(*flags, help=text, metavar=metavar, rich_help_panel=PANEL)
+_data = option_in(PANEL)
 
 
 # fmt: off

@@ -12,7 +12,7 @@ import typer
 from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.settings import SettingsOptions
 
 app = typer.Typer(add_completion=False)
