@@ -9,7 +9,7 @@ from gpt_trader.engine.clock import same_month, same_week
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, in_flight, to_lot
-from gpt_trader.engine.positions import SMALL
+from gpt_trader.engine.positions import CRUMB, SMALL
 from gpt_trader.engine.ranking import has_seat
 from gpt_trader.engine.records import (
     ATR_SIZE,
@@ -301,6 +301,8 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     quantity = to_lot(quantity, m.info[n].lot)
     delta = quantity - s.qty
     if abs(delta) <= SMALL * max(1.0, abs(s.qty)):
+        delta = 0.0
+    if m.info[n].lot == 0.0 and quantity != 0.0 and abs(delta) * close <= CRUMB * equity:
         delta = 0.0
     if rest and (delta == 0.0 or s.qty * delta < 0.0):
         s.cut = 0

@@ -8,7 +8,7 @@ from gpt_trader.bars import VOLUME
 from gpt_trader.engine.accounting import apply_fill
 from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.order_book import end_order, to_lot
-from gpt_trader.engine.positions import SMALL
+from gpt_trader.engine.positions import CRUMB, SMALL
 from gpt_trader.engine.records import (
     CANCELLED,
     LIMIT,
@@ -55,6 +55,8 @@ def _affordable(
     if increase <= quantity + SMALL * lot:
         return increase
     quantity = to_lot(quantity, lot)
+    if lot == 0.0 and quantity * price <= CRUMB * equity:
+        return 0.0
     return quantity if quantity > SMALL else 0.0
 
 

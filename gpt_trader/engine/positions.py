@@ -8,6 +8,7 @@ from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.records import Book
 
 SMALL = 1e-9  # share of a quantity that is rounding
+CRUMB = 1e-6  # share of equity: where any fraction may be traded, what is worth less is not worth an order
 FEW = 64  # open positions up to which their list is kept at every trade
 
 
