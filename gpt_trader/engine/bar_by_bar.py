@@ -70,7 +70,7 @@ class Trader:
     def bar(self, bar: Bar) -> None:
         """Steps 0 to 3 of the next bar; then the account is what a decision at its close sees."""
         window = self.window
-        next_id = int(self.account.book.account["order_ids"][0])
+        next_id = self.account.next_id
         window.open(bar.time, bar.split, bar.dividend, bar.delisted)
         self._take((say.BarOpened(),))
         self._ask()

@@ -28,7 +28,7 @@ class Recorder:
         """Keep what a step wrote."""
         for name in LOGS:
             rows = getattr(written, name)
-            if len(rows) == 0:
+            if not rows.size:
                 continue
             self._parts[name].append(rows)
             self._counts[name] += len(rows)

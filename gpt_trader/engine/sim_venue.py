@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gpt_trader.engine import messages as say
 from gpt_trader.engine.answers import receive_cancel, receive_order, receive_reduction
-from gpt_trader.engine.core import State, book_of, has_written, kept_only
+from gpt_trader.engine.core import State, book_of, counts_of, has_written, kept_only
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.opening import blank_account, log_of
 from gpt_trader.engine.records import (
@@ -44,6 +44,7 @@ class SimVenue:
         own["time_stop"] = 0.0  # the account orders it
         self._window = window
         self._book = book_of(State(account, records, log_of(0, ORDER), log_of(0, DECISION)), own, window)
+        self._counts = counts_of(self._book)
 
     def receive(self, commands: Iterable[say.Command]) -> list[say.Event]:
         """Take the account's commands, in their order; returns the answers."""
@@ -63,7 +64,7 @@ class SimVenue:
         return events
 
     def _tidy(self) -> None:
-        if has_written(self._book, 0):
+        if has_written(self._counts, 0):
             self._book = kept_only(self._book)
 
 
