@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
     from gpt_trader.instruments import Instrument
     from gpt_trader.orders import OrderRequest
+    from gpt_trader.portfolio import PortfolioResult, Sleeve, backtest_portfolio
     from gpt_trader.relay import Leg, backtest_relay
     from gpt_trader.remembered_check import check_strategy
     from gpt_trader.result import Result
@@ -29,6 +30,7 @@ _HOMES = {
     "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
     "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "backtest_many": "batch",
     "Leg": "relay", "backtest_relay": "relay", "check_strategy": "remembered_check", "load_bars": "adapters.loader",
+    **dict.fromkeys(("PortfolioResult", "Sleeve", "backtest_portfolio"), "portfolio"),
     "OrderRequest": "orders", "SweepResult": "sweeping", "sweep": "sweeping",
     **dict.fromkeys(("AtrStop", "BreakEven", "ScaleOut", "StopLoss", "TakeProfit", "TimeStop", "TrailingStop"), "exits"),
     **dict.fromkeys(
@@ -38,9 +40,9 @@ _HOMES = {
 
 __all__ = [
     "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "Leg", "OrderRequest",
-    "OrderStrategy", "Result", "RiskLimits", "Row", "ScaleOut", "StopLoss", "Strategy", "SweepResult", "TakeProfit",
-    "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "backtest_relay", "check_strategy",
-    "load_bars", "param", "per_symbol", "sweep", "ta",
+    "OrderStrategy", "PortfolioResult", "Result", "RiskLimits", "Row", "ScaleOut", "Sleeve", "StopLoss", "Strategy", "SweepResult",
+    "TakeProfit", "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "backtest_portfolio",
+    "backtest_relay", "check_strategy", "load_bars", "param", "per_symbol", "sweep", "ta",
 ]  # fmt: skip
 
 
