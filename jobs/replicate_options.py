@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gpt_trader.engine.measures import INTERVAL_METRICS, METRIC
 from gpt_trader.errors import UserError
-from jobs.tables import listing, text_of
+from jobs.tables import kind_of, listing, text_of
 from jobs.values import number
 
 if TYPE_CHECKING:
@@ -18,14 +19,7 @@ if TYPE_CHECKING:
     from gpt_trader.research.replicates import Redraw
 
 PANEL = "Resampled markets"
-LABELS = {
-    "total_return": ("Total return", "percent"),
-    "cagr": ("CAGR", "percent"),
-    "volatility": ("Volatility a year", "share"),
-    "sharpe": ("Sharpe", "ratio"),
-    "sortino": ("Sortino", "ratio"),
-    "max_drawdown": ("Max drawdown", "percent"),
-}
+LABELS = {name: (METRIC[name].label, kind_of(name)) for name in INTERVAL_METRICS}
 MANY = 1_000_000
 MEMORY = 0.5
 """From so many deviations that the Sharpe ratio loses in resampled markets a note says so."""

@@ -19,7 +19,7 @@ from jobs.look_ahead import belief_lines, known
 from jobs.replicate_options import interval_lines, interval_table
 from jobs.study_counting import batches_of_runs, count_all, worth_of_run
 from jobs.study_output import bars_line, failed_lines
-from jobs.tables import listing, luck_lines, parameters_line, text_of
+from jobs.tables import listing, luck_lines, metric_row, parameters_line, text_of
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from jobs.console import Output
     from jobs.studies import Study
 
-COLUMNS = (("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max drawdown", "max_drawdown", "percent"),
-           ("Costs", "costs", "money"), ("Round trips", "round_trips", "count"))  # fmt: skip
+COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")))
 
 
 def conclude(

@@ -13,16 +13,20 @@ from jobs.grouping import grouped
 from jobs.look_ahead import known_of_stored, look_ahead_line
 from jobs.run_control import cancel, resume
 from jobs.settings import SettingsOptions, StoreOptions
+from jobs.tables import kind_of
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
 
 BACKTEST = "backtest"
-NUMBERS = (
-    ("Return", "total_return", "percent"),
-    ("Sharpe", "sharpe", "ratio"),
-    ("Max drawdown", "max_drawdown", "percent"),
-    ("Trips", "round_trips", "count"),
+NUMBERS = tuple(
+    (title, name, kind_of(name))
+    for title, name in (
+        ("Return", "total_return"),
+        ("Sharpe", "sharpe"),
+        ("Max drawdown", "max_drawdown"),
+        ("Trips", "round_trips"),
+    )
 )
 """The metrics of the list, with their titles and how they are written."""
 

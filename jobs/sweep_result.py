@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpt_trader.research.conclusions import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.tables import listing, parameters_line, text_of
+from jobs.tables import kind_of, listing, parameters_line, text_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from gpt_trader.research.conclusions import Conclusions
 
 SHOWN = 10
-KINDS = {
-    "total_return": "percent", "cagr": "percent", "volatility": "share", "max_drawdown": "percent", "final_equity": "money",
-    "exposure": "share", "mean_gross": "share", "turnover": "times", "costs": "money", "commission": "money",
-    "slippage": "money", "open_pnl": "signed_money", "round_trips": "count", "win_rate": "share", "expectancy": "signed_money",
-    "best_trade": "percent", "worst_trade": "percent", "average_trade_bars": "number", "max_drawdown_bars": "count",
-    "max_drawdown_days": "count",
-}  # fmt: skip
-"""How a metric is written; a ratio where it is not named."""
 
 
 def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict[str, Any]:
@@ -119,7 +111,7 @@ def _table(found: Conclusions, rows: list[int]) -> Table:
     for rank, row in enumerate(rows, 1):
         metrics = surface.metrics(row)
         cells = [text_of(metrics[name], kind) for name, kind in columns]
-        score = text_of(float(found.steadiness[row]), KINDS.get(found.objectives[0].metric, "ratio"))
+        score = text_of(float(found.steadiness[row]), kind_of(found.objectives[0].metric))
         lines.append(
             [
                 str(rank),
@@ -136,7 +128,7 @@ def metric_columns(found: Conclusions) -> list[tuple[str, str]]:
     """The metrics of a table of points with how they are written: the objectives, then what always is of interest."""
     always = ("sharpe", "cagr", "max_drawdown", "round_trips")
     names = dict.fromkeys((*(item.metric for item in found.objectives), *always))
-    return [(name, KINDS.get(name, "ratio")) for name in names]
+    return [(name, kind_of(name)) for name in names]
 
 
 def plateau_line(found: Conclusions) -> str | None:
@@ -145,9 +137,7 @@ def plateau_line(found: Conclusions) -> str | None:
     if flat is None or best is None:
         return None
     metric = found.objectives[0].metric
-    around, at_peak = (
-        text_of(float(found.steadiness[row]), KINDS.get(metric, "ratio")) for row in (best, flat.peak)
-    )
+    around, at_peak = (text_of(float(found.steadiness[row]), kind_of(metric)) for row in (best, flat.peak))
     if best == flat.peak:
         text = f"the best point is the steadiest: three quarters of its neighbours have {metric} {around} or better"
     else:

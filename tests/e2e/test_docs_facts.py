@@ -16,6 +16,7 @@ from gpt_trader.look_ahead import LookAheadState
 from gpt_trader.quality import RULES
 from gpt_trader.risk import PROFILES
 from gpt_trader.strategy import Held
+from jobs import doc_tables
 from tests.e2e.command import ROOT
 from tests.e2e.pages import FENCE
 
@@ -109,6 +110,12 @@ def result() -> Any:
 def test_the_metrics_of_the_page_are_those_of_a_run(result: Any) -> None:
     listed = [code(row[0])[0] for row in rows(DOCS / "results.md", "## Metrics")]
     assert sorted(listed) == sorted(result.metrics)
+
+
+@pytest.mark.parametrize("table", doc_tables.tables(), ids=lambda table: f"{table.page} {table.heading}")
+def test_the_table_of_the_page_is_that_of_the_code(table: doc_tables.DocTable) -> None:
+    text = (DOCS / table.page).read_text(encoding="utf-8")
+    assert doc_tables.with_table(text, table) == text, "run: python -m jobs.doc_tables docs"
 
 
 @pytest.mark.parametrize("table", ["equity", "orders", "fills", "closed_trades", "positions", "decisions"])

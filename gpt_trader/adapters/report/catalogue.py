@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gpt_trader.engine.measures import METRIC, METRICS, Metric
+
 
 class Figure(NamedTuple):
     """One metric as the report shows it: `kind` is percent, signed (percent with its sign), ratio,
@@ -17,147 +19,46 @@ class Figure(NamedTuple):
     benchmark: str = ""
 
 
-HEADLINE = (
-    Figure(
-        "total_return", "Total return", "signed", "gain or loss over the whole span", "benchmark_total_return"
-    ),
-    Figure(
-        "cagr", "Yearly growth (CAGR)", "signed", "the steady yearly rate with the same end", "benchmark_cagr"
-    ),
-    Figure(
-        "sharpe",
-        "Sharpe ratio",
-        "ratio",
-        "yearly return per unit of ups and downs; 1 is good, 2 rare",
-        "benchmark_sharpe",
-    ),
-    Figure("max_drawdown", "Deepest drawdown", "signed", "worst fall from a peak", "benchmark_max_drawdown"),
-    Figure(
-        "volatility",
-        "Volatility",
-        "percent",
-        "typical size of a year's ups and downs",
-        "benchmark_volatility",
-    ),
-    Figure("exposure", "Time in the market", "percent", "share of bars with a position"),
-    Figure("round_trips", "Round trips", "count", "trades from flat to flat, all closed"),
-    Figure("win_rate", "Win rate", "percent", "share of round trips that made money after costs"),
-    Figure("profit_factor", "Profit factor", "ratio", "money won per unit of money lost; above 1 earns"),
-    Figure("expectancy", "Expectancy", "cash", "average profit of a round trip"),
-    Figure("costs", "Costs paid", "cash", "commission, spread, slippage and borrow fees"),
-    Figure("turnover", "Turnover a year", "times", "how often the account is replaced in a year"),
-)
+KINDS = {"share": "percent", "gain": "cash"}
+"""What the report calls a format of `measures.UNITS`, where it is not that word."""
+FIRST = (
+    "total_return", "cagr", "sharpe", "max_drawdown", "volatility", "exposure", "round_trips", "win_rate", "profit_factor",
+    "expectancy", "costs", "turnover",
+)  # fmt: skip
+"""The metrics of the report's first lines."""
+BESIDE = frozenset(("total_return", "cagr", "sharpe", "max_drawdown", "volatility"))
+"""Those with the number of buy and hold beside them."""
 
-DETAILS = (
-    (
-        "Growth",
-        (
-            Figure(
-                "final_equity",
-                "Final equity",
-                "cash",
-                "the account at the last close, open positions at their price",
-            ),
-            Figure(
-                "total_return",
-                "Total return",
-                "signed",
-                "final equity / capital − 1",
-                "benchmark_total_return",
-            ),
-            Figure(
-                "cagr",
-                "Yearly growth (CAGR)",
-                "signed",
-                "the steady yearly rate with the same end",
-                "benchmark_cagr",
-            ),
-            Figure(
-                "open_pnl",
-                "Open profit",
-                "cash",
-                "profit of positions that are still open, part of the equity",
-            ),
-        ),
-    ),
-    (
-        "Risk",
-        (
-            Figure(
-                "volatility",
-                "Volatility",
-                "percent",
-                "standard deviation of the bars' returns, per year",
-                "benchmark_volatility",
-            ),
-            Figure(
-                "max_drawdown",
-                "Deepest drawdown",
-                "signed",
-                "lowest point under an earlier peak",
-                "benchmark_max_drawdown",
-            ),
-            Figure(
-                "max_drawdown_days",
-                "Its length",
-                "days",
-                "from that peak until it was reached again, or to the end",
-            ),
-            Figure("max_drawdown_bars", "Its length in bars", "count", "the same, counted in bars"),
-            Figure("skew", "Skew", "ratio", "below 0: the large moves are mostly losses"),
-            Figure("kurtosis", "Kurtosis", "ratio", "3 for a bell curve; higher: more extreme bars"),
-        ),
-    ),
-    (
-        "Return for risk",
-        (
-            Figure("sharpe", "Sharpe ratio", "ratio", "yearly return / volatility", "benchmark_sharpe"),
-            Figure("sortino", "Sortino ratio", "ratio", "the same, but only falls count as risk"),
-            Figure("calmar", "Calmar ratio", "ratio", "yearly growth / deepest drawdown"),
-        ),
-    ),
-    (
-        "Use of the capital",
-        (
-            Figure("exposure", "Time in the market", "percent", "share of bars with a position at the close"),
-            Figure(
-                "mean_gross",
-                "Mean gross exposure",
-                "percent",
-                "average value of all positions, long and short, / equity",
-            ),
-            Figure(
-                "turnover", "Turnover a year", "times", "half of all bought and sold / mean equity, per year"
-            ),
-        ),
-    ),
-    (
-        "Round trips",
-        (
-            Figure("round_trips", "Closed", "count", "trades from flat to flat"),
-            Figure("win_rate", "Win rate", "percent", "share that made money after costs"),
-            Figure("profit_factor", "Profit factor", "ratio", "sum of wins / sum of losses"),
-            Figure("expectancy", "Expectancy", "cash", "average profit of a round trip"),
-            Figure("best_trade", "Best", "signed", "highest return on what its entries cost"),
-            Figure("worst_trade", "Worst", "signed", "lowest return on what its entries cost"),
-            Figure("average_trade_bars", "Average length", "bars", "mean number of bars held"),
-        ),
-    ),
-    (
-        "Costs",
-        (
-            Figure("costs", "All costs", "cash", "commission, slippage and borrow fees together"),
-            Figure("commission", "Commission", "cash", "what the broker takes"),
-            Figure(
-                "slippage",
-                "Spread and slippage",
-                "cash",
-                "what crossing the spread and moving the price costs",
-            ),
-            Figure("borrow", "Borrow fees", "cash", "what lent shares cost"),
-        ),
-    ),
+
+def kind_of(name: str) -> str:
+    """How the report writes a metric: the `kind` of its `Figure`."""
+    written = METRIC[name].format
+    return KINDS.get(written, written)
+
+
+def unsigned_kind(name: str) -> str:
+    """The same where signs would be noise: fractions are per cent without the plus of a gain."""
+    return "percent" if METRIC[name].unit == "fraction" else kind_of(name)
+
+
+def _figure(row: Metric, label: str, hint: str) -> Figure:
+    return Figure(
+        row.name, label, kind_of(row.name), hint, f"benchmark_{row.name}" if row.name in BESIDE else ""
+    )
+
+
+def _glance(row: Metric) -> Figure:
+    label, hint = row.glance
+    return _figure(row, label or row.title, hint or row.hint)
+
+
+HEADLINE = tuple(_glance(METRIC[name]) for name in FIRST)
+
+DETAILS = tuple(
+    (part, tuple(_figure(row, row.title, row.hint) for row in METRICS if row.part == part))
+    for part in dict.fromkeys(row.part for row in METRICS if row.part)
 )
+"""The parts of the report's table of metrics, each with its figures."""
 
 ASSUMPTION_LABELS: Mapping[str, str] = {
     "strategy_code": "strategy code, SHA-256",
