@@ -22,7 +22,7 @@ class DocTable(NamedTuple):
 
 def tables() -> tuple[DocTable, ...]:
     """Every table that is written from the code."""
-    return tuple(_metrics())
+    return (*_metrics(), _profiles())
 
 
 def pages(folder: Path) -> dict[Path, str]:
@@ -68,6 +68,19 @@ def _metrics() -> Iterator[DocTable]:
         yield _table("results.md", heading, heads, rows)
     beside = [(f"`benchmark_{name}`", "as above", "–") for name in BENCHMARK_METRICS]
     yield _table("results.md", "### Against buy and hold", heads, beside)
+
+
+def _profiles() -> DocTable:
+    from gpt_trader.risk import LIMITS, PROFILES
+
+    rows = [
+        (f"`{name}`", *(_short(getattr(limits, name)) for limits in PROFILES.values())) for name in LIMITS
+    ]
+    return _table("risk.md", "## Profiles", ("limit", *PROFILES), rows)
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def main() -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gpt_trader.allocation import Allocation
+from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.measures import METRIC, METRICS, Metric
+from gpt_trader.risk import RiskLimits
+from gpt_trader.rule_table import rules_of
 
 
 class Figure(NamedTuple):
@@ -60,47 +64,22 @@ DETAILS = tuple(
 )
 """The parts of the report's table of metrics, each with its figures."""
 
+_RULES = {
+    f"{section}.{name}": row
+    for section, kind in (
+        ("costs", Costs),
+        ("fills", FillModel),
+        ("allocation", Allocation),
+        ("risk", RiskLimits),
+    )
+    for name, row in rules_of(kind).items()
+}
 ASSUMPTION_LABELS: Mapping[str, str] = {
     "strategy_code": "strategy code, SHA-256",
-    "costs.bps": "Commission, basis points of the notional",
-    "costs.per_share": "Commission per share, cash",
-    "costs.minimum": "Least commission per order, cash",
-    "costs.spread_bps": "Spread, basis points (half is paid by a market or stop fill)",
-    "costs.slippage_bps": "Fixed slippage, basis points",
-    "costs.impact": "Market impact x (share of the bar's volume)²",
-    "costs.borrow": "Borrow fee on shorts, a year",
-    "fills.volume_cap": "A fill takes at most this share of a bar's volume",
-    "fills.delay": "Bars that a decision waits before it is acted on",
-    "allocation.gross": "Targets scaled to at most this gross exposure",
-    "allocation.position": "Largest weight of one position",
-    "allocation.max_positions": "Positions at a time",
-    "allocation.leverage": "Leverage",
-    "allocation.sizing": "Sizing",
-    "allocation.risk": "Risk per trade (only with sizing by risk)",
-    "allocation.atr": "ATR bars (only with sizing by risk)",
-    "allocation.atr_k": "Stop distance in ATR (only with sizing by risk)",
-    "allocation.min_rebalance": "Smallest change worth an order, share of equity",
-    "allocation.cadence": "Decisions every",
-    "allocation.rebalance": "Rebalanced on",
-    "allocation.reentry": "Re-entry after a declared exit",
-    "allocation.confirm": "Signals in a row for an entry",
-    "allocation.cooldown": "Bars without entry after an exit",
-    "allocation.regime": "Regime index",
-    "allocation.regime_window": "Regime mean, bars",
-    "allocation.allow_short": "Short positions allowed",
+    **{key: row.label for key, row in _RULES.items() if row.label},
 }
 
-SHARES = frozenset(
-    [
-        *("costs.borrow", "fills.volume_cap"),
-        *(f"allocation.{name}" for name in ("gross", "position", "risk", "min_rebalance")),
-        *(
-            f"risk.{name}"
-            for name in ("position", "gross", "net", "cash", "drawdown", "order_volume", "sector")
-        ),
-        *(f"risk.{name}" for name in ("daily_loss", "weekly_loss", "monthly_loss")),
-    ]
-)
+SHARES = frozenset(key for key, row in _RULES.items() if row.unit == "share")
 """Settings that are fractions and are written as per cent."""
 
 RULES_OF_FILLING = (
