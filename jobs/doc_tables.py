@@ -22,7 +22,7 @@ class DocTable(NamedTuple):
 
 def tables() -> tuple[DocTable, ...]:
     """Every table that is written from the code."""
-    return (*_metrics(), _profiles())
+    return (*_metrics(), _profiles(), _sources())
 
 
 def pages(folder: Path) -> dict[Path, str]:
@@ -77,6 +77,18 @@ def _profiles() -> DocTable:
         (f"`{name}`", *(_short(getattr(limits, name)) for limits in PROFILES.values())) for name in LIMITS
     ]
     return _table("risk.md", "## Profiles", ("limit", *PROFILES), rows)
+
+
+def _sources() -> DocTable:
+    """One row on each source, and one on those next to each other of which the same is said."""
+    from gpt_trader.adapters.source_registry import SOURCES, in_order
+
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for name in in_order():
+        row = SOURCES[name]
+        rows.setdefault((row.what, row.span, row.adjustments), []).append(f"`{name}`")
+    cells = [(", ".join(names), *said) for said, names in rows.items()]
+    return _table("data.md", "## Sources", ("`--source`", "what", "span", "adjustments"), cells)
 
 
 def _short(value: object) -> str:

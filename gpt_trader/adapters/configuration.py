@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from gpt_trader.adapters.source_registry import SOURCES
+from gpt_trader.adapters.source_registry import SOURCES, secret_names
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
@@ -27,6 +27,7 @@ FILE_NAME = "gpt-trader.toml"
 PREFIX = "GPT_TRADER_"
 FILE_VARIABLE = "GPT_TRADER_CONFIG"
 QUALITIES = ("strict", "repair")
+Keys = TypeVar("Keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,22 @@ class RiskSettings:
             raise UnknownName("risk profile", self.profile, known)
 
 
+def _with_keys(section: type[Keys]) -> type[Keys]:
+    """`section` with a field for each key that a source needs, None by default."""
+    section.__annotations__ = dict.fromkeys(secret_names(), "SecretStr | None")
+    for name in secret_names():
+        setattr(section, name, None)
+    return section
+
+
 @dataclass(frozen=True, slots=True)
+@_with_keys
 class Secrets:
     """Keys of providers; a SecretStr never prints its content, `get_secret_value()` gives it to the one adapter."""
 
-    alpaca_key_id: SecretStr | None = None
-    alpaca_secret_key: SecretStr | None = None
+    def keys(self) -> Mapping[str, SecretStr | None]:
+        """Every key by its name."""
+        return {name: getattr(self, name) for name in secret_names()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +143,11 @@ class Configuration:
         location = locate(self.store.url)
         if location.path is not None and not location.read_only:
             problems += _folder_problem("store.url", location.path.parent)
-        keys = (self.secrets.alpaca_key_id, self.secrets.alpaca_secret_key)
-        if "alpaca" in (self.data.source, *self.data.failover) and None in keys:
-            problems.append(
-                f"data.source alpaca needs {PREFIX}SECRETS__ALPACA_KEY_ID and {PREFIX}SECRETS__ALPACA_SECRET_KEY"
-            )
+        keys = self.secrets.keys()
+        for name, source in SOURCES.items():
+            if name in (self.data.source, *self.data.failover) and None in map(keys.get, source.secrets):
+                needed = " and ".join(f"{PREFIX}SECRETS__{key.upper()}" for key in source.secrets)
+                problems.append(f"data.source {name} needs {needed}")
         return tuple(problems)
 
     def _values(self) -> dict[str, Any]:
