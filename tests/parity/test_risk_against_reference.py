@@ -63,7 +63,7 @@ def test_the_reference_knows_every_limit() -> None:
         field.name for field in fields(own.Limits)
     }
     assert not missing, (
-        f"add {sorted(missing)} to Limits in reference_types.py, enforce it in reference_risk.py and draw it in random_limits"
+        f"add {sorted(missing)} to Limits in reference_types.py, and enforce it in reference_risk.py"
     )
 
 
