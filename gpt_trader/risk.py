@@ -108,8 +108,8 @@ NO_LIMITS = RiskLimits(**{name: None for name, row in LIMITS.items() if row.opti
 
 
 def verdict_code(name: str) -> int:
-    """The code of a limit's rule in the log of decisions. Raises KeyError for a limit without one."""
-    found = LIMITS[name].verdict
-    if found is None:
-        raise KeyError(f"{name} has no verdict of its own")
-    return found[0]
+    """The code of a limit's rule in the log of decisions. Raises KeyError where there is none."""
+    row = LIMITS.get(name)
+    if row is None or row.verdict is None:
+        raise KeyError(f"{name} is no limit with a verdict of its own")
+    return row.verdict[0]

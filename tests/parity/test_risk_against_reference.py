@@ -59,12 +59,12 @@ def engine_limits(limits: own.Limits) -> gpt_trader.RiskLimits:
 
 
 def test_the_reference_knows_every_limit() -> None:
-    missing = {field.name for field in fields(gpt_trader.RiskLimits)} - {
-        field.name for field in fields(own.Limits)
-    }
+    ours, theirs = ({field.name for field in fields(kind)} for kind in (gpt_trader.RiskLimits, own.Limits))
+    missing = ours - theirs
     assert not missing, (
-        f"add {sorted(missing)} to Limits in reference_types.py, and enforce it in reference_risk.py"
+        f"add {sorted(missing)} to Limits in reference_types.py and enforce it in reference_risk.py"
     )
+    assert theirs == ours, f"RiskLimits in gpt_trader/risk.py does not have {sorted(theirs - ours)}"
 
 
 def limited_case(seed: int, kind: str) -> tuple[random.Random, Bars, Options, dict[str, Any], dict[str, Any]]:

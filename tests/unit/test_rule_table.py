@@ -104,5 +104,5 @@ def test_the_log_of_decisions_names_every_limit_by_its_code() -> None:
 
 
 def test_a_limit_without_a_verdict_has_no_code() -> None:
-    with pytest.raises(KeyError, match="daily_loss has no verdict of its own"):
+    with pytest.raises(KeyError, match="daily_loss is no limit with a verdict of its own"):
         verdict_code("daily_loss")
