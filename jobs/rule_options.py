@@ -13,7 +13,7 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
-from gpt_trader.risk import CUSTOM, NO_LIMITS, PROFILES, RiskLimits
+from gpt_trader.risk import CUSTOM, LIMITS, NO_LIMITS, PROFILES, RiskLimits
 from gpt_trader.rule_table import Rule, rules_of
 from jobs.values import number, number_or_none
 
@@ -167,8 +167,8 @@ class RiskOptions:
         given = {item.name.removeprefix("limit_"): getattr(self, item.name) for item in fields(self)}
         profile = given.pop("profile")
         chosen = {name: _off(value) for name, value in given.items() if value is not None}
-        if chosen.get("positions") is not None:
-            chosen["positions"] = int(chosen["positions"])
+        counted = [name for name, value in chosen.items() if value is not None and LIMITS[name].unit == "count"]
+        chosen |= {name: int(chosen[name]) for name in counted}
         if profile not in (None, NO_PROFILE, CUSTOM, *PROFILES):
             raise UnknownName("risk profile", profile, [*PROFILES, CUSTOM, NO_PROFILE])
         if profile == NO_PROFILE and chosen:

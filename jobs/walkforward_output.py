@@ -16,7 +16,7 @@ from gpt_trader.strategy import strategy_name
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.study_counting import batch_of_curve, count_all, work_and_count, worth_of
 from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
-from jobs.tables import listing, luck_lines, parameters_line, summary, text_of
+from jobs.tables import kind_of, listing, luck_lines, parameters_line, summary, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -243,10 +243,10 @@ def _windows(walked: Walked) -> Any:
             str(window.number + 1),
             *(f"{_day(time[start])} – {_day(time[stop - 1])}" for start, stop in (window.train, window.test)),
             *(str(value) for value in walked.parameters(window).values()),
-            text_of(window.inside["sharpe"], "ratio"),
-            text_of(window.outside["sharpe"], "ratio"),
-            text_of(window.inside["total_return"], "percent"),
-            text_of(window.outside["total_return"], "percent"),
+            text_of(window.inside["sharpe"], kind_of("sharpe")),
+            text_of(window.outside["sharpe"], kind_of("sharpe")),
+            text_of(window.inside["total_return"], kind_of("total_return")),
+            text_of(window.outside["total_return"], kind_of("total_return")),
             text_of(window.held, "percent"),
         ]
         for window in walked.windows[-SHOWN:]

@@ -76,7 +76,8 @@ class Source:
     """One source of bars: how it is made, what the settings ask for it, and what docs/data.md says of it.
 
     `kind` is one of KINDS; `what`, `span` and `adjustments` are its row of the page; `endings` are those of the files it reads;
-    `secrets` the keys it needs, each a setting `secrets.NAME`, a question of `init` and an entry of `SourceOptions.secrets`.
+    `secrets` the keys it needs, each a setting `secrets.NAME`, a question of `init` and an entry of `SourceOptions.secrets`;
+    `package` the vendor's own client, which `doctor` looks for.
     """
 
     open: Callable[[SourceOptions], BarSource]
@@ -86,6 +87,7 @@ class Source:
     adjustments: str
     endings: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    package: str = ""
 
 
 _YOUR_FILES = ("files", "your files", "theirs", "what the files are, and what follows from it")
@@ -113,6 +115,7 @@ SOURCES: Mapping[str, Source] = {
         "Yahoo Finance through yfinance",
         "daily: all of it; 1m: 7 days back unless a start is given; 5m to 30m: 59; 1h: 729",
         "all three; raw prices are computed back from Yahoo's, rounded to 7 digits",
+        package="yfinance",
     ),
     "alpaca": Source(
         _alpaca,
@@ -121,6 +124,7 @@ SOURCES: Mapping[str, Source] = {
         "from 2016",
         "all three",
         secrets=ALPACA_KEYS,
+        package="alpaca-py",
     ),
 }
 FILES = tuple(name for name, source in SOURCES.items() if source.kind == "files")

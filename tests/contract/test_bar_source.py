@@ -17,6 +17,7 @@ from gpt_trader.errors import SymbolNotFound, UserError
 from gpt_trader.quality import Severity, find_defects
 from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, BarRequest, BarSource, Series
 from jobs.data_options import SOURCE_HELP
+from jobs.doctor import PACKAGES
 from tests.contract.sources import FACTORIES, Factory, SourceCase
 
 
@@ -190,5 +191,6 @@ def test_a_row_of_the_list_says_all_that_readers_need(name: str) -> None:
     assert all((row.what, row.span, row.adjustments))
     assert bool(row.endings) == (row.kind == "files")
     assert all(f"secrets.{key}" in known_keys() for key in row.secrets)
+    assert not row.package or row.package in PACKAGES
     assert name in SOURCE_HELP.partition(";")[0].split()
     assert load(environment={f"{PREFIX}DATA__SOURCE": name}).data.source == name

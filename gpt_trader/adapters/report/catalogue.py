@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gpt_trader.adapters.report import texts
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.measures import METRIC, METRICS, Metric
@@ -43,6 +44,11 @@ def kind_of(name: str) -> str:
 def unsigned_kind(name: str) -> str:
     """The same where signs would be noise: fractions are per cent without the plus of a gain."""
     return "percent" if METRIC[name].unit == "fraction" else kind_of(name)
+
+
+def written(name: str, value: float, *, signed: bool = True) -> str:
+    """A metric's value as the report writes it; without `signed` as `unsigned_kind` says."""
+    return texts.write(value, kind_of(name) if signed else unsigned_kind(name))
 
 
 def _figure(row: Metric, label: str, hint: str) -> Figure:

@@ -41,7 +41,7 @@ def metric(key: str) -> Metric:
 
 
 def write(key: str, value: float) -> str:
-    return texts.write(value, metric(key).kind)
+    return catalogue.written(key, value)
 
 
 def headline(found: Conclusions, best: Result | None, ended: str | None) -> dict[str, Any]:
