@@ -58,6 +58,7 @@ def options_of(*owners: type[Any], panel: str, word: str = "default") -> Callabl
     """
 
     def add(group: type[Group]) -> type[Group]:
+        group.__annotations__ = dict(group.__annotations__)
         for owner in owners:
             for item in fields(owner):
                 row = rules_of(owner)[item.name]
