@@ -92,7 +92,7 @@ def _sources() -> DocTable:
 
 
 def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return "off" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def main() -> None:

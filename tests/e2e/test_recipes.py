@@ -18,22 +18,20 @@ RECIPES = recipes()
 FILES = {"A metric": 2, "A source of bars": 2, "A shipped strategy": 2, "A risk limit": 3}
 """How many files of code and documents each recipe may touch by hand."""
 
+DOCS = "tests/e2e/test_docs_facts.py::test_the_table_of_the_page_is_that_of_the_code"
+SCREENS = "tests/e2e/test_cli_reference.py::test_the_page_is_what_the_commands_say"
+CONTRACT = "tests/contract/test_bar_source.py"
 PASS = {
     "A metric": (
-        "tests/unit/test_metrics.py", "tests/unit/test_metric_table.py", "tests/unit/test_objectives.py",
-        "tests/e2e/test_docs_facts.py",
+        "tests/unit/test_metrics.py", "tests/unit/test_metric_table.py", "tests/unit/test_objectives.py", DOCS,
+        "tests/e2e/test_docs_facts.py::test_the_metrics_of_the_page_are_those_of_a_run",
     ),
     "A source of bars": (
-        *(f"tests/contract/test_bar_source.py::{name}" for name in (
-            "test_every_source_has_a_case", "test_every_case_is_of_a_source_that_has_a_name", "test_every_adapter_is_in_the_list",
-            "test_a_row_of_the_list_says_all_that_readers_need",
-        )),
-        *(f"tests/contract/test_bar_source.py::{name}[flat]" for name in (
-            "test_it_is_a_source_with_a_name", "test_the_frame_has_the_promised_shape", "test_both_bounds_are_inclusive",
-            "test_an_unknown_symbol_is_named", "test_the_bars_keep_the_rules_of_quality",
-        )),
-        "tests/e2e/test_docs_facts.py::test_the_table_of_the_page_is_that_of_the_code",
-        "tests/e2e/test_cli_reference.py::test_the_page_is_what_the_commands_say",
+        f"{CONTRACT}::test_every_source_has_a_case", f"{CONTRACT}::test_every_case_is_of_a_source_that_has_a_name",
+        f"{CONTRACT}::test_every_adapter_is_in_the_list", f"{CONTRACT}::test_a_row_of_the_list_says_all_that_readers_need",
+        f"{CONTRACT}::test_it_is_a_source_with_a_name[flat]", f"{CONTRACT}::test_the_frame_has_the_promised_shape[flat]",
+        f"{CONTRACT}::test_both_bounds_are_inclusive[flat]", f"{CONTRACT}::test_an_unknown_symbol_is_named[flat]",
+        f"{CONTRACT}::test_the_bars_keep_the_rules_of_quality[flat]", DOCS, SCREENS,
     ),
     "A shipped strategy": (
         "tests/golden/test_golden.py::test_every_shipped_strategy_has_golden_files",
@@ -47,9 +45,9 @@ PASS = {
         "tests/properties/test_truth_entries.py::test_nothing_is_bought_before_the_warm_up[above_mean]",
     ),
     "A risk limit": (
-        "tests/unit/test_rule_table.py", "tests/unit/test_jobs_options.py", "tests/unit/test_custom_profile.py",
-        "tests/unit/test_configuration.py", "tests/e2e/test_docs_facts.py",
-        "tests/e2e/test_cli_reference.py::test_the_page_is_what_the_commands_say",
+        "tests/unit/test_rule_table.py", "tests/unit/test_custom_profile.py", "tests/unit/test_jobs_options.py",
+        "tests/unit/test_configuration.py::test_every_setting_can_be_set_in_the_file_and_in_the_environment[risk.shorts]",
+        "tests/e2e/test_docs_facts.py::test_every_limit_is_explained", DOCS, SCREENS,
         "tests/parity/test_risk_against_reference.py::test_the_reference_knows_every_limit",
         "tests/parity/test_risk_against_reference.py::test_random_targets_with_risk_limits[0]",
     ),
