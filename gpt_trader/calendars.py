@@ -1,4 +1,4 @@
-"""Sessions of an exchange as plain arrays: which days it trades, when it opens and closes, and half days."""
+"""Sessions of an exchange as plain arrays: which days it trades, and when it opens and closes."""
 
 from __future__ import annotations
 
@@ -60,28 +60,12 @@ class SessionCalendar:
             raise BadRange(f"{_day(date)} is not a session of {self.name}; the exchange is closed that day")
         return self.opens[row], self.closes[row]
 
-    def half_days(self, start: DateLike, end: DateLike) -> Dates:
-        """(K,) sessions between `start` and `end` that are shorter than the calendar's usual session."""
-        low, high = self._index(start, "left"), self._index(end, "right")
-        lengths = (self.closes - self.opens).astype(np.int64)
-        values, counts = np.unique(lengths, return_counts=True)
-        usual = values[int(counts.argmax())]
-        shorter: Dates = self.dates[low:high][lengths[low:high] < usual]
-        return shorter
-
     def missing(self, present: Dates) -> Dates:
         """(K,) sessions between the first and the last day of `present` that are not in it."""
         days = np.unique(np.asarray(present).astype("datetime64[D]"))
         if not days.size:
             return self.dates[:0]
         return np.setdiff1d(self.sessions(days[0], days[-1]), days)
-
-    def next_session(self, date: DateLike) -> np.datetime64:
-        """The first session on or after the day of `date`."""
-        row = self._index(date, "left")
-        if row == self.dates.size:
-            raise BadRange(f"{self.name} has no session from {_day(date)} on; load a longer calendar")
-        return np.datetime64(self.dates[row])
 
     def previous_session(self, date: DateLike) -> np.datetime64:
         """The last session on or before the day of `date`."""

@@ -8,72 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gpt_trader.errors import BadParameter, UserError
-from jobs.console import Output
-from jobs.data_options import DataOptions
-from jobs.grouping import grouped
+from gpt_trader.errors import BadParameter
 from jobs.look_ahead import known, look_ahead_line, runs_in
-from jobs.numba_start import start_numba
-from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
-from jobs.values import number
+from jobs.options import grouped
+from jobs.preamble import Inputs, RunPreamble
+from jobs.strategy_options import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError
-    from gpt_trader.allocation import Allocation
     from gpt_trader.bars import Bars
-    from gpt_trader.costs import Costs, FillModel
-    from gpt_trader.exits import Exit
     from gpt_trader.research.replicates import Redraw, Reruns
     from gpt_trader.result import Result
-    from gpt_trader.risk import RiskLimits
     from gpt_trader.strategy import Strategy
-    from jobs.counting import Luck
+    from jobs.conclusion import Worth
+    from jobs.console import Output
+    from jobs.preamble import Market
 
 app = typer.Typer(add_completion=False)
-PANEL = "Run"
-
-
-def _run(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
-
-
-# fmt: off
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Capital, seed and what becomes of the result."""
-
-    capital: Annotated[
-        float | None, _run("--capital", text="Cash at the start. (default 100,000)", parser=number, metavar="CASH")
-    ] = None
-    seed: Annotated[int | None, _run("--seed", text="Seed of synthetic bars and of the run. (default 0)", min=0)] = None
-    benchmark: Annotated[
-        bool | None, _run("--benchmark/--no-benchmark", text="Run buy and hold beside it. (default yes)")
-    ] = None
-    fractional: Annotated[bool, _run("--fractional", text="Trade fractions of shares.")] = False
-    intervals: Annotated[
-        int | None, _run("--intervals", text="Give intervals, from so many resampled markets.", min=1, metavar="COUNT")
-    ] = None
-    report: Annotated[Path | None, _run("--report", text="Write an HTML report.", metavar="FILE")] = None
-    runs_dir: Annotated[
-        Path | None, _run("--runs-dir", text="Folder of the tables of runs. (default runs)", metavar="FOLDER")
-    ] = None
-    save: Annotated[
-        bool, _run("--save/--no-save", text="Keep the tables and a row in the store; it is counted anyway. (default yes)")
-    ] = True
-# fmt: on
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The rules of a run, built and checked before any data is read."""
-
-    costs: Costs
-    fills: FillModel
-    allocation: Allocation
-    exits: tuple[Exit, ...]
-    risk: RiskLimits | None
 
 
 @app.command(help="Backtest a strategy: what it earned, what it cost, against buy and hold.")
@@ -86,79 +37,57 @@ def backtest(
         typer.Option("--strategy", metavar="STRATEGY", help="The same, as an option. (default demo_ma)"),
     ] = None,
     choice: StrategyOptions,
-    data: DataOptions,
-    run: RunOptions,
-    costs: CostOptions,
-    allocation: AllocationOptions,
-    exits: ExitOptions,
-    risk: RiskOptions,
-    store: StoreOptions,
-    settings: SettingsOptions,
-    output: Output,
+    options: RunPreamble,
 ) -> None:
     """Run one backtest; everything that can be refused is refused before any data is read."""
     if strategy and named and strategy != named:
         raise BadParameter(f"two strategies are given, {strategy!r} and --strategy {named!r}; give one")
-    made = choice.make(strategy or named or DEFAULT_STRATEGY)
-    configuration = settings.load()
-    seed = configuration.backtest.seed if run.seed is None else run.seed
-    rules = Rules(
-        costs.costs(configuration.costs),
-        costs.fills(configuration.fills),
-        allocation.allocation(configuration.allocation),
-        exits.exits(),
-        risk.limits(configuration.risk),
-    )
-    check_report_path(run.report)
-    keeping = Keeping(
-        store.open(configuration), (run.runs_dir or configuration.runs_dir) if run.save else None
-    )
-    with output.counting("loading bars") as told:
-        loaded = data.load(configuration, seed, told)
-        regime = rules.allocation.regime
-        watched = regime is not None and regime not in loaded.bars.symbols
-        index = data.load_index(configuration, str(regime), seed) if watched else None
+    given = strategy or named or DEFAULT_STRATEGY
+    made = choice.make(given)
+    inputs, run = Inputs(options), options.run
+    keeping = Keeping(inputs.store, inputs.runs_dir if run.save else None)
+    market = inputs.market()
+    redraw = None if run.intervals is None else redraw_of(run.intervals, inputs.seed, market.bars)
+    result = run_of(made, market, inputs, run.benchmark)
+    kept = keeping.keep(result)
+    state = known(keeping.store if kept.problem is None else None, runs_in(result), given)
+    worth = kept.worth.believed(state, result.too_good)
+    reruns = None if redraw is None else rerun_of(result, made, redraw, inputs.output)
+    if run.report is not None:
+        from gpt_trader.adapters.report import write_report
 
-    redraw = None if run.intervals is None else redraw_of(run.intervals, seed, loaded.bars)
-    start_numba()
+        write_report(result, run.report, worth.statistics, reruns)
+    from jobs.conclusion import conclude
+
+    conclude(
+        inputs.output,
+        as_object(result, worth, reruns),
+        lambda: show(result, worth, inputs.output, reruns),
+        {"tables": kept.folder, "report": run.report},
+        kept.problem,
+    )
+
+
+def run_of(strategy: Strategy, market: Market, inputs: Inputs, benchmark: bool | None) -> Result:
+    """The run itself; `benchmark` None is as the configuration says."""
     from gpt_trader import backtest as run_backtest
 
-    with output.progress("running"):
-        result = run_backtest(
-            made,
-            loaded.bars,
-            capital=configuration.backtest.capital if run.capital is None else run.capital,
+    rules = inputs.rules
+    with inputs.output.progress("running"):
+        return run_backtest(
+            strategy,
+            market.bars,
+            capital=inputs.capital,
             costs=rules.costs,
             fills=rules.fills,
             allocation=rules.allocation,
             exits=rules.exits,
             risk=rules.risk,
-            instruments=data.instruments(loaded.bars.symbols, fractional=run.fractional),
-            benchmark=configuration.backtest.benchmark if run.benchmark is None else run.benchmark,
-            seed=seed,
-            index=index,
+            instruments=market.instruments,
+            benchmark=inputs.configuration.backtest.benchmark if benchmark is None else benchmark,
+            seed=inputs.seed,
+            index=market.index,
         )
-    kept = keeping.keep(result)
-    state = known(
-        keeping.store if kept.problem is None else None,
-        runs_in(result),
-        strategy or named or DEFAULT_STRATEGY,
-    )
-    luck = kept.luck.believed(state, result.too_good)
-    reruns = None if redraw is None else rerun_of(result, made, redraw, output)
-    if run.report is not None:
-        from gpt_trader.adapters.report import write_report
-
-        write_report(result, run.report, luck.statistics, reruns)
-    output.emit(as_object(result, luck, reruns))
-    if output.tables:
-        show(result, luck, output, reruns)
-        if kept.folder is not None:
-            output.line(f"tables   {kept.folder}")
-        if run.report is not None:
-            output.line(f"report   {run.report}")
-    if kept.problem is not None:
-        raise kept.problem
 
 
 def redraw_of(count: int, seed: int, bars: Bars) -> Redraw:
@@ -193,9 +122,9 @@ def rerun_of(result: Result, strategy: Strategy, redraw: Redraw, output: Output)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a finished run: its luck, the folder of its tables, and what the store refused."""
+    """What became of a finished run: what it is worth, the folder of its tables, and what the store refused."""
 
-    luck: Luck
+    worth: Worth
     folder: Path | None
     problem: StoreError | None
 
@@ -216,7 +145,8 @@ class Keeping:
 
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
-        from jobs.counting import counted, luck_of_run, trial_of
+        from jobs.conclusion import worth_of_run
+        from jobs.counting import counted, trial_of
 
         trial, now = trial_of(result), datetime.now(UTC)
         count, folder, problem = None, None, None
@@ -234,18 +164,10 @@ class Keeping:
                         opened.save(result, written, created_at=now)
         except StoreError as error:
             problem = problem or error
-        return Kept(luck_of_run(result, trial, count), folder, problem)
+        return Kept(worth_of_run(result, trial, count), folder, problem)
 
 
-def check_report_path(path: Path | None) -> None:
-    """Raises UserError when the report could not be written there, before the work is done."""
-    if path is not None and path.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"--report {path} is no HTML file; name one such as report.html")
-    if path is not None and path.is_dir():
-        raise UserError(f"--report {path} is a folder; name a file in it, such as {path / 'report.html'}")
-
-
-def as_object(result: Result, luck: Luck, reruns: Reruns | None) -> dict[str, Any]:
+def as_object(result: Result, worth: Worth, reruns: Reruns | None) -> dict[str, Any]:
     """The JSON object of a run; its warnings are those on its data and on its trading, its intervals there when asked for."""
     intervals = {} if reruns is None else {"intervals": reruns.as_object()}
     return {
@@ -257,27 +179,28 @@ def as_object(result: Result, luck: Luck, reruns: Reruns | None) -> dict[str, An
         "end": result.end,
         "metrics": result.metrics,
         **intervals,
-        "statistics": luck.as_object(),
-        "look_ahead": luck.state.as_object(),
+        "statistics": worth.as_object(),
+        "look_ahead": worth.state.as_object(),
         "fingerprint": result.fingerprint,
         "warnings": result.warnings,
     }
 
 
-def show(result: Result, luck: Luck, output: Output, reruns: Reruns | None) -> None:
+def show(result: Result, worth: Worth, output: Output, reruns: Reruns | None) -> None:
     """The summary of a run for a person."""
-    from jobs.replicate_options import interval_lines, interval_table
-    from jobs.tables import luck_lines, parameters_line, sparkline, summary
+    from jobs.tables import (
+        bars_line,
+        interval_lines,
+        interval_table,
+        luck_lines,
+        parameters_line,
+        sparkline,
+        summary,
+    )
 
-    names = ", ".join(result.symbols[:6]) + (
-        f" and {len(result.symbols) - 6} more" if len(result.symbols) > 6 else ""
-    )
     bars = result.bars
-    span = f"{str(result.start)[:10]} to {str(result.end)[:10]}"
     output.line(f"{result.strategy} ({parameters_line(result.parameters)})")
-    output.line(
-        f"{names}, {span}, {bars.T:,} bars of {bars.timeframe} from {', '.join(sorted(set(bars.sources)))}\n"
-    )
+    output.line(f"{bars_line(bars)} from {', '.join(sorted(set(bars.sources)))}\n")
     output.show(summary(result.metrics))
     if reruns is not None:
         output.line("")
@@ -285,8 +208,8 @@ def show(result: Result, luck: Luck, output: Output, reruns: Reruns | None) -> N
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
     for line in () if reruns is None else interval_lines(reruns.as_object()):
         output.line(line)
-    output.line(look_ahead_line(luck.state))
-    for line in luck_lines(luck.as_object()):
+    output.line(look_ahead_line(worth.state))
+    for line in luck_lines(worth.as_object()):
         output.line(line)
     for note in result.warnings:
         output.line(f"note     {note}")

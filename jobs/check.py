@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gpt_trader.errors import BadParameter
 from jobs.console import Output
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
 from jobs.look_ahead import record_check
+from jobs.options import grouped
 from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
+from jobs.strategy_options import STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
+    from gpt_trader.bars import Bars
     from gpt_trader.check import CheckReport, Finding
+    from gpt_trader.strategy import Strategy
 
 app = typer.Typer(add_completion=False)
 
@@ -69,7 +71,24 @@ def check(
         data = replace(data, symbols=[DEMO_SYMBOLS])
     with output.counting("loading bars") as told:
         bars = data.load(configuration, seed, told).bars
+    report = checked(made, bars, wanted, seed, tuple(allow_file or ()), output)
+    record_check(store.open(configuration), made, report, bars, output)
+    output.emit(as_object(report, bars))
+    if output.tables:
+        _show(report, bars.symbols, strategy, output)
+    if not report.ok:
+        raise typer.Exit(1)
 
+
+def checked(
+    strategy: Strategy,
+    bars: Bars,
+    wanted: int | str | None,
+    seed: int,
+    allowed: tuple[str, ...],
+    output: Output,
+) -> CheckReport:
+    """The proofs, with their progress on a terminal; `wanted` is what `_samples` reads."""
     from gpt_trader.check import check_strategy
 
     count = bars.T if isinstance(wanted, str) else wanted
@@ -81,36 +100,26 @@ def check(
             step(done - known)
             known = done
 
-        report = check_strategy(
-            made,
-            bars,
-            count,
-            seed,
-            allowed=tuple(allow_file or ()),
-            on_progress=on_progress,
-        )
-    record_check(store.open(configuration), made, report, bars, output)
-    output.emit(
-        {
-            "strategy": report.strategy,
-            "ok": report.ok,
-            "repeat": report.repeat,
-            "causal": report.causal,
-            "rows": report.rows,
-            "warm_up": report.warm_up,
-            "states": {test: report.state(test) for test in MEANINGS},
-            "warmup_bars": report.warmup,
-            "bars": report.bars,
-            "symbols": bars.symbols,
-            "samples": report.samples,
-            "findings": report.findings,
-            "warnings": report.warnings,
-        }
-    )
-    if output.tables:
-        _show(report, bars.symbols, strategy, output)
-    if not report.ok:
-        raise typer.Exit(1)
+        return check_strategy(strategy, bars, count, seed, allowed=allowed, on_progress=on_progress)
+
+
+def as_object(report: CheckReport, bars: Bars) -> dict[str, Any]:
+    """The JSON object of a check."""
+    return {
+        "strategy": report.strategy,
+        "ok": report.ok,
+        "repeat": report.repeat,
+        "causal": report.causal,
+        "rows": report.rows,
+        "warm_up": report.warm_up,
+        "states": {test: report.state(test) for test in MEANINGS},
+        "warmup_bars": report.warmup,
+        "bars": report.bars,
+        "symbols": bars.symbols,
+        "samples": report.samples,
+        "findings": report.findings,
+        "warnings": report.warnings,
+    }
 
 
 def _samples(text: str) -> int | str | None:

@@ -15,9 +15,9 @@ from typer.core import TyperGroup
 
 from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError, plain
-from jobs.command_line import typing_of
 from jobs.console import only_json, report_error
-from jobs.plain_options import spare_adapter, spare_adapters
+from jobs.options import spare_adapter, spare_adapters
+from jobs.resuming import typing_of
 
 COMMANDS: Mapping[str, str] = {
     "demo": "jobs.demo",

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gpt_trader.errors import BadParameter
-from jobs.backtest import check_report_path
-from jobs.console import Output
-from jobs.data_options import DataOptions
-from jobs.grouping import grouped
-from jobs.numba_start import start_numba
-from jobs.replicate_options import ReplicateOptions
-from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import pairs
-from jobs.studies import Watched, open_study
-from jobs.study_options import StudyOptions, WorkerOptions, subject_of
+from jobs.options import grouped
+from jobs.preamble import StudyInputs, StudyPreamble
+from jobs.run_options import ReplicateOptions
+from jobs.strategy_options import pairs
+from jobs.study_progress import Watched
 
 if TYPE_CHECKING:
     from gpt_trader.strategy import Strategy
@@ -39,16 +33,7 @@ def compare(
         ),
     ] = "sharpe",
     redraws: ReplicateOptions,
-    data: DataOptions,
-    study: StudyOptions,
-    where: WorkerOptions,
-    costs: CostOptions,
-    allocation: AllocationOptions,
-    exits: ExitOptions,
-    risk: RiskOptions,
-    store: StoreOptions,
-    settings: SettingsOptions,
-    output: Output,
+    options: StudyPreamble,
 ) -> None:
     """Run every strategy on the bars and on every resampled market, and compare them in pairs."""
     from gpt_trader.research.comparison_study import KIND, Contender, Contest, checked_metric, decide
@@ -56,27 +41,17 @@ def compare(
 
     made = named(strategies)
     checked_metric(metric)
-    redraws.check_size(len(made), yes=study.yes)
-    check_report_path(study.report)
-    configuration = settings.load()
-    seed = configuration.backtest.seed if study.seed is None else study.seed
-    runs = store.open(configuration)
-    with output.counting("loading bars") as told:
-        first = subject_of(
-            type(next(iter(made.values()))), configuration, data, study, costs, allocation, exits, risk, told
-        )
-    start_numba()
+    redraws.check_size(len(made), yes=options.run.yes)
+    inputs = StudyInputs(options)
+    first = inputs.subject(type(next(iter(made.values()))))
     from jobs.compare_output import conclude
 
     contenders = tuple(Contender(name, first.with_strategy(type(one)), one) for name, one in made.items())
-    contest = Contest(contenders, redraws.redraw(seed).on(first.bars), metric)
-    with open_study(
+    contest = Contest(contenders, redraws.redraw(inputs.seed).on(first.bars), metric)
+    with inputs.study(
         KIND,
         contest.study_id,
         first,
-        where=where,
-        output=output,
-        runs_dir=study.runs_dir or configuration.runs_dir,
         points=contest.runs,
         watched=Watched("sharpe"),
         about={
@@ -84,9 +59,8 @@ def compare(
             "metric": metric,
             "codes": [code_hash(type(one)) for one in made.values()],
         },
-        store=runs,
     ) as running:
-        conclude(decide(contest, running.work_off), running, runs, study.report, output, strategies)
+        conclude(decide(contest, running.work_off), running, inputs, strategies)
 
 
 def named(given: Sequence[str]) -> dict[str, Strategy]:

@@ -3,66 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.comparison_study import KIND, Decided, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
+from jobs.conclusion import conclude_study, worth_of_blocks
+from jobs.counting import Counted, batches_of_runs, count_all
 from jobs.look_ahead import known, look_ahead_line
-from jobs.replicate_options import LABELS, interval_lines
-from jobs.study_counting import Counted, batches_of_runs, count_all, worth_of_run
-from jobs.study_output import bars_line
-from jobs.tables import listing, text_of
+from jobs.tables import LABELS, bars_line, interval_lines, listing, text_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.look_ahead import LookAhead
+    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.single_runs import Run
     from jobs.console import Output
+    from jobs.preamble import StudyInputs
     from jobs.studies import Study
 
 
-def conclude(
-    found: Decided, study: Study, store: RunStore, report: Path | None, output: Output, given: Sequence[str]
-) -> None:
+def conclude(found: Decided, study: Study, inputs: StudyInputs, given: Sequence[str]) -> None:
     """Count each strategy's run, write the files and the report, print. Raises what the store refused, last of all. `given` are
     the strategies as they were typed."""
-    counted = [
-        count_all(store, batches_of_runs(side.contender.subject, KIND, [side.run])) for side in found.sides
-    ]
+    store = inputs.store
+    counted = [_counted(side.contender.subject, side.run, store) for side in found.sides]
+    problem = next((answer.problem for answer in counted if answer.problem is not None), None)
     study.answer(found.sides[0].run.metrics)
-    there = store if all(answer.problem is None for answer in counted) else None
     states = {
         side.contender.name: known(
-            there, [(side.contender.subject.strategy, side.run.parameters)], text.partition(",")[0].strip()
+            store if problem is None else None,
+            [(side.contender.subject.strategy, side.run.parameters)],
+            text.partition(",")[0].strip(),
         )
         for side, text in zip(found.sides, given, strict=True)
     }
-    result = {"run_id": study.study_id, **result_of(found, counted, states)}
-    write_study(study.folder, result, tables_of(found))
-    if report is not None:
+    result = result_of(found, counted, states)
+
+    def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.comparison import write_comparison_report
 
-        write_comparison_report(found, study.study_id, report, states)
-    output.emit({**result, "folder": study.folder})
-    if output.tables:
-        show(found, result, output)
-        for name, state in states.items():
-            output.line(look_ahead_line(state, name))
-        for warning in too_good_in(found):
-            output.line(f"note     {warning}")
-        output.line(f"tables   {study.folder}")
-        if report is not None:
-            output.line(f"report   {report}")
-        output.line(f"run      {study.study_id}")
-    for answer in counted:
-        if answer.problem is not None:
-            raise answer.problem
+        write_comparison_report(found, study.study_id, file, states)
+
+    conclude_study(
+        study,
+        inputs,
+        result,
+        tables_of(found),
+        write_report=write_report,
+        show=lambda: show(found, result, states, inputs.output),
+        problem=problem,
+    )
+
+
+def _counted(subject: Subject, run: Run, store: RunStore) -> Counted:
+    return count_all(store, subject, KIND, batches_of_runs(subject, KIND, [run]))
 
 
 def result_of(found: Decided, counted: Sequence[Counted], states: Mapping[str, LookAhead]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def result_of(found: Decided, counted: Sequence[Counted], states: Mapping[str, L
     sides = []
     for side, answer in zip(found.sides, counted, strict=True):
         state = states[side.contender.name]
-        worth = worth_of_run(side.run.metrics, side.run.sums, bars.T, answer.count, state, side.too_good)
+        worth = worth_of_blocks(side.run.metrics, side.run.sums, bars.T, answer.count)
         sides.append(
             {
                 "name": side.contender.name,
@@ -79,7 +80,7 @@ def result_of(found: Decided, counted: Sequence[Counted], states: Mapping[str, L
                 "parameters": side.run.parameters,
                 "metrics": side.run.metrics,
                 "intervals": side.reruns.as_object()["metrics"],
-                **worth.keys,
+                **worth.believed(state, side.too_good).keys,
                 "warnings": side.too_good,
             }
         )
@@ -127,7 +128,7 @@ def tables_of(found: Decided) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(found: Decided, result: Mapping[str, Any], output: Output) -> None:
+def show(found: Decided, result: Mapping[str, Any], states: Mapping[str, LookAhead], output: Output) -> None:
     """The metrics with their intervals side by side, then who beats whom."""
     output.line(bars_line(found.contest.contenders[0].subject.bars) + "\n")
     output.show(_metrics(result))
@@ -141,6 +142,10 @@ def show(found: Decided, result: Mapping[str, Any], output: Output) -> None:
         lines = list(interval_lines({**result, "metrics": side["intervals"]}))
         for line in lines[1:] if number else lines:
             output.line(line.replace("note     ", f"note     {side['name']}: "))
+    for name, state in states.items():
+        output.line(look_ahead_line(state, name))
+    for warning in too_good_in(found):
+        output.line(f"note     {warning}")
 
 
 def _lead(pair: Mapping[str, Any], level: float, kind: str) -> str:

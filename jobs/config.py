@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.settings import SettingsOptions
 
 app = typer.Typer(add_completion=False, help="Show and check the settings.", no_args_is_help=True)

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter
-from jobs.backtest import check_report_path
-from jobs.console import Output
-from jobs.data_options import DataOptions
-from jobs.grouping import grouped
-from jobs.numba_start import start_numba
-from jobs.point_options import PointOptions
-from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP
-from jobs.study_options import StudyOptions, WorkerOptions, subject_of
+from jobs.options import grouped, option_in
+from jobs.preamble import StudyInputs, StudyPreamble
+from jobs.strategy_options import STRATEGY_HELP, PointOptions
+from jobs.study_progress import Watched
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
@@ -26,15 +20,13 @@ if TYPE_CHECKING:
     from gpt_trader.research.points import Points
     from gpt_trader.validation.durations import Duration, Times
     from gpt_trader.validation.splits import CombinatorialSplits
+    from jobs.counting import Counted
     from jobs.studies import Study
-    from jobs.study_counting import Counted
 
 app = typer.Typer(add_completion=False)
 PANEL = "Cross-validation"
 
-
-def _folds(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_folds = option_in(PANEL)
 
 
 # fmt: off
@@ -112,16 +104,7 @@ def cv(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY_HELP)],
     search: PointOptions,
     folds: FoldOptions,
-    data: DataOptions,
-    study: StudyOptions,
-    where: WorkerOptions,
-    costs: CostOptions,
-    allocation: AllocationOptions,
-    exits: ExitOptions,
-    risk: RiskOptions,
-    store: StoreOptions,
-    settings: SettingsOptions,
-    output: Output,
+    options: StudyPreamble,
 ) -> None:
     """Run every point once, choose on every split, put the paths together."""
     from gpt_trader.research.cross_validation_study import KIND, checked_objective
@@ -130,33 +113,23 @@ def cv(
     kind = load_strategy(strategy)
     space = search.space(kind)
     objective = checked_objective(folds.objective)
-    check_report_path(study.report)
-    configuration = settings.load()
-    seed = configuration.backtest.seed if study.seed is None else study.seed
-    points = search.points(kind, space, seed, yes=study.yes)
-    runs = store.open(configuration)
-    with output.counting("loading bars") as told:
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
-    start_numba()
+    inputs = StudyInputs(options)
+    points = search.points(kind, space, inputs.seed, yes=options.run.yes)
+    subject = inputs.subject(kind)
     from jobs.cv_output import conclude
-    from jobs.studies import Watched, open_study
 
     wanted = folds.wanted(subject.bars.time)
     chosen = {**wanted.described(), "objective": objective}
-    with open_study(
+    with inputs.study(
         KIND,
         points.study_id(KIND, subject, chosen),
         subject,
-        where=where,
-        output=output,
-        runs_dir=study.runs_dir or configuration.runs_dir,
         expected=len(points),
         watched=Watched("sharpe"),
         about={"parameters": search.described(), **chosen},
-        store=runs,
     ) as running:
-        done, counted = validate(running, subject, points, wanted, objective, runs)
-        conclude(done, counted, running, runs, study.report, output, strategy)
+        done, counted = validate(running, subject, points, wanted, objective, inputs.store)
+        conclude(done, counted, running, inputs, strategy)
 
 
 def validate(
@@ -166,7 +139,7 @@ def validate(
     from gpt_trader.research.cross_validation_study import CrossValidation, holding_bars, pilot_plan
     from gpt_trader.research.points import gathered
     from gpt_trader.validation.durations import Duration
-    from jobs.study_counting import work_and_count
+    from jobs.counting import work_and_count
 
     time, horizon = subject.bars.time, wanted.horizon
     if horizon is None:

@@ -2,64 +2,60 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
-from gpt_trader.too_good import Holding, of_metrics
-from jobs.look_ahead import belief_lines, known
-from jobs.study_counting import Counted, worth_of_run
-from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
-from jobs.tables import listing, luck_lines, parameters_line, text_of
+from jobs.conclusion import conclude_study, worth_of_point
+from jobs.look_ahead import belief_lines
+from jobs.tables import (
+    bars_line,
+    failed_points,
+    listing,
+    luck_lines,
+    parameter_columns,
+    parameters_line,
+    points_line,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.cross_validation_study import CrossValidated
+    from jobs.conclusion import Worth
     from jobs.console import Output
+    from jobs.counting import Counted
+    from jobs.preamble import StudyInputs
     from jobs.studies import Study
 
 SHOWN = 10
 
 
-def conclude(
-    found: CrossValidated,
-    counted: Counted,
-    study: Study,
-    store: RunStore,
-    report: Path | None,
-    output: Output,
-    named: str,
-) -> None:
+def conclude(found: CrossValidated, counted: Counted, study: Study, inputs: StudyInputs, named: str) -> None:
     """Write the files and the report, print. Raises what the ledger refused, last of all. `named` is how the strategy was given."""
     study.answer(found.path_figures[np.argsort(found.path_sharpe, kind="stable")[len(found.paths) // 2]])
-    sums, bars = found.runs.sums[found.best], found.question.subject.bars
-    best = (found.question.subject.strategy, found.question.points.all_parameters(found.best))
-    state = known(store if counted.problem is None else None, [best], named)
-    warnings = of_metrics(best_metrics(found), Holding(bars))
-    worth = worth_of_run(best_metrics(found), sums, bars.T, counted.count, state, warnings)
-    result = {"run_id": study.study_id, **result_of(found), **worth.keys, "warnings": warnings}
-    write_study(study.folder, result, tables_of(found))
-    if report is not None:
+    subject, parameters = found.question.subject, found.question.points.all_parameters(found.best)
+    sums, metrics = found.runs.sums[found.best], best_metrics(found)
+    worth = worth_of_point(subject, parameters, metrics, sums, counted, inputs.store, named)
+
+    def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
 
-        write_cross_validation_report(found, study.study_id, worth.statistics, report)
-    output.emit({**result, "folder": study.folder})
-    if output.tables:
-        show(found, worth.lines, output)
-        for line in belief_lines(state, warnings):
-            output.line(line)
-        output.line(f"tables   {study.folder}")
-        if report is not None:
-            output.line(f"report   {report}")
-        output.line(f"run      {study.study_id}")
-    if counted.problem is not None:
-        raise counted.problem
+        write_cross_validation_report(found, study.study_id, worth.statistics, file)
+
+    conclude_study(
+        study,
+        inputs,
+        {**result_of(found), **worth.keys, "warnings": worth.statistics.too_good},
+        tables_of(found),
+        write_report=write_report,
+        show=lambda: show(found, worth, inputs.output),
+        problem=counted.problem,
+    )
 
 
 def best_metrics(found: CrossValidated) -> dict[str, float]:
@@ -129,7 +125,7 @@ def tables_of(found: CrossValidated) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(found: CrossValidated, luck: Mapping[str, Any], output: Output) -> None:
+def show(found: CrossValidated, worth: Worth, output: Output) -> None:
     """The distribution over the paths, what is lost out of sample, and what was chosen how often."""
     question = found.question
     output.line(points_line(question.points))
@@ -147,7 +143,7 @@ def show(found: CrossValidated, luck: Mapping[str, Any], output: Output) -> None
     if len(question.points) == 1:
         output.line("note     there is one point and nothing to choose: the paths show that point in parts")
     output.line(f"best     on all bars: {parameters_line(question.points.all_parameters(found.best))}")
-    for line in luck_lines(luck):
+    for line in (*luck_lines(worth.as_object()), *belief_lines(worth.state, worth.statistics.too_good)):
         output.line(line)
 
 

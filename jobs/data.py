@@ -11,7 +11,7 @@ from gpt_trader.errors import GptTraderError
 from jobs.console import Output, report_error
 from jobs.data_files import SHOWN, check, repair
 from jobs.data_options import DataOptions
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.settings import SettingsOptions
 
 if TYPE_CHECKING:

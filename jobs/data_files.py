@@ -12,7 +12,7 @@ import typer
 
 from gpt_trader.errors import BadParameter, UserError
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from gpt_trader.adapters.source_registry import FILES, SOURCES, in_order
 from gpt_trader.errors import BadParameter, UserError
 from gpt_trader.progress import Told, told_to_nobody
+from jobs.options import option_in
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
@@ -28,9 +27,7 @@ FRAMES = "1m 5m 15m 30m 1h 1d 1w 1mo. (default 1d)"
 SYMBOLS_HELP = "Symbols, separated by commas. (default AAPL of the demo, all of a file)"
 SOURCE_HELP = f"{' '.join(in_order())}; several, by comma, stand in for each other. (default demo)"
 
-
-def _data(*flags: str, text: str, metavar: str) -> Any:
-    return typer.Option(*flags, help=text, metavar=metavar, rich_help_panel=PANEL)
+_data = option_in(PANEL)
 
 
 # fmt: off

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 
 app = typer.Typer(add_completion=False)
 

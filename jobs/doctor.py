@@ -13,7 +13,7 @@ from gpt_trader import __version__
 from gpt_trader.adapters.source_registry import SOURCES
 from gpt_trader.errors import GptTraderError
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.settings import SettingsOptions
 
 app = typer.Typer(add_completion=False)

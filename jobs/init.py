@@ -14,7 +14,7 @@ import typer
 
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName, UserError
 from jobs.console import Output, report_error
-from jobs.grouping import grouped
+from jobs.options import grouped
 
 app = typer.Typer(add_completion=False)
 

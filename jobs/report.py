@@ -12,8 +12,8 @@ import typer
 
 from gpt_trader.errors import GptTraderError, UserError
 from jobs.console import Output
-from jobs.grouping import grouped
 from jobs.look_ahead import known_of_stored, look_ahead_line
+from jobs.options import grouped
 from jobs.runs import BACKTEST, RunId, none_of, stored
 from jobs.settings import SettingsOptions, StoreOptions
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
     from gpt_trader.bars import Bars
     from gpt_trader.look_ahead import LookAhead
+    from jobs.conclusion import Worth
 
 app = typer.Typer(add_completion=False)
 
@@ -50,7 +51,8 @@ def report(
     output: Output,
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
-    from jobs.counting import luck_of_stored
+    from gpt_trader.adapters.store.recompute import recompute
+    from jobs.conclusion import worth_of_stored
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {out} is no HTML file; name one such as report.html")
@@ -58,45 +60,51 @@ def report(
         if runs is None:
             raise none_of(run)
         record = stored(runs, run, BACKTEST)
-        metrics = runs.recompute(record.run_id, start, end)
+        metrics = recompute(runs, record.run_id, start, end)
         whole = start is None and end is None
         differing = _differing(record.metrics, metrics) if whole else []
-        luck = luck_of_stored(runs, record)
+        worth = worth_of_stored(runs, record)
         if out is not None:
             from gpt_trader.adapters.report import write_report
 
-            write_report(StoredRun(runs, record), out, luck.statistics)
+            write_report(StoredRun(runs, record), out, worth.statistics)
     output.emit(
         {
             "run_id": record.run_id,
             "from": start,
             "to": end,
             "metrics": metrics,
-            "statistics": luck.as_object() if whole else None,
-            "look_ahead": luck.state.as_object(),
+            "statistics": worth.as_object() if whole else None,
+            "look_ahead": worth.state.as_object(),
             "warnings": record.warnings,
             "report": out,
             "differing": differing,
         }
     )
     if output.tables:
-        from jobs.tables import luck_lines, parameters_line, summary
-
-        output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
-        output.line(
-            f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}, computed from the stored rows\n"
-        )
-        output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
-        output.line(look_ahead_line(luck.state))
-        for line in luck_lines(luck.as_object()) if whole else ():
-            output.line(line)
-        for warning in record.warnings:
-            output.line(f"note     {warning}")
+        span = f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}"
+        _show(record, span, metrics, worth, output, whole=whole)
         if out is not None:
             output.line(f"\nreport   {out}")
     if differing:
         output.note(f"these are not the numbers the run was saved with: {', '.join(differing)}")
         raise typer.Exit(1)
+
+
+def _show(
+    record: RunRecord, span: str, metrics: Mapping[str, float], worth: Worth, output: Output, *, whole: bool
+) -> None:
+    """The numbers of a span for a person, and what they are worth where it is the `whole` run."""
+    from jobs.tables import luck_lines, parameters_line, summary
+
+    output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
+    output.line(f"{span}, computed from the stored rows\n")
+    output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
+    output.line(look_ahead_line(worth.state))
+    for line in luck_lines(worth.as_object()) if whole else ():
+        output.line(line)
+    for warning in record.warnings:
+        output.line(f"note     {warning}")
 
 
 def _differing(saved: Mapping[str, float], computed: Mapping[str, float]) -> list[str]:

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from jobs.backtest import check_report_path
-from jobs.console import Output
-from jobs.data_options import DataOptions
-from jobs.grouping import grouped
-from jobs.numba_start import start_numba
-from jobs.replicate_options import ReplicateOptions
-from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP, StrategyOptions
-from jobs.studies import Watched, open_study
-from jobs.study_options import StudyOptions, WorkerOptions, subject_of
-from jobs.values import number
+from jobs.options import grouped, number, option_in
+from jobs.preamble import StudyInputs, StudyPreamble
+from jobs.run_options import ReplicateOptions
+from jobs.strategy_options import STRATEGY_HELP, StrategyOptions
+from jobs.study_progress import Watched
 
 app = typer.Typer(add_completion=False)
 PANEL = "Changes"
 
-
-def _change(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_change = option_in(PANEL)
 
 
 # fmt: off
@@ -52,42 +43,25 @@ def robustness(
     choice: StrategyOptions,
     changes: ChangeOptions,
     redraws: ReplicateOptions,
-    data: DataOptions,
-    study: StudyOptions,
-    where: WorkerOptions,
-    costs: CostOptions,
-    allocation: AllocationOptions,
-    exits: ExitOptions,
-    risk: RiskOptions,
-    store: StoreOptions,
-    settings: SettingsOptions,
-    output: Output,
+    options: StudyPreamble,
 ) -> None:
     """Run the point as it is, with one thing changed at a time, and on resampled markets."""
     from gpt_trader.research.replicates import point_of
     from gpt_trader.research.robustness_study import KIND, Changes, Question, answer
 
     made = choice.make(strategy)
-    redraws.check_size(1, yes=study.yes)
-    check_report_path(study.report)
-    configuration = settings.load()
-    seed = configuration.backtest.seed if study.seed is None else study.seed
-    asked = Changes(changes.metric, changes.delays, changes.jitter, changes.neighbours, seed=seed)
-    runs = store.open(configuration)
-    with output.counting("loading bars") as told:
-        subject = subject_of(type(made), configuration, data, study, costs, allocation, exits, risk, told)
-    redraw = redraws.redraw(seed).on(subject.bars) if redraws.replicates else None
+    redraws.check_size(1, yes=options.run.yes)
+    inputs = StudyInputs(options)
+    asked = Changes(changes.metric, changes.delays, changes.jitter, changes.neighbours, seed=inputs.seed)
+    subject = inputs.subject(type(made))
+    redraw = redraws.redraw(inputs.seed).on(subject.bars) if redraws.replicates else None
     question = Question(subject, made, asked, redraw)
-    start_numba()
     from jobs.robustness_output import conclude
 
-    with open_study(
+    with inputs.study(
         KIND,
         question.study_id,
         subject,
-        where=where,
-        output=output,
-        runs_dir=study.runs_dir or configuration.runs_dir,
         points=question.runs,
         watched=Watched("sharpe"),
         about={
@@ -95,9 +69,8 @@ def robustness(
             "parameters": dict(zip(*point_of(made), strict=True)),
             "metric": asked.metric,
         },
-        store=runs,
     ) as running:
-        conclude(answer(question, running.work_off), running, runs, study.report, output, strategy)
+        conclude(answer(question, running.work_off), running, inputs, strategy)
 
 
 if __name__ == "__main__":

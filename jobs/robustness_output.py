@@ -4,63 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.research.robustness_study import KIND, Robustness
 from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
-from gpt_trader.too_good import Holding, of_metrics
-from jobs.look_ahead import belief_lines, known
-from jobs.replicate_options import interval_lines, interval_table
-from jobs.study_counting import batches_of_runs, count_all, worth_of_run
-from jobs.study_output import bars_line, failed_lines
-from jobs.tables import listing, luck_lines, metric_row, parameters_line, text_of
+from jobs.conclusion import conclude_study, worth_of_point
+from jobs.counting import batches_of_runs, count_all
+from jobs.look_ahead import belief_lines
+from jobs.tables import (
+    bars_line,
+    failed_lines,
+    interval_lines,
+    interval_table,
+    listing,
+    luck_lines,
+    metric_row,
+    parameters_line,
+    text_of,
+)
 
 if TYPE_CHECKING:
-    from gpt_trader.adapters.store import RunStore
+    from pathlib import Path
+
     from gpt_trader.adapters.store.trials import TrialBatch
     from gpt_trader.research.single_runs import Run
     from gpt_trader.validation.robustness import Crossing
+    from jobs.conclusion import Worth
     from jobs.console import Output
+    from jobs.preamble import StudyInputs
     from jobs.studies import Study
 
 COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")))
 
 
-def conclude(
-    found: Robustness, study: Study, store: RunStore, report: Path | None, output: Output, named: str
-) -> None:
+def conclude(found: Robustness, study: Study, inputs: StudyInputs, named: str) -> None:
     """Count the trials, write the files and the report, print. Raises what the store refused, last of all. `named` is how the
     strategy was given."""
-    counted = count_all(store, trials_of(found))
-    base, bars = found.base, found.question.subject.bars
-    subject = found.question.subject
-    state = known(store if counted.problem is None else None, [(subject.strategy, base.parameters)], named)
-    warnings = of_metrics(base.metrics, Holding(bars))
-    worth = worth_of_run(base.metrics, base.sums, bars.T, counted.count, state, warnings)
-    study.answer(found.base.metrics)
-    result = {"run_id": study.study_id, **result_of(found), **worth.keys, "warnings": warnings}
-    write_study(study.folder, result, tables_of(found))
-    if report is not None:
+    subject, base = found.question.subject, found.base
+    counted = count_all(inputs.store, subject, KIND, trials_of(found))
+    worth = worth_of_point(subject, base.parameters, base.metrics, base.sums, counted, inputs.store, named)
+    study.answer(base.metrics)
+    result = {**result_of(found), **worth.keys, "warnings": worth.statistics.too_good}
+
+    def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.robustness import write_robustness_report
 
-        write_robustness_report(found, study.study_id, worth.statistics, report)
-    output.emit({**result, "folder": study.folder})
-    if output.tables:
-        show(found, result, worth.lines, output)
-        for line in belief_lines(state, warnings):
-            output.line(line)
-        output.line(f"tables   {study.folder}")
-        if report is not None:
-            output.line(f"report   {report}")
-        output.line(f"run      {study.study_id}")
-    if counted.problem is not None:
-        raise counted.problem
+        write_robustness_report(found, study.study_id, worth.statistics, file)
+
+    conclude_study(
+        study,
+        inputs,
+        result,
+        tables_of(found),
+        write_report=write_report,
+        show=lambda: show(found, result, worth, inputs.output),
+        problem=counted.problem,
+    )
 
 
 def trials_of(found: Robustness) -> Iterator[TrialBatch]:
@@ -146,7 +149,7 @@ def tables_of(found: Robustness) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(found: Robustness, result: Mapping[str, Any], luck: Mapping[str, Any], output: Output) -> None:
+def show(found: Robustness, result: Mapping[str, Any], worth: Worth, output: Output) -> None:
     """One thing changed at a time, where costs and capital end it, and the intervals."""
     output.line(f"{result['strategy']} ({parameters_line(found.base.parameters)})")
     output.line(bars_line(found.question.subject.bars) + "\n")
@@ -162,7 +165,7 @@ def show(found: Robustness, result: Mapping[str, Any], luck: Mapping[str, Any], 
         output.line(line)
     for line in () if result["intervals"] is None else interval_lines(result["intervals"]):
         output.line(line)
-    for line in luck_lines(luck):
+    for line in (*luck_lines(worth.as_object()), *belief_lines(worth.state, worth.statistics.too_good)):
         output.line(line)
 
 

@@ -15,12 +15,13 @@ from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.risk import CUSTOM, LIMITS, NO_LIMITS, PROFILES, RiskLimits
 from gpt_trader.rule_table import Rule, rules_of
-from jobs.values import number, number_or_none
+from jobs.options import number, number_or_none
 
 if TYPE_CHECKING:
-    from gpt_trader.adapters.configuration import RiskSettings
+    from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.adapters.settings import RiskSettings
 
-Rules = TypeVar("Rules", Costs, Allocation, FillModel)
+Section = TypeVar("Section", Costs, Allocation, FillModel)
 Group = TypeVar("Group")
 Number = float | None
 Whole = int | None
@@ -180,12 +181,43 @@ class RiskOptions:
         return replace(start or NO_LIMITS, **chosen)
 
 
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """All options of the trading rules, in the order of the help screen."""
+
+    costs: CostOptions
+    allocation: AllocationOptions
+    exits: ExitOptions
+    risk: RiskOptions
+
+    def rules(self, base: Configuration) -> Rules:
+        """The rules of a run: those of the configuration with what was given. Raises BadParameter and UnknownName."""
+        return Rules(
+            self.costs.costs(base.costs),
+            self.costs.fills(base.fills),
+            self.allocation.allocation(base.allocation),
+            self.exits.exits(),
+            self.risk.limits(base.risk),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a run, as the core takes them."""
+
+    costs: Costs
+    fills: FillModel
+    allocation: Allocation
+    exits: tuple[Exit, ...]
+    risk: RiskLimits | None
+
+
 def _off(value: Any) -> Any:
     """None for the NaN that stands for a limit switched off."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _changed(base: Rules, given: Any) -> Rules:
+def _changed(base: Section, given: Any) -> Section:
     """`base` with the options that were given."""
     flags = {item.name: value for item in fields(base) if (value := getattr(given, item.name)) is not None}
     return replace(base, **{name: _off(value) for name, value in flags.items()})

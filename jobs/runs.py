@@ -1,22 +1,25 @@
-"""`gpt-trader runs`: lists the stored runs and studies, shows one, puts several side by side."""
+"""`gpt-trader runs`: lists the stored runs and studies, shows one, compares several; goes on with a study, or stops it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gpt_trader.errors import UnknownName, UserError
 from jobs.console import Output
-from jobs.grouping import grouped
 from jobs.look_ahead import known_of_stored, look_ahead_line
-from jobs.run_control import cancel, resume
+from jobs.options import grouped
+from jobs.run_options import WorkerOptions
 from jobs.settings import SettingsOptions, StoreOptions
 from jobs.tables import kind_of
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
+    from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
 
 BACKTEST = "backtest"
 NUMBERS = tuple(
@@ -35,12 +38,74 @@ app = typer.Typer(
     help="List, show and compare runs; go on with studies, or stop them.",
     no_args_is_help=True,
 )
-app.command("resume", help="Go on with a study from its finished chunks.")(resume)
-app.command("cancel", help="Stop a study; its finished chunks stay.")(cancel)
-
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id or the beginning of it; `last` is the newest.")
 ]
+
+StudyId = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study's id or the beginning of it; `last` is the newest.")
+]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", help="Folder of the tables of runs. (default runs)", metavar="FOLDER"),
+]
+
+
+@app.command("resume", help="Go on with a study from its finished chunks.")
+@grouped
+def resume(
+    study: StudyId,
+    runs_dir: RunsDir = None,
+    log: Annotated[bool, typer.Option("--log", hidden=True, help="Show progress as lines.")] = False,
+    *,
+    where: WorkerOptions,
+    settings: SettingsOptions,
+    output: Output,
+) -> None:
+    """Run the study's command again; what is finished comes from its chunks, what has changed is refused."""
+    from jobs.cli import app, run
+    from jobs.resuming import going_on_with
+
+    folder, record = _find(study, runs_dir, settings)
+    if folder.is_held():
+        raise UserError(
+            f"study {record.study_id} is running, as process {record.process}; there is nothing to resume"
+        )
+    if not record.command:
+        raise UserError(
+            f"study {record.study_id} was not started from the command line, and cannot be resumed from it"
+        )
+    place = ["--runs-dir", str(folder.path.parent.resolve())]
+    with going_on_with(record, log=log):
+        code = run(app, [*record.command, *where.as_arguments(), *output.as_arguments(), *place])
+    raise typer.Exit(code)
+
+
+@app.command("cancel", help="Stop a study; its finished chunks stay.")
+@grouped
+def cancel(study: StudyId, runs_dir: RunsDir = None, *, settings: SettingsOptions, output: Output) -> None:
+    """Ask the process that works on the study to stop, and the cluster to stop its job."""
+    from gpt_trader.adapters.study_files import SUBMITTED
+
+    folder, record = _find(study, runs_dir, settings)
+    status = folder.status(record)
+    job = record.job or {}
+    if not folder.is_held() and status != SUBMITTED and "address" not in job:
+        raise UserError(f"study {record.study_id} is not running: it is {status}")
+    folder.ask_to_stop()
+    stopped = False
+    if "address" in job:
+        from jobs.executors.submitting import stop_job
+
+        stopped = stop_job(job["address"], job["id"])
+    output.emit({"run_id": record.study_id, "job_stopped": stopped})
+    output.line(f"study {record.study_id} was asked to stop; what is finished is kept")
+
+
+def _find(study: str, runs_dir: Path | None, settings: SettingsOptions) -> tuple[StudyFolder, StudyRecord]:
+    from gpt_trader.adapters.study_files import find_study
+
+    return find_study(runs_dir or settings.load().runs_dir, study)
 
 
 @app.command("list", help="The newest runs with their main numbers.")
@@ -64,7 +129,6 @@ def list_command(
     """Print one line for each run, the newest first."""
     from gpt_trader.adapters.store.repository import SHOWN_METRICS
     from gpt_trader.adapters.store.studies import DONE, POINTS, STUDY_KINDS
-    from jobs.study_list import with_studies
 
     if kind is not None and kind not in (BACKTEST, *STUDY_KINDS):
         raise UnknownName("kind of run", kind, (BACKTEST, *STUDY_KINDS))
@@ -162,6 +226,52 @@ def compare(
         output.show(
             comparison([f"{r.strategy}\n{r.run_id[:12]}" for r in records], [r.metrics for r in records])
         )
+
+
+def with_studies(
+    rows: list[dict[Any, Any]], runs_dir: Path, limit: int, strategy: str | None, kind: str | None
+) -> list[dict[Any, Any]]:
+    """The store's rows, the newest first, and at most `limit` of them, with the studies of `runs_dir` among them.
+
+    A study that says it runs although its driver is gone is interrupted. One that was handed over to a cluster, or whose
+    store could not be written, is known by its folder alone.
+    """
+    from gpt_trader.adapters.study_files import RUNNING, StudyFolder, studies_in
+
+    for row in rows:
+        if row["status"] == RUNNING and isinstance(
+            row["folder"], str
+        ):  # a study without one is NaN in the frame
+            folder = StudyFolder(Path(row["folder"]))
+            row["status"] = folder.status_now() or row["status"]
+    known = {row["run_id"] for row in rows}
+    for folder, record in studies_in(runs_dir):
+        wanted = kind in (None, record.kind) and strategy in (None, record.identity.get("strategy"))
+        if wanted and record.study_id not in known:
+            rows.append(_study_row(folder, record))
+    rows.sort(key=lambda row: str(row["created_at"]), reverse=True)
+    return rows[:limit]
+
+
+def _study_row(folder: StudyFolder, record: StudyRecord) -> dict[str, Any]:
+    """A study as a row of the store would have it."""
+    best = record.progress.get("best") or {}
+    metrics: Mapping[str, Any] = best.get("metrics") or {}
+    counts = {name: record.progress.get(name) for name in ("points", "points_done")}
+    return {
+        **metrics,
+        **counts,
+        "run_id": record.study_id,
+        "kind": record.kind,
+        "status": folder.status(record),
+        "strategy": record.identity.get("strategy"),
+        "parameters": record.about.get("parameters", record.about.get("axes", {})),
+        "symbols": record.about.get("symbols", ()),
+        "start": record.about.get("start"),
+        "end": record.about.get("end"),
+        "created_at": datetime.fromisoformat(record.created_at).replace(tzinfo=None),
+        "folder": str(folder.path),
+    }
 
 
 def stored(store: RunStore | None, run: str, kind: str | None = None) -> RunRecord:

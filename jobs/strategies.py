@@ -12,7 +12,7 @@ import typer
 
 from gpt_trader.errors import BadParameter, GptTraderError, UserError
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 
 if TYPE_CHECKING:
     from gpt_trader.exits import Exit

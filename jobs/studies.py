@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpt_trader.errors import ClusterError, StudyStopped
-from jobs.resuming import check_same, resumed
+from jobs.resuming import check_same, detach, resume_command, resumed
 from jobs.study_progress import Tracker, View, Watched, shown
 
 if TYPE_CHECKING:
+    from gpt_trader.adapters.chunk_store import ChunkStore
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
     from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
     from gpt_trader.research.plan import Lost, Plan, WorkedOff
     from jobs.console import Output
     from jobs.executors.choosing import ChosenWhenRun
-    from jobs.study_options import WorkerOptions
+    from jobs.run_options import WorkerOptions
     from jobs.study_record import Recorder
-
-__all__ = ["Study", "Watched", "open_study", "run_study"]
 
 LOOK_SECONDS = 0.25
 FAILURES_TOLD = 5
@@ -67,7 +64,6 @@ class Study:
 
         Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels or interrupts.
         """
-        from gpt_trader.adapters.chunk_store import ChunkStore
         from gpt_trader.research.plan import work_off
 
         def listen(part: Evaluation, result: Evaluated | None, known: bool) -> None:
@@ -76,9 +72,10 @@ class Study:
             self._recorder.update(self._tracker, self._executor.why)
 
         self._view.show(self._tracker)
-        store = ChunkStore(self.folder.parent / ".chunks")
         try:
-            done = work_off(plan, self._executor, store, listen, lambda: self._asked() or stop())
+            done = work_off(
+                plan, self._executor, self._chunk_store(), listen, lambda: self._asked() or stop()
+            )
         except KeyboardInterrupt:
             raise StudyStopped("interrupted", interrupted=True) from None
         if done.failed_before:
@@ -87,6 +84,16 @@ class Study:
         if done.cancelled and self._folder.is_asked_to_stop():
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
         return done
+
+    def kept(self, plan: Plan) -> tuple[Evaluated | None, ...]:
+        """What is known of each chunk of `plan` by now."""
+        store = self._chunk_store()
+        return tuple(store.get(key) for key in plan.keys)
+
+    def _chunk_store(self) -> ChunkStore:
+        from gpt_trader.adapters.chunk_store import ChunkStore
+
+        return ChunkStore(self.folder.parent / ".chunks")
 
     def _asked(self) -> bool:
         """Whether somebody wants the study to stop, looked up four times a second."""
@@ -153,9 +160,9 @@ def open_study(
         check_same(going_on.record, study_id, subject.identity)
     record = record_of(folder, kind, subject, about or {}, datetime.now(UTC))
     if where.submit is not None or (where.detach and going_on is None):
-        _let_go(folder, record, where, output)
+        detach(folder, record, where.submit, output)
         raise typer.Exit
-    interrupts = Interrupts(f"what was kept is there; resume with: {_resume_command(record)}")
+    interrupts = Interrupts(f"what was kept is there; resume with: {resume_command(record)}")
     in_log = going_on is not None and going_on.log
     with interrupts.watched(), folder.held(), shown(output, points, log=in_log) as view:
         folder.forget_request()
@@ -164,15 +171,15 @@ def open_study(
         here = InTime(InProcess(), interrupts)
         executor = ChosenWhenRun(where.asked(), view.say, points, here, expected)
         try:
-            with _ended_as_it_ends(recorder, tracker, executor):
+            with _recorded_end(recorder, tracker, executor):
                 yield Study(folder, recorder, tracker, view, executor)
         finally:
             executor.close()
 
 
 @contextmanager
-def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhenRun) -> Iterator[None]:
-    """The status of the study is how the block ends; what is kept, and how to go on, is said."""
+def _recorded_end(recorder: Recorder, tracker: Tracker, executor: ChosenWhenRun) -> Iterator[None]:
+    """Records how the study ended; when it was stopped, says what is kept and how to resume."""
     from gpt_trader.adapters import study_files as states
 
     def end(status: str, error: str | None = None) -> None:
@@ -203,73 +210,4 @@ def _ended_as_it_ends(recorder: Recorder, tracker: Tracker, executor: ChosenWhen
 def _kept(tracker: Tracker, record: StudyRecord) -> str:
     """What is there, and the command that goes on from it."""
     of = "" if tracker.points is None else f" of {tracker.points:,}"
-    return f"{tracker.done:,}{of} points are kept; resume with: {_resume_command(record)}"
-
-
-def _resume_command(record: StudyRecord) -> str:
-    elsewhere = [record.command[i : i + 2] for i, item in enumerate(record.command) if item == "--runs-dir"]
-    folder = (
-        elsewhere[-1] if elsewhere else [item for item in record.command if item.startswith("--runs-dir=")]
-    )
-    return shlex.join(["gpt-trader", "runs", "resume", record.study_id, *folder])
-
-
-def _let_go(folder: StudyFolder, record: StudyRecord, where: WorkerOptions, output: Output) -> None:
-    """Start the study elsewhere and say how to follow it."""
-    from gpt_trader.adapters import study_files as states
-    from jobs.detaching import start_detached
-
-    if where.submit is None:
-        folder.write(record)
-        process = start_detached(folder, record)
-        told = f"study {record.study_id} goes on by itself, as process {process}"
-        output.emit(
-            {"run_id": record.study_id, "status": states.RUNNING, "process": process, "log": folder.log}
-        )
-    else:
-        from jobs.executors.submitting import submit
-
-        runs_dir = ("--runs-dir", str(folder.path.parent))
-        name = submit(where.submit, record.study_id, (*record.command, *runs_dir), Path.cwd())
-        folder.write(replace(record, status=states.SUBMITTED, job={"id": name, "address": where.submit}))
-        told = f"study {record.study_id} was handed over to {where.submit}, as job {name}"
-        output.emit(
-            {"run_id": record.study_id, "status": states.SUBMITTED, "job": name, "address": where.submit}
-        )
-    output.line(told)
-    output.line(f"{'how far it is':<16}gpt-trader runs list")
-    output.line(f"{'stop it':<16}gpt-trader runs cancel {record.study_id}")
-    if where.submit is None:
-        output.line(f"{'its output':<16}{folder.log}")
-    else:
-        output.line(f"{'its output':<16}ray job logs {name} --address {where.submit}")
-
-
-def run_study(
-    plan: Plan,
-    *,
-    where: WorkerOptions,
-    output: Output,
-    runs_dir: Path,
-    watched: Watched | None = None,
-    about: Mapping[str, Any] | None = None,
-    store: RunStore | None = None,
-    stop: Callable[[], bool] = never,
-) -> WorkedOff:
-    """Work a whole plan off as the study `plan.study_id`; its folder is `runs_dir/plan.study_id` (`open_study` for more).
-
-    What `failed` has its error in the result; the other points are all there, unless `stop()` ended it.
-    """
-    with open_study(
-        plan.kind,
-        plan.study_id,
-        plan.subject,
-        where=where,
-        output=output,
-        runs_dir=runs_dir,
-        points=plan.points,
-        watched=watched,
-        about=about,
-        store=store,
-    ) as study:
-        return study.work_off(plan, stop)
+    return f"{tracker.done:,}{of} points are kept; resume with: {resume_command(record)}"

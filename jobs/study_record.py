@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.study_files import RUNNING, StudyFolder, StudyRecord
 from gpt_trader.version import __version__
-from jobs.command_line import typed, without
-from jobs.resuming import resumed
+from jobs.resuming import resumed, typed, without
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore

@@ -1,18 +1,24 @@
-"""How results look in a terminal: the summary of one run, lists and comparisons of many."""
+"""How results look in a terminal: the summary of a run, lists and comparisons of many, the points and intervals of a study."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.engine.measures import BENCHMARK_METRICS, METRIC
+from gpt_trader.engine.measures import BENCHMARK_METRICS, INTERVAL_METRICS, METRIC
+from gpt_trader.errors import first_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from gpt_trader.bars import Bars
+    from gpt_trader.research.points import Points
+
 NOTHING = "–"
+TOLD = 3  # failed runs that are shown
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 KINDS = {"signed": "percent", "cash": "money", "gain": "signed_money", "days": "count", "bars": "number"}
@@ -40,6 +46,11 @@ TRADING = tuple(
         ),
     )
 )
+"""The metrics of a run with their labels and how they are written, those of its performance first."""
+LABELS = {name: (METRIC[name].label, kind_of(name)) for name in INTERVAL_METRICS}
+"""The label of each metric that has an interval, and how it is written."""
+MEMORY = 0.5
+"""From so many deviations that the Sharpe ratio loses in resampled markets a note says so."""
 
 
 def text_of(value: float | None, kind: str) -> str:
@@ -166,3 +177,80 @@ def luck_lines(statistics: Mapping[str, Any]) -> tuple[str, ...]:
         f"luck     {psr} · {deflated}{needed}",
         verdict,
     )
+
+
+# -- studies -------------------------------------------------------------------------------------------------------------
+
+
+def points_line(points: Points) -> str:
+    """The strategy, its fixed parameters, and how many points of which others."""
+    from gpt_trader.strategy import strategy_name
+
+    fixed = f" ({parameters_line(dict(points.fixed))})" if points.fixed else ""
+    searched = f", {len(points):,} points of {', '.join(points.names)}" if points.names else ""
+    return f"{strategy_name(points.strategy)}{fixed}{searched}"
+
+
+def bars_line(bars: Bars) -> str:
+    """Symbols, span and bars."""
+    names = ", ".join(bars.symbols[:6]) + (f" and {bars.N - 6} more" if bars.N > 6 else "")
+    span = f"{str(bars.time[0])[:10]} to {str(bars.time[-1])[:10]}"
+    return f"{names}, {span}, {bars.T:,} bars of {bars.timeframe}"
+
+
+def failed_lines(
+    failed: Iterable[tuple[Mapping[str, Any], str]], count: int, table: str = "points"
+) -> list[str]:
+    """The first of `count` runs that failed, each with its parameters and the first line of its error, and how many more there
+    are and where: all errors stand whole in the column error of a table."""
+    lines = [
+        f"failed   {parameters_line(parameters)}: {first_line(text)}"
+        for parameters, text in islice(failed, TOLD)
+    ]
+    more = count - TOLD
+    return (
+        [*lines, f"failed   and {more:,} more, see the column error of {table}.parquet"]
+        if more > 0
+        else lines
+    )
+
+
+def failed_points(errors: Mapping[int, str], points: Points) -> list[str]:
+    """`failed_lines` of runs that are numbered point by point."""
+    named = ((points.parameters(number % len(points)), text) for number, text in errors.items())
+    return failed_lines(named, len(errors))
+
+
+def parameter_columns(points: Points, prefix: str = "parameter_") -> dict[str, Any]:
+    """The values of the axes as columns."""
+    columns = zip(*points.values, strict=True) if points.names else ()
+    return {f"{prefix}{name}": list(values) for name, values in zip(points.names, columns, strict=True)}
+
+
+def interval_table(intervals: Mapping[str, Any]) -> Table:
+    """Estimates with their intervals, from the JSON object of `research.replicates.as_object`."""
+    level = f"{intervals['level'] * 100:g} %"
+    lines = []
+    for name, item in intervals["metrics"].items():
+        label, kind = LABELS[name]
+        lines.append([label, *(text_of(item[key], kind) for key in ("estimate", "low", "high", "median"))])
+    heads = ["Interval", "as it is", f"{level} from", "to", "resampled median"]
+    return listing(heads, lines, right=heads[1:])
+
+
+def interval_lines(intervals: Mapping[str, Any]) -> Iterable[str]:
+    """How the intervals came about, and what to beware of."""
+    yield (
+        f"markets  {intervals['replicates']:,} resampled in blocks of {intervals['block']:.1f} sessions "
+        f"({intervals['blocks']:,.0f} blocks in the history), seed {intervals['seed']}"
+    )
+    sharpe = intervals["metrics"]["sharpe"]
+    lost = sharpe["lost"]
+    if lost is not None and lost > MEMORY:
+        yield (
+            f"note     in resampled markets the Sharpe ratio is {sharpe['estimate'] - sharpe['median']:.2f} lower: part of it "
+            "is memory longer than a block, which they do not have"
+        )
+    failed = intervals["replicates"] - sharpe["count"]
+    if failed:
+        yield f"note     on {failed:,} of the resampled markets there is no Sharpe ratio; they are left out"

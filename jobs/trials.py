@@ -10,7 +10,7 @@ import typer
 
 from gpt_trader.errors import UnknownName
 from jobs.console import Output
-from jobs.grouping import grouped
+from jobs.options import grouped
 from jobs.settings import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:

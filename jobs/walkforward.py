@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter, UnknownName, UserError
-from jobs.backtest import check_report_path
-from jobs.console import Output
-from jobs.data_options import DataOptions
-from jobs.grouping import grouped
-from jobs.numba_start import start_numba
-from jobs.point_options import PointOptions
-from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.settings import SettingsOptions, StoreOptions
-from jobs.strategy_choice import STRATEGY_HELP
-from jobs.study_options import StudyOptions, WorkerOptions, subject_of
+from jobs.options import grouped, option_in
+from jobs.preamble import StudyInputs, StudyPreamble
+from jobs.strategy_options import STRATEGY_HELP, PointOptions
+from jobs.study_progress import Watched
 
 if TYPE_CHECKING:
     from gpt_trader.research.objectives import Objective
@@ -27,9 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 PANEL = "Windows"
 
-
-def _windows(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+_windows = option_in(PANEL)
 
 
 # fmt: off
@@ -93,16 +85,7 @@ def walkforward(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY_HELP)],
     search: PointOptions,
     windows: WindowOptions,
-    data: DataOptions,
-    study: StudyOptions,
-    where: WorkerOptions,
-    costs: CostOptions,
-    allocation: AllocationOptions,
-    exits: ExitOptions,
-    risk: RiskOptions,
-    store: StoreOptions,
-    settings: SettingsOptions,
-    output: Output,
+    options: StudyPreamble,
 ) -> None:
     """Score every point in every window, choose, trade the choices with one account."""
     from gpt_trader.strategies import load_strategy
@@ -110,17 +93,11 @@ def walkforward(
     kind = load_strategy(strategy)
     space = search.space(kind)
     objective, lengths = windows.checked_objective(), windows.lengths()
-    check_report_path(study.report)
-    configuration = settings.load()
-    seed = configuration.backtest.seed if study.seed is None else study.seed
-    runs = store.open(configuration)
-    with output.counting("loading bars") as told:
-        subject = subject_of(kind, configuration, data, study, costs, allocation, exits, risk, told)
+    inputs = StudyInputs(options)
+    subject = inputs.subject(kind)
     cut = windows.cut(subject.bars.time)
-    points = search.points(kind, space, seed, times=len(cut), yes=study.yes)
-    start_numba()
+    points = search.points(kind, space, inputs.seed, times=len(cut), yes=options.run.yes)
     from gpt_trader.research.walk_forward_study import KIND, PLATEAU, WalkForward
-    from jobs.studies import Watched, open_study
     from jobs.walkforward_output import conclude
 
     ordered = tuple(axis.ordered for axis in space.axes)
@@ -136,19 +113,15 @@ def walkforward(
         "select": windows.select,
         "min_trades": windows.min_trades,
     }
-    with open_study(
+    with inputs.study(
         KIND,
         points.study_id(KIND, subject, about),
         subject,
-        where=where,
-        output=output,
-        runs_dir=study.runs_dir or configuration.runs_dir,
         points=walk.plan.points,
         watched=Watched(objective.metric, objective.smallest),
         about={"parameters": search.described(), **about},
-        store=runs,
     ) as running:
-        conclude(walk, about, seed, running, runs, study.report, output, strategy)
+        conclude(walk, about, running, inputs, strategy)
 
 
 if __name__ == "__main__":

@@ -2,73 +2,78 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gpt_trader import metrics
-from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.walk_forward_study import KIND
 from gpt_trader.strategy import strategy_name
+from jobs.conclusion import conclude_study, worth_of
+from jobs.counting import batch_of_curve, count_all, work_and_count
 from jobs.look_ahead import known, look_ahead_line, runs_in
-from jobs.study_counting import batch_of_curve, count_all, work_and_count, worth_of
-from jobs.study_output import bars_line, failed_points, parameter_columns, points_line
-from jobs.tables import kind_of, listing, luck_lines, parameters_line, summary, text_of
+from jobs.tables import (
+    bars_line,
+    failed_points,
+    kind_of,
+    listing,
+    luck_lines,
+    parameter_columns,
+    parameters_line,
+    points_line,
+    summary,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from gpt_trader.adapters.store import RunStore
-    from gpt_trader.look_ahead import LookAhead
     from gpt_trader.research.walk_forward_study import Walked, WalkForward, WindowFigures
+    from jobs.conclusion import Worth
     from jobs.console import Output
+    from jobs.counting import Counted
+    from jobs.preamble import StudyInputs
     from jobs.studies import Study
-    from jobs.study_counting import Counted
 
 SHOWN = 60
 
 
 def conclude(
-    walk: WalkForward,
-    about: Mapping[str, Any],
-    seed: int,
-    study: Study,
-    store: RunStore,
-    report: Path | None,
-    output: Output,
-    named: str,
+    walk: WalkForward, about: Mapping[str, Any], study: Study, inputs: StudyInputs, named: str
 ) -> None:
     """Run the windows and the account, write the files and the report, print. Raises what the ledger refused, last of all.
 
     `named` is how the strategy was given."""
-    done, counted = work_and_count(study, walk.plan, store)
-    with output.progress("trading"):
-        walked = walk.choose(done).trade(seed=seed)
-    study.answer(walked.result.metrics)
-    counted = _with_the_account(walked, counted, study, store)
-    state = known(store if counted.problem is None else None, runs_in(walked.result), named)
+    done, counted = work_and_count(study, walk.plan, inputs.store)
+    with inputs.output.progress("trading"):
+        walked = walk.choose(done).trade(seed=inputs.seed)
+    result = walked.result
+    study.answer(result.metrics)
+    counted = _with_the_account(walked, counted, study, inputs.store)
+    state = known(inputs.store if counted.problem is None else None, runs_in(result), named)
     returns = int(np.isfinite(_earned(walked)).sum())
-    worth = worth_of(walked.result.metrics, returns, counted.count, state, walked.result.too_good)
-    result = {"run_id": study.study_id, **result_of(walked, about), **worth.keys}
-    write_study(study.folder, result, tables_of(walked))
-    if report is not None:
+    worth = worth_of(result.metrics, returns, counted.count).believed(state, result.too_good)
+
+    def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
 
-        write_walk_forward_report(walked, study.study_id, about, worth.statistics, notes_of(walked), report)
-    output.emit({**result, "folder": study.folder})
-    if output.tables:
-        show(walked, about, worth.lines, state, output)
-        output.line(f"tables   {study.folder}")
-        if report is not None:
-            output.line(f"report   {report}")
-        output.line(f"run      {study.study_id}")
-    if counted.problem is not None:
-        raise counted.problem
+        write_walk_forward_report(walked, study.study_id, about, worth.statistics, notes_of(walked), file)
+
+    conclude_study(
+        study,
+        inputs,
+        {**result_of(walked, about), **worth.keys},
+        tables_of(walked),
+        write_report=write_report,
+        show=lambda: show(walked, about, worth, inputs.output),
+        problem=counted.problem,
+    )
 
 
 def _with_the_account(walked: Walked, counted: Counted, study: Study, store: RunStore) -> Counted:
@@ -78,9 +83,8 @@ def _with_the_account(walked: Walked, counted: Counted, study: Study, store: Run
     result, values = walked.result, walked.result.metrics
     sharpe = values["sharpe"] / np.sqrt(values["periods_per_year"])
     subject = walked.decided.question.subject
-    return count_all(
-        store, [batch_of_curve(subject, KIND, study.study_id, result.first, _earned(walked), sharpe)]
-    )
+    account = batch_of_curve(subject, KIND, study.study_id, result.first, _earned(walked), sharpe)
+    return count_all(store, subject, KIND, [account])
 
 
 def _earned(walked: Walked) -> NDArray[np.float64]:
@@ -204,9 +208,7 @@ def tables_of(walked: Walked) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(
-    walked: Walked, about: Mapping[str, Any], luck: Mapping[str, Any], state: LookAhead, output: Output
-) -> None:
+def show(walked: Walked, about: Mapping[str, Any], worth: Worth, output: Output) -> None:
     """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
     question = walked.decided.question
     output.line(points_line(question.points))
@@ -228,8 +230,8 @@ def show(
         output.line(line)
     for note in notes_of(walked):
         output.line(f"note     {note}")
-    output.line(look_ahead_line(state))
-    for line in luck_lines(luck):
+    output.line(look_ahead_line(worth.state))
+    for line in luck_lines(worth.as_object()):
         output.line(line)
 
 

@@ -1,7 +1,9 @@
-"""`python -m jobs.warm`: compiles the kernels into the cache by running what a user would run, in two processes."""
+"""`python -m jobs.warm`: compiles ahead, in two processes: the kernels, by running what a user would run, and byte code."""
 
 from __future__ import annotations
 
+import ast
+import compileall
 import os
 import shutil
 import signal
@@ -9,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -45,8 +50,8 @@ from gpt_trader.indicators.panels import LEAST
 from gpt_trader.orders import OrderRequest, limit
 from gpt_trader.result import run_statistics
 from gpt_trader.strategies import available, load_strategy
-from jobs.byte_code import keep_byte_code
 
+OURS = ("gpt_trader", "jobs", "actors", "serve")
 START, END = "2010-01-04", "2011-12-30"
 EXITS = (
     StopLoss(0.05),
@@ -196,6 +201,34 @@ def _report(strategy: Strategy, bars: Bars) -> None:
     """The rolling and monthly statistics that only a report asks for."""
     with tempfile.TemporaryDirectory() as folder:
         backtest(strategy, bars).report(Path(folder) / "report.html")
+
+
+def keep_byte_code(ours: tuple[str, ...] = OURS) -> None:
+    """Compile the modules of these packages, and load each module of other packages that one of them imports anywhere: where Python
+    may write no byte code, each start of a command would compile it anew."""
+    folders = [folder for name in ours for folder in _folders(name)]
+    for folder in folders:
+        compileall.compile_dir(folder, quiet=2)
+    names = {name for folder in folders for path in sorted(folder.rglob("*.py")) for name in imports_of(path)}
+    for name in sorted(names):
+        if name.partition(".")[0] not in (*ours, *sys.stdlib_module_names):
+            with suppress(Exception):  # what is not installed, or not for this system, loads for nobody
+                import_module(name)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The modules that a file imports, at its beginning or within a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (item.name for item in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def _folders(name: str) -> list[Path]:
+    """Where a package of ours lies; nowhere when it is not installed."""
+    spec = find_spec(name)
+    return [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
 
 
 def prune() -> int:

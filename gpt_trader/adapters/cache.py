@@ -109,11 +109,6 @@ class CachedSource:
         """Every version ever stored for the series of `request`, oldest first; superseded ones included."""
         return SeriesStore(self.root, self.key, request).manifest().versions
 
-    def rows_at(self, request: BarRequest, version: int) -> pd.DataFrame:
-        """The bars as they were served after `version` was stored."""
-        store = SeriesStore(self.root, self.key, request)
-        return store.rows(store.manifest(), up_to=version)
-
     def ask(self, request: BarRequest) -> Series:
         """The inner source, unless it asked to be left alone. Raises what it raises."""
         wait = self._quiet_until - self.clock()

@@ -104,17 +104,11 @@ class SeriesStore:
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise DamagedCache(f"{path}: {error}") from None
 
-    def rows(self, manifest: Manifest, up_to: int | None = None) -> pd.DataFrame:
-        """The bars that the manifest describes, the latest version of each; `up_to` a version number stops there.
-
-        Raises DamagedCache when a file is gone or changed.
-        """
+    def rows(self, manifest: Manifest) -> pd.DataFrame:
+        """The bars that the manifest describes, the latest version of each. Raises DamagedCache when a file is gone or changed."""
         import pyarrow as pa
 
         versions = manifest.current()
-        if up_to is not None:
-            chosen = next(version for version in manifest.versions if version.number == up_to)
-            versions = tuple(v for v in manifest.versions if v.number <= up_to and v.basis == chosen.basis)
         if not versions:
             return empty_table()
         table = pa.concat_tables([self._read(version) for version in versions])

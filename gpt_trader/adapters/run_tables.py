@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.adapters.store.errors import StoreError
+from gpt_trader.errors import BadRange
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,6 +151,21 @@ def as_frame(name: str, columns: Mapping[str, Any]) -> pd.DataFrame:
         else:
             made[column] = pd.Series(values, dtype="float64" if kind == "number" else "str")
     return pd.DataFrame(made)
+
+
+def rows_within(time: pd.Series[Any], start: Any, end: Any) -> NDArray[np.bool_]:
+    """Which of `time` (T,) lie from `start` to `end`, both inclusive; a date as `end` is its whole day."""
+    from gpt_trader.bars import parse_time
+
+    first, last = parse_time(start), parse_time(end, end_of_day=True)
+    if first is not None and last is not None and first > last:
+        raise BadRange(f"start {start} lies after end {end}; give the earlier date as start")
+    chosen = np.ones(len(time), bool)
+    if first is not None:
+        chosen &= time.to_numpy() >= first
+    if last is not None:
+        chosen &= time.to_numpy() <= last
+    return chosen
 
 
 def arrow_table(name: str, columns: Mapping[str, NDArray[Any]]) -> pa.Table:

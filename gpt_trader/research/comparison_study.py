@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.evaluation import AS_IT_IS, Subject
+from gpt_trader.research.identity import id_of_study
 from gpt_trader.research.plan import Plan
 from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
 from gpt_trader.research.single_runs import Run, chunks_of, runs_of
@@ -67,8 +66,7 @@ class Contest:
         """16 hex digits that stand for the contest."""
         sides = [(one.name, one.subject.key, point_of(one.strategy)) for one in self.contenders]
         parts = [KIND, sides, asdict(self.redraw), self.metric]
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return id_of_study(parts)
 
     @property
     def runs(self) -> int:

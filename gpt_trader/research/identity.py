@@ -1,11 +1,11 @@
-"""Identity of a trial: the same configuration on the same data has the same 16-byte key, whoever evaluates it."""
+"""Identity of trials and studies: what is the same has the same 16-byte key, or the same id, whoever runs it."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 16
 SCHEME = "trial 1"  # a new number makes every trial a new one
+
+
+def _spelled(value: Any) -> bytes:
+    """`value` as JSON with sorted keys; what JSON does not know is the text of it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+def id_of_study(parts: Any, spelled: Callable[[Any], bytes] = _spelled) -> str:
+    """16 hex digits that stand for a study: equal `parts`, which are all that decides what it says, have an equal id."""
+    return hashlib.sha256(spelled(parts)).hexdigest()[:16]
 
 
 def data_hash(fingerprint: Mapping[str, str]) -> str:

@@ -1,8 +1,7 @@
-"""A study as a plan: its chunks, its identity, and how it is worked off with what is known already left out."""
+"""A study as a plan: its chunks, and how it is worked off with what is known already left out."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,11 +34,6 @@ class Plan:
     def keys(self) -> tuple[str, ...]:
         """The content address of every chunk."""
         return tuple(chunk.key(self.subject) for chunk in self.chunks)
-
-    @cached_property
-    def study_id(self) -> str:
-        """16 hex digits that stand for the whole plan: the same study has the same id."""
-        return hashlib.sha256("\n".join((self.kind, *self.keys)).encode()).hexdigest()[:16]
 
     @property
     def points(self) -> int:

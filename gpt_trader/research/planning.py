@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpt_trader.bars import Bars
+from gpt_trader.errors import GptTraderError
 from gpt_trader.research.space import Values
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol, uses_held
 from gpt_trader.tuning import STANDARD, Tuning
+
+if TYPE_CHECKING:
+    from gpt_trader.research.evaluation import Evaluation, Subject
 
 CHUNK_SECONDS = 1.0
 LONGEST_SECONDS = 2.0
@@ -36,6 +40,27 @@ def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1, tuning: Tunin
     calls = calls_of(strategy, bars, 0)
     enough = tuning.calls_to_compile(ordering=isinstance(strategy, OrderStrategy))
     return _COMPILED[0] + _COMPILED[1] * cells if runs * calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
+
+
+def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
+    """What `chunks` take on one core, good to a factor of three; nothing when none of their points can be made."""
+    some: Strategy | None = None
+    runs = 0.0
+    for chunk in chunks:
+        some = some or _some_point(subject, chunk)
+        share = 1.0 if chunk.stop is None else chunk.stop / subject.bars.T
+        runs += share * len(chunk.points)
+    return 0.0 if some is None else runs * seconds_per_run(some, subject.bars, int(runs))
+
+
+def _some_point(subject: Subject, chunk: Evaluation) -> Strategy | None:
+    """A strategy of the chunk, the first that can be made."""
+    for values in chunk.points:
+        try:
+            return subject.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
+        except GptTraderError:
+            continue
+    return None
 
 
 def seconds_per_replicate(strategy: Strategy, bars: Bars, runs: int) -> float:

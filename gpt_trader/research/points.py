@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +13,9 @@ from gpt_trader.bars import Bars
 from gpt_trader.engine.measures import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.evaluation import Evaluation, Subject
+from gpt_trader.research.identity import id_of_study
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
-from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.research.searching import Draws
 from gpt_trader.research.space import Space, Values
 from gpt_trader.strategy import Strategy
@@ -56,8 +54,7 @@ class Points:
     def study_id(self, kind: str, subject: Subject, chosen: Mapping[str, Any]) -> str:
         """16 hex digits that stand for a study of `kind` over these points of `subject`, with what else was `chosen`."""
         parts = [kind, subject.key, self.names, self.fixed, self.values, dict(chosen)]
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return id_of_study(parts)
 
     def chunk_size(self, bars: Bars) -> int:
         """How many points make a chunk of about a second. Raises what the points raise when none of them can be made."""
@@ -118,12 +115,3 @@ def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gath
         errors |= {first + row: "it was not reached" for row in missing}
         first = stop
     return Gathered(values, sums, errors)
-
-
-def profiles_between(sums: NDArray[np.floating[Any]], edges: Integers, bars: int) -> NDArray[np.float32]:
-    """The profiles (n, 32) of runs over a part of `bars` rows, from block sums (n, 2, B) between `edges` (B + 1,), none of
-    which straddles a block of a profile: zero where a run was not, so that runs over different rows stand side by side."""
-    profile = block_edges(0, bars, PROFILE_BLOCKS)
-    made = np.zeros((PROFILE_BLOCKS, len(sums)))
-    np.add.at(made, np.searchsorted(profile, edges[:-1], side="right") - 1, np.nan_to_num(sums[:, 0]).T)
-    return made.T.astype(np.float32)

@@ -35,3 +35,14 @@ def profiles_of(sums: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     total = np.cumsum(sums[:, 0], axis=1, dtype=np.float64)
     total = np.concatenate((np.zeros((len(sums), 1)), total), axis=1)
     return np.diff(total[:, block_edges(0, sums.shape[2], PROFILE_BLOCKS)], axis=1).astype(np.float32)
+
+
+def profiles_between(
+    sums: NDArray[np.floating[Any]], edges: NDArray[np.int64], bars: int
+) -> NDArray[np.float32]:
+    """The profiles (n, 32) of runs over a part of `bars` rows, from block sums (n, 2, B) between `edges` (B + 1,), none of
+    which straddles a block of a profile: zero where a run was not, so that runs over different rows stand side by side."""
+    profile = block_edges(0, bars, PROFILE_BLOCKS)
+    made = np.zeros((PROFILE_BLOCKS, len(sums)))
+    np.add.at(made, np.searchsorted(profile, edges[:-1], side="right") - 1, np.nan_to_num(sums[:, 0]).T)
+    return made.T.astype(np.float32)

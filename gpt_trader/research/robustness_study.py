@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.evaluation import AS_IT_IS, Evaluation, Subject, Variant
+from gpt_trader.research.identity import id_of_study
 from gpt_trader.research.plan import Plan
 from gpt_trader.research.planning import points_per_chunk, seconds_per_run
 from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
@@ -82,8 +81,7 @@ class Question:
         """16 hex digits that stand for the question: the same one has the same id."""
         redraw = None if self.redraw is None else asdict(self.redraw)
         parts = [KIND, self.subject.key, point_of(self.strategy), asdict(self.changes), redraw]
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return id_of_study(parts)
 
     @property
     def runs(self) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gpt_trader.errors import ClusterError, GptTraderError
+from gpt_trader.errors import ClusterError
 from gpt_trader.research.execution import Executor, Finished, InProcess
-from gpt_trader.research.planning import CHUNK_SECONDS, seconds_per_run, whole
+from gpt_trader.research.planning import CHUNK_SECONDS, expected_seconds, whole
 
 if TYPE_CHECKING:
     from gpt_trader.research.evaluation import Evaluation, Subject
-    from gpt_trader.strategy import Strategy
 
 Work = Sequence[tuple[int, "Evaluation"]]
 
@@ -67,27 +66,6 @@ def choose(chunks: int, seconds: float, asked: Asked, cores: int) -> Choice:
         named = f"{workers} {'worker' if workers == 1 else 'workers'}"
         return Choice("local", workers, None, f"{work}: on {named} of this machine, started with Ray")
     return Choice("process", 1, None, f"{work}: in this process")
-
-
-def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
-    """What `chunks` take on one core, good to a factor of three; nothing when none of their points can be made."""
-    some: Strategy | None = None
-    runs = 0.0
-    for chunk in chunks:
-        some = some or _some_point(subject, chunk)
-        share = 1.0 if chunk.stop is None else chunk.stop / subject.bars.T
-        runs += share * len(chunk.points)
-    return 0.0 if some is None else runs * seconds_per_run(some, subject.bars, int(runs))
-
-
-def _some_point(subject: Subject, chunk: Evaluation) -> Strategy | None:
-    """A strategy of the chunk, the first that can be made."""
-    for values in chunk.points:
-        try:
-            return subject.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
-        except GptTraderError:
-            continue
-    return None
 
 
 def available_cores() -> int:

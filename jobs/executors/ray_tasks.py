@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpt_trader.errors import ClusterError, GptTraderError, first_line
 from gpt_trader.research.execution import Finished, failures
-from gpt_trader.research.planning import Pace
-from jobs.executors.choosing import expected_seconds
+from gpt_trader.research.planning import Pace, expected_seconds
 from jobs.executors.ray_worker import Shipped, run_chunk
 
 if TYPE_CHECKING:

@@ -197,7 +197,7 @@ def test_a_worker_runs_a_strategy_whose_file_is_gone(driver: Cluster, tmp_path: 
     file = tmp_path / "mine.py"
     file.write_text(MOODY.read_text())
     plan = plan_of(tmp_path, "calm", strategy=file)
-    assert plan.study_id  # from here on the study is that of the file as it was
+    assert plan.keys  # from here on the study is that of the file as it was
     file.write_text("raise RuntimeError('edited while the study starts')")
     file.unlink()
     Run(plan, tmp_path)

@@ -16,6 +16,7 @@ import gpt_trader as gt
 from gpt_trader.adapters.run_files import write_run
 from gpt_trader.adapters.store import RunStore, StoreError
 from gpt_trader.adapters.store.engine import open_engine
+from gpt_trader.adapters.store.recompute import recompute
 from gpt_trader.errors import BadRange, UnknownName
 from tests.contract.postgres import postgres_server
 from tests.stored_result import make_result
@@ -77,16 +78,16 @@ def test_numbers_recomputed_from_the_store_match_the_run(
     store: RunStore, result: Any, tmp_path: Path
 ) -> None:
     store.save(result, write_run(result, tmp_path), created_at=NOW)
-    numbers = store.recompute(result.run_id)
+    numbers = recompute(store, result.run_id)
     assert set(numbers) == set(result.metrics), "every stored metric can be computed anew"
     for name, value in result.metrics.items():
         assert numbers[name] == pytest.approx(value, rel=1e-9, abs=1e-6, nan_ok=True), name
-    assert store.recompute(result.run_id, result.start, result.end) == pytest.approx(numbers, nan_ok=True)
+    assert recompute(store, result.run_id, result.start, result.end) == pytest.approx(numbers, nan_ok=True)
 
 
 def test_numbers_of_a_span_are_those_of_its_rows(store: RunStore, result: Any) -> None:
     store.save(result, created_at=NOW)
-    numbers = store.recompute(result.run_id, "2011-01-01", "2011-12-31")
+    numbers = recompute(store, result.run_id, "2011-01-01", "2011-12-31")
     equity = result.equity["equity"]
     before, after = equity[:"2010-12-31"].iloc[-1], equity[:"2011-12-31"].iloc[-1]
     assert numbers["total_return"] == pytest.approx(after / before - 1, rel=1e-12)
@@ -109,7 +110,9 @@ def test_numbers_of_a_span_are_those_of_its_rows(store: RunStore, result: Any) -
 def test_costs_of_adjoining_spans_add_up_to_the_run(store: RunStore, result: Any) -> None:
     store.save(result, created_at=NOW)
     cuts = ["2010-01-01", "2010-06-30", "2011-03-15", "2012-02-29", "2013-12-31"]
-    parts = [store.recompute(result.run_id, np.datetime64(first) + 1, last) for first, last in pairwise(cuts)]
+    parts = [
+        recompute(store, result.run_id, np.datetime64(first) + 1, last) for first, last in pairwise(cuts)
+    ]
     for name in SUMS:
         assert sum(part[name] for part in parts) == pytest.approx(result.metrics[name], rel=1e-9), name
     growth = np.prod([1 + part["total_return"] for part in parts]) - 1
@@ -135,7 +138,7 @@ def test_a_changed_row_shows(tmp_path: Path, result: Any, change: str, metric: s
         with engine.begin() as connection:
             connection.exec_driver_sql(change)
         engine.dispose()
-        assert store.recompute(result.run_id)[metric] != pytest.approx(result.metrics[metric], rel=1e-9)
+        assert recompute(store, result.run_id)[metric] != pytest.approx(result.metrics[metric], rel=1e-9)
 
 
 def test_a_run_without_positions_or_benchmark(store: RunStore) -> None:
@@ -153,7 +156,7 @@ def test_a_run_without_positions_or_benchmark(store: RunStore) -> None:
 
     result = gt.backtest(Flat(), bars, benchmark=False)
     store.save(result, created_at=NOW)
-    numbers = store.recompute(result.run_id)
+    numbers = recompute(store, result.run_id)
     assert numbers["final_equity"] == 100_000.0
     assert numbers["open_pnl"] == 0.0
     assert numbers["costs"] == 0.0
@@ -165,13 +168,13 @@ def test_spans_without_bars_are_refused(store: RunStore) -> None:
     made = make_result()
     store.save(made, created_at=NOW)
     with pytest.raises(BadRange, match="has no bar from 2020-01-01 to the end"):
-        store.recompute("0000", "2020-01-01")
+        recompute(store, "0000", "2020-01-01")
     with pytest.raises(BadRange, match="lies after end"):
-        store.recompute("0000", "2010-02-01", "2010-01-01")
+        recompute(store, "0000", "2010-02-01", "2010-01-01")
     with pytest.raises(BadRange, match="is no date"):
-        store.recompute("0000", "soon")
+        recompute(store, "0000", "soon")
     with pytest.raises(UnknownName):
-        store.recompute("ffff")
+        recompute(store, "ffff")
     store.save(replace(make_result(seed=1), manifest={}), created_at=NOW)
     with pytest.raises(StoreError, match="does not say its capital"):
-        store.recompute("0001")
+        recompute(store, "0001")

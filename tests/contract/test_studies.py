@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gpt_trader.adapters.store import RunStore, StoreError
+from gpt_trader.adapters.store.recompute import recompute
 from gpt_trader.adapters.store.studies import STUDY_KINDS, Study
 from gpt_trader.errors import UnknownName, UserError
 from tests.contract.postgres import postgres_server
@@ -116,7 +117,7 @@ def test_a_study_has_no_table_and_says_so(store: RunStore) -> None:
     for attempt in (
         lambda: store.table("5eed", "equity"),
         lambda: store.equity("5eed"),
-        lambda: store.recompute("5eed"),
+        lambda: recompute(store, "5eed"),
     ):
         with pytest.raises(UserError, match="run 5eed5eed00000001 is a sweep, which has no table equity"):
             attempt()

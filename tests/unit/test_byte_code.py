@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs import warm
-from jobs.byte_code import imports_of
+from jobs.warm import imports_of
 
 
 def test_imports_within_functions_are_seen_and_relative_ones_left_out(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tm
     (mine / "one.py").write_text("def f():\n    import elsewhere.lazy, elsewhere.broken, not_installed\n")
     (other / "lazy.py").write_text("")
     (other / "broken.py").write_text("raise RuntimeError\n")
-    code = "from jobs.byte_code import keep_byte_code; keep_byte_code(('mine', 'gone'))"
+    code = "from jobs.warm import keep_byte_code; keep_byte_code(('mine', 'gone'))"
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, check=True)
     assert list((mine / "__pycache__").glob("one.*"))

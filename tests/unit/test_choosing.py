@@ -12,9 +12,9 @@ from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Evaluation, Subject
 from gpt_trader.research.execution import Finished
-from gpt_trader.research.planning import seconds_per_run
+from gpt_trader.research.planning import expected_seconds, seconds_per_run
 from gpt_trader.strategies import load_strategy
-from jobs.executors.choosing import Asked, Begun, ChosenWhenRun, choose, expected_seconds
+from jobs.executors.choosing import Asked, Begun, ChosenWhenRun, choose
 from tests.markets import random_market
 
 NOTHING_ASKED = Asked()

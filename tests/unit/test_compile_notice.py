@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from jobs.compile_notice import CompileNotice
+from jobs.numba_start import CompileNotice
 
 
 class Terminal(io.StringIO):

@@ -11,14 +11,8 @@ from typing import Any
 
 import pytest
 
-from gpt_trader.adapters.configuration import (
-    PREFIX,
-    Configuration,
-    DataSettings,
-    default_toml,
-    known_keys,
-    load,
-)
+from gpt_trader.adapters.configuration import Configuration, default_toml, load
+from gpt_trader.adapters.settings import PREFIX, DataSettings, known_keys
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import UnknownName, UserError

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import typer
 
-from gpt_trader.adapters.configuration import RiskSettings
+from gpt_trader.adapters.settings import RiskSettings
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.risk import PROFILES, RiskLimits
+from jobs.options import number, number_or_none
 from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.strategy_choice import pairs
-from jobs.values import number, number_or_none
+from jobs.strategy_options import pairs
 
 
 @pytest.mark.parametrize(

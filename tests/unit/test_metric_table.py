@@ -8,7 +8,7 @@ import pytest
 
 from gpt_trader.adapters.report import catalogue, intervals, sweep_texts, texts
 from gpt_trader.engine.measures import DIRECTIONS, METRIC, METRIC_NAMES, METRICS, UNITS
-from jobs import replicate_options, robustness_output, runs, tables
+from jobs import robustness_output, runs, tables
 from jobs.tables import text_of
 
 ALONE = {"borrow"}
@@ -55,7 +55,7 @@ def test_the_report_shows_every_metric_that_has_a_part() -> None:
 def test_whoever_lists_metrics_writes_them_as_the_table_says() -> None:
     terminal = (*tables.PERFORMANCE, *tables.TRADING, *runs.NUMBERS, *robustness_output.COLUMNS)
     assert all(kind == tables.kind_of(name) for _, name, kind in terminal)
-    assert all(kind == tables.kind_of(name) for name, (_, kind) in replicate_options.LABELS.items())
+    assert all(kind == tables.kind_of(name) for name, (_, kind) in tables.LABELS.items())
     figures = (*catalogue.HEADLINE, *(figure for _, part in catalogue.DETAILS for figure in part))
     assert all(figure.kind == catalogue.kind_of(figure.key) for figure in figures)
     assert all(kind == catalogue.unsigned_kind(name) for name, (_, kind) in intervals.LABELS.items())

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from jobs.cli import COMMANDS
-from jobs.plain_options import spare_adapters
+from jobs.options import spare_adapters
 
 GIVEN: list[Any] = [
     None,

@@ -15,8 +15,8 @@ from gpt_trader.engine.setup import settings_of
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Evaluated, Subject
 from gpt_trader.research.plan import WorkedOff
-from gpt_trader.research.points import Points, gathered, points_of, profiles_between
-from gpt_trader.research.profiles import profile_of
+from gpt_trader.research.points import Points, gathered, points_of
+from gpt_trader.research.profiles import profile_of, profiles_between
 from gpt_trader.research.space import make_space
 from tests.markets import random_market
 

@@ -13,8 +13,7 @@ from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UserError
 from gpt_trader.research.evaluation import Subject
 from gpt_trader.strategies import load_strategy
-from jobs.command_line import typed, typing_of, without
-from jobs.resuming import check_same, going_on_with, resumed, what_changed
+from jobs.resuming import check_same, going_on_with, resumed, typed, typing_of, what_changed, without
 from tests.markets import random_market
 from tests.unit.test_study_files import RECORD
 

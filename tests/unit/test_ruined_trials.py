@@ -24,9 +24,9 @@ from gpt_trader.research.single_runs import Run
 from gpt_trader.research.space import make_space
 from gpt_trader.research.surface import Surface
 from gpt_trader.research.sweep import Sweep, run_sweep
-from jobs.counting import luck_of_run, trial_of
-from jobs.study_counting import batches_of_runs
-from jobs.sweep_trials import batches
+from jobs.conclusion import worth_of_run as luck_of_run
+from jobs.counting import batches_of_runs, trial_of
+from jobs.counting import batches_of_surface as batches
 from tests.markets import random_market
 from tests.unit.test_sweep import in_order
 

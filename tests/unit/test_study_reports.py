@@ -30,7 +30,7 @@ from gpt_trader.research.robustness_study import Changes, Question, Robustness, 
 from gpt_trader.research.robustness_words import capacity_line, costs_line, jitter_line
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
-from jobs.replicate_options import LABELS, interval_table
+from jobs.tables import LABELS, interval_table
 from tests.markets import random_market
 from tests.report_cases import run
 

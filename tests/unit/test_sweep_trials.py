@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,15 +12,22 @@ import pytest
 from gpt_trader import backtest
 from gpt_trader.adapters.store import RunStore
 from gpt_trader.research.searching import GridSearch, RandomSearch
-from gpt_trader.research.space import make_space
+from gpt_trader.research.space import Space, make_space
 from gpt_trader.research.stopping import MedianRule
-from gpt_trader.research.sweep import Sweep, run_sweep
-from jobs.counting import trial_of
-from jobs.sweep_trials import Counting, batches
+from gpt_trader.research.surface import Surface
+from gpt_trader.research.sweep import KIND, Sweep, run_sweep
+from jobs.counting import Counting, trial_of
+from jobs.counting import batches_of_surface as batches
 from tests.sweep_cases import ALL_IN, BARS, SUBJECT, Steady
 from tests.unit.test_sweep import SHARPE, in_order
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def counting_in(folder: Path, space: Space) -> tuple[Counting, Callable[[Surface], None]]:
+    """The ledger in a folder, and what counts a part of a sweep over `space` in it."""
+    counting = Counting(RunStore(f"sqlite:///{folder}/store.sqlite"), SUBJECT, KIND, clock=lambda: NOW)
+    return counting, lambda part: counting.keep(batches(part, SUBJECT, space))
 
 
 def test_a_point_of_a_sweep_and_its_backtest_are_one_trial() -> None:
@@ -39,8 +47,8 @@ def test_a_point_of_a_sweep_and_its_backtest_are_one_trial() -> None:
 def test_points_given_up_early_are_trials_on_the_bars_they_saw(tmp_path: Path) -> None:
     space = make_space(Steady, {"share": "1:90", "mode": "both,first"})
     sweep = Sweep(SUBJECT, space, RandomSearch(space, 60, 1, 15), SHARPE, MedianRule((100, 200)))
-    counting = Counting(RunStore(f"sqlite:///{tmp_path}/store.sqlite"), SUBJECT, space, lambda: NOW)
-    surface = run_sweep(sweep, in_order, counting.keep).surface
+    counting, keep = counting_in(tmp_path, space)
+    surface = run_sweep(sweep, in_order, keep).surface
     count = counting.count()
     assert counting.problem is None
     assert count is not None
@@ -64,10 +72,9 @@ def test_points_given_up_early_are_trials_on_the_bars_they_saw(tmp_path: Path) -
 
 def test_the_same_points_are_counted_once(tmp_path: Path) -> None:
     space = make_space(Steady, {"share": "10:20"})
-    store = RunStore(f"sqlite:///{tmp_path}/store.sqlite")
     for _ in range(2):
-        counting = Counting(store, SUBJECT, space, lambda: NOW)
-        run_sweep(Sweep(SUBJECT, space, GridSearch(space), SHARPE), in_order, counting.keep)
+        counting, keep = counting_in(tmp_path, space)
+        run_sweep(Sweep(SUBJECT, space, GridSearch(space), SHARPE), in_order, keep)
     count = counting.count()
     assert count is not None
     assert count.raw == 11
@@ -76,8 +83,8 @@ def test_the_same_points_are_counted_once(tmp_path: Path) -> None:
 def test_a_store_that_refuses_stops_no_sweep(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_bytes(b"no database" * 500)
     space = make_space(Steady, {"share": "10:20"})
-    counting = Counting(RunStore(f"sqlite:///{tmp_path}/store.sqlite"), SUBJECT, space, lambda: NOW)
-    swept = run_sweep(Sweep(SUBJECT, space, RandomSearch(space, 11, 0, 4), SHARPE), in_order, counting.keep)
+    counting, keep = counting_in(tmp_path, space)
+    swept = run_sweep(Sweep(SUBJECT, space, RandomSearch(space, 11, 0, 4), SHARPE), in_order, keep)
     assert len(swept.surface) == 11
     assert counting.count() is None
     assert "NOT counted" in str(counting.problem)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.adapters.run_tables import rows_within
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.bars import parse_time
 from gpt_trader.engine.measures import BENCHMARK_METRICS
 from gpt_trader.errors import BadRange
 from gpt_trader.metrics import periods_per_year, summarise
@@ -33,7 +33,7 @@ def recompute(store: RunStore, prefix: str, start: Any = None, end: Any = None) 
     """
     record = store.run(prefix)
     whole = store.table(record.run_id, "equity")
-    rows = np.flatnonzero(within(whole["time"], start, end))
+    rows = np.flatnonzero(rows_within(whole["time"], start, end))
     if not rows.size:
         asked = f"from {start or 'the beginning'} to {end or 'the end'}"
         known = f"it runs from {record.start} to {record.end}"
@@ -44,9 +44,9 @@ def recompute(store: RunStore, prefix: str, start: Any = None, end: Any = None) 
     base = whole["equity"].iloc[first - 1] if first else capital
     per_year = periods_per_year(whole["time"].to_numpy(), record.manifest.get("timeframe"))
     fills = store.table(record.run_id, "fills")
-    fills = fills[within(fills["time"], start, end)]
+    fills = fills[rows_within(fills["time"], start, end)]
     trades = store.table(record.run_id, "closed_trades")
-    ended = trades[within(trades["exit_time"], start, end)]
+    ended = trades[rows_within(trades["exit_time"], start, end)]
     positions = store.table(record.run_id, "positions")
     borrow = _borrow_fees(record, whole["time"].to_numpy(), first, last, positions)
     metrics = summarise(
@@ -66,19 +66,6 @@ def recompute(store: RunStore, prefix: str, start: Any = None, end: Any = None) 
     metrics["slippage"] -= borrow
     metrics |= {"borrow": borrow, "periods_per_year": per_year}
     return metrics | _benchmark(whole, first, last, capital, per_year)
-
-
-def within(time: pd.Series[Any], start: Any, end: Any) -> NDArray[np.bool_]:
-    """Which of `time` (T,) lie from `start` to `end`, both inclusive; a date as `end` is its whole day."""
-    first, last = parse_time(start), parse_time(end, end_of_day=True)
-    if first is not None and last is not None and first > last:
-        raise BadRange(f"start {start} lies after end {end}; give the earlier date as start")
-    chosen = np.ones(len(time), bool)
-    if first is not None:
-        chosen &= time.to_numpy() >= first
-    if last is not None:
-        chosen &= time.to_numpy() <= last
-    return chosen
 
 
 def _capital(record: RunRecord) -> float:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.run_files import RunFolder, StorableResult, open_run, read_table
-from gpt_trader.adapters.run_tables import TABLES, as_frame
+from gpt_trader.adapters.run_tables import TABLES, as_frame, rows_within
 from gpt_trader.adapters.store import sqlite
 from gpt_trader.adapters.store.checks import CheckRegister
 from gpt_trader.adapters.store.errors import StoreError
@@ -185,10 +185,8 @@ class RunStore:
 
     def equity(self, prefix: str, start: Any = None, end: Any = None) -> pd.DataFrame:
         """The equity table indexed by `time`, from `start` to `end`, both inclusive; a date as `end` is a whole day."""
-        from gpt_trader.adapters.store.recompute import within
-
         frame = self.table(prefix, "equity")
-        return frame.loc[within(frame["time"], start, end)].set_index("time")
+        return frame.loc[rows_within(frame["time"], start, end)].set_index("time")
 
     def compare(self, prefixes: Sequence[str]) -> pd.DataFrame:
         """Runs side by side: one row a run, indexed by run_id; strategy, start, end and every metric as columns."""
@@ -199,12 +197,6 @@ class RunStore:
         records = [self.run(prefix) for prefix in prefixes]
         rows = [{"strategy": r.strategy, "start": r.start, "end": r.end, **r.metrics} for r in records]
         return pd.DataFrame(rows, index=pd.Index([record.run_id for record in records], name="run_id"))
-
-    def recompute(self, prefix: str, start: Any = None, end: Any = None) -> dict[str, float]:
-        """The statistics of a run, or of a span of it, computed anew from its stored rows (see recompute.py)."""
-        from gpt_trader.adapters.store.recompute import recompute
-
-        return recompute(self, prefix, start, end)
 
     def exists(self) -> bool:
         """Whether the store has been made: a file, or a database with its tables. Asking makes nothing."""

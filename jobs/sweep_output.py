@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.errors import GptTraderError
 from gpt_trader.research.conclusions import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.tables import kind_of, listing, parameters_line, text_of
+from jobs.conclusion import Worth, conclude, trials_as_object
+from jobs.look_ahead import belief_lines
+from jobs.tables import bars_line, failed_lines, kind_of, listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
+    from gpt_trader.adapters.store import StoreError
     from gpt_trader.adapters.store.trials import TrialCount
     from gpt_trader.research.conclusions import Conclusions
+    from jobs.console import Output
+    from jobs.preamble import StudyInputs
+    from jobs.strategy_options import SearchOptions
 
 SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A sweep that has run: what it says, the ledger's count, where its files are, why it ended early, what the store refused."""
+
+    run_id: str
+    folder: Path
+    found: Conclusions
+    count: TrialCount | None
+    cached: int
+    ended: str | None
+    problem: StoreError | None
+
+
+def finish(done: Done, options: SearchOptions, inputs: StudyInputs) -> None:
+    """Report, JSON, tables. Raises what the store refused, and GptTraderError when no point has the objective."""
+    method, output = options.chosen_method, inputs.output
+    if inputs.report is not None:
+        from gpt_trader.adapters.report.sweep_build import write_sweep_report
+
+        write_sweep_report(done.found, method, done.run_id, inputs.report, done.ended)
+    result: dict[str, Any] = {}
+    if output.as_json:
+        result = {"run_id": done.run_id, **result_of(done.found, method, done.count)}
+        result |= {"cached": done.cached, "complete": done.ended is None, "folder": done.folder}
+        result["points"] = points_of(done.found, options.top)
+    places = {"points": done.folder / "points.parquet", "report": inputs.report, "run": done.run_id}
+    conclude(output, result, lambda: show(done, options, output), places, done.problem)
+    if done.found.best is None:
+        raise GptTraderError(nothing_best(done.found))
+
+
+def nothing_best(found: Conclusions) -> str:
+    """Why there is no best point."""
+    surface, metric = found.surface, found.objectives[0].metric
+    if len(surface) == 0:
+        return "no point was finished in time; give a longer --time-limit, and the same command goes on from here"
+    if len(surface.errors) == len(surface):
+        return f"all {len(surface):,} points failed, the first with: {next(iter(surface.errors.values()))}"
+    return f"no point has a {metric} (no trade, or no spread of returns); choose other values or another objective"
 
 
 def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict[str, Any]:
@@ -40,14 +91,7 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
         "best": None if best is None else point_of(found, best, full=True),
         "steadiest": None if found.steadiest is None else point_of(found, found.steadiest, full=True),
         "pareto": [point_of(found, row) for row in found.front.tolist()] if len(found.objectives) > 1 else [],
-        "trials": None
-        if count is None
-        else {
-            "raw": count.raw,
-            "overlapping": count.overlapping,
-            "family": count.family_total,
-            "effective": None if found.independent is None else found.independent[0],
-        },
+        "trials": trials_as_object(count, None if found.independent is None else found.independent[0]),
         **{name: None if said is None else said[name] for name in ("psr", "dsr", "dsr_effective", "pbo", "verdict")},
         "min_track_record": None
         if said is None
@@ -89,6 +133,30 @@ def point_of(found: Conclusions, row: int, *, full: bool = False) -> dict[str, A
 
 
 # -- for people ----------------------------------------------------------------------------------------------------------
+
+
+def show(done: Done, options: SearchOptions, output: Output) -> None:
+    """The top table and what it is worth."""
+    found = done.found
+    fixed = parameters_line(found.space.fixed) if found.space.fixed else ""
+    output.line(f"{strategy_name(found.subject.strategy)}{f' ({fixed})' if fixed else ''}")
+    output.line(described(found, options.chosen_method, done.ended) + "\n")
+    several = len(found.objectives) > 1
+    if found.best is not None:
+        output.show(front_table(found, options.top) if several else top_table(found, options.top))
+        output.line("")
+    surface = found.surface
+    failed = ((surface.parameters(row), text) for row, text in surface.errors.items())
+    for line in failed_lines(failed, len(surface.errors)):
+        output.line(line)
+    for name, text in (("unused", idle_line(found)), ("plateau", plateau_line(found))):
+        if text is not None:
+            output.line(f"{name:<9}{text}")
+    for line in belief_lines(found.state, too_good_lines(found)):
+        output.line(line)
+    if found.statistics is not None:
+        for line in luck_lines(Worth(found.statistics, done.count).as_object()):
+            output.line(line)
 
 
 def top_table(found: Conclusions, count: int | None) -> Table:
@@ -155,7 +223,7 @@ def idle_line(found: Conclusions) -> str | None:
 
 def described(found: Conclusions, method: str, unreached: str | None) -> str:
     """How many points were run and how, in a line."""
-    surface, bars = found.surface, found.subject.bars
+    surface = found.surface
     parts = [f"{len(surface):,} {'point' if len(surface) == 1 else 'points'} by {method}"]
     if surface.errors:
         parts.append(f"{len(surface.errors):,} failed")
@@ -163,14 +231,4 @@ def described(found: Conclusions, method: str, unreached: str | None) -> str:
         parts.append(f"{len(surface.looks):,} given up early, which count as trials")
     if unreached:
         parts.append(unreached)
-    names = ", ".join(bars.symbols[:6]) + (f" and {bars.N - 6} more" if bars.N > 6 else "")
-    span = f"{str(bars.time[0])[:10]} to {str(bars.time[-1])[:10]}"
-    return f"{', '.join(parts)}\n{names}, {span}, {bars.T:,} bars of {bars.timeframe}"
-
-
-def luck_of(found: Conclusions, count: TrialCount | None) -> Mapping[str, Any] | None:
-    """What `jobs.tables.luck_lines` shows; None when no point has a Sharpe ratio."""
-    if found.statistics is None:
-        return None
-    family = None if count is None else count.family_total
-    return {**found.statistics.as_object(), "counted": count is not None, "trials_of_the_family": family}
+    return f"{', '.join(parts)}\n{bars_line(found.subject.bars)}"

@@ -1,4 +1,4 @@
-"""What a sweep searches and how: values of parameters, conditions, objectives, method, and when it ends."""
+"""Which strategy a command runs and at which points of its parameters: one (`-p fast=5`), those it compares, a search."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter, UnknownName, UserError
-from jobs.values import seconds
+from jobs.options import option_in, seconds
 
 if TYPE_CHECKING:
     from gpt_trader.research.objectives import Objective
+    from gpt_trader.research.points import Points
     from gpt_trader.research.searching import Search
     from gpt_trader.research.space import Space
     from gpt_trader.research.stopping import MedianRule
     from gpt_trader.strategy import Strategy
 
+DEFAULT_STRATEGY = "demo_ma"
+STRATEGY_HELP = "A shipped name (see strategies list), or path/to/file.py[:Class]."
 PANEL = "Search"
 METHODS = ("grid", "random", "tpe", "nsga2")
 TRIALS = {"random": 100, "tpe": 100, "nsga2": 320}
@@ -25,9 +28,11 @@ MOST = 10_000_000
 """A grid of more points is not run at all: its table would not fit into memory."""
 WATCHED_GENERATION = 64
 """Points of a random search that are asked for together when some are given up early by what others showed."""
-PARAM_HELP = (
+PARAM_HELP = "Values of a parameter: 5:60:5, 5,10,20, one value; may be repeated."
+SEARCHED_HELP = (
     "Values of a parameter: 5:60:5, 5,10,20, one value, or 0.5:4 to search all between; may be repeated."
 )
+CONSTRAINT_HELP = "What must hold, as 'fast < slow'; may be repeated."
 LIMIT_HELP = "End after so long, as 90s, 10m or 2h, with what there is."
 OBJECTIVE_HELP = "Metric to look for, as cagr or exposure:min; several make a front. (default sharpe)"
 TOP_HELP = "Show the best so many. (default 10; --json: all)"
@@ -38,19 +43,112 @@ PRUNING_HELP = (
     "Give up points that are worse than most on the first bars; they count as trials. (default: random, tpe)"
 )
 
+_search = option_in(PANEL)
 
-def _search(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
+
+@dataclass(frozen=True, slots=True)
+class StrategyOptions:
+    """The parameters of a strategy as they were typed."""
+
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter of the strategy; may be given many times.",
+        ),
+    ] = None
+
+    def make(self, name: str) -> Strategy:
+        """The strategy of that name with the parameters given.
+
+        Raises UnknownName for a strategy or parameter that is not there, BadParameter for a value out of its range.
+        """
+        from gpt_trader.strategies import load_strategy
+        from gpt_trader.strategy import make_strategy
+
+        return make_strategy(load_strategy(name), pairs(self.param or []))
+
+
+def pairs(given: list[str]) -> dict[str, str]:
+    """`["fast=5", "slow=20"]` as a mapping. Raises BadParameter for one without a name, a value or named twice."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name, value = name.strip(), value.strip()
+        if not (equals and name and value):
+            raise BadParameter(f"--param {text!r} cannot be read; write name=value, such as fast=5")
+        if name in found:
+            raise BadParameter(f"--param {name} is given twice ({found[name]} and {value}); give it once")
+        found[name] = value
+    return found
+
+
+class _Searched:
+    """A space of parameters as it was typed: what the options of points and those of a search have in common."""
+
+    __slots__ = ()
+    param: list[str] | None
+    constraint: list[str] | None
+
+    def described(self) -> dict[str, Any]:
+        """What is searched, as it was typed."""
+        return {**pairs(self.param or []), **({"constraints": self.constraint} if self.constraint else {})}
+
+    def _space(self, strategy: type[Strategy], *, complete: bool) -> Space:
+        """The parameter space. Raises as `make_space`, and BadParameter for an axis without a step when all points are run."""
+        from gpt_trader.research.searching import refuse_fine
+        from gpt_trader.research.space import make_space
+
+        space = make_space(strategy, pairs(self.param or []), self.constraint or ())
+        if complete:
+            refuse_fine(space)
+        return space
 
 
 # fmt: off
 @dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """The search as it was asked for."""
+class PointOptions(_Searched):
+    """The points as they were asked for."""
 
     param: Annotated[list[str] | None, _search("--param", "-p", text=PARAM_HELP, metavar="NAME=VALUES")] = None
     constraint: Annotated[
-        list[str] | None, _search("--constraint", text="What must hold, as 'fast < slow'; may be repeated.", metavar="CONDITION")
+        list[str] | None, _search("--constraint", text=CONSTRAINT_HELP, metavar="CONDITION")
+    ] = None
+    max_trials: Annotated[
+        int | None, _search("--max-trials", text="Draw so many of the points. (default all)", min=1, metavar="COUNT")
+    ] = None
+    # fmt: on
+
+    def space(self, strategy: type[Strategy]) -> Space:
+        """The parameter space. Raises as `make_space`, and BadParameter for an axis without a step when all are run."""
+        return self._space(strategy, complete=self.max_trials is None)
+
+    def points(
+        self, strategy: type[Strategy], space: Space, seed: int, *, times: int = 1, yes: bool = False
+    ) -> Points:
+        """The points, each of which is run `times` times. Raises UserError for more than a million runs without `yes`."""
+        from gpt_trader.research.points import points_of
+
+        size = space.size if space.count is None else space.count
+        each = min(size, self.max_trials or size)
+        if each * times > MANY and not yes:
+            windows = f" in {times:,} windows are {each * times:,} runs" if times > 1 else ""
+            raise UserError(
+                f"{each:,} points{windows}; give longer steps, --max-trials to draw some of the points, or --yes to run them"
+            )
+        return points_of(strategy, space, self.max_trials, seed)
+
+
+# fmt: off
+@dataclass(frozen=True, slots=True)
+class SearchOptions(_Searched):
+    """The search as it was asked for."""
+
+    param: Annotated[list[str] | None, _search("--param", "-p", text=SEARCHED_HELP, metavar="NAME=VALUES")] = None
+    constraint: Annotated[
+        list[str] | None, _search("--constraint", text=CONSTRAINT_HELP, metavar="CONDITION")
     ] = None
     method: Annotated[str | None, _search("--method", text=METHOD_HELP, metavar="METHOD")] = None
     objective: Annotated[
@@ -92,20 +190,7 @@ class SearchOptions:
 
     def space(self, strategy: type[Strategy]) -> Space:
         """The parameter space. Raises as `make_space`, and BadParameter for a grid over an axis without a step."""
-        from gpt_trader.research.searching import refuse_fine
-        from gpt_trader.research.space import make_space
-        from jobs.strategy_choice import pairs
-
-        space = make_space(strategy, pairs(self.param or []), self.constraint or ())
-        if self.chosen_method == "grid":
-            refuse_fine(space)
-        return space
-
-    def described(self) -> dict[str, Any]:
-        """What is searched, as it was typed."""
-        from jobs.strategy_choice import pairs
-
-        return {**pairs(self.param or []), **({"constraints": self.constraint} if self.constraint else {})}
+        return self._space(strategy, complete=self.chosen_method == "grid")
 
     def rule(self, bars: int) -> MedianRule | None:
         """The rule by which points are given up early in a study over so many bars."""

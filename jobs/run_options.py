@@ -1,4 +1,4 @@
-"""The options that every study shares, and the subject they describe: strategy class, bars and settings of a run."""
+"""The options of running: capital, seed and what becomes of the result, where a study runs, resampled markets."""
 
 from __future__ import annotations
 
@@ -7,32 +7,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from gpt_trader.progress import Told, told_to_nobody
-from jobs.data_options import DataOptions
-from jobs.rule_options import AllocationOptions, CostOptions, ExitOptions, RiskOptions
-from jobs.values import number, positive
+from gpt_trader.errors import UserError
+from jobs.options import number, option_in, positive
 
 if TYPE_CHECKING:
-    from gpt_trader.adapters.configuration import Configuration
-    from gpt_trader.research.evaluation import Subject
-    from gpt_trader.strategy import Strategy
+    from gpt_trader.research.replicates import Redraw
     from jobs.executors.choosing import Asked
 
-PANEL = "Study"
-WHERE = "Where it runs"
+MANY = 1_000_000
 
-
-def _study(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=PANEL, **more)
-
-
-def _where(*flags: str, text: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=text, rich_help_panel=WHERE, **more)
+_run, _study = option_in("Run"), option_in("Study")
+_where, _drawn = option_in("Where it runs"), option_in("Resampled markets")
 
 
 # fmt: off
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Capital, seed and what becomes of the result."""
+
+    capital: Annotated[
+        float | None, _run("--capital", text="Cash at the start. (default 100,000)", parser=number, metavar="CASH")
+    ] = None
+    seed: Annotated[int | None, _run("--seed", text="Seed of synthetic bars and of the run. (default 0)", min=0)] = None
+    benchmark: Annotated[
+        bool | None, _run("--benchmark/--no-benchmark", text="Run buy and hold beside it. (default yes)")
+    ] = None
+    fractional: Annotated[bool, _run("--fractional", text="Trade fractions of shares.")] = False
+    intervals: Annotated[
+        int | None, _run("--intervals", text="Give intervals, from so many resampled markets.", min=1, metavar="COUNT")
+    ] = None
+    report: Annotated[Path | None, _run("--report", text="Write an HTML report.", metavar="FILE")] = None
+    runs_dir: Annotated[
+        Path | None, _run("--runs-dir", text="Folder of the tables of runs. (default runs)", metavar="FOLDER")
+    ] = None
+    save: Annotated[
+        bool, _run("--save/--no-save", text="Keep the tables and a row in the store; it is counted anyway. (default yes)")
+    ] = True
+
+
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
     """Capital, seed, and what becomes of the result of a study."""
@@ -68,6 +80,7 @@ class WorkerOptions:
     submit: Annotated[
         str | None, _where("--submit", text="Hand the study to a Ray cluster as a job: http://HOST:8265.", metavar="ADDRESS")
     ] = None
+    # fmt: on
 
     def as_arguments(self) -> list[str]:
         """The same options as they are typed."""
@@ -81,34 +94,29 @@ class WorkerOptions:
         from jobs.executors.choosing import Asked
 
         return Asked(self.workers, self.cluster, os.environ.get("RAY_ADDRESS"), self.chunk_timeout)
-# fmt: on
 
 
-def subject_of(
-    strategy: type[Strategy],
-    configuration: Configuration,
-    data: DataOptions,
-    study: StudyOptions,
-    costs: CostOptions,
-    allocation: AllocationOptions,
-    exits: ExitOptions,
-    risk: RiskOptions,
-    told: Told = told_to_nobody,
-) -> Subject:
-    """The subject of a study from the options of its command; the rules are checked before any data is read."""
-    cost_rules, fills = costs.costs(configuration.costs), costs.fills(configuration.fills)
-    seats, declared = allocation.allocation(configuration.allocation), exits.exits()
-    limits = risk.limits(configuration.risk)
-    seed = configuration.backtest.seed if study.seed is None else study.seed
-    bars = data.load(configuration, seed, told).bars
-    regime = seats.regime
-    watched = regime is not None and regime not in bars.symbols
-    index = data.load_index(configuration, str(regime), seed) if watched else None
+# fmt: off
+@dataclass(frozen=True, slots=True)
+class ReplicateOptions:
+    """How many markets are resampled, how, and how wide the intervals are."""
 
-    from gpt_trader.engine.setup import settings_of
-    from gpt_trader.research.evaluation import Subject
+    replicates: Annotated[int, _drawn("--replicates", text="Resampled markets to run on.", min=0, metavar="COUNT")] = 500
+    block: Annotated[
+        float | None,
+        _drawn("--block", text="Mean length of a block. (default read from the market)", parser=number, metavar="SESSIONS"),
+    ] = None
+    level: Annotated[float, _drawn("--level", text="Share of cases that intervals hold.", parser=number, metavar="SHARE")] = 0.95
+    # fmt: on
 
-    capital = configuration.backtest.capital if study.capital is None else study.capital
-    instruments = data.instruments(bars.symbols, fractional=study.fractional)
-    settings = settings_of(bars, capital, cost_rules, seats, limits, fills, declared, instruments, index)
-    return Subject(strategy, bars, settings)
+    def check_size(self, strategies: int, *, yes: bool) -> None:
+        """Raises UserError for more than a million runs without `yes`."""
+        runs = self.replicates * strategies
+        if runs > MANY and not yes:
+            raise UserError(f"{runs:,} runs on resampled markets; give fewer --replicates, or --yes to run them")
+
+    def redraw(self, seed: int) -> Redraw:
+        """The markets to draw."""
+        from gpt_trader.research.replicates import Redraw
+
+        return Redraw(self.replicates, seed, self.block, self.level)
