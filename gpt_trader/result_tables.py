@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gpt_trader.engine.records import (
     CASH,
     EQUITY,
-    EXPIRED,
+    FILLED,
     GROSS,
     KINDS,
     NET,
@@ -60,7 +60,7 @@ def orders(result: Result) -> Columns:
     log = result.log("orders")
     symbol, time = _common(result, log, "decided")
     reason = _texts(REASONS, log["reason"])
-    ended = (log["status"] >= 3) & (log["status"] <= EXPIRED + 1) & (log["end_reason"] != log["reason"])
+    ended = (log["status"] > FILLED) & (log["end_reason"] != log["reason"])
     return {
         "order_id": np.arange(log.size), "parent_id": log["parent"].copy(), "decision_id": log["decision"].copy(),
         "symbol": symbol, "time": time, "side": _sides(log["quantity"], ("buy", "sell")), "quantity": np.abs(log["quantity"]),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.engine.records import R_NO_CASH, REJECTED, RESTING, RULES, SCALED, VERDICTS
+from gpt_trader.engine.records import R_NO_CASH, REJECTED, RULES, SCALED, UNKNOWN, VERDICTS
 
 if TYPE_CHECKING:
     from gpt_trader.result import Result
@@ -38,9 +38,9 @@ def run_warnings(result: Result) -> tuple[str, ...]:
         found.append(
             f"{rejected} orders were rejected: no price or quantity that counts, or they would open while halted"
         )
-    resting = int((orders["status"] <= RESTING + 1).sum())
-    if resting:
-        found.append(f"{resting} orders were still waiting at the last bar")
+    waiting = int((orders["status"] <= UNKNOWN).sum())
+    if waiting:
+        found.append(f"{waiting} orders were still waiting at the last bar")
     if account["halt"]:
         found.append("trading was halted by a monitor at the end of the run")
     present = result.bars.present[result.first :]

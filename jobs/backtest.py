@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from jobs.strategy_options import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptio
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError
     from gpt_trader.bars import Bars
+    from gpt_trader.portfolio import PortfolioResult
     from gpt_trader.research.replicates import Redraw, Reruns
     from gpt_trader.result import Result
     from gpt_trader.strategy import Strategy
@@ -42,6 +43,12 @@ def backtest(
     """Run one backtest; everything that can be refused is refused before any data is read."""
     if strategy and named and strategy != named:
         raise BadParameter(f"two strategies are given, {strategy!r} and --strategy {named!r}; give one")
+    several = options.rules.risk.profile_file()
+    if several is not None:
+        if strategy or named or choice.param:
+            raise BadParameter("--profile names its strategies and their parameters; give no other strategy")
+        backtest_profile(several, options)
+        return
     given = strategy or named or DEFAULT_STRATEGY
     made = choice.make(given)
     inputs, run = Inputs(options), options.run
@@ -88,6 +95,70 @@ def run_of(strategy: Strategy, market: Market, inputs: Inputs, benchmark: bool |
             seed=inputs.seed,
             index=market.index,
         )
+
+
+def backtest_profile(path: Path, options: RunPreamble) -> None:
+    """The strategies of a profile in one account; everything that can be refused is refused before any data is read."""
+    from gpt_trader.adapters.profiles import read_profile
+    from jobs.conclusion import conclude
+
+    run = options.run
+    if run.intervals is not None:
+        raise BadParameter("--intervals resamples the market of one strategy; it does not go with --profile")
+    profile = read_profile(path)
+    risk = replace(options.rules.risk, profile=None)
+    shared = replace(options, rules=replace(options.rules, risk=risk))
+    inputs = Inputs(shared, profile.settings, profile.market)
+    sleeves = profile.sleeves(inputs.rules.allocation)
+    if inputs.rules.exits:
+        raise BadParameter("exits belong to a strategy of the profile: exits = { stop_loss = 0.05 }")
+    keeping = Keeping(inputs.store, inputs.runs_dir if run.save else None)
+    market = inputs.market()
+    from gpt_trader.portfolio import backtest_portfolio
+
+    rules, wanted = inputs.rules, inputs.configuration.backtest.benchmark
+    with inputs.output.progress("running"):
+        result = backtest_portfolio(
+            sleeves,
+            market.bars,
+            capital=inputs.capital,
+            costs=rules.costs,
+            risk=rules.risk,
+            fills=rules.fills,
+            instruments=market.instruments,
+            benchmark=wanted if run.benchmark is None else run.benchmark,
+            seed=inputs.seed,
+            index=market.index,
+        )
+    kept = keeping.keep(result)
+    state = known(keeping.store if kept.problem is None else None, runs_in(result), str(path))
+    worth = kept.worth.believed(state, result.too_good)
+    if run.report is not None:
+        from gpt_trader.adapters.report import write_report
+
+        write_report(result, run.report, worth.statistics, None)
+    attribution = result.attribution.to_dict("records")
+    conclude(
+        inputs.output,
+        {**as_object(result, worth, None), "sleeves": attribution, "crossed": result.crossed},
+        lambda: show_portfolio(result, worth, inputs.output),
+        {"tables": kept.folder, "report": run.report},
+        kept.problem,
+    )
+
+
+def show_portfolio(result: PortfolioResult, worth: Worth, output: Output) -> None:
+    """The summary of the account, and what each of its strategies earned."""
+    from jobs.tables import listing
+
+    show(result, worth, output, None)
+    rows = [
+        [str(row["sleeve"]), f"{row['capital']:,.2f}", f"{row['pnl']:,.2f}", f"{row['commission'] + row['slippage']:,.2f}",
+         f"{row['fills']:,}", f"{row['round_trips']:,}"]
+        for row in result.attribution.to_dict("records")
+    ]  # fmt: skip
+    output.line("")
+    output.show(listing(["sleeve", "capital", "profit", "costs", "fills", "round trips"], rows))
 
 
 def redraw_of(count: int, seed: int, bars: Bars) -> Redraw:

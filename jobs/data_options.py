@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from gpt_trader.adapters.source_registry import FILES, SOURCES, in_order
 from gpt_trader.errors import BadParameter, UserError
@@ -59,6 +59,21 @@ class DataOptions:
         str | None, _data("--timezone", text="Zone of file times without an offset. (default UTC)", metavar="ZONE")
     ] = None
     # fmt: on
+
+    def or_else(self, market: Mapping[str, Any]) -> DataOptions:
+        """These options, and where one was not given what `market` says of it by its name."""
+        if not market:
+            return self
+        blank = DataOptions()
+        said: dict[str, Any] = {
+            name: Path(value) if name in ("universe", "path") else value
+            for name, value in market.items()
+            if getattr(self, name) == getattr(blank, name)
+        }
+        if self.symbols or self.universe:  # one of them says which symbols there are
+            said.pop("symbols", None)
+            said.pop("universe", None)
+        return replace(self, **said)
 
     def load(
         self, configuration: Configuration, seed: int = 0, told: Told = told_to_nobody

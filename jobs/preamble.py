@@ -66,10 +66,16 @@ class Inputs:
     Raises UserError for a wrong configuration, rule, store or report.
     """
 
-    def __init__(self, options: RunPreamble | StudyPreamble) -> None:
+    def __init__(
+        self,
+        options: RunPreamble | StudyPreamble,
+        settings: Mapping[str, Any] | None = None,
+        market: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`settings` (by dotted key) and `market` (by option) are what a profile says where no option says anything else."""
         run = options.run
         check_report_path(run.report)
-        self.configuration = options.settings.load()
+        self.configuration = options.settings.load(settings)
         backtest = self.configuration.backtest
         self.rules = options.rules.rules(self.configuration)
         self.seed = backtest.seed if run.seed is None else run.seed
@@ -77,7 +83,7 @@ class Inputs:
         self.runs_dir = run.runs_dir or self.configuration.runs_dir
         self.store = options.store.open(self.configuration)
         self.report, self.output = run.report, options.output
-        self._data, self._fractional = options.data, run.fractional
+        self._data, self._fractional = options.data.or_else(market or {}), run.fractional
 
     def market(self) -> Market:
         """Load the bars, and start numba. Raises as `DataOptions.load`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -29,7 +30,8 @@ Text = str | None
 
 NO_PROFILE = "none"
 PROFILE_HELP = (
-    f"{', '.join(PROFILES)}; {CUSTOM}: only the limits given below; {NO_PROFILE}. (default {NO_PROFILE})"
+    f"{', '.join(PROFILES)}; {CUSTOM}: only the limits given below; {NO_PROFILE}. (default {NO_PROFILE}) "
+    "backtest: or a FILE.toml of several strategies in one account."
 )
 
 
@@ -164,6 +166,11 @@ class RiskOptions:
 
     profile: Annotated[Text, typer.Option("--profile", help=PROFILE_HELP, rich_help_panel="Risk limits")] = None
 
+    def profile_file(self) -> Path | None:
+        """The file that `--profile` names, if it is none of the risk profiles: several strategies in one account."""
+        named = self.profile or ""
+        return Path(named) if named.endswith(".toml") or "/" in named or "\\" in named else None
+
     def limits(self, base: RiskSettings) -> RiskLimits | None:
         """The limits, None without any: those given over the profile's, else over `base` (the configuration's)."""
         given = {item.name.removeprefix("limit_"): getattr(self, item.name) for item in fields(self)}
@@ -171,6 +178,8 @@ class RiskOptions:
         chosen = {name: _off(value) for name, value in given.items() if value is not None}
         counted = [name for name, value in chosen.items() if value is not None and LIMITS[name].unit == "count"]
         chosen |= {name: int(chosen[name]) for name in counted}
+        if self.profile_file() is not None:
+            raise BadParameter(f"--profile {profile}: only gpt-trader backtest runs the strategies of a file")
         if profile not in (None, NO_PROFILE, CUSTOM, *PROFILES):
             raise UnknownName("risk profile", profile, [*PROFILES, CUSTOM, NO_PROFILE])
         if profile == NO_PROFILE and chosen:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,11 +33,12 @@ class SettingsOptions:
         ),
     ] = None
 
-    def load(self) -> Configuration:
-        """The configuration of this call: file, then environment. Raises UserError for a wrong one."""
+    def load(self, said: Mapping[str, Any] | None = None) -> Configuration:
+        """The configuration of this call: file, then environment, then what a profile has `said` by dotted key. Raises UserError
+        for a wrong one."""
         from gpt_trader.adapters.configuration import load
 
-        return load(self.config)
+        return load(self.config, None, said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,14 @@ from gpt_trader import (
 )
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.kernel_folders import current_folders, kernel_home
+from gpt_trader.engine.messages import Operator, Requests, Targets, Unknown
+from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.session import Outcome, new_run, prepare
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.setup import Settings, blank_info, rules_record
 from gpt_trader.indicators.panels import LEAST
-from gpt_trader.orders import OrderRequest, limit
+from gpt_trader.orders import OrderRequest, cancel, limit, market
 from gpt_trader.result import run_statistics
 from gpt_trader.strategies import available, load_strategy
 
@@ -129,6 +132,7 @@ def _rule_steps() -> list[Step]:
         ("exits", partial(_run, plain, many, exits=EXITS)),
         ("risk limits", partial(_run, plain, many, risk=RiskLimits())),
         ("allocation", partial(_run, plain, many, allocation=rules)),
+        ("a session, bar by bar", partial(_trade, many)),
     ]
 
 
@@ -190,6 +194,21 @@ def _allocation(bars: Bars) -> None:
     types = [type_of(item) for item in (idle.market, idle.book, np.empty(bars.N), 0)]
     part: Any = allocate
     part.get_call_template(tuple(types), {})
+
+
+def _trade(bars: Bars) -> None:
+    """The account and the venue of a session: one in which no rule reads average true ranges or ranks has other arrays."""
+    rules = rules_record(Settings(), (), units=False, score=False)
+    for signals in (False, True):
+        trader = Trader(blank_info(bars.N), 1e6, rules, 60, Recorder(), signals=signals)
+        for t, bar in enumerate(bars_of(_untouched(bars).market)):
+            trader.bar(bar)
+            trader.decided(Targets(np.full(bars.N, 0.2 * (t % 2))))
+            trader.decided(Requests((limit(10, 1.0), cancel()) if t % 2 else (market(10, 1e6, 1.0),)))
+            if t == 20:
+                break
+        for event in (Unknown(0), Operator(1), Operator(3)):
+            trader.account.take((event,))
 
 
 def _many(strategy: Strategy, bars: Bars) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
+from gpt_trader.engine.clock import same_month, same_week
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, append_order, end_order, to_lot
 from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
-from gpt_trader.engine.periods import same_month, same_week
-from gpt_trader.engine.positions import SMALL
-from gpt_trader.engine.ranking import best_to_front, has_seat, place_behind, sort_by_rank
+from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, in_flight, to_lot
+from gpt_trader.engine.positions import CRUMB, SMALL
+from gpt_trader.engine.ranking import has_seat
 from gpt_trader.engine.records import (
     ATR_SIZE,
-    CANCELLED,
     ENDED,
     MARKET,
     R_REPLACED,
     R_TARGET,
     REFUSED,
     REGIME,
+    REPLACED,
     SCALED,
     TARGET,
     V_CONFIRM,
@@ -32,27 +32,26 @@ from gpt_trader.engine.records import (
     V_ORDER_VOLUME,
     V_POSITION,
     V_REGIME,
-    V_RISK_POSITIONS,
-    V_SEATS,
     V_SHORT,
     V_SIZE,
     Book,
     Market,
 )
-from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict, told
+from gpt_trader.engine.slots import take_slots
+from gpt_trader.engine.verdicts import SAME_WEIGHT, log_decision, log_verdict
 
 KEEP, CHANGED, RENEWED = 0, 1, 2
 
 
 @inlined
-def decision_bar(m: Market, b: Book, t: int) -> bool:
-    """True when targets count in bar t: always, or on the first bar of the account and of each ISO week or month."""
+def decision_bar(b: Book) -> bool:
+    """True when targets count in this bar: always, or on the first bar of the account and of each ISO week or month."""
     cadence = b.rules[0].cadence
-    if cadence == 0.0 or t == b.account[0].first:
+    if cadence == 0.0 or b.account[0].bar == b.account[0].first:
         return True
     if cadence == 1.0:
-        return not same_week(m, t, t - 1)
-    return not same_month(m, t, t - 1)
+        return not same_week(b)
+    return not same_month(b)
 
 
 @inlined
@@ -90,10 +89,18 @@ def allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
 
 @inlined
 def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
+    order_accepted(m, b, t, accept_targets(m, b, target, t))
+
+
+@inlined
+def accept_targets(m: Market, b: Book, target: np.ndarray, t: int) -> int:
+    """Step 5: the weight that is accepted for each symbol. Returns how many symbols are listed as acting, -1 when the list is to be
+    made."""
     account = b.account[0]
     r = b.rules[0]
     account.dirty = 0
-    decides = decision_bar(m, b, t)
+    account.in_flight = in_flight(m, b, t) if account.apart != 0 else 0.0
+    decides = decision_bar(b)
     ended = m.flags[t] & ENDED != 0
     free = int(r.max_positions)
     entrants = 0
@@ -115,13 +122,22 @@ def _allocate(m: Market, b: Book, target: np.ndarray, t: int) -> None:
             acting += 1
     renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
     limited = r.risk_on > 0.0 and r.units == 0.0
-    stands = not (renews or limited or entrants > max(free, 0) or total > r.gross)
+    stands = not (renews or limited or entrants > max(free, 0) or total > r.gross - account.in_flight)
     if entrants > max(free, 0):
-        total = _take_seats(m, b, t, entrants, max(free, 0))
-    _scale_to_gross(b, t, total)
+        total = take_slots(m, b, t, entrants, max(free, 0))
+    _scale_to_gross(b, total)
     if limited:
         apply_risk_limits(m, b, t)
-    if not stands:  # what was accepted has changed since
+    return acting if stands else -1
+
+
+@inlined
+def order_accepted(m: Market, b: Book, t: int, acting: int) -> None:
+    """Step 6: orders for the accepted weights of the `acting` symbols that are listed, -1 for those that differ from what was acted
+    on."""
+    r = b.rules[0]
+    if acting < 0:
+        renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
         acting = 0
         for n in range(b.symbols.shape[0]):
             if renews or _acts(b, n):
@@ -144,7 +160,7 @@ def _choose(m: Market, b: Book, t: int, n: int, w: float, decides: bool, ended: 
     """Step 5.1 to 5.4 for one symbol where its target is looked at; a target that stands as it did only counts its bars.
     `ended`: some symbol's last session is over."""
     s = b.symbols[n]
-    if ended and t > m.info[n].last_session:
+    if ended and b.account[0].bar > m.info[n].last_session:
         s.base = 0.0
         s.acted = 0.0
         s.change = KEEP
@@ -177,13 +193,13 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
     fresh = np.isnan(prev) or _sign(prev) != _sign(w)
     s.streak = 1 if fresh else s.streak + 1
     if fresh:
-        s.signal_bar = t
+        s.signal_bar = b.account[0].bar
     if s.lock != 0:
         if fresh or r.reentry_immediate > 0.0 or _sign(w) != s.lock:
             s.lock = 0
         else:
             s.accepted = 0.0
-            log_verdict(b, t, n, w, REFUSED, V_LOCKED, float(s.lock), 0.0)
+            log_verdict(b, n, w, REFUSED, V_LOCKED, float(s.lock), 0.0)
             return KEEP
     if w != 0.0 and _sign(w) != _sign(s.base):
         rule, value, limit = _entry_rule(m, b, t, n, w)
@@ -192,15 +208,15 @@ def _want(m: Market, b: Book, t: int, n: int, w: float) -> int:
                 s.base = 0.0
             b.symbols[n].accepted = s.base
             s.asked = np.nan
-            log_verdict(b, t, n, w, REFUSED, rule, value, limit)
+            log_verdict(b, n, w, REFUSED, rule, value, limit)
             return CHANGED
         if r.sizing > 0.0:
             w = _risk_weight(m, b, t, n, w)
-        s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
+        s.base = w if r.units > 0.0 else _cut_position(b, n, w)
     elif w == 0.0:
         s.base = 0.0
     elif r.sizing == 0.0:
-        s.base = w if r.units > 0.0 else _cut_position(b, t, n, w)
+        s.base = w if r.units > 0.0 else _cut_position(b, n, w)
     s.asked = s.prev if s.base != 0.0 or s.prev == 0.0 else np.nan
     return RENEWED if np.isnan(prev) and r.sizing == 0.0 else CHANGED
 
@@ -210,7 +226,7 @@ def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, floa
     """The first filter that refuses an entry, with its value and limit; V_NONE when none does."""
     s = b.symbols[n]
     r = b.rules[0]
-    if b.account[0].halt != 0:
+    if b.account[0].halt != 0 or b.account[0].entries_off != 0:
         return V_HALT, float(b.account[0].halt), 0.0
     if w < 0.0 and r.allow_short == 0.0:
         return V_SHORT, w, 0.0
@@ -218,8 +234,9 @@ def _entry_rule(m: Market, b: Book, t: int, n: int, w: float) -> tuple[int, floa
         return V_CONFIRM, float(s.streak), r.confirm
     if s.qty * w < 0.0 and r.cooldown > 0.0:  # a reversal: the position closes first, then the new side waits
         return V_COOLDOWN, 0.0, r.cooldown
-    if s.last_exit >= 0 and t - s.last_exit < r.cooldown:
-        return V_COOLDOWN, float(t - s.last_exit), r.cooldown
+    since = b.account[0].bar - s.last_exit
+    if s.last_exit >= 0 and since < r.cooldown:
+        return V_COOLDOWN, float(since), r.cooldown
     if w > 0.0 and r.regime_on > 0.0 and m.flags[t] & REGIME == 0:
         return V_REGIME, 0.0, 1.0
     return V_NONE, 0.0, 0.0
@@ -233,97 +250,33 @@ def _risk_weight(m: Market, b: Book, t: int, n: int, w: float) -> float:
     distance = r.atr_k * m.signals[ATR_SIZE, t, n]
     equity = b.account[0].equity
     if not (distance > 0.0 and close > 0.0 and equity > 0.0):
-        log_verdict(b, t, n, w, REFUSED, V_SIZE, distance, 0.0)
+        log_verdict(b, n, w, REFUSED, V_SIZE, distance, 0.0)
         return 0.0
     return _sign(w) * to_lot(equity * r.risk / distance, m.info[n].lot) * close / equity
 
 
 @inlined
-def _cut_position(b: Book, t: int, n: int, w: float) -> float:
+def _cut_position(b: Book, n: int, w: float) -> float:
     most = b.rules[0].position
     if abs(w) <= most:
         return w
     if b.symbols[n].base != np.sign(w) * most:
         b.symbols[n].accepted = np.sign(w) * most
-        log_verdict(b, t, n, w, SCALED, V_POSITION, abs(w), most)
+        log_verdict(b, n, w, SCALED, V_POSITION, abs(w), most)
     return np.sign(w) * most
 
 
-@kernel
-def _take_seats(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
-    """Step 5.5: holders keep their seats, the `entrants` listed behind the live orders take the `free` ones by score; the rest are
-    refused for this bar, the worst first. Returns the sum of the absolute weights that are left."""
-    rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
-    room = b.working[b.account[0].working :]
-    entering, untold = room[:entrants], room[entrants : 2 * entrants]
-    best_to_front(m, b, t, entering, free)
-    refused = entering[free:]
-    news = 0
-    for k in range(refused.shape[0]):
-        untold[news] = refused[k]
-        news += int(not told(b, refused[k], REFUSED, rule))
-    if news > 0:
-        _refuse_in_order(
-            m, b, t, refused, untold[:news], room[2 * entrants : 2 * entrants + news], rule, free
-        )
-    for k in range(refused.shape[0]):
-        _leave_out(b, refused[k])
-    total = 0.0
-    for n in range(b.symbols.shape[0]):
-        total += abs(b.symbols[n].accepted)
-    return total
-
-
-@kernel
-def _refuse_in_order(
-    m: Market,
-    b: Book,
-    t: int,
-    refused: np.ndarray,
-    untold: np.ndarray,
-    behind: np.ndarray,
-    rule: int,
-    free: int,
-) -> None:
-    """Log the refusals that the log does not know yet, the worst first, each with the number of entrants that were left then.
-
-    `behind[k]` counts the other refused that rank before the next of the sorted `untold`, but behind its entry k.
-    """
-    sort_by_rank(m, b, t, untold)
-    behind[:] = 0
-    for k in range(refused.shape[0]):
-        place = place_behind(m, b, t, untold, refused[k])
-        if place > 0:
-            behind[place - 1] += 1
-    left = refused.shape[0] + free
-    for k in range(untold.shape[0] - 1, -1, -1):
-        n = untold[k]
-        left -= behind[k]
-        target = b.symbols[n].base
-        _leave_out(b, n)
-        log_decision(b, t, n, target, REFUSED, rule, float(left), float(free))
-
-
 @inlined
-def _leave_out(b: Book, n: int) -> None:
-    """An entrant that gets no seat in this bar."""
-    s = b.symbols[n]
-    s.base = 0.0
-    s.accepted = 0.0
-    s.asked = np.nan
-
-
-@inlined
-def _scale_to_gross(b: Book, t: int, total: float) -> None:
+def _scale_to_gross(b: Book, total: float) -> None:
     """Step 5.6: all wanted weights, of absolute sum `total`, by one factor, so that the sum is at most the gross cap."""
-    cap = b.rules[0].gross
+    cap = max(0.0, b.rules[0].gross - b.account[0].in_flight)
     if total <= cap or b.rules[0].units > 0.0:
         return
     for n in range(b.symbols.shape[0]):
         if b.symbols[n].accepted != 0.0:
             b.symbols[n].accepted *= cap / total
             if abs(b.symbols[n].accepted - b.symbols[n].acted) > SAME_WEIGHT:
-                log_verdict(b, t, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
+                log_verdict(b, n, b.symbols[n].base, SCALED, V_GROSS, total, cap)
 
 
 @inlined
@@ -349,6 +302,8 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
     delta = quantity - s.qty
     if abs(delta) <= SMALL * max(1.0, abs(s.qty)):
         delta = 0.0
+    if m.info[n].lot == 0.0 and quantity != 0.0 and abs(delta) * close <= CRUMB * equity:
+        delta = 0.0
     if rest and (delta == 0.0 or s.qty * delta < 0.0):
         s.cut = 0
         return
@@ -369,23 +324,25 @@ def _act(m: Market, b: Book, t: int, n: int, change: int, w: float) -> None:
             b.account[0].dirty = 1
             if change != KEEP:
                 log_verdict(
-                    b, t, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
+                    b, n, accepted, REFUSED, V_MIN_REBALANCE, abs(delta) * close / equity, r.min_rebalance
                 )
         return
+    replaced = NO_ORDER
     if s.target_order != NO_ORDER:
-        base = s.base
-        end_order(b, s.target_order, CANCELLED, R_REPLACED)
-        s.base = base  # ending the order of a flat symbol forgets it
+        replaced = s.target_order
+        cancel_order(b, replaced, REPLACED, R_REPLACED)
     s.acted = accepted
     allowed = order_volume_limit(m, b, t, n, delta)
     if allowed != delta:
         if not rest:
-            log_decision(b, t, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
+            log_decision(b, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
         delta = allowed
         cut = 1
     s.cut = cut
     if cut != 0:
         b.account[0].dirty = 1
     if delta != 0.0:
-        decision = log_decision(b, t, n, w, 0, V_NONE, equity, close)
-        s.target_order = append_order(b, t, n, delta, MARKET, TARGET, R_TARGET, decision)
+        decision = log_decision(b, n, w, 0, V_NONE, equity, close)
+        s.target_order = append_order(b, n, delta, MARKET, TARGET, R_TARGET, decision)
+        if replaced != NO_ORDER:
+            b.orders[s.target_order].replaces = b.orders[replaced].id

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from gpt_trader import orders
 from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.clock import begin_bar
 from gpt_trader.engine.elementwise import for_plain_numbers, is_elementwise
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
@@ -256,8 +257,9 @@ ORDER_LOOP = """
             busy = next_busy(m, b, t, ahead)
             ahead = min(2 * ahead, FARTHEST)
         else:
+            begin_bar(m, b, t)
             mark_to_market(m, b, t)
-            monitor(m, b, t)
+            monitor(b)
         orders, working = account.orders, account.working
         {show}
         n = 0
@@ -335,7 +337,7 @@ ENGINE: dict[str, Any] = {
     "allocate": allocate, "submit_all": submit_all, "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy,
     "FARTHEST": FARTHEST, "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "ANSWER_FULL": ANSWER_FULL,
     "has_room": has_room, "requests_in": requests_in, "count_due": count_due, "has_place": has_place, "submit_due": submit_due,
-    "put_all_off": put_all_off,
+    "put_all_off": put_all_off, "begin_bar": begin_bar,
 }  # fmt: skip
 _FORMS: dict[Any, tuple[str, ...]] = {}
 _DRIVERS: dict[Any, Driver | None] = {}

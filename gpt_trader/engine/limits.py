@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, SPLIT, VOLUME
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import to_lot
+from gpt_trader.engine.order_book import to_lot
 from gpt_trader.engine.ranking import has_seat, ranks_behind, sort_by_rank
 from gpt_trader.engine.records import (
     REFUSED,
@@ -33,26 +33,24 @@ def apply_risk_limits(m: Market, b: Book, t: int) -> None:
         if abs(b.symbols[n].accepted) > r.risk_position + SAME_WEIGHT:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = np.sign(wanted) * r.risk_position
-            _note(b, t, n, wanted, SCALED, V_RISK_POSITION, abs(wanted), r.risk_position)
+            _note(b, n, wanted, SCALED, V_RISK_POSITION, abs(wanted), r.risk_position)
     if r.correlation < 1.0:
         _check_entrants(m, b, t)
-    _scale_sectors(m, b, t)
-    _scale_all(b, t, r.risk_gross, V_RISK_GROSS)
-    _scale_net(b, t, r.risk_net)
-    _scale_all(b, t, max(0.0, r.leverage - r.risk_cash), V_RISK_CASH)
+    _scale_sectors(m, b)
+    _scale_all(b, max(0.0, r.risk_gross - b.account[0].in_flight), V_RISK_GROSS)
+    _scale_net(b, r.risk_net)
+    _scale_all(b, max(0.0, r.leverage - r.risk_cash - b.account[0].in_flight), V_RISK_CASH)
 
 
 @kernel
-def _note(
-    b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
-) -> None:
+def _note(b: Book, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> None:
     """Log a verdict when it is new and changes what was acted on."""
     if abs(b.symbols[n].accepted - b.symbols[n].acted) > SAME_WEIGHT:
-        log_verdict(b, t, n, target, verdict, rule, value, limit)
+        log_verdict(b, n, target, verdict, rule, value, limit)
 
 
 @kernel
-def _scale_all(b: Book, t: int, cap: float, rule: int) -> None:
+def _scale_all(b: Book, cap: float, rule: int) -> None:
     total = 0.0
     for n in range(b.symbols.shape[0]):
         total += abs(b.symbols[n].accepted)
@@ -62,11 +60,11 @@ def _scale_all(b: Book, t: int, cap: float, rule: int) -> None:
         if b.symbols[n].accepted != 0.0:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = wanted * cap / total
-            _note(b, t, n, wanted, SCALED, rule, total, cap)
+            _note(b, n, wanted, SCALED, rule, total, cap)
 
 
 @kernel
-def _scale_net(b: Book, t: int, cap: float) -> None:
+def _scale_net(b: Book, cap: float) -> None:
     """Shrink the heavier side until |longs - shorts| is within the cap."""
     longs = 0.0
     shorts = 0.0
@@ -82,11 +80,11 @@ def _scale_net(b: Book, t: int, cap: float) -> None:
         if b.symbols[n].accepted * side > 0.0:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = wanted * factor
-            _note(b, t, n, wanted, SCALED, V_RISK_NET, abs(longs - shorts), cap)
+            _note(b, n, wanted, SCALED, V_RISK_NET, abs(longs - shorts), cap)
 
 
 @kernel
-def _scale_sectors(m: Market, b: Book, t: int) -> None:
+def _scale_sectors(m: Market, b: Book) -> None:
     """Every known sector at most at its cap of gross exposure, in the order of their first symbols."""
     cap = b.rules[0].sector_cap
     if cap >= OFF:
@@ -106,7 +104,7 @@ def _scale_sectors(m: Market, b: Book, t: int) -> None:
             if b.symbols[k].accepted != 0.0:
                 wanted = b.symbols[k].accepted
                 b.symbols[k].accepted = wanted * cap / total
-                _note(b, t, k, wanted, SCALED, V_RISK_SECTOR, total, cap)
+                _note(b, k, wanted, SCALED, V_RISK_SECTOR, total, cap)
             k = m.info[k].next_peer
 
 
@@ -174,7 +172,7 @@ def _check_correlation(m: Market, b: Book, t: int, n: int, exposed: np.ndarray) 
             b.symbols[n].accepted = 0.0
             b.symbols[n].base = 0.0
             b.symbols[n].asked = np.nan
-            log_verdict(b, t, n, wanted, REFUSED, V_RISK_CORRELATION, value, r.correlation)
+            log_verdict(b, n, wanted, REFUSED, V_RISK_CORRELATION, value, r.correlation)
             return
 
 
@@ -183,7 +181,7 @@ def order_volume_limit(m: Market, b: Book, t: int, n: int, delta: float) -> floa
     """An order that opens or increases is at most a share of the decision bar's volume."""
     share = b.rules[0].order_volume
     s = b.symbols[n]
-    if b.rules[0].risk_on <= 0.0 or t < m.info[n].first_volume or s.qty * delta < 0.0 or share >= OFF:
+    if share <= 0.0 or b.account[0].bar < m.info[n].first_volume or s.qty * delta < 0.0 or share >= OFF:
         return delta
     most = to_lot(share * m.panel[VOLUME, t, n], m.info[n].lot)
     return np.sign(delta) * min(abs(delta), most)

@@ -6,10 +6,10 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
+from gpt_trader.engine.clock import begin_bar, skip_bars
 from gpt_trader.engine.corporate import corporate_actions
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import mark_to_market, monitor
-from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
     BAD_TARGET,
     CASH,
@@ -22,6 +22,7 @@ from gpt_trader.engine.records import (
     Book,
     Market,
 )
+from gpt_trader.engine.venue import match_inside, match_open, trail_orders
 
 SPARE = 10  # rows per symbol and bar: a target that seven rules scale and the order volume cuts writes nine decisions
 
@@ -31,9 +32,12 @@ def room_in_logs(b: Book) -> bool:
     """True when every log has room for the most that one bar can write."""
     account = b.account[0]
     need = SPARE * (b.symbols.shape[0] + 1) + 4 * account.working
+    told = (
+        4 * need if account.apart + account.reports > 0 else need
+    )  # what happens to orders is written there as well
     return (
         account.orders + need <= b.orders.shape[0]
-        and account.fills + need <= b.fills.shape[0]
+        and account.fills + told <= b.fills.shape[0]
         and account.trades + need <= b.trades.shape[0]
         and account.decisions + need <= b.decisions.shape[0]
         and account.working + need <= b.working.shape[0]
@@ -41,18 +45,38 @@ def room_in_logs(b: Book) -> bool:
 
 
 @inlined
-def before_decision(m: Market, b: Book, t: int) -> None:
-    """Steps 0 to 3 of bar t."""
+def open_bar(m: Market, b: Book, t: int) -> None:
+    """Step 0 of bar t: the account's clock moves on, and what is effective before the open happens to what it holds."""
+    begin_bar(m, b, t)
+    if b.account[0].positions > 0 or b.account[0].working > 0:
+        corporate_actions(m, b, t)
+
+
+@inlined
+def match_bar(m: Market, b: Book, t: int) -> None:
+    """Step 1 of bar t at the simulated venue."""
     account = b.account[0]
     if account.positions > 0 or account.working > 0:
-        corporate_actions(m, b, t)
         if account.markets > 0:
             match_open(m, b, t)
         if account.working > account.markets or b.rules[0].exits_on > 0.0:
             match_inside(m, b, t)
             trail_orders(m, b, t)
+
+
+@inlined
+def close_bar(m: Market, b: Book, t: int) -> None:
+    """Steps 2 and 3 of bar t: marks at its close, and the monitors."""
     mark_to_market(m, b, t)
-    monitor(m, b, t)
+    monitor(b)
+
+
+@inlined
+def before_decision(m: Market, b: Book, t: int) -> None:
+    """Steps 0 to 3 of bar t."""
+    open_bar(m, b, t)
+    match_bar(m, b, t)
+    close_bar(m, b, t)
 
 
 @kernel
@@ -215,6 +239,7 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
         if b.symbols[n].prev == b.symbols[n].prev and not np.isnan(m.panel[CLOSE, start, n]):
             b.symbols[n].streak += end - start
     write_track(b, cash, start, end, first)
+    skip_bars(m, b, start, end)
     account.gross = b.track[NET, end - 1]
     account.equity = b.track[EQUITY, end - 1]
     return end

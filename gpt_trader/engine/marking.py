@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
+from gpt_trader.engine.clock import same_day, same_month, same_week
 from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
+from gpt_trader.engine.fill_effects import forget_target
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, cancel_symbol_orders, end_order, forget_target, new_order
-from gpt_trader.engine.periods import same_day, same_month, same_week
+from gpt_trader.engine.order_book import NO_ORDER, cancel_order, cancel_symbol_orders, new_order, note
 from gpt_trader.engine.positions import list_positions
 from gpt_trader.engine.records import (
     ATR_STOP,
+    C_REDUCE,
     CANCELLED,
     CASH,
     EQUITY,
@@ -20,6 +22,7 @@ from gpt_trader.engine.records import (
     HALT_DAY,
     HALT_LOCKED,
     HALT_MONTH,
+    HALT_OPERATOR,
     HALT_RUINED,
     HALT_WEEK,
     LEG_STOP,
@@ -31,6 +34,7 @@ from gpt_trader.engine.records import (
     R_HALT,
     R_TIME_STOP,
     TARGET,
+    UNKNOWN,
     Book,
     Market,
 )
@@ -53,14 +57,14 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
         close = m.panel[CLOSE, t, n]
         if not np.isnan(close):
             s.mark = close
-            s.age += int(s.opened < t)
+            s.age += int(s.opened < account.bar)
             s.peak = max(s.peak, close) if s.qty > 0.0 else min(s.peak, close)
             if exits_on:
                 arm_stops(b, n)
             if atr_stop:
                 tighten_atr_stop(b, n, close, m.signals[ATR_STOP, t, n])
             if time_stop and s.age >= r.time_stop and s.exiting == 0:
-                _close_at_next_open(b, t, n, R_TIME_STOP)
+                _close_at_next_open(b, n, R_TIME_STOP)
         value = s.qty * s.mark
         net += value
         gross += abs(value)
@@ -75,44 +79,44 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
 
 
 @kernel
-def _close_at_next_open(b: Book, t: int, n: int, reason: int) -> None:
+def _close_at_next_open(b: Book, n: int, reason: int) -> None:
     """A market order that closes the position; every other order of the symbol is cancelled and its side locked."""
     s = b.symbols[n]
-    order = new_order(b, t, n, -s.qty, MARKET, EXIT, reason, NO_ORDER)
+    order = new_order(b, n, -s.qty, MARKET, EXIT, reason, NO_ORDER)
     cancel_symbol_orders(b, n, order, R_EXITED)
     forget_target(b, n, s.qty)
     s.exiting = 1
 
 
 @kernel
-def release_halts(m: Market, b: Book, t: int) -> None:
+def release_halts(b: Book) -> None:
     """A halt for the day, week or month is over before the first bar of the next one opens."""
     account = b.account[0]
-    if t == 0 or not same_day(m, t, t - 1):
+    if not same_day(b):
         account.halt &= ~HALT_DAY
-    if t == 0 or not same_week(m, t, t - 1):
+    if not same_week(b):
         account.halt &= ~HALT_WEEK
-    if t == 0 or not same_month(m, t, t - 1):
+    if not same_month(b):
         account.halt &= ~HALT_MONTH
 
 
 @inlined
-def monitor(m: Market, b: Book, t: int) -> None:
+def monitor(b: Book) -> None:
     """Ruin always ends trading; with risk limits, losses and drawdown stop entries as docs/assumptions.md says."""
     account = b.account[0]
     if account.equity <= 0.0 and (account.halt & HALT_RUINED) == 0:
         account.halt |= HALT_LOCKED | HALT_RUINED
-        _flatten(b, t)
+        flatten(b)
     r = b.rules[0]
     if r.risk_on <= 0.0:
         return
-    release_halts(m, b, t)
-    begins = t == account.first
-    if begins or not same_day(m, t, t - 1):
+    release_halts(b)
+    begins = account.bar == account.first
+    if begins or not same_day(b):
         account.day_base = account.last_equity
-    if begins or not same_week(m, t, t - 1):
+    if begins or not same_week(b):
         account.week_base = account.last_equity
-    if begins or not same_month(m, t, t - 1):
+    if begins or not same_month(b):
         account.month_base = account.last_equity
     account.last_equity = account.equity
     account.peak_equity = max(account.peak_equity, account.equity)
@@ -128,16 +132,45 @@ def monitor(m: Market, b: Book, t: int) -> None:
     if (account.halt & ~before) != 0:
         account.dirty = 1
         if (account.halt & ~before & HALT_LOCKED) != 0 and r.flatten > 0.0:
-            _flatten(b, t)
+            flatten(b)
         else:
-            _cancel_opening(b)
+            cancel_opening(b)
+
+
+NO_ENTRIES, REDUCE_ONLY, FLATTEN, RESUME = range(4)
 
 
 @kernel
-def _cancel_opening(b: Book) -> None:
+def take_operator(b: Book, action: int) -> None:
+    """What a person orders: no new positions, reductions only, close everything and lock, or trade again.
+
+    To trade again also takes a lock after a drawdown back: losses and drawdown are measured from here on.
+    """
+    account = b.account[0]
+    account.dirty = 1
+    if action == NO_ENTRIES:
+        account.entries_off = 1
+    elif action == REDUCE_ONLY:
+        account.halt |= HALT_OPERATOR
+        cancel_opening(b)
+    elif action == FLATTEN:
+        account.halt |= HALT_OPERATOR | HALT_LOCKED
+        flatten(b)
+    elif account.halt & HALT_RUINED == 0:
+        account.halt = 0
+        account.entries_off = 0
+        account.peak_equity = account.equity
+        account.day_base = account.equity
+        account.week_base = account.equity
+        account.month_base = account.equity
+
+
+@kernel
+def cancel_opening(b: Book) -> None:
     """Cancel every live order that would open or increase a position; one that would reverse it may still close it."""
+    account = b.account[0]
     k = 0
-    while k < b.account[0].working:
+    while k < account.working:
         order = b.working[k]
         o = b.orders[order]
         s = b.symbols[o.symbol]
@@ -148,6 +181,8 @@ def _cancel_opening(b: Book) -> None:
         if s.qty * left < 0.0:
             if abs(left) > abs(s.qty):
                 o.quantity = o.filled - s.qty
+                if account.apart != 0:
+                    note(b, C_REDUCE, order, R_HALT)
                 if o.purpose == TARGET:
                     s.base = 0.0
                     s.acted = 0.0
@@ -155,18 +190,18 @@ def _cancel_opening(b: Book) -> None:
             continue
         if o.purpose == TARGET and s.qty != 0.0:
             s.cut = 1
-        end_order(b, order, CANCELLED, R_HALT)
-        k -= 1
+        cancel_order(b, order, CANCELLED, R_HALT)
+        k -= int(o.status > UNKNOWN)
 
 
 @kernel
-def _flatten(b: Book, t: int) -> None:
+def flatten(b: Book) -> None:
     """Cancel everything and close every position at the next open; an exit that is on its way goes on."""
-    _cancel_opening(b)
+    cancel_opening(b)
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty != 0.0 and s.exiting == 0:
-            _close_at_next_open(b, t, n, R_FLATTEN)
+            _close_at_next_open(b, n, R_FLATTEN)
         elif s.qty == 0.0:
             cancel_symbol_orders(b, n, NO_ORDER, R_HALT)
             s.base = 0.0

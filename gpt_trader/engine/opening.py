@@ -29,10 +29,11 @@ def empty_book(
     account, symbol = _blank_records(float(capital))
     book = Book(
         copies(account, 1), copies(symbol, symbols), copies(rules, 1), np.empty(orders, np.int64),
-        np.empty((4, bars_count)), _room(orders, ORDER), _room(orders, FILL), _room(orders, TRADE), _room(orders, DECISION),
+        np.empty((4, bars_count)), log_of(orders, ORDER), log_of(orders, FILL), log_of(orders, TRADE), log_of(orders, DECISION),
     )  # fmt: skip
     if first:
         book.account["first"] = first
+        book.account["bar"] = first - 1
     return book
 
 
@@ -41,8 +42,13 @@ def copies(record: NDArray[Any], count: int) -> NDArray[Any]:
     return np.frombuffer(bytearray(record.tobytes() * count), record.dtype)
 
 
-def _room(count: int, record: np.dtype[Any]) -> NDArray[Any]:
-    """`np.empty(count, record)`, made of bytes: NumPy would look at each field."""
+def copied(rows: NDArray[Any]) -> NDArray[Any]:
+    """A copy of contiguous records, moved as bytes: NumPy would go field by field."""
+    return np.frombuffer(bytearray(rows.data) if rows.size else b"", rows.dtype)
+
+
+def log_of(count: int, record: np.dtype[Any]) -> NDArray[Any]:
+    """An empty log: `np.empty(count, record)`, made of bytes: NumPy would look at each field."""
     return np.frombuffer(np.empty(count * record.itemsize, np.uint8), record)
 
 
@@ -55,6 +61,12 @@ def _blank_records(capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
     )  # fmt: skip
     clear_book(book, capital)
     return book.account, book.symbols
+
+
+def blank_account(symbols: int, capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(1,) ACCOUNT and (symbols,) SYMBOL of an account with nothing but its capital."""
+    account, symbol = _blank_records(float(capital))
+    return copies(account, 1), copies(symbol, symbols)
 
 
 def grown(book: Book) -> Book:

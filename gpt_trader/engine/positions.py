@@ -8,12 +8,13 @@ from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.records import Book
 
 SMALL = 1e-9  # share of a quantity that is rounding
+CRUMB = 1e-6  # share of equity: where any fraction may be traded, what is worth less is not worth an order
 FEW = 64  # open positions up to which their list is kept at every trade
 
 
 @inlined
 def shift_position(
-    b: Book, t: int, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
+    b: Book, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
 ) -> None:
     """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
     s = b.symbols[n]
@@ -25,7 +26,7 @@ def shift_position(
         s.costs += share
         left = abs(s.qty) - closing
         if left <= SMALL * max(1.0, s.max_qty):
-            _close_trade(b, t, n, reason)
+            _close_trade(b, n, reason)
         else:
             s.qty = np.sign(s.qty) * left
         quantity += np.sign(-quantity) * closing
@@ -37,7 +38,7 @@ def shift_position(
         s.peak = price
         s.atr_stop = np.nan
         s.age = 0
-        s.opened = t
+        s.opened = b.account[0].bar
         s.inside = 1 if inside else 0
         s.steps = 0
         s.step_left = 0.0
@@ -106,7 +107,7 @@ def list_positions(b: Book) -> None:
 
 
 @inlined
-def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
+def _close_trade(b: Book, n: int, reason: int) -> None:
     """Log the finished round trip of symbol n and set its position to flat."""
     account = b.account[0]
     s = b.symbols[n]
@@ -115,8 +116,8 @@ def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
     row.symbol = n
     row.quantity = side * s.max_qty
     row.entry_bar = s.opened
-    row.exit_bar = t
-    row.bars = t - s.opened
+    row.exit_bar = account.bar
+    row.bars = account.bar - s.opened
     row.entry_price = s.in_cash / s.in_qty
     row.exit_price = s.out_cash / s.out_qty
     row.gross_pnl = side * (s.out_cash - s.in_cash)
@@ -133,5 +134,5 @@ def _close_trade(b: Book, t: int, n: int, reason: int) -> None:
     s.atr_stop = np.nan
     s.age = 0
     s.inside = 0
-    s.last_exit = t
+    s.last_exit = account.bar
     account.dirty = 1

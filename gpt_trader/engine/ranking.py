@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER
+from gpt_trader.engine.order_book import NO_ORDER
 from gpt_trader.engine.records import SCORE, Book, Market
 
 

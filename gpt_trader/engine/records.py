@@ -16,9 +16,13 @@ from gpt_trader.rule_table import record_fields
 # order kinds
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
 KINDS = ("market", "limit", "stop", "stop_limit", "trailing")
-# order statuses
-RESTING, PARTIAL, FILLED, CANCELLED, EXPIRED, REJECTED = range(6)
-STATUSES = ("resting", "partial", "filled", "cancelled", "expired", "rejected")
+# order statuses; those up to UNKNOWN are live
+(PENDING, ACCEPTED, PARTIAL, CANCEL_PENDING, UNKNOWN, FILLED, CANCELLED, REPLACED, EXPIRED, REJECTED) = range(
+    10
+)
+STATUSES = (
+    "pending", "accepted", "partial", "cancel pending", "unknown", "filled", "cancelled", "replaced", "expired", "rejected",
+)  # fmt: skip
 # what an order is for
 TARGET, EXIT, USER, LEG_STOP, LEG_TARGET = range(5)
 # why an order exists, ended, or a position was closed
@@ -41,8 +45,11 @@ RULES = (
     "gross", *VERDICTS_OF_LIMITS[: V_MIN_REBALANCE - V_RISK_POSITION], "min rebalance",
     *VERDICTS_OF_LIMITS[V_MIN_REBALANCE - V_RISK_POSITION :],
 )  # fmt: skip
-# monitors that stopped entries (bits)
-HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED = 1, 2, 4, 8, 16
+# what the rows of the log of fills say: a backtest writes fills alone, a venue that reports all that happens to its orders, and an
+# account whose venue is elsewhere what it asks of it
+E_FILLED, E_OPENED, E_ENDED, E_UPDATED, C_SUBMIT, C_CANCEL, C_REDUCE = range(7)
+# who stopped increases of positions (bits): monitors, ruin, a person
+HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED, HALT_OPERATOR = 1, 2, 4, 8, 16, 32
 # why the loop gave the control back
 DONE, LOG_FULL, BAD_TARGET, ANSWER_FULL = range(4)
 
@@ -51,9 +58,15 @@ ACCOUNT = record([
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
-    ("shorts", "i8"), ("unlisted", "i8"),
+    ("shorts", "i8"), ("unlisted", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
+    ("apart", "i8"), ("reports", "i8"), ("order_ids", "i8"), ("decision_ids", "i8"),
+    ("entries_off", "i8"), ("in_flight", "f8"),
 ])  # fmt: skip
 
+# `apart`: 1 when the venue is elsewhere, so that orders are asked for and wait for an answer; `reports`: 1 for a venue that tells
+# somebody else what happens to its orders; `order_ids`, `decision_ids`: how many orders and decisions there have been;
+# `entries_off`: 1 when a person allows no new positions; `in_flight`: share of equity that may still be opened by orders which the
+# account no longer wants.
 # What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`
 # belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
 # `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`
@@ -72,14 +85,14 @@ SYMBOL = record([
 ORDER = record([
     ("quantity", "f8"), ("filled", "f8"), ("limit", "f8"), ("stop", "f8"), ("trail", "f8"), ("trail_ref", "f8"), ("charge", "f8"),
     ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided", "i8"), ("parent", "i8"),
-    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("earlier", "i8"), ("later", "i8"),
+    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("id", "i8"), ("replaces", "i8"), ("earlier", "i8"), ("later", "i8"),
     ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"), ("purpose", "i1"),
     ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
 ], align=True)  # fmt: skip
 
 FILL = record([
     ("quantity", "f8"), ("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("order", "i8"), ("symbol", "i8"), ("bar", "i8"),
-    ("reason", "i8"),
+    ("reason", "i8"), ("event", "i8"),
 ])  # fmt: skip
 
 TRADE = record([

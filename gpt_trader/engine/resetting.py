@@ -36,6 +36,15 @@ def clear_book(b: Book, capital: float) -> None:
     account.dirty = 1
     account.shorts = 0
     account.unlisted = 0
+    account.bar = account.first - 1
+    account.time = 0
+    account.previous = 0
+    account.apart = 0
+    account.reports = 0
+    account.order_ids = 0
+    account.decision_ids = 0
+    account.entries_off = 0
+    account.in_flight = 0.0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         s.qty = 0.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isinf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine import deciding
+from gpt_trader.engine.bar_decisions import Requests, checked_requests, decide_each, decide_row, held_of
 from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
@@ -169,21 +169,13 @@ def held_view(book: Book, held: NDArray[np.float64]) -> Held:
     return Held(weight, quantity, entry, peak, age, float(account["equity"]), float(account["cash"]))
 
 
-def held_of(held: Held, n: int) -> Held:
-    """The scalars of symbol n."""
-    return Held(
-        float(held.weight[n]), float(held.quantity[n]), float(held.entry[n]), float(held.peak[n]), float(held.age[n]),
-        held.equity, held.cash,
-    )  # fmt: skip
-
-
 def run_in_python(plan: Plan, run: Run, start: int) -> None:
     """Bar by bar in Python: the same steps around a `decide` that numba did not take."""
     if isinstance(plan.strategy, OrderStrategy):
         _run_orders(plan, run, start)
         return
     bars, symbols = plan.market.panel.shape[1:]
-    decide = _decide_each if is_per_symbol(plan.strategy) else _decide_row
+    decide = decide_each if is_per_symbol(plan.strategy) else decide_row
     with_held = uses_held(plan.strategy)
     market, book, target = plan.market, run.book, None
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -192,31 +184,6 @@ def run_in_python(plan: Plan, run: Run, start: int) -> None:
             seen = held_view(book, held) if with_held else None
             target = run.waiting.weights_at(t, decide(plan.strategy, plan.columns, seen, t, symbols))
     run.book = advanced(market, book, target, bars, bars, plan.factor)[0]
-
-
-def _decide_row(
-    strategy: Strategy, columns: Columns, held: Held | None, t: int, symbols: int
-) -> NDArray[np.float64]:
-    """The targets (N,) of one bar from one call."""
-    return deciding.decide_bar(strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols)
-
-
-def _decide_each(
-    strategy: Strategy, columns: Columns, held: Held | None, t: int, symbols: int
-) -> NDArray[np.float64]:
-    """The targets (N,) of one bar from a call per symbol with plain numbers."""
-    cells = [a[t].tolist() if a.shape[1] == symbols else a[t].tolist() * symbols for a in columns.values()]
-    rows = [Row(dict(zip(columns, values, strict=True))) for values in zip(*cells, strict=True)]
-    if held is None:
-        answers = [deciding.call_strategy(strategy, "decide", strategy.decide, row) for row in rows]
-    else:
-        answers = [
-            deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
-            for n, row in enumerate(rows)
-        ]
-    if all(type(answer) is float and not isinf(answer) for answer in answers):
-        return np.array(answers)
-    return np.array([deciding.checked_targets(strategy, answer, (1,))[0] for answer in answers])
 
 
 def _run_orders(plan: Plan, run: Run, start: int) -> None:
@@ -242,9 +209,6 @@ def _run_orders(plan: Plan, run: Run, start: int) -> None:
             busy = _next_busy(market, live.book, t, ahead)
     live.sync(bars - 1)
     run.book = live.book
-
-
-Requests = tuple[OrderRequest, ...]
 
 
 def _requests_of_one(plan: Plan, live: LiveHeld, scalar: bool) -> Callable[[int], Requests]:
@@ -282,11 +246,3 @@ def _requests_of_all(plan: Plan, live: LiveHeld) -> Callable[[int], Requests]:
         return tuple(found)
 
     return requests
-
-
-def checked_requests(answer: Any, name: str) -> Requests:
-    """One request or a sequence of them as a tuple. Raises StrategyError for anything else."""
-    requests = (answer,) if isinstance(answer, OrderRequest) else answer
-    if not isinstance(requests, tuple | list) or not all(isinstance(item, OrderRequest) for item in requests):
-        raise StrategyError(f"{name}.decide returned {type(answer).__name__}; return OrderRequests or None")
-    return tuple(requests)

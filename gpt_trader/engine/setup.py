@@ -186,7 +186,7 @@ def build_market(
     bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
 ) -> Market:
     """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
-    info = copies(_blank_info(), bars.N)
+    info = blank_info(bars.N)
     if settings.instruments:
         _describe(info, bars.symbols, {item.symbol: item for item in settings.instruments})
     info["last_session"] = bars.last_session
@@ -195,8 +195,13 @@ def build_market(
     return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
 
 
+def blank_info(symbols: int) -> NDArray[Any]:
+    """(symbols,) INFO of symbols of which nothing is known: whole shares, no sector."""
+    return copies(_blank_info_record(), symbols)
+
+
 @cache
-def _blank_info() -> NDArray[Any]:
+def _blank_info_record() -> NDArray[Any]:
     """The INFO record of a symbol of which nothing is known."""
     info = np.zeros(1, INFO)
     info["lot"] = Instrument("").lot

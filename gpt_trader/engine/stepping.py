@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.loop import before_decision, room_in_logs
+from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.loop import before_decision, close_bar, match_bar, open_bar, room_in_logs
+from gpt_trader.engine.marking import mark_to_market
 from gpt_trader.engine.records import DONE, LOG_FULL, Book, Market
 
 
@@ -42,3 +43,32 @@ def advance(
         before_decision(m, b, t)
     fill_held(b, max(stop - 1, 0), factor, held)
     return stop, DONE
+
+
+allocate_bar = called(allocate)
+
+
+@kernel
+def begin_account_bar(m: Market, b: Book, t: int) -> None:
+    """Step 0 for an account whose venue is elsewhere: what happens to its orders happens there as well and needs no request."""
+    account = b.account[0]
+    apart, account.apart = account.apart, 0
+    open_bar(m, b, t)
+    account.apart = apart
+
+
+@kernel
+def end_account_bar(m: Market, b: Book, t: int) -> None:
+    """Steps 2 and 3 for an account whose venue is elsewhere."""
+    close_bar(m, b, t)
+
+
+@kernel
+def step_venue(m: Market, v: Book, t: int) -> None:
+    """Bar t at a venue that reports: it knows of corporate actions, matches, and marks what it holds for its exits."""
+    open_bar(m, v, t)
+    account = v.account[0]
+    account.reports = 1
+    match_bar(m, v, t)
+    account.reports = 0
+    mark_to_market(m, v, t)

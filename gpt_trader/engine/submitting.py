@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE, HIGH, LOW
 from gpt_trader.engine.exit_levels import protective_stop
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import NO_ORDER, end_order, new_order
+from gpt_trader.engine.order_book import NO_ORDER, cancel_order, end_order, new_order
 from gpt_trader.engine.records import (
     CANCELLED,
     EVENT,
@@ -47,7 +47,7 @@ def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest
         cancel_entries(b, n)
         return
     scale = factor[t, n] if factor.shape[0] > 1 else 1.0
-    order = new_order(b, t, n, request.quantity, max(kind, MARKET), USER, R_USER, -1)
+    order = new_order(b, n, request.quantity, max(kind, MARKET), USER, R_USER, -1)
     o = b.orders[order]
     o.limit = request.limit / scale
     o.stop = request.stop / scale
@@ -60,7 +60,7 @@ def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest
         o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
     if not valid_request(b, order, kind):
         end_order(b, order, REJECTED, R_ORDER_RULE)
-    elif t > m.info[n].last_session:
+    elif b.account[0].bar > m.info[n].last_session:
         end_order(b, order, REJECTED, R_DELISTED)
 
 
@@ -77,7 +77,10 @@ def valid_request(b: Book, order: int, kind: int) -> bool:
     if kind == TRAILING and not (0.0 < o.trail < 1.0):
         return False
     held = b.symbols[o.symbol].qty
-    return b.account[0].halt == 0 or (held * o.quantity < 0.0 and abs(o.quantity) <= abs(held))
+    reduces = held * o.quantity < 0.0 and abs(o.quantity) <= abs(held)
+    if b.account[0].entries_off != 0 and held == 0.0:
+        return False
+    return b.account[0].halt == 0 or reduces
 
 
 @inlined
@@ -146,7 +149,7 @@ def cancel_entries(b: Book, n: int) -> None:
         o = b.orders[order]
         later = o.later
         if o.purpose == USER:
-            end_order(b, order, CANCELLED, R_REPLACED)
+            cancel_order(b, order, CANCELLED, R_REPLACED)
         order = later
 
 

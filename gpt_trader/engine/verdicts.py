@@ -10,13 +10,11 @@ LOOK_BACK = 16  # rows: more than there are rules that may bind at once
 
 
 @inlined
-def log_decision(
-    b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
-) -> int:
+def log_decision(b: Book, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> int:
     """Append one row to the decision log; returns its id."""
     account = b.account[0]
     row = b.decisions[account.decisions]
-    row.bar = t
+    row.bar = account.bar
     row.symbol = n
     row.target = target
     row.accepted = b.symbols[n].accepted
@@ -27,16 +25,15 @@ def log_decision(
     row.before = b.symbols[n].last_row
     b.symbols[n].last_row = account.decisions
     account.decisions += 1
-    return account.decisions - 1
+    account.decision_ids += 1
+    return account.decision_ids - 1
 
 
 @kernel
-def log_verdict(
-    b: Book, t: int, n: int, target: float, verdict: int, rule: int, value: float, limit: float
-) -> None:
+def log_verdict(b: Book, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> None:
     """Append a row for a verdict that is new: a refused entry once, a changed weight once per weight, for each signal and order."""
     if not told(b, n, verdict, rule):
-        log_decision(b, t, n, target, verdict, rule, value, limit)
+        log_decision(b, n, target, verdict, rule, value, limit)
 
 
 @inlined

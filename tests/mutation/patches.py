@@ -40,15 +40,15 @@ PATCHES = (
     Patch(
         "market orders fill at the close of the decision bar",
         "_fill_market",
-        "filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "filled = fill_order(m, b, t, order, m.panel[CLOSE, t - 1, n], False)",
+        "fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)",
+        "fill_order(m, b, t, order, m.panel[CLOSE, t - 1, b.orders[order].symbol], False)",
         (f"{TRUTH}::test_a_weight_decided_at_t_earns_from_the_open_of_the_next_bar",),
     ),
     Patch(
         "market orders fill at the open of the decision bar",
         "_fill_market",
-        "filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)",
-        "filled = fill_order(m, b, t, order, m.panel[OPEN, t - 1, n], False)",
+        "fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)",
+        "fill_order(m, b, t, order, m.panel[OPEN, t - 1, b.orders[order].symbol], False)",
         (f"{ACCOUNTING}::test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap",),
     ),
     Patch(
@@ -78,23 +78,23 @@ PATCHES = (
     Patch(
         "a position is a bar older than it is",
         "mark_to_market",
-        "int(s.opened < t)",
-        "int(s.opened <= t)",
+        "int(s.opened < account.bar)",
+        "int(s.opened <= account.bar)",
         (f"{EXITS}::test_time_stop_at_the_open_after_n_bars",),
     ),
     # -- corporate actions
     Patch(
         "a dividend goes to who buys on the ex-date",
         "before_decision",
-        "corporate_actions(m, b, t)\nif account.markets > 0:\n    match_open(m, b, t)",
-        "if account.markets > 0:\n    match_open(m, b, t)\ncorporate_actions(m, b, t)",
+        "open_bar(m, b, t)\nmatch_bar(m, b, t)",
+        "match_bar(m, b, t)\nopen_bar(m, b, t)",
         (f"{EVENTS}::test_a_dividend_goes_to_the_holder_of_the_previous_close",),
     ),
     Patch(
         "a short earns the dividend",
         "corporate_actions",
-        "_pay(b, n, s.qty * dividend)",
-        "_pay(b, n, abs(s.qty) * dividend)",
+        "pay(b, n, s.qty * dividend)",
+        "pay(b, n, abs(s.qty) * dividend)",
         (f"{EVENTS}::test_a_short_pays_the_dividend",),
     ),
     Patch(
@@ -113,14 +113,14 @@ PATCHES = (
     ),
     Patch(
         "the fraction of a share that a split leaves is lost",
-        "_split",
-        "_pay(b, n, (exact - whole) * s.mark)",
+        "settle_fraction",
+        "pay(b, n, (exact - whole) * s.mark)",
         "",
         (f"{EVENTS}::test_a_split_that_leaves_a_fraction_pays_it_in_cash",),
     ),
     Patch(
         "the borrow fee is earned",
-        "corporate_actions",
+        "charge_borrow",
         "account.cash -= fee",
         "account.cash += fee",
         (f"{EVENTS}::test_a_borrow_fee_is_charged_by_calendar_days",),
@@ -157,7 +157,7 @@ PATCHES = (
     # -- costs and cash
     Patch(
         "costs are earned",
-        "_book_fill",
+        "apply_fill",
         "account.cash -= quantity * price + costs",
         "account.cash -= quantity * price - costs",
         (f"{ACCOUNTING}::test_cash_and_positions_are_equity_on_every_bar",),
@@ -178,7 +178,7 @@ PATCHES = (
     ),
     Patch(
         "buying power is ignored",
-        "fill_order",
+        "fill_upto",
         "most < increase",
         "most < 0.0",
         (f"{ACCOUNTING}::test_what_is_bought_is_paid_for",),
@@ -193,14 +193,14 @@ PATCHES = (
     Patch(
         "the volume cap counts every fill anew",
         "volume_room",
-        "used = s.used if s.used_bar == t else 0.0",
+        "used = s.used if s.used_bar == b.account[0].bar else 0.0",
         "used = 0.0",
         (f"{ACCOUNTING}::test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap",),
     ),
     Patch(
         "the volume cap is ignored",
         "volume_room",
-        "cap <= 0.0 or t < m.info[n].first_volume",
+        "cap <= 0.0 or b.account[0].bar < m.info[n].first_volume",
         "cap <= 1.0",
         (f"{RULES}::test_defaults_are_the_documented_ones",),
     ),
@@ -214,7 +214,7 @@ PATCHES = (
     ),
     Patch(
         "one position too many",
-        "fill_order",
+        "fill_upto",
         "b.account[0].positions >= r.max_positions",
         "b.account[0].positions > r.max_positions",
         (f"{RULES}::test_never_more_positions_than_seats",),
@@ -229,8 +229,8 @@ PATCHES = (
     Patch(
         "the cooldown is a bar short",
         "_entry_rule",
-        "t - s.last_exit < r.cooldown",
-        "t - s.last_exit < r.cooldown - 1.0",
+        "since < r.cooldown",
+        "since < r.cooldown - 1.0",
         (f"{ENTRIES}::test_a_cooldown_blocks_that_many_bars",),
     ),
     Patch(
@@ -248,10 +248,10 @@ PATCHES = (
         (f"{ENTRIES}::test_the_regime_filter_stops_new_longs_only",),
     ),
     Patch(
-        "the weekly cadence decides on the last bar of the week",
+        "the weekly cadence decides on every bar but the first of the week",
         "decision_bar",
-        "return not same_week(m, t, t - 1)",
-        "return t + 1 < m.time.size and not same_week(m, t, t + 1)",
+        "return not same_week(b)",
+        "return same_week(b)",
         (f"{RULES}::test_a_cadence_decides_on_the_first_bar_of_its_period_only",),
     ),
     Patch(
@@ -285,7 +285,7 @@ PATCHES = (
     Patch(
         "the sector limit is ignored",
         "apply_risk_limits",
-        "_scale_sectors(m, b, t)",
+        "_scale_sectors(m, b)",
         "",
         (f"{LIMITS}::test_a_sector_is_scaled_to_its_limit",),
     ),
@@ -327,9 +327,9 @@ PATCHES = (
     ),
     Patch(
         "what a cap scales is not ordered",
-        "_allocate",
-        "not stands",
-        "renews",
+        "accept_targets",
+        "acting if stands else -1",
+        "acting",
         (
             f"{PARITY}::test_random_targets_with_declared_exits",
             f"{RULES}::test_wanted_weights_never_exceed_the_gross_cap",
@@ -392,15 +392,15 @@ PATCHES = (
     Patch(
         "the cadence of a later account counts from row 0",
         "decision_bar",
-        "t == b.account[0].first",
-        "t == 0",
+        "b.account[0].bar == b.account[0].first",
+        "b.account[0].bar == 0",
         (f"{FIRST}::test_its_first_row_is_looked_at_with_every_cadence",),
     ),
     Patch(
         "the losses of a later account are measured from nothing",
         "monitor",
-        "begins = t == account.first",
-        "begins = t == 0",
+        "begins = account.bar == account.first",
+        "begins = account.bar == 0",
         (f"{FIRST}::test_losses_are_measured_from_its_first_bar",),
     ),
     Patch(

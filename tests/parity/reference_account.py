@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, isnan
 
 from tests.parity.reference_types import (
+    CRUMB,
     DUST,
     LOT_TOLERANCE,
     Allocation,
@@ -222,7 +223,7 @@ class Account:
         by_minimum = (free - self.costs.minimum + charged) / (price * (1.0 + slip_rate))
         most = max(0.0, min(opening, by_rate, by_minimum))
         if p.lot == 0.0:
-            return most if most > DUST else 0.0
+            return most if most > DUST and most * price > CRUMB * equity else 0.0
         lots = round(most / p.lot) + 2
         while lots > 0 and (lots * p.lot > opening or needs(lots * p.lot) > free):
             lots -= 1

@@ -8,7 +8,7 @@ from math import inf, isnan, nan
 from tests.parity.reference_account import Account
 from tests.parity.reference_matching import BarRow
 from tests.parity.reference_risk import World, limited
-from tests.parity.reference_types import DUST, TINY, Kind, Order, Position, Row, sign, to_lot
+from tests.parity.reference_types import CRUMB, DUST, TINY, Kind, Order, Position, Row, sign, to_lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,8 @@ def _missing(now: Now, p: Position, accepted: float, equity: float) -> float:
     assert bar is not None
     wanted = to_lot(accepted if now.units else accepted * equity / bar.close, p.lot)
     delta = wanted - p.quantity
+    if p.lot == 0.0 and wanted != 0.0 and abs(delta) * bar.close <= CRUMB * equity:
+        return 0.0
     return delta if abs(delta) > DUST * max(1.0, abs(p.quantity)) else 0.0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 TINY = 1e-12  # tolerance of a comparison of weights (docs/assumptions.md, notation)
 DUST = 1e-9  # of the quantity held, or of one share: a smaller change of quantity is none
+CRUMB = 1e-6  # share of equity: with lot 0 an increase or a change worth at most this is none
 LOT_TOLERANCE = 1e-9  # in lots: 99.9999999999 lots are 100 lots
 
 Row = list[float]

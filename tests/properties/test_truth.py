@@ -17,6 +17,7 @@ from gpt_trader import Bars, Costs, Instrument, Strategy, ta
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.compiling import jitted, parameter_tuple
 from gpt_trader.engine.deciding import compute_features, decide_all, row_values
+from gpt_trader.engine.records import UNKNOWN
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.result import Result
 from gpt_trader.strategies import SHIPPED
@@ -145,7 +146,9 @@ def assert_prefix(short: Result, long: Result, count: int) -> None:
             assert mine[column].tobytes() == theirs[column].tobytes(), (name, column)
     mine, theirs = short.log("orders"), long.log("orders")
     mine, theirs = mine[created(mine) < count], theirs[created(theirs) < count]
-    lives = mine["status"] <= 1  # still alive at the end of the short run: its later fate is not compared
+    lives = (
+        mine["status"] <= UNKNOWN
+    )  # still alive at the end of the short run: its later fate is not compared
     assert mine.size == theirs.size, "orders"
     for column in mine.dtype.names:
         same_always = column in (

@@ -308,7 +308,7 @@ def test_orders_and_fills_agree(number: int) -> None:
     np.testing.assert_allclose(result.orders["filled"], filled, atol=1e-6)
     done = result.orders["status"] == "filled"
     np.testing.assert_allclose(result.orders["quantity"][done], result.orders["filled"][done], atol=1e-6)
-    alive = result.orders["status"].isin(["resting", "partial"])
+    alive = result.orders["status"].isin(["accepted", "partial"])
     assert (result.orders["filled"][alive] < result.orders["quantity"][alive]).all()
     assert (result.orders["end_reason"][alive | done] == "").all()
 

@@ -271,7 +271,7 @@ def test_a_missing_bar_of_one_symbol_does_not_stop_the_others() -> None:
 def test_one_bar_of_history_is_a_run_without_trades() -> None:
     result = run(scripted([1.0]), market(flat(1)), benchmark=True)
     assert result.equity["equity"].tolist() == [100_000.0]
-    assert result.orders["status"].tolist() == ["resting"]
+    assert result.orders["status"].tolist() == ["accepted"]
     assert result.metrics["total_return"] == 0.0
     assert np.isnan(result.metrics["sharpe"])
     assert result.warnings

@@ -1,4 +1,4 @@
-"""Step 1 of a bar: which orders and declared exits fill against it, at what price, in what order."""
+"""The simulated venue, step 1 of a bar: which orders and declared exits fill against it, at what price, in what order."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, HIGH, LOW, OPEN
 from gpt_trader.engine.exit_levels import protective_stop, scale_step
+from gpt_trader.engine.fill_effects import forget_target
+from gpt_trader.engine.fill_rules import execute, fill_order, volume_room
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ledger import (
+from gpt_trader.engine.order_book import (
     NO_ORDER,
-    after_exit,
-    cancel_legs,
     cancel_symbol_orders,
     end_order,
-    execute,
-    fill_order,
-    forget_target,
+    is_leg,
     live_after,
     live_from,
     new_order,
+    note_change,
     to_lot,
-    volume_room,
 )
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
@@ -33,15 +31,13 @@ from gpt_trader.engine.records import (
     MARKET,
     R_DAY,
     R_EXITED,
-    R_OCO,
     R_SCALE_OUT,
     R_TAKE_PROFIT,
-    R_USER,
     R_VOLUME,
     STOP,
     STOP_LIMIT,
     TRAILING,
-    USER,
+    UNKNOWN,
     Book,
     Market,
 )
@@ -60,7 +56,7 @@ def match_open(m: Market, b: Book, t: int) -> None:
             order = b.working[k]
             o = b.orders[order]
             before = b.account[0].working
-            due = (o.kind == MARKET or o.triggered) and o.born < t and o.inside == reducing
+            due = (o.kind == MARKET or o.triggered) and o.born < b.account[0].bar and o.inside == reducing
             if due and not np.isnan(m.panel[OPEN, t, o.symbol]):
                 _fill_market(m, b, t, order)
             same = b.account[0].working == before and b.working[k] == order
@@ -69,24 +65,23 @@ def match_open(m: Market, b: Book, t: int) -> None:
 
 @inlined
 def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
+    if ready_at_open(b, order):
+        fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)
+
+
+@inlined
+def ready_at_open(b: Book, order: int) -> bool:
+    """An exit trades what is held, a leg no more than that; where nothing is held they end, and False comes back."""
     o = b.orders[order]
-    n = o.symbol
-    s = b.symbols[n]
-    was = s.qty
     if o.purpose == EXIT:
-        if s.qty == 0.0:
+        held = b.symbols[o.symbol].qty
+        if held == 0.0:
             end_order(b, order, CANCELLED, R_EXITED)
-            return
-        o.quantity = o.filled - s.qty
-    own = o.purpose >= USER  # orders for targets and exits have neither legs nor siblings
-    if own and not clip_leg(b, order):
-        return
-    filled = fill_order(m, b, t, order, m.panel[OPEN, t, n], False)
-    if own:
-        _after_fill(b, t, order, was, filled, False, m.panel[OPEN, t, n])
-    if o.purpose == EXIT and was != 0.0 and s.qty == 0.0:
-        after_exit(b, n, was)
-        s.exiting = 0
+            return False
+        if o.quantity != o.filled - held:
+            o.quantity = o.filled - held
+            note_change(b, order)
+    return clip_leg(b, order)
 
 
 @inlined
@@ -105,14 +100,14 @@ def match_inside(m: Market, b: Book, t: int) -> None:
             _resting_stops(m, b, t, n, False)
             _resting_limits(m, b, t, n)
             _resting_stops(m, b, t, n, True)
-            if exits_on and s.qty != 0.0 and s.exiting == 0 and s.opened == t and s.inside == 1:
+            if exits_on and s.qty != 0.0 and s.exiting == 0 and s.opened == account.bar and s.inside == 1:
                 _protect(m, b, t, n, True)
         elif exits_on and s.qty != 0.0 and s.exiting == 0:
             _protect(m, b, t, n, False)
-        if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == t and s.inside == 1):
+        if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == account.bar and s.inside == 1):
             _targets(m, b, t, n)
     if account.working > 0:
-        _expire_day_orders(b, t)
+        _expire_day_orders(b)
 
 
 @kernel
@@ -134,23 +129,19 @@ def _protect(m: Market, b: Book, t: int, n: int, inside: bool) -> None:
 def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price: float, reason: int) -> None:
     """A declared exit becomes an order and fills now; what the volume leaves of a stop goes on as a market order."""
     s = b.symbols[n]
-    was = s.qty
-    order = new_order(b, t, n, quantity, kind, EXIT, reason, NO_ORDER)
+    order = new_order(b, n, quantity, kind, EXIT, reason, NO_ORDER)
     o = b.orders[order]
     if kind == STOP:
         o.stop = price
         o.triggered = 1
         b.account[0].markets += 1
         cancel_symbol_orders(b, n, order, R_EXITED)
-        forget_target(b, n, was)
+        forget_target(b, n, s.qty)
         s.exiting = 1
     else:
         o.limit = price
     execute(m, b, t, order, price, True)
-    if s.qty == 0.0:
-        after_exit(b, n, was)
-        s.exiting = 0
-    elif kind != STOP and o.status <= 1:
+    if s.qty != 0.0 and kind != STOP and o.status <= UNKNOWN:
         end_order(b, order, CANCELLED, R_VOLUME)
 
 
@@ -199,11 +190,16 @@ def _targets(m: Market, b: Book, t: int, n: int) -> None:
 @kernel
 def _resting_stops(m: Market, b: Book, t: int, n: int, born_inside: bool) -> None:
     """Stop, stop-limit and trailing orders of symbol n: those from before, or the legs born inside this bar."""
+    bar = b.account[0].bar
     order = b.symbols[n].first_live
     while order != NO_ORDER:
         o = b.orders[order]
         waits = o.kind >= STOP and o.triggered == 0
-        if waits and (o.born == t and o.inside == 1) == born_inside and (o.born < t or o.purpose == LEG_STOP):
+        if (
+            waits
+            and (o.born == bar and o.inside == 1) == born_inside
+            and (o.born < bar or o.purpose == LEG_STOP)
+        ):
             _try_stop(m, b, t, order, born_inside)
         order = live_after(b, n, order)
 
@@ -218,6 +214,7 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
     opened = m.panel[OPEN, t, n]
     if o.kind == STOP_LIMIT:
         o.kind = LIMIT
+        note_change(b, order)
         gapped = opened >= o.stop if buy else opened <= o.stop
         beyond = opened > o.limit if buy else opened < o.limit
         if gapped and not beyond:
@@ -232,6 +229,7 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
     else:
         price = max(opened, o.stop) if buy else min(opened, o.stop)
     o.triggered = 1
+    note_change(b, order)
     b.account[0].markets += 1
     _fill_resting(m, b, t, order, price, True)
 
@@ -242,19 +240,13 @@ def _resting_limits(m: Market, b: Book, t: int, n: int) -> None:
     order = b.symbols[n].first_live
     while order != NO_ORDER:
         o = b.orders[order]
-        if o.kind == LIMIT and (o.born < t or (o.purpose == LEG_TARGET and o.inside == 0)):
+        if o.kind == LIMIT and (o.born < b.account[0].bar or (o.purpose == LEG_TARGET and o.inside == 0)):
             opened = m.panel[OPEN, t, n]
             if o.quantity > 0.0 and m.panel[LOW, t, n] <= o.limit:
                 _fill_resting(m, b, t, order, min(opened, o.limit), True)
             elif o.quantity < 0.0 and m.panel[HIGH, t, n] >= o.limit:
                 _fill_resting(m, b, t, order, max(opened, o.limit), True)
         order = live_after(b, n, order)
-
-
-@inlined
-def is_leg(purpose: int) -> bool:
-    """Stop and target that an order brought with it."""
-    return purpose in (LEG_STOP, LEG_TARGET)
 
 
 @inlined
@@ -272,80 +264,24 @@ def _clip_leg(b: Book, order: int) -> bool:
         return False
     if abs(o.quantity - o.filled) > abs(s.qty):
         o.quantity = o.filled - s.qty
+        note_change(b, order)
     return True
 
 
 @kernel
 def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> None:
     """Fill a resting order; a leg never trades more than the position it protects, nor beside its sibling."""
-    o = b.orders[order]
-    s = b.symbols[o.symbol]
-    if not clip_leg(b, order):
-        return
-    was = s.qty
-    filled = fill_order(m, b, t, order, price, inside)
-    _after_fill(b, t, order, was, filled, inside, price)
+    if clip_leg(b, order):
+        fill_order(m, b, t, order, price, inside)
 
 
 @inlined
-def _after_fill(b: Book, t: int, order: int, was: float, filled: float, inside: bool, price: float) -> None:
-    """What hangs on the fill of an order of the strategy's own: the other leg, the legs of a closed position, its own legs."""
-    now = b.symbols[b.orders[order].symbol].qty
-    _shrink_sibling(b, order, filled)
-    if was != 0.0 and was * now <= 0.0:
-        cancel_legs(b, b.orders[order].symbol)
-    _legs_after_fill(b, t, order, opened_part(was, now, filled), inside, price)
-
-
-@kernel
-def _shrink_sibling(b: Book, order: int, filled: float) -> None:
-    """One leg filled in part: the other one protects only what is left."""
-    sibling = b.orders[order].sibling
-    if filled != 0.0 and sibling != NO_ORDER and b.orders[sibling].status <= 1:
-        other = b.orders[sibling]
-        other.quantity -= filled
-        if abs(other.quantity - other.filled) <= 1e-9:
-            end_order(b, sibling, CANCELLED, R_OCO)
-
-
-@inlined
-def opened_part(was: float, now: float, filled: float) -> float:
-    """The part of a fill that opened or increased a position, signed, by the quantities held before and after it."""
-    if was * filled >= 0.0:
-        return filled
-    return now if was * now < 0.0 else 0.0
-
-
-@kernel
-def _legs_after_fill(b: Book, t: int, order: int, filled: float, inside: bool, price: float) -> None:
-    """Every fill of an order with a bracket brings its stop and its target to life for the quantity it opened."""
-    o = b.orders[order]
-    if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
-        return
-    stop = NO_ORDER
-    if not np.isnan(o.stop_loss):
-        stop = new_order(b, t, o.symbol, -filled, STOP, LEG_STOP, R_USER, o.decision)
-        b.orders[stop].stop = o.stop_loss
-        b.orders[stop].parent = order
-        b.orders[stop].trail_ref = price
-        b.orders[stop].inside = 1 if inside else 0
-    if not np.isnan(o.take_profit):
-        target = new_order(b, t, o.symbol, -filled, LIMIT, LEG_TARGET, R_USER, o.decision)
-        b.orders[target].limit = o.take_profit
-        b.orders[target].parent = order
-        b.orders[target].inside = 1 if inside else 0
-        if stop != NO_ORDER:
-            b.orders[target].sibling = stop
-            b.orders[stop].sibling = target
-
-
-@inlined
-def _expire_day_orders(b: Book, t: int) -> None:
+def _expire_day_orders(b: Book) -> None:
     k = 0
     while k < b.account[0].working:
         order = b.working[k]
         o = b.orders[order]
-        if o.day == 1 and o.decided < t and o.kind != MARKET:
+        if o.day == 1 and o.decided < b.account[0].bar and o.kind != MARKET:
             end_order(b, order, EXPIRED, R_DAY)
         else:
             k += 1
@@ -361,3 +297,4 @@ def trail_orders(m: Market, b: Book, t: int) -> None:
             if not np.isnan(close):
                 o.trail_ref = min(o.trail_ref, close) if o.quantity > 0.0 else max(o.trail_ref, close)
                 o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
+                note_change(b, b.working[k])

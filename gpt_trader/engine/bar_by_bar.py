@@ -1,0 +1,98 @@
+"""One strategy, one account and the simulated venue, a bar at a time, as a session trades: the backtest's other way to be run.
+
+Account and venue talk in events and commands alone; each sees the bars up to its own. tests/parity/test_bar_by_bar.py compares
+every table with the backtest's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.bars import DIVIDEND, SPLIT
+from gpt_trader.engine import messages as say
+from gpt_trader.engine.core import NOTHING_WRITTEN, Account, new_state
+from gpt_trader.engine.recorder import Recorder
+from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, EVENT, REGIME, SCORE, Market, Records
+from gpt_trader.engine.sim_venue import SimVenue
+from gpt_trader.engine.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of N symbols on the raw basis.
+
+    `time` ns since 1970; `prices` (5, N) open, high, low, close, volume, NaN where a symbol has none; `split`, `dividend` and
+    `delisted` (N,) are effective before its open, None where nothing is; `atr_stop`, `atr_size` and `score` (N,) are average true
+    ranges and ranks, where rules need them; `regime` says whether new longs are allowed.
+    """
+
+    time: int
+    prices: NDArray[np.float64]
+    split: NDArray[np.float64] | None = None
+    dividend: NDArray[np.float64] | None = None
+    delisted: NDArray[np.bool_] | None = None
+    atr_stop: Any = np.nan
+    atr_size: Any = np.nan
+    score: Any = np.nan
+    regime: bool = True
+
+
+def bars_of(market: Market) -> Iterator[Bar]:
+    """The bars of a backtest's market, one after the other."""
+    panel, signals = market.panel, market.signals
+    whole = signals.shape[1] > 1
+    for t in range(panel.shape[1]):
+        stop, size, score = (signals[i, t] if whole else np.nan for i in (ATR_STOP, ATR_SIZE, SCORE))
+        event = bool(market.flags[t] & EVENT)
+        yield Bar(
+            int(market.time[t]), panel[:5, t], panel[SPLIT, t] if event else None, panel[DIVIDEND, t] if event else None,
+            market.info["last_session"] == t - 1 if event else None, stop, size, score, bool(market.flags[t] & REGIME),
+        )  # fmt: skip
+
+
+class Trader:
+    """An account, its simulated venue and their window; `recorder` gets what is written down."""
+
+    def __init__(
+        self, info: Records, capital: float, rules: Records, rows: int, recorder: Recorder, *, signals: bool
+    ) -> None:
+        self.window = Window(info, rows, signals=signals)
+        self.account = Account(new_state(len(info), capital), rules, self.window)
+        self.venue = SimVenue(len(info), capital, rules, self.window)
+        self.recorder = recorder
+        self._waiting: list[say.Command] = []
+
+    def bar(self, bar: Bar) -> None:
+        """Steps 0 to 3 of the next bar; then the account is what a decision at its close sees."""
+        window = self.window
+        next_id = self.account.next_id
+        window.open(bar.time, bar.split, bar.dividend, bar.delisted)
+        self._take((say.BarOpened(),))
+        self._ask()
+        window.close(bar.prices, bar.atr_stop, bar.atr_size, bar.score, regime=bar.regime)
+        self._take((*self.venue.step(next_id), say.BarClosed()))
+        self._ask()  # what the monitors cancelled is gone when the strategy decides
+
+    def decided(self, event: say.Targets | say.Requests) -> None:
+        """Steps 5 and 6: what was decided at the close of the bar."""
+        self._take((event,))
+        self._ask()
+
+    def _take(self, events: Iterable[say.Event]) -> None:
+        commands, written = self.account.take(events)
+        self._waiting += commands
+        if written is not NOTHING_WRITTEN:
+            self.recorder.add(written)
+
+    def _ask(self) -> None:
+        """Send the commands that wait, and take the answers."""
+        if self._waiting:
+            sent, self._waiting = self._waiting, []
+            answers = self.venue.receive(sent)
+            if answers:
+                self._take(answers)

@@ -1,0 +1,347 @@
+"""The core as one pure function: an account's state and an event give the next state, commands for the venue, and records.
+
+`step` knows no clock, no file and no length of history. The backtest is the same kernels in one compiled loop (`loop.py`), with the
+simulated venue between them; `sim_venue.py` is that venue by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.engine import messages as say
+from gpt_trader.engine.answers import (
+    take_accepted,
+    take_ended,
+    take_filled,
+    take_opened,
+    take_unknown,
+    take_updated,
+)
+from gpt_trader.engine.entering import entered
+from gpt_trader.engine.keeping import keep_live_orders, keep_said
+from gpt_trader.engine.marking import take_operator
+from gpt_trader.engine.opening import blank_account, copied, log_of
+from gpt_trader.engine.records import (
+    ACCOUNT,
+    C_CANCEL,
+    C_REDUCE,
+    C_SUBMIT,
+    DECISION,
+    FILL,
+    HALT_LOCKED,
+    ORDER,
+    TRADE,
+    UNKNOWN,
+    Book,
+    Records,
+)
+from gpt_trader.engine.stepping import allocate_bar, begin_account_bar, end_account_bar
+from gpt_trader.engine.submitting import submit
+from gpt_trader.engine.verdicts import LOOK_BACK
+from gpt_trader.engine.window import Window
+from gpt_trader.errors import BadParameter
+from gpt_trader.orders import OrderRequest
+from gpt_trader.strategy import Held
+
+_begin, _end, _allocate, _submit = (
+    entered(begin_account_bar), entered(end_account_bar), entered(allocate_bar), entered(submit)
+)  # fmt: skip
+_accepted, _filled, _ended, _unknown = (
+    entered(take_accepted), entered(take_filled), entered(take_ended), entered(take_unknown)
+)  # fmt: skip
+_operator = entered(take_operator)
+_opened, _updated, _keep_orders, _keep_said = (
+    entered(take_opened), entered(take_updated), entered(keep_live_orders), entered(keep_said)
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An account between two events: (1,) ACCOUNT, (N,) SYMBOL, the live orders, and what was said of each symbol and still counts.
+
+    It holds times and counts, no row of any panel, and its size depends on the symbols and the live orders alone.
+    """
+
+    account: Records
+    symbols: Records
+    orders: Records
+    said: Records
+
+    @property
+    def bar(self) -> int:
+        """The number of its bar, from 0; -1 before the first."""
+        return int(self.account["bar"][0])
+
+    @property
+    def equity(self) -> float:
+        """Cash and positions at their marks."""
+        return float(self.account["equity"][0])
+
+    @property
+    def stage(self) -> str:
+        """ "normal", "no entries" (positions may grow), "reduce only", "flatten" (locked, and positions are being closed) or
+        "locked", until a person resumes."""
+        account = self.account[0]
+        if account["halt"] & HALT_LOCKED:
+            return "flatten" if (self.symbols["exiting"] != 0).any() else "locked"
+        if account["halt"]:
+            return "reduce only"
+        return "no entries" if account["entries_off"] else "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an event leads to."""
+
+    state: State
+    commands: tuple[say.Command, ...]
+    written: say.Written
+
+
+def new_state(symbols: int, capital: float) -> State:
+    """An account of `symbols` symbols with nothing but its capital, whose venue is elsewhere."""
+    account, records = blank_account(symbols, capital)
+    account["apart"] = 1
+    return State(account, records, log_of(0, ORDER), log_of(0, DECISION))
+
+
+def step(state: State, event: say.Event, rules: Records, window: Window) -> Step:
+    """The next state, what the venue is asked for, and what is written down.
+
+    `rules`: the (1,) RULE record (`setup.rules_record`). `window` stands at the bar that is meant. The state that came in is not
+    changed. Raises BadParameter for an event that is none.
+    """
+    account = Account(state, rules, window)
+    commands, written = account.take((event,))
+    return Step(account.state(), commands, written)
+
+
+class Account:
+    """`step` for one account event after event, in place: the same result without a copy of the state each time."""
+
+    def __init__(self, state: State, rules: Records, window: Window) -> None:
+        self.window = window
+        self.book = book_of(state, rules, window)
+        self._counts = counts_of(self.book)
+
+    def state(self) -> State:
+        """A copy of what is to be kept."""
+        book = self.book
+        live, said = int(book.account["working"][0]), int(book.account["decisions"][0])
+        return State(
+            copied(book.account),
+            copied(book.symbols),
+            copied(book.orders[:live]),
+            copied(book.decisions[:said]),
+        )
+
+    @property
+    def next_id(self) -> int:
+        """The first id that it has given to no order."""
+        return int(self._counts[ORDER_IDS])
+
+    def take(self, events: Iterable[say.Event]) -> tuple[tuple[say.Command, ...], say.Written]:
+        """Let the account have events; returns what `step` would for all of them."""
+        commands: list[say.Command] = []
+        parts: list[say.Written] = []
+        counts = self._counts
+        halt = counts[HALT]
+        for event in events:
+            book, said = self.book, counts[DECISIONS]
+            if not _take(book, event, self.window):
+                commands.append(say.Notify(f"{event} names an order that is not open"))
+            curve = NO_CURVE
+            if type(event) is say.BarClosed:
+                curve = book.track[:, self.window.t].reshape(1, 4).copy()
+            if has_written(counts, said):
+                asked, fills = _read_fills(book)
+                commands += asked
+                parts.append(_written(book, fills, int(said), curve))
+                self.book = kept_only(book)
+            elif curve is not NO_CURVE:
+                parts.append(say.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, curve))
+        if (counts[HALT] != 0) != (halt != 0):
+            commands.append(say.Restrict(on=bool(halt == 0)))
+        return tuple(commands), _together(parts)
+
+
+NO_CURVE = np.empty((0, 4))
+NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS = (
+    log_of(0, ORDER),
+    log_of(0, FILL),
+    log_of(0, TRADE),
+    log_of(0, DECISION),
+)
+NOTHING_WRITTEN = say.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, NO_CURVE)
+
+
+def _together(parts: list[say.Written]) -> say.Written:
+    """What several events wrote, as one."""
+    if not parts:
+        return NOTHING_WRITTEN
+    if len(parts) == 1:
+        return parts[0]
+    return say.Written(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in say.Written.__slots__)
+    )
+
+
+def book_of(state: State, rules: Records, window: Window) -> Book:
+    """The engine's memory for a state: copies of it, empty logs behind them, room for the curve of the window."""
+    symbols, live, said = len(state.symbols), len(state.orders), len(state.said)
+    room = _room(symbols, live)
+    working = np.empty(room, np.int64)
+    working[:live] = np.arange(live)
+    orders, decisions = log_of(room, ORDER), log_of(room + LOOK_BACK * symbols, DECISION)
+    orders[:live], decisions[:said] = state.orders, state.said
+    return Book(
+        copied(state.account), copied(state.symbols), copied(rules), working, np.empty((4, window.market.time.size)), orders,
+        log_of(4 * room, FILL), log_of(room, TRADE), decisions,
+    )  # fmt: skip
+
+
+def _room(symbols: int, live: int) -> int:
+    """Rows of a log in which the most fits that one event can write, and twice the live orders that there are."""
+    return 10 * (symbols + 1) + 10 * live + 16
+
+
+def counts_of(book: Book) -> NDArray[np.int64]:
+    """The account's record as whole numbers by place (`FILLS` and so on): one is read in a tenth of the time of a field."""
+    return book.account.view(np.int64)
+
+
+FILLS, TRADES, ORDERS, WORKING, DECISIONS, HALT, ORDER_IDS = (
+    list(ACCOUNT.names or ()).index(name) for name in ("fills", "trades", "orders", "working", "decisions", "halt", "order_ids")
+)  # fmt: skip
+
+
+def has_written(counts: NDArray[np.int64], said: int) -> bool:
+    """Whether there is something in the logs that is not kept: `said` decisions were there before."""
+    return bool(
+        counts[FILLS] > 0
+        or counts[ORDERS] != counts[WORKING]
+        or counts[DECISIONS] != said
+        or counts[TRADES] > 0
+    )
+
+
+def kept_only(book: Book) -> Book:
+    """The book with what is to be kept alone: live orders and what was said. There is room for one more event then."""
+    _keep_orders(book)
+    symbols = len(book.symbols)
+    said = log_of(len(book.decisions), DECISION)
+    _keep_said(book, said)
+    account = book.account
+    account["fills"] = account["trades"] = 0
+    book = book._replace(decisions=said)
+    live = int(account["working"][0])
+    if _room(symbols, live // 2) > len(book.orders):
+        room = _room(symbols, live)
+        orders, working = log_of(room, ORDER), np.empty(room, np.int64)
+        orders[:live], working[:live] = book.orders[:live], book.working[:live]
+        fills, trades = log_of(4 * room, FILL), log_of(room, TRADE)
+        decisions = log_of(room + LOOK_BACK * symbols, DECISION)
+        count = int(account["decisions"][0])
+        decisions[:count] = said[:count]
+        book = book._replace(orders=orders, working=working, fills=fills, trades=trades, decisions=decisions)
+    return book
+
+
+def _read_fills(book: Book) -> tuple[list[say.Command], Records]:
+    """What the log of fills asks of the venue, and the fills."""
+    log = book.fills[: int(book.account["fills"][0])]
+    if not log.size:
+        return [], NO_FILLS
+    asked = log["event"] >= C_SUBMIT
+    if not asked.any():
+        return [], copied(log)
+    return _commands(log[asked], book.orders[: int(book.account["orders"][0])]), log[~asked]
+
+
+def _written(book: Book, fills: Records, known: int, curve: NDArray[np.float64]) -> say.Written:
+    """The records that a book's logs hold; `known` decisions are older."""
+    account = book.account[0]
+    orders = book.orders[: int(account["orders"])]
+    ended = orders["status"] > UNKNOWN
+    return say.Written(
+        orders[ended] if ended.any() else NO_ORDERS, fills, copied(book.trades[: int(account["trades"])]),
+        copied(book.decisions[known : int(account["decisions"])]), curve,
+    )  # fmt: skip
+
+
+def _commands(asked: Records, orders: Records) -> list[say.Command]:
+    """The commands that rows of the log stand for. An order that was refused before it went out is none."""
+    rows = {int(number): row for row, number in enumerate(orders["id"].tolist())}
+    made: list[say.Command] = []
+    replaced: set[int] = set()
+    for event, number, reason in zip(
+        asked["event"].tolist(), asked["order"].tolist(), asked["reason"].tolist(), strict=True
+    ):
+        order = orders[rows[number]]
+        if event == C_SUBMIT:
+            if order["status"] <= UNKNOWN:
+                made.append(say.Submit(say.Order.of(order)))
+                replaced.add(int(order["replaces"]))
+        elif event == C_CANCEL:
+            made.append(say.Cancel(number, reason))
+        elif event == C_REDUCE:
+            made.append(say.Reduce(number, float(order["quantity"])))
+    return [command for command in made if not (isinstance(command, say.Cancel) and command.id in replaced)]
+
+
+def _take(book: Book, event: say.Event, window: Window) -> bool:
+    """Let the book have an event; False where it names an order that is not open."""
+    match event:
+        case say.BarOpened():
+            _begin(window.market, book, window.t)
+        case say.BarClosed():
+            _end(window.market, book, window.t)
+        case say.Targets(weights):
+            _allocate(window.market, book, weights, window.t)
+        case say.Filled(number, quantity, price, fee, slippage):
+            if not (isfinite(quantity * price + fee + slippage) and quantity != 0.0 and price > 0.0):
+                raise BadParameter(
+                    f"{event}: a fill has a quantity that is not 0, a price above 0 and a finite fee"
+                )
+            return _filled(book, number, quantity, price, fee, slippage)
+        case say.Accepted(number):
+            return _accepted(book, number)
+        case say.Ended(number, status, reason):
+            return _ended(book, number, status, reason)
+        case say.Updated(order):
+            return _updated(book, order.record())
+        case say.Unknown(number):
+            return _unknown(book, number)
+        case say.Opened(order):
+            _opened(book, order.record())
+        case say.Operator(action):
+            _operator(book, action)
+        case say.Requests(requests):
+            for request in requests:
+                _submit(window.market, book, window.t, window.factor, _plain(request))
+        case _:
+            raise BadParameter(f"{event!r} is no event of an account")
+    return True
+
+
+def _plain(request: OrderRequest) -> OrderRequest:
+    """The request in the types that the kernel is compiled for."""
+    numbers = (float(value) for value in request[1:7])
+    return OrderRequest._make((int(request.kind), *numbers, int(request.day), int(request.symbol)))
+
+
+def holdings(book: Book, factor: NDArray[np.float64]) -> Held:
+    """What a strategy holds, arrays (N,), at the close of the bar; `factor` (N,) is the product of all splits so far."""
+    s, account = book.symbols, book.account[0]
+    equity, quantity = float(account["equity"]), s["qty"].copy()
+    held = quantity != 0.0
+    weight = quantity * s["mark"] / equity if equity > 0.0 else np.zeros(len(s))
+    return Held(
+        weight, quantity, np.where(held, s["entry"] * factor, np.nan), np.where(held, s["peak"] * factor, np.nan),
+        s["age"].astype(np.float64), equity, float(account["cash"]),
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""Keeps of the logs what later bars need, the live orders and what was said of each symbol, so that a state stays small."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.engine.jit import inlined, kernel
+from gpt_trader.engine.order_book import NO_ORDER, live_from
+from gpt_trader.engine.records import V_NONE, Book
+from gpt_trader.engine.verdicts import LOOK_BACK
+
+
+@inlined
+def _new_place(b: Book, order: int) -> int:
+    """Place of a row among the live orders, NO_ORDER where it is not live."""
+    if order == NO_ORDER:
+        return NO_ORDER
+    k = live_from(b, order)
+    return k if k < b.account[0].working and b.working[k] == order else NO_ORDER
+
+
+@kernel
+def keep_live_orders(b: Book) -> None:
+    """Move the live orders to the front of their log, in order of their ids; rows that others name move with them."""
+    account = b.account[0]
+    for k in range(account.working):
+        o = b.orders[b.working[k]]
+        o.earlier = _new_place(b, o.earlier)
+        o.later = _new_place(b, o.later)
+        o.sibling = _new_place(b, o.sibling)
+    for n in range(b.symbols.shape[0]):
+        s = b.symbols[n]
+        if s.first_live != NO_ORDER:
+            s.first_live = _new_place(b, s.first_live)
+            s.last_live = _new_place(b, s.last_live)
+        s.target_order = _new_place(b, s.target_order)
+    for k in range(account.working):
+        if b.working[k] != k:
+            b.orders[k] = b.orders[b.working[k]]
+            b.working[k] = k
+    account.orders = account.working
+
+
+@kernel
+def keep_said(b: Book, kept: np.ndarray) -> int:
+    """Copy to `kept` (N x LOOK_BACK,) the decisions that `told` still asks for, those since the last order and signal of each
+    symbol; returns how many. The symbols' rows are those in `kept` then."""
+    count = 0
+    for n in range(b.symbols.shape[0]):
+        s = b.symbols[n]
+        row = s.last_row
+        s.last_row = -1
+        for _ in range(LOOK_BACK):
+            if row < 0 or b.decisions[row].rule == V_NONE or b.decisions[row].bar < s.signal_bar:
+                break
+            following = b.decisions[row].before
+            kept[count] = b.decisions[row]
+            if s.last_row < 0:
+                s.last_row = count
+            else:
+                kept[count - 1].before = count
+            kept[count].before = -1
+            count += 1
+            row = following
+    b.account[0].decisions = count
+    return count

@@ -1,0 +1,111 @@
+"""The simulated venue by itself: it gets orders, meets them with bars, and reports what became of them.
+
+It is the broker's side: it keeps positions, cash and orders of its own, as a broker does, checks buying power and position slots
+itself, and watches declared exits and bracket legs. What it charges and fills is in docs/assumptions.md, step 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gpt_trader.engine import messages as say
+from gpt_trader.engine.answers import receive_cancel, receive_order, receive_reduction
+from gpt_trader.engine.core import State, book_of, counts_of, has_written, kept_only
+from gpt_trader.engine.entering import entered
+from gpt_trader.engine.opening import blank_account, log_of
+from gpt_trader.engine.records import (
+    CANCELLED,
+    DECISION,
+    E_ENDED,
+    E_FILLED,
+    E_OPENED,
+    ORDER,
+    R_ORDER_RULE,
+    R_REPLACED,
+    REJECTED,
+    REPLACED,
+    Book,
+    Records,
+)
+from gpt_trader.engine.stepping import step_venue
+from gpt_trader.engine.window import Window
+
+_step, _order, _cancel, _reduce = (
+    entered(step_venue), entered(receive_order), entered(receive_cancel), entered(receive_reduction)
+)  # fmt: skip
+
+
+class SimVenue:
+    """A venue for one account of `symbols` symbols with `capital`, under the fill and cost rules of `rules` (RULE)."""
+
+    def __init__(self, symbols: int, capital: float, rules: Records, window: Window) -> None:
+        account, records = blank_account(symbols, capital)
+        own = rules.copy()
+        own["time_stop"] = 0.0  # the account orders it
+        self._window = window
+        self._book = book_of(State(account, records, log_of(0, ORDER), log_of(0, DECISION)), own, window)
+        self._counts = counts_of(self._book)
+
+    def receive(self, commands: Iterable[say.Command]) -> list[say.Event]:
+        """Take the account's commands, in their order; returns the answers."""
+        answers: list[say.Event] = []
+        for command in commands:
+            answers += _obey(self._book, command)
+            self._tidy()
+        return answers
+
+    def step(self, next_id: int) -> list[say.Event]:
+        """Meet the orders with the newest bar of the window. `next_id` is the first that the account had given to no order when
+        the bar began."""
+        self._book.account["order_ids"] = next_id
+        _step(self._window.market, self._book, self._window.t)
+        events = _events(self._book)
+        self._tidy()
+        return events
+
+    def _tidy(self) -> None:
+        if has_written(self._counts, 0):
+            self._book = kept_only(self._book)
+
+
+def _obey(book: Book, command: say.Command) -> list[say.Event]:
+    gone: list[say.Event]
+    match command:
+        case say.Submit(order):
+            if not _order(book, order.record()):
+                return [say.Ended(order.id, REJECTED, R_ORDER_RULE)]
+            gone = [] if order.replaces < 0 else [say.Ended(order.replaces, REPLACED, R_REPLACED)]
+            return [*gone, say.Accepted(order.id)]
+        case say.Cancel(number, reason):
+            return [say.Ended(number, CANCELLED, reason)] if _cancel(book, number, CANCELLED, reason) else []
+        case say.Reduce(number, quantity):
+            _reduce(book, number, quantity)
+        case say.Restrict(on):
+            book.account["halt"] = int(on)
+    return []
+
+
+def _events(book: Book) -> list[say.Event]:
+    """What the log of a venue that reports says, as events in its order."""
+    log = book.fills[: int(book.account["fills"][0])]
+    if not log.size:
+        return []
+    orders = book.orders[: int(book.account["orders"][0])]
+    rows = dict(zip(orders["id"].tolist(), range(len(orders)), strict=True))
+    found: list[say.Event] = []
+    for event, number, quantity, price, fee, slippage, reason in zip(
+        *(
+            log[name].tolist()
+            for name in ("event", "order", "quantity", "price", "commission", "slippage", "reason")
+        ),
+        strict=True,
+    ):
+        if event == E_FILLED:
+            found.append(say.Filled(number, quantity, price, fee, slippage))
+        elif event == E_OPENED:
+            found.append(say.Opened(say.Order.of(orders[rows[number]])))
+        elif event == E_ENDED:
+            found.append(say.Ended(number, int(orders[rows[number]]["status"]), reason))
+        else:
+            found.append(say.Updated(say.Order.of(orders[rows[number]])))
+    return found

@@ -1,0 +1,74 @@
+"""Step 5.5 of a bar: who gets a position slot where more symbols are wanted than positions are allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt_trader.engine.jit import inlined, kernel
+from gpt_trader.engine.ranking import best_to_front, place_behind, sort_by_rank
+from gpt_trader.engine.records import REFUSED, V_RISK_POSITIONS, V_SEATS, Book, Market
+from gpt_trader.engine.verdicts import log_decision, told
+
+
+@kernel
+def take_slots(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
+    """Step 5.5: holders keep their slots, the `entrants` listed behind the live orders take the `free` ones by score; the rest are
+    refused for this bar, the worst first. Returns the sum of the absolute weights that are left."""
+    rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
+    room = b.working[b.account[0].working :]
+    entering, untold = room[:entrants], room[entrants : 2 * entrants]
+    best_to_front(m, b, t, entering, free)
+    refused = entering[free:]
+    news = 0
+    for k in range(refused.shape[0]):
+        untold[news] = refused[k]
+        news += int(not told(b, refused[k], REFUSED, rule))
+    if news > 0:
+        _refuse_in_order(
+            m, b, t, refused, untold[:news], room[2 * entrants : 2 * entrants + news], rule, free
+        )
+    for k in range(refused.shape[0]):
+        _leave_out(b, refused[k])
+    total = 0.0
+    for n in range(b.symbols.shape[0]):
+        total += abs(b.symbols[n].accepted)
+    return total
+
+
+@kernel
+def _refuse_in_order(
+    m: Market,
+    b: Book,
+    t: int,
+    refused: np.ndarray,
+    untold: np.ndarray,
+    behind: np.ndarray,
+    rule: int,
+    free: int,
+) -> None:
+    """Log the refusals that the log does not know yet, the worst first, each with the number of entrants that were left then.
+
+    `behind[k]` counts the other refused that rank before the next of the sorted `untold`, but behind its entry k.
+    """
+    sort_by_rank(m, b, t, untold)
+    behind[:] = 0
+    for k in range(refused.shape[0]):
+        place = place_behind(m, b, t, untold, refused[k])
+        if place > 0:
+            behind[place - 1] += 1
+    left = refused.shape[0] + free
+    for k in range(untold.shape[0] - 1, -1, -1):
+        n = untold[k]
+        left -= behind[k]
+        target = b.symbols[n].base
+        _leave_out(b, n)
+        log_decision(b, n, target, REFUSED, rule, float(left), float(free))
+
+
+@inlined
+def _leave_out(b: Book, n: int) -> None:
+    """An entrant that gets no seat in this bar."""
+    s = b.symbols[n]
+    s.base = 0.0
+    s.accepted = 0.0
+    s.asked = np.nan
