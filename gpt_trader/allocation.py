@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpt_trader.errors import BadParameter, UnknownName
+from gpt_trader.rule_table import rule, rules_of
 
 SIZINGS = ("weight", "risk")
 CADENCES = ("bar", "week", "month")
@@ -12,6 +13,7 @@ REBALANCES = ("signal", "bar")
 REENTRIES = ("signal", "immediate")
 
 
+# fmt: off
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """The allocator's rules (docs/assumptions.md, steps 5 and 6).
@@ -24,39 +26,61 @@ class Allocation:
     or above its `regime_window`-bar mean for new longs. Raises BadParameter naming the field.
     """
 
-    gross: float = 0.6
-    max_positions: int = 10
-    position: float = 1.0
-    leverage: float = 1.0
-    sizing: str = "weight"
-    risk: float = 0.005
-    atr_k: float = 2.0
-    atr: int = 14
-    min_rebalance: float = 0.0
-    cadence: str = "bar"
-    rebalance: str = "signal"
-    reentry: str = "signal"
-    confirm: int = 1
-    cooldown: int = 0
-    regime: str | None = None
-    regime_window: int = 200
-    allow_short: bool = True
+    gross: float = rule(
+        0.6, "Cap on gross exposure, share of equity.", "share", low=0.0, high=100.0, record="gross",
+        label="Targets scaled to at most this gross exposure")
+    max_positions: int = rule(
+        10, "Most positions at a time.", "count", low=1, high=1e6, record="max_positions", label="Positions at a time")
+    position: float = rule(
+        1.0, "Cap on one position's weight.", "share", low=0.0, high=100.0, record="position",
+        label="Largest weight of one position")
+    leverage: float = rule(
+        1.0, "Gross exposure the account can pay for, times equity.", "times", low=0.0, high=100.0, record="leverage",
+        label="Leverage")
+    sizing: str = rule(
+        "weight", "The strategy's weights, or equity lost at an ATR stop.", "choice", choices=SIZINGS, record="sizing",
+        label="Sizing")
+    risk: float = rule(
+        0.005, "Share of equity lost at that stop.", "share", low=0.0, high=1.0, record="risk",
+        label="Risk per trade (only with sizing by risk)")
+    atr_k: float = rule(
+        2.0, "Distance of that stop in ATRs.", "times", low=0.0, high=1e6, record="atr_k",
+        label="Stop distance in ATR (only with sizing by risk)")
+    atr: int = rule(
+        14, "Bars of that ATR (Wilder).", "bars", low=1, high=1e6, label="ATR bars (only with sizing by risk)")
+    min_rebalance: float = rule(
+        0.0, "Smallest change of a position, share of equity.", "share", low=0.0, high=1.0, record="min_rebalance",
+        label="Smallest change worth an order, share of equity")
+    cadence: str = rule(
+        "bar", "How often targets are acted on.", "choice", choices=CADENCES, record="cadence", label="Decisions every")
+    rebalance: str = rule(
+        "signal", "Trade on a new target, or back to it each bar.", "choice", choices=REBALANCES, record="rebalance_bar",
+        label="Rebalanced on")
+    reentry: str = rule(
+        "signal", "After a declared exit: a new signal, or at once.", "choice", choices=REENTRIES, record="reentry_immediate",
+        label="Re-entry after a declared exit")
+    confirm: int = rule(
+        1, "Equal signals in a row that an entry needs.", "count", low=1, high=1e6, record="confirm",
+        label="Signals in a row for an entry")
+    cooldown: int = rule(
+        0, "Bars without entry after an exit.", "bars", low=0, high=1e9, record="cooldown",
+        label="Bars without entry after an exit")
+    regime: str | None = rule(
+        None, "Symbol: no new long while it is below its mean.", "symbol", optional=True, metavar="SYMBOL", label="Regime index")
+    regime_window: int = rule(200, "Bars of that mean.", "bars", low=1, high=1e6, label="Regime mean, bars")
+    allow_short: bool = rule(
+        True, "Whether negative targets open shorts.", "switch", flag="--allow-short/--long-only", record="allow_short",
+        label="Short positions allowed")
+    # fmt: on
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("sizing", SIZINGS),
-            ("cadence", CADENCES),
-            ("rebalance", REBALANCES),
-            ("reentry", REENTRIES),
-        ):
-            if getattr(self, name) not in known:
-                raise UnknownName(name, str(getattr(self, name)), known)
-        bounds = {
-            "gross": (0.0, 100.0), "position": (0.0, 100.0), "leverage": (0.0, 100.0), "risk": (0.0, 1.0),
-            "atr_k": (0.0, 1e6), "min_rebalance": (0.0, 1.0), "max_positions": (1, 1e6), "atr": (1, 1e6),
-            "confirm": (1, 1e6), "cooldown": (0, 1e9), "regime_window": (1, 1e6),
-        }  # fmt: skip
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
+        rows = rules_of(Allocation)
+        for name, row in rows.items():
+            if row.choices and getattr(self, name) not in row.choices:
+                raise UnknownName(name, str(getattr(self, name)), row.choices)
+        for name, row in rows.items():
+            if row.low is None or row.high is None:
+                continue
+            low, high, value = row.low, row.high, getattr(self, name)
             if not low <= value <= high:
                 raise BadParameter(f"allocation: {name} is {value}; it must lie between {low:g} and {high:g}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from gpt_trader.adapters.source_registry import FILES, SOURCES, in_order
 from gpt_trader.errors import BadParameter, UserError
 from gpt_trader.progress import Told, told_to_nobody
 from jobs.options import option_in
@@ -21,19 +22,10 @@ if TYPE_CHECKING:
 
 PANEL = "Data"
 DEFAULT_SYMBOLS = ("AAPL",)
-FILE_KINDS = {
-    ".csv": "csv",
-    ".gz": "csv",
-    ".txt": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+FILE_KINDS = {ending: name for name, source in SOURCES.items() for ending in source.endings}
 FRAMES = "1m 5m 15m 30m 1h 1d 1w 1mo. (default 1d)"
 SYMBOLS_HELP = "Symbols, separated by commas. (default AAPL of the demo, all of a file)"
-SOURCE_HELP = (
-    "demo csv parquet yahoo alpaca synthetic; several, by comma, stand in for each other. (default demo)"
-)
+SOURCE_HELP = f"{' '.join(in_order())}; several, by comma, stand in for each other. (default demo)"
 
 _data = option_in(PANEL)
 
@@ -49,7 +41,7 @@ class DataOptions:
     ] = None
     source: Annotated[str | None, _data("--source", text=SOURCE_HELP, metavar="SOURCE")] = None
     path: Annotated[
-        Path | None, _data("--path", text="csv or parquet file, or folder of one a symbol.", metavar="PATH")
+        Path | None, _data("--path", text=f"{' or '.join(FILES)} file, or folder of one a symbol.", metavar="PATH")
     ] = None
     timeframe: Annotated[str, _data("--timeframe", text=FRAMES, metavar="TIMEFRAME")] = "1d"
     start: Annotated[str | None, _data("--start", text="First day, as 2005-01-01, or time.", metavar="DATE")] = None
@@ -131,8 +123,7 @@ class DataOptions:
             seed,
             self.timezone,
             calendar=self.calendar,
-            alpaca_key_id=configuration.secrets.alpaca_key_id,
-            alpaca_secret_key=configuration.secrets.alpaca_secret_key,
+            secrets=configuration.secrets.keys(),
         )
         return open_source(self._source(configuration), options, configuration.data.cache_dir)
 
@@ -152,7 +143,7 @@ class DataOptions:
             return tuple(dict.fromkeys(name for name in names if name))
         if source.name == "demo":
             return DEFAULT_SYMBOLS
-        listed: tuple[str, ...] = source.symbols() if source.name in ("csv", "parquet") else ()  # type: ignore[attr-defined]
+        listed: tuple[str, ...] = source.symbols() if source.name in FILES else ()  # type: ignore[attr-defined]
         if not listed:
             raise UserError(f"the source {source.name!r} needs names: --symbols A,B or --universe FILE")
         return listed
@@ -199,5 +190,5 @@ def _kind_of(path: Path) -> str:
     files = [path] if path.is_file() else sorted(path.iterdir())
     kinds = [FILE_KINDS[file.suffix.lower()] for file in files if file.suffix.lower() in FILE_KINDS]
     if not kinds:
-        raise UserError(f"--path {path} is neither csv nor parquet; known endings: {', '.join(FILE_KINDS)}")
+        raise UserError(f"--path {path} is neither {' nor '.join(FILES)}; known endings: {', '.join(FILE_KINDS)}")
     return kinds[0]

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 
 from gpt_trader import __version__
+from gpt_trader.adapters.source_registry import SOURCES
 from gpt_trader.errors import GptTraderError
 from jobs.console import Output
 from jobs.options import grouped
@@ -20,7 +21,7 @@ app = typer.Typer(add_completion=False)
 OLDEST_PYTHON = (3, 11)
 PACKAGES = (
     "numpy", "numba", "pandas", "pyarrow", "scipy", "sqlalchemy", "alembic", "psycopg", "exchange-calendars", "curl-cffi",
-    "yfinance", "alpaca-py", "ray", "optuna", "typer", "rich",
+    *(source.package for source in SOURCES.values() if source.package), "ray", "optuna", "typer", "rich",
 )  # fmt: skip
 
 

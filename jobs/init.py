@@ -78,7 +78,7 @@ def _toml(value: Any) -> str:
 
 
 def _questions(*, skip_api: bool) -> list[Question]:
-    from gpt_trader.adapters.source_registry import SOURCES
+    from gpt_trader.adapters.source_registry import SOURCES, secret_names
     from gpt_trader.risk import PROFILES
 
     profiles = ("none", *PROFILES)
@@ -90,8 +90,14 @@ def _questions(*, skip_api: bool) -> list[Question]:
     ]  # fmt: skip
     if not skip_api:
         asked += [
-            Question("secrets.alpaca_key_id", "Alpaca key id (empty: none)", "", str, hidden=True),
-            Question("secrets.alpaca_secret_key", "Alpaca secret key (empty: none)", "", str, hidden=True),
+            Question(
+                f"secrets.{name}",
+                f"{name.replace('_', ' ').capitalize()} (empty: none)",
+                "",
+                str,
+                hidden=True,
+            )
+            for name in secret_names()
         ]
     return asked
 

@@ -119,8 +119,10 @@ def _differing(saved: Mapping[str, float], computed: Mapping[str, float]) -> lis
 
 def prices_again(manifest: Mapping[str, Any]) -> Bars | None:
     """The bars of a run from a source that needs neither file nor network, if they still have the run's fingerprint."""
+    from gpt_trader.adapters.source_registry import AGAIN
+
     sources = {str(name).split()[0] for name in manifest.get("sources", ())}
-    if sources not in ({"demo"}, {"synthetic"}):
+    if len(sources) != 1 or not sources <= set(AGAIN):
         return None
     from gpt_trader import load_bars
 

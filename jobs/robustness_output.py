@@ -22,6 +22,7 @@ from jobs.tables import (
     interval_table,
     listing,
     luck_lines,
+    metric_row,
     parameters_line,
     text_of,
 )
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from jobs.preamble import StudyInputs
     from jobs.studies import Study
 
-COLUMNS = (("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max drawdown", "max_drawdown", "percent"),
-           ("Costs", "costs", "money"), ("Round trips", "round_trips", "count"))  # fmt: skip
+COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")))
 
 
 def conclude(found: Robustness, study: Study, inputs: StudyInputs, named: str) -> None:

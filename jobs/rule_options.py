@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from gpt_trader.allocation import CADENCES, REBALANCES, REENTRIES, SIZINGS, Allocation
+from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
-from gpt_trader.risk import BREACHES, CUSTOM, NO_LIMITS, PROFILES, RiskLimits
+from gpt_trader.risk import CUSTOM, LIMITS, NO_LIMITS, PROFILES, RiskLimits
+from gpt_trader.rule_table import Rule, rules_of
 from jobs.options import number, number_or_none
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.settings import RiskSettings
 
 Section = TypeVar("Section", Costs, Allocation, FillModel)
+Group = TypeVar("Group")
 Number = float | None
 Whole = int | None
 Text = str | None
@@ -32,39 +35,14 @@ PROFILE_HELP = (
 )
 
 
-def _rule(
-    owner: type[Any], field: str, flag: str, text: str, panel: str, word: str = "default", **more: Any
-) -> Any:
-    """One option of a rule; the default on the help screen is the dataclass's own."""
-    default = {item.name: item.default for item in fields(owner)}[field]
-    reader: dict[str, Any] = {"parser": number, "metavar": "NUMBER"} if isinstance(default, float) else {}
-    return typer.Option(
-        flag, help=f"{text} ({word} {_shown(default)})", rich_help_panel=panel, **(reader | more)
-    )
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "off" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _cost(field: str, flag: str, text: str) -> Any:
-    return _rule(Costs, field, flag, text, "Costs")
-
-
-def _cap(text: str) -> Any:
-    reader: dict[str, Any] = {"parser": number_or_none, "metavar": "SHARE|none"}
-    return _rule(FillModel, "volume_cap", "--volume-cap", text, "Costs", **reader)
-
-
-def _wait(text: str) -> Any:
-    return _rule(FillModel, "delay", "--delay", text, "Costs", min=0, metavar="BARS")
-
-
-def _seat(field: str, text: str, *choices: str, flag: str = "") -> Any:
-    more: dict[str, Any] = {"metavar": "|".join(choices)} if choices else {}
-    return _rule(Allocation, field, flag or f"--{_dashed(field)}", text, "Allocation", **more)
 
 
 def _exit(flag: str, text: str, **more: Any) -> Any:
@@ -75,30 +53,49 @@ def _part(flag: str, text: str) -> Any:
     return _exit(flag, text, parser=number, metavar="FRACTION")
 
 
-def _limit(field: str, text: str) -> Any:
-    reader: dict[str, Any] = {"parser": number_or_none, "metavar": "NUMBER|none"}
-    return _rule(RiskLimits, field, f"--limit-{_dashed(field)}", text, "Risk limits", "moderate", **reader)
+def options_of(*owners: type[Any], panel: str, word: str = "default") -> Callable[[type[Group]], type[Group]]:
+    """A decorator that gives a class, before it becomes a dataclass, one option for each field of `owners`, None by default.
+
+    The options are named as the fields; those of limits, whose flag begins with `--limit-`, have `limit_` before it. `word`
+    stands before the default on the help screen.
+    """
+
+    def add(group: type[Group]) -> type[Group]:
+        group.__annotations__ = dict(group.__annotations__)
+        for owner in owners:
+            for item in fields(owner):
+                row = rules_of(owner)[item.name]
+                name = f"limit_{item.name}" if row.flag.startswith("--limit-") else item.name
+                group.__annotations__[name] = _option(row, item.name, item.default, panel, word)
+                setattr(group, name, None)
+        return group
+
+    return add
 
 
-def _risk(field: str, flag: str, text: str, *choices: str) -> Any:
-    more: dict[str, Any] = {"metavar": "|".join(choices)} if choices else {}
-    return _rule(RiskLimits, field, flag, text, "Risk limits", "moderate", **more)
+def _option(row: Rule, name: str, default: Any, panel: str, word: str) -> Any:
+    """The annotated type of one option; the default on the help screen is the dataclass's own."""
+    kind: Any = type(default)
+    reader: dict[str, Any] = {"metavar": row.metavar} if row.metavar else {}
+    if row.choices:
+        reader = {"metavar": "|".join(row.choices)}
+    elif row.unit == "symbol":
+        kind = str
+    elif row.optional:
+        kind, reader = float, {"parser": number_or_none, "metavar": f"{row.metavar or 'NUMBER'}|none"}
+    elif kind is float:
+        reader = {"parser": number, "metavar": "NUMBER"}
+    if row.strict:
+        reader["min"] = row.low
+    text = f"{row.text} ({word} {_shown(default)})"
+    flag = row.flag or f"--{_dashed(name)}"
+    return Annotated[kind | None, typer.Option(flag, help=text, rich_help_panel=panel, **reader)]
 
 
-# fmt: off
 @dataclass(frozen=True, slots=True)
+@options_of(Costs, FillModel, panel="Costs")
 class CostOptions:
     """What trading costs; the names of the fields are those of `Costs`; `volume_cap` and `delay` are `FillModel`'s."""
-
-    bps: Annotated[Number, _cost("bps", "--cost-bps", "Commission, basis points of the value traded.")] = None
-    per_share: Annotated[Number, _cost("per_share", "--cost-per-share", "Commission per share, cash.")] = None
-    minimum: Annotated[Number, _cost("minimum", "--cost-minimum", "Least commission of an order, cash.")] = None
-    spread_bps: Annotated[Number, _cost("spread_bps", "--spread-bps", "Spread; market and stop fills pay half.")] = None
-    slippage_bps: Annotated[Number, _cost("slippage_bps", "--slippage-bps", "Slippage, market and stop fills.")] = None
-    impact: Annotated[Number, _cost("impact", "--impact", "Impact: this x (share of the bar's volume) squared.")] = None
-    borrow: Annotated[Number, _cost("borrow", "--borrow", "Yearly fee on the value of shorts.")] = None
-    volume_cap: Annotated[Number, _cap("Share of a bar's volume that a fill may take.")] = None
-    delay: Annotated[Whole, _wait("Bars that a decision waits before it becomes an order.")] = None
 
     def costs(self, base: Costs) -> Costs:
         """The rates of `base` (the configuration's) with those that were given."""
@@ -110,34 +107,16 @@ class CostOptions:
 
 
 @dataclass(frozen=True, slots=True)
+@options_of(Allocation, panel="Allocation")
 class AllocationOptions:
     """How targets become a portfolio; the names of the fields are those of `Allocation`."""
-
-    gross: Annotated[Number, _seat("gross", "Cap on gross exposure, share of equity.")] = None
-    max_positions: Annotated[Whole, _seat("max_positions", "Most positions at a time.")] = None
-    position: Annotated[Number, _seat("position", "Cap on one position's weight.")] = None
-    leverage: Annotated[Number, _seat("leverage", "Gross exposure the account can pay for, times equity.")] = None
-    sizing: Annotated[Text, _seat("sizing", "The strategy's weights, or equity lost at an ATR stop.", *SIZINGS)] = None
-    risk: Annotated[Number, _seat("risk", "Share of equity lost at that stop.")] = None
-    atr_k: Annotated[Number, _seat("atr_k", "Distance of that stop in ATRs.")] = None
-    atr: Annotated[Whole, _seat("atr", "Bars of that ATR (Wilder).")] = None
-    min_rebalance: Annotated[Number, _seat("min_rebalance", "Smallest change of a position, share of equity.")] = None
-    cadence: Annotated[Text, _seat("cadence", "How often targets are acted on.", *CADENCES)] = None
-    rebalance: Annotated[Text, _seat("rebalance", "Trade on a new target, or back to it each bar.", *REBALANCES)] = None
-    reentry: Annotated[Text, _seat("reentry", "After a declared exit: a new signal, or at once.", *REENTRIES)] = None
-    confirm: Annotated[Whole, _seat("confirm", "Equal signals in a row that an entry needs.")] = None
-    cooldown: Annotated[Whole, _seat("cooldown", "Bars without entry after an exit.")] = None
-    regime: Annotated[Text, _seat("regime", "Symbol: no new long while it is below its mean.", "SYMBOL")] = None
-    regime_window: Annotated[Whole, _seat("regime_window", "Bars of that mean.")] = None
-    allow_short: Annotated[
-        bool | None, _seat("allow_short", "Whether negative targets open shorts.", flag="--allow-short/--long-only")
-    ] = None
 
     def allocation(self, base: Allocation) -> Allocation:
         """The allocator's rules of `base` (the configuration's) with those that were given."""
         return _changed(base, self)
 
 
+# fmt: off
 @dataclass(frozen=True, slots=True)
 class ExitOptions:
     """Exits checked against high and low inside the bar."""
@@ -180,27 +159,12 @@ def _steps(text: str) -> tuple[tuple[float, float], ...]:
         raise BadParameter(f"--scale-out {text!r} cannot be read; write GAIN:SHARE steps: 0.05:0.3,0.10:0.5") from None
 
 
-# fmt: off
 @dataclass(frozen=True, slots=True)
+@options_of(RiskLimits, panel="Risk limits", word="moderate")
 class RiskOptions:
     """The account-wide limits; but for `profile` the names of the fields are those of `RiskLimits` behind `limit_`."""
 
     profile: Annotated[Text, typer.Option("--profile", help=PROFILE_HELP, rich_help_panel="Risk limits")] = None
-    limit_position: Annotated[Number, _limit("position", "Weight of one position.")] = None
-    limit_gross: Annotated[Number, _limit("gross", "Gross exposure, share of equity.")] = None
-    limit_net: Annotated[Number, _limit("net", "Net exposure, share of equity.")] = None
-    limit_cash: Annotated[Number, _limit("cash", "Cash that must remain, share of equity.")] = None
-    limit_daily_loss: Annotated[Number, _limit("daily_loss", "Loss of a day that stops entries.")] = None
-    limit_weekly_loss: Annotated[Number, _limit("weekly_loss", "Loss of a week that stops entries.")] = None
-    limit_monthly_loss: Annotated[Number, _limit("monthly_loss", "Loss of a month that stops entries.")] = None
-    limit_drawdown: Annotated[Number, _limit("drawdown", "Fall from the highest equity that ends entries.")] = None
-    limit_positions: Annotated[Number, _limit("positions", "Positions at a time.")] = None
-    limit_order_volume: Annotated[Number, _limit("order_volume", "An order's share of the bar's volume.")] = None
-    limit_sector: Annotated[Number, _limit("sector", "Exposure to one sector, where sectors are known.")] = None
-    limit_correlation: Annotated[Number, _limit("correlation", "Correlation of an entrant with a holding.")] = None
-    correlation_bars: Annotated[Whole, _risk("correlation_bars", "--correlation-bars", "Bars of it.")] = None
-    on_drawdown: Annotated[Text, _risk("on_drawdown", "--on-drawdown", "At the drawdown limit.", *BREACHES)] = None
-    # fmt: on
 
     def profile_file(self) -> Path | None:
         """The file that `--profile` names, if it is none of the risk profiles: several strategies in one account."""
@@ -212,8 +176,8 @@ class RiskOptions:
         given = {item.name.removeprefix("limit_"): getattr(self, item.name) for item in fields(self)}
         profile = given.pop("profile")
         chosen = {name: _off(value) for name, value in given.items() if value is not None}
-        if chosen.get("positions") is not None:
-            chosen["positions"] = int(chosen["positions"])
+        counted = [name for name, value in chosen.items() if value is not None and LIMITS[name].unit == "count"]
+        chosen |= {name: int(chosen[name]) for name in counted}
         if self.profile_file() is not None:
             raise BadParameter(f"--profile {profile}: only gpt-trader backtest runs the strategies of a file")
         if profile not in (None, NO_PROFILE, CUSTOM, *PROFILES):
@@ -266,7 +230,3 @@ def _changed(base: Section, given: Any) -> Section:
     """`base` with the options that were given."""
     flags = {item.name: value for item in fields(base) if (value := getattr(given, item.name)) is not None}
     return replace(base, **{name: _off(value) for name, value in flags.items()})
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")

@@ -15,17 +15,21 @@ from jobs.look_ahead import known_of_stored, look_ahead_line
 from jobs.options import grouped
 from jobs.run_options import WorkerOptions
 from jobs.settings import SettingsOptions, StoreOptions
+from jobs.tables import kind_of
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
 
 BACKTEST = "backtest"
-NUMBERS = (
-    ("Return", "total_return", "percent"),
-    ("Sharpe", "sharpe", "ratio"),
-    ("Max drawdown", "max_drawdown", "percent"),
-    ("Trips", "round_trips", "count"),
+NUMBERS = tuple(
+    (title, name, kind_of(name))
+    for title, name in (
+        ("Return", "total_return"),
+        ("Sharpe", "sharpe"),
+        ("Max drawdown", "max_drawdown"),
+        ("Trips", "round_trips"),
+    )
 )
 """The metrics of the list, with their titles and how they are written."""
 

@@ -11,7 +11,7 @@ from gpt_trader.research.conclusions import too_good_lines
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import Worth, conclude, trials_as_object
 from jobs.look_ahead import belief_lines
-from jobs.tables import bars_line, failed_lines, listing, luck_lines, parameters_line, text_of
+from jobs.tables import bars_line, failed_lines, kind_of, listing, luck_lines, parameters_line, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     from jobs.strategy_options import SearchOptions
 
 SHOWN = 10
-KINDS = {
-    "total_return": "percent", "cagr": "percent", "volatility": "share", "max_drawdown": "percent", "final_equity": "money",
-    "exposure": "share", "mean_gross": "share", "turnover": "times", "costs": "money", "commission": "money",
-    "slippage": "money", "open_pnl": "signed_money", "round_trips": "count", "win_rate": "share", "expectancy": "signed_money",
-    "best_trade": "percent", "worst_trade": "percent", "average_trade_bars": "number", "max_drawdown_bars": "count",
-    "max_drawdown_days": "count",
-}  # fmt: skip
-"""How a metric is written; a ratio where it is not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +179,7 @@ def _table(found: Conclusions, rows: list[int]) -> Table:
     for rank, row in enumerate(rows, 1):
         metrics = surface.metrics(row)
         cells = [text_of(metrics[name], kind) for name, kind in columns]
-        score = text_of(float(found.steadiness[row]), KINDS.get(found.objectives[0].metric, "ratio"))
+        score = text_of(float(found.steadiness[row]), kind_of(found.objectives[0].metric))
         lines.append(
             [
                 str(rank),
@@ -204,7 +196,7 @@ def metric_columns(found: Conclusions) -> list[tuple[str, str]]:
     """The metrics of a table of points with how they are written: the objectives, then what always is of interest."""
     always = ("sharpe", "cagr", "max_drawdown", "round_trips")
     names = dict.fromkeys((*(item.metric for item in found.objectives), *always))
-    return [(name, KINDS.get(name, "ratio")) for name in names]
+    return [(name, kind_of(name)) for name in names]
 
 
 def plateau_line(found: Conclusions) -> str | None:
@@ -213,9 +205,7 @@ def plateau_line(found: Conclusions) -> str | None:
     if flat is None or best is None:
         return None
     metric = found.objectives[0].metric
-    around, at_peak = (
-        text_of(float(found.steadiness[row]), KINDS.get(metric, "ratio")) for row in (best, flat.peak)
-    )
+    around, at_peak = (text_of(float(found.steadiness[row]), kind_of(metric)) for row in (best, flat.peak))
     if best == flat.peak:
         text = f"the best point is the steadiest: three quarters of its neighbours have {metric} {around} or better"
     else:

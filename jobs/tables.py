@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.engine.measures import BENCHMARK_METRICS, INTERVAL_METRICS, METRIC
 from gpt_trader.errors import first_line
 
 if TYPE_CHECKING:
@@ -20,31 +21,33 @@ NOTHING = "–"
 TOLD = 3  # failed runs that are shown
 BLOCKS = "▁▂▃▄▅▆▇█"
 
-PERFORMANCE = (
-    ("Total return", "total_return", "percent"),
-    ("CAGR", "cagr", "percent"),
-    ("Volatility a year", "volatility", "share"),
-    ("Sharpe", "sharpe", "ratio"),
-    ("Sortino", "sortino", "ratio"),
-    ("Calmar", "calmar", "ratio"),
-    ("Max drawdown", "max_drawdown", "percent"),
-    ("… its length, days", "max_drawdown_days", "count"),
-    ("Final equity", "final_equity", "money"),
-)
-TRADING = (
-    ("Round trips", "round_trips", "count"),
-    ("Win rate", "win_rate", "share"),
-    ("Profit factor", "profit_factor", "ratio"),
-    ("Expectancy", "expectancy", "signed_money"),
-    ("Average bars held", "average_trade_bars", "number"),
-    ("Exposure", "exposure", "share"),
-    ("Turnover a year", "turnover", "times"),
-    ("Costs", "costs", "money"),
-    ("Open P&L", "open_pnl", "signed_money"),
+KINDS = {"signed": "percent", "cash": "money", "gain": "signed_money", "days": "count", "bars": "number"}
+"""What `text_of` calls a format of `measures.UNITS`, where it is not that word."""
+
+
+def kind_of(name: str) -> str:
+    """How a terminal writes a metric: a kind of `text_of`."""
+    written = METRIC[name].format
+    return KINDS.get(written, written)
+
+
+def metric_row(name: str) -> tuple[str, str, str]:
+    """A metric's label, its name and its kind."""
+    return METRIC[name].label, name, kind_of(name)
+
+
+PERFORMANCE = tuple(map(metric_row, BENCHMARK_METRICS))
+TRADING = tuple(
+    map(
+        metric_row,
+        (
+            *("round_trips", "win_rate", "profit_factor", "expectancy", "average_trade_bars"),
+            *("exposure", "turnover", "costs", "open_pnl"),
+        ),
+    )
 )
 """The metrics of a run with their labels and how they are written, those of its performance first."""
-INTERVALS = ("total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown")
-LABELS = {key: (label, kind) for label, key, kind in PERFORMANCE if key in INTERVALS}
+LABELS = {name: (METRIC[name].label, kind_of(name)) for name in INTERVAL_METRICS}
 """The label of each metric that has an interval, and how it is written."""
 MEMORY = 0.5
 """From so many deviations that the Sharpe ratio loses in resampled markets a note says so."""

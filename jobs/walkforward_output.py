@@ -17,6 +17,7 @@ from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.tables import (
     bars_line,
     failed_points,
+    kind_of,
     listing,
     luck_lines,
     parameter_columns,
@@ -244,10 +245,10 @@ def _windows(walked: Walked) -> Any:
             str(window.number + 1),
             *(f"{_day(time[start])} – {_day(time[stop - 1])}" for start, stop in (window.train, window.test)),
             *(str(value) for value in walked.parameters(window).values()),
-            text_of(window.inside["sharpe"], "ratio"),
-            text_of(window.outside["sharpe"], "ratio"),
-            text_of(window.inside["total_return"], "percent"),
-            text_of(window.outside["total_return"], "percent"),
+            text_of(window.inside["sharpe"], kind_of("sharpe")),
+            text_of(window.outside["sharpe"], kind_of("sharpe")),
+            text_of(window.inside["total_return"], kind_of("total_return")),
+            text_of(window.outside["total_return"], kind_of("total_return")),
             text_of(window.held, "percent"),
         ]
         for window in walked.windows[-SHOWN:]

@@ -22,6 +22,7 @@ from gpt_trader.adapters.settings import (
     StoreSettings,
     refuse_unknown,
 )
+from gpt_trader.adapters.source_registry import SOURCES
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
@@ -72,11 +73,11 @@ class Configuration:
         location = locate(self.store.url)
         if location.path is not None and not location.read_only:
             problems += _folder_problem("store.url", location.path.parent)
-        keys = (self.secrets.alpaca_key_id, self.secrets.alpaca_secret_key)
-        if "alpaca" in (self.data.source, *self.data.failover) and None in keys:
-            problems.append(
-                f"data.source alpaca needs {PREFIX}SECRETS__ALPACA_KEY_ID and {PREFIX}SECRETS__ALPACA_SECRET_KEY"
-            )
+        keys = self.secrets.keys()
+        for name, source in SOURCES.items():
+            if name in (self.data.source, *self.data.failover) and None in map(keys.get, source.secrets):
+                needed = " and ".join(f"{PREFIX}SECRETS__{key.upper()}" for key in source.secrets)
+                problems.append(f"data.source {name} needs {needed}")
         return tuple(problems)
 
     def _values(self) -> dict[str, Any]:

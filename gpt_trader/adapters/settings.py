@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from gpt_trader.adapters.source_registry import SOURCES
+from gpt_trader.adapters.source_registry import SOURCES, secret_names
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "GPT_TRADER_"
 QUALITIES = ("strict", "repair")
+Keys = TypeVar("Keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,22 @@ class RiskSettings:
             raise UnknownName("risk profile", self.profile, known)
 
 
+def _with_keys(section: type[Keys]) -> type[Keys]:
+    """`section` with a field for each key that a source needs, None by default."""
+    section.__annotations__ = dict.fromkeys(secret_names(), "SecretStr | None")
+    for name in secret_names():
+        setattr(section, name, None)
+    return section
+
+
 @dataclass(frozen=True, slots=True)
+@_with_keys
 class Secrets:
     """Keys of providers; a SecretStr never prints its content, `get_secret_value()` gives it to the one adapter."""
 
-    alpaca_key_id: SecretStr | None = None
-    alpaca_secret_key: SecretStr | None = None
+    def keys(self) -> Mapping[str, SecretStr | None]:
+        """Every key by its name."""
+        return {name: getattr(self, name) for name in secret_names()}
 
 
 SECTIONS: Mapping[str, type[Any]] = {

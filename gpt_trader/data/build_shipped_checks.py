@@ -1,7 +1,8 @@
 """Writes `shipped_checks.json`: the hash of the code of every shipped strategy, after it has passed the look-ahead check.
 
 Run `python -m gpt_trader.data.build_shipped_checks` after a change of a shipped strategy or of CHECK_VERSION. Each is
-checked with its defaults and with every parameter at either end of its range, and nothing is written unless all pass.
+checked with its defaults and with every parameter at either end of its range, and nothing is written unless all pass; code
+that is on record already is not checked again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gpt_trader.bars import Bars
 from gpt_trader.check import check_strategy
 from gpt_trader.checking.report import CHECK_VERSION
 from gpt_trader.errors import GptTraderError
-from gpt_trader.shipped_checks import TABLE
+from gpt_trader.shipped_checks import TABLE, shipped_check
 from gpt_trader.strategies import SHIPPED, load_strategy
 from gpt_trader.strategy import Strategy, parameters_of
 from gpt_trader.strategy_code import code_hash
@@ -49,9 +50,12 @@ def table() -> dict[str, object]:
 
 
 def main() -> None:
-    """Check every variant of every shipped strategy and write the table."""
+    """Check every variant of every shipped strategy whose code is not on record yet, and write the table."""
     bars = bars_to_check()
     for name in SHIPPED:
+        known = shipped_check(code_hash(load_strategy(name)))
+        if known is not None and known.version == CHECK_VERSION:
+            continue
         for strategy in variants(load_strategy(name)):
             report = check_strategy(strategy, bars, SAMPLES)
             if not report.ok:

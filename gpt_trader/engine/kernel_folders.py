@@ -11,7 +11,8 @@ from pathlib import Path
 import numba
 
 ENGINE = Path(__file__).parent
-CONSTANTS = {"bars", "orders"}  # modules of the package whose numbers are frozen into machine code
+# modules of the package whose numbers, or the layout of the records that they declare, are frozen into machine code
+CONSTANTS = {"allocation", "bars", "costs", "orders", "risk", "rule_table"}
 # modules that are run by Python alone: nothing of them is in a kernel
 WITHOUT_KERNELS = frozenset(
     ("deciding", "entering", "interpreted", "kernel_folders", "live_views", "opening", "running", "session", "setup", "waiting")

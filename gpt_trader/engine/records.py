@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.allocation import Allocation
+from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.interpreted import record
+from gpt_trader.risk import VERDICTS_OF_LIMITS, RiskLimits
+from gpt_trader.rule_table import record_fields
 
 # order kinds
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)
@@ -38,8 +42,8 @@ VERDICTS = ("approved", "scaled", "refused")
  V_MIN_REBALANCE) = range(20)  # fmt: skip
 RULES = (
     "", "locked after an exit", "confirm", "cooldown", "regime", "halt", "no shorts", "risk sizing", "position", "max positions",
-    "gross", "risk position", "risk gross", "risk net", "risk cash", "risk sector", "risk correlation", "risk positions",
-    "order volume", "min rebalance",
+    "gross", *VERDICTS_OF_LIMITS[: V_MIN_REBALANCE - V_RISK_POSITION], "min rebalance",
+    *VERDICTS_OF_LIMITS[V_MIN_REBALANCE - V_RISK_POSITION :],
 )  # fmt: skip
 # what the rows of the log of fills say: a backtest writes fills alone, a venue that reports all that happens to its orders, and an
 # account whose venue is elsewhere what it asks of it
@@ -102,13 +106,10 @@ DECISION = record([
 ])  # fmt: skip
 
 RULE_FIELDS = (
-    "bps", "per_share", "minimum", "spread_bps", "slippage_bps", "impact", "borrow", "volume_cap",
-    "gross", "max_positions", "position", "leverage", "sizing", "risk", "atr_k", "min_rebalance", "cadence", "rebalance_bar",
-    "reentry_immediate", "confirm", "cooldown", "regime_on", "allow_short", "units",
+    *record_fields(Costs), *record_fields(FillModel), *record_fields(Allocation), "regime_on", "units",
     "exits_on", "stop_loss", "trailing", "trailing_after", "break_even", "stop_atr_k", "take_profit", "time_stop", "scale_steps",
     "gain1", "share1", "gain2", "share2", "gain3", "share3", "gain4", "share4",
-    "risk_on", "risk_position", "risk_gross", "risk_net", "risk_cash", "daily_loss", "weekly_loss", "monthly_loss", "drawdown",
-    "flatten", "order_volume", "sector_cap", "correlation", "correlation_bars", "risk_seats", "score_on",
+    "risk_on", *record_fields(RiskLimits), "risk_seats", "score_on",
 )  # fmt: skip
 RULE = record([(name, "f8") for name in RULE_FIELDS])
 

@@ -41,6 +41,7 @@ from gpt_trader.exits import (
 )
 from gpt_trader.instruments import Instrument
 from gpt_trader.risk import RiskLimits
+from gpt_trader.rule_table import record_values
 
 UNUSED = np.full((1, 1), np.nan)
 UNUSED.setflags(write=False)  # as the splits are: one type of array, one machine code
@@ -135,22 +136,14 @@ def _rules_record(
     score: bool,
 ) -> NDArray[Any]:  # fmt: skip
     values: dict[str, float] = {
-        "bps": costs.bps, "per_share": costs.per_share, "minimum": costs.minimum, "spread_bps": costs.spread_bps,
-        "slippage_bps": costs.slippage_bps, "impact": costs.impact, "borrow": costs.borrow,
-        "volume_cap": fills.volume_cap or 0.0,
-        "gross": allocation.gross, "max_positions": allocation.max_positions, "position": allocation.position,
-        "leverage": allocation.leverage, "sizing": float(allocation.sizing == "risk" and not units), "risk": allocation.risk,
-        "atr_k": allocation.atr_k, "min_rebalance": allocation.min_rebalance,
-        "cadence": float(("bar", "week", "month").index(allocation.cadence)),
-        "rebalance_bar": float(allocation.rebalance == "bar"),
-        "reentry_immediate": float(allocation.reentry == "immediate"), "confirm": allocation.confirm,
-        "cooldown": allocation.cooldown, "regime_on": float(allocation.regime is not None),
-        "allow_short": float(allocation.allow_short), "units": float(units),
-        "score_on": float(score),
+        **record_values(costs, OFF), **record_values(fills, OFF), **record_values(allocation, OFF),
+        "regime_on": float(allocation.regime is not None), "units": float(units), "score_on": float(score),
     }  # fmt: skip
+    if units:
+        values["sizing"] = 0.0
     values |= _exit_values(exits)
     if risk is not None:
-        values |= _risk_values(risk)
+        values |= {"risk_on": 1.0, **record_values(risk, OFF)}
         if risk.positions is not None:
             values["max_positions"] = min(allocation.max_positions, risk.positions)
             values["risk_seats"] = float(risk.positions < allocation.max_positions)
@@ -187,19 +180,6 @@ def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
                 for number, (gain, share) in enumerate(steps, 1):
                     values |= {f"gain{number}": gain, f"share{number}": share}
     return values
-
-
-def _risk_values(risk: RiskLimits) -> dict[str, float]:
-    def or_none(value: float | None) -> float:
-        return OFF if value is None else float(value)
-
-    return {
-        "risk_on": 1.0, "risk_position": or_none(risk.position), "risk_gross": or_none(risk.gross), "risk_net": or_none(risk.net),
-        "risk_cash": -OFF if risk.cash is None else risk.cash, "daily_loss": or_none(risk.daily_loss),
-        "weekly_loss": or_none(risk.weekly_loss), "monthly_loss": or_none(risk.monthly_loss), "drawdown": or_none(risk.drawdown),
-        "flatten": float(risk.on_drawdown == "flatten"), "order_volume": or_none(risk.order_volume),
-        "sector_cap": or_none(risk.sector), "correlation": or_none(risk.correlation), "correlation_bars": risk.correlation_bars,
-    }  # fmt: skip
 
 
 def build_market(

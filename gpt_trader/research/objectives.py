@@ -8,32 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.measures import METRIC, METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
 
 Floats = NDArray[np.float64]
 
-MORE_IS_BETTER = frozenset(
-    [
-        *("total_return", "cagr", "sharpe", "sortino", "calmar", "skew", "final_equity", "win_rate", "profit_factor"),
-        *("expectancy", "best_trade", "worst_trade", "max_drawdown"),  # these two and a loss are negative numbers
-    ]
-)  # fmt: skip
-LESS_IS_BETTER = frozenset(
-    [
-        *(
-            "volatility",
-            "max_drawdown_bars",
-            "max_drawdown_days",
-            "kurtosis",
-            "turnover",
-            "costs",
-            "commission",
-        ),
-        "slippage",
-    ]
-)
-FIXED = frozenset({"periods_per_year"})
+
+def _better(direction: str) -> frozenset[str]:
+    """The metrics of which `direction` (see `measures.DIRECTIONS`) is said."""
+    return frozenset(name for name in METRIC_NAMES if METRIC[name].better == direction)
+
+
+MORE_IS_BETTER = _better("more")  # drawdowns and losses are negative numbers
+LESS_IS_BETTER = _better("less")
+FIXED = _better("fixed")
 
 
 @dataclass(frozen=True, slots=True)

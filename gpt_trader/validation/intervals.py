@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.engine.measures import INTERVAL_METRICS, METRIC
 from gpt_trader.errors import BadParameter
 
 Floats = NDArray[np.float64]
 
-HEADLINE = ("total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown")
+HEADLINE = INTERVAL_METRICS
 """The metrics for which intervals are given."""
 GROWTHS = ("total_return", "cagr")
 EXTREMES = ("max_drawdown",)
-LESS_IS_BETTER = ("volatility",)
+LESS_IS_BETTER = tuple(name for name in HEADLINE if METRIC[name].better == "less")
 FEWEST_BLOCKS = 3.0
 _RUIN = 1e-12  # what is left, at the least, of a capital that was lost
 

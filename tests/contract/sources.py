@@ -1,7 +1,7 @@
 """The bar sources that the contract suite runs on: one factory each.
 
-To add an adapter, write a factory and append `pytest.param(factory, id="name")` to FACTORIES; nothing else
-changes.
+To add an adapter, write a factory and append `pytest.param(factory, id="name")` to FACTORIES, where the id is the source's
+name in `source_registry.SOURCES`, with a dash and more words behind it for a second case.
 A factory is a context manager over a fresh folder, so that it can start and stop a local server.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gpt_trader import adapters
+from gpt_trader.adapters.configuration import load
+from gpt_trader.adapters.settings import PREFIX, known_keys
+from gpt_trader.adapters.source_registry import KINDS, SOURCES
 from gpt_trader.errors import SymbolNotFound, UserError
 from gpt_trader.quality import Severity, find_defects
 from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, BarRequest, BarSource, Series
+from jobs.data_options import SOURCE_HELP
+from jobs.doctor import PACKAGES
 from tests.contract.sources import FACTORIES, Factory, SourceCase
 
 
@@ -123,3 +130,68 @@ def test_events_fit_the_adjustment(case: SourceCase) -> None:
         assert (series.frame["split"] == 1.0).all()
     if series.adjustment == "all":
         assert (series.frame["dividend"] == 0.0).all()
+
+
+# -- the list of sources ----------------------------------------------------------------------------------------------
+
+
+CASES = [str(item.id) for item in FACTORIES]
+AROUND = {"cached", "failover"}
+"""Cases of sources around sources, which have no name of their own."""
+
+
+def test_every_source_has_a_case() -> None:
+    missing = set(SOURCES) - {case.partition("-")[0] for case in CASES}
+    assert not missing, (
+        f"write a factory for {sorted(missing)} in tests/contract/sources.py and append it to FACTORIES, id = the source's name"
+    )
+
+
+def test_every_case_is_of_a_source_that_has_a_name() -> None:
+    foreign = {case.partition("-")[0] for case in CASES} - set(SOURCES) - AROUND
+    assert not foreign, f"add {sorted(foreign)} to SOURCES in gpt_trader/adapters/source_registry.py"
+
+
+@pytest.mark.parametrize("factory", [item for item in FACTORIES if item.id not in AROUND])
+def test_a_source_calls_itself_as_the_list_does(
+    factory: Factory, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    listed = request.node.callspec.id.partition("-")[0]
+    with factory(tmp_path) as case:
+        assert case.source.name == listed
+
+
+def test_every_adapter_is_in_the_list() -> None:
+    """Classes with a name of their own that fetch, in gpt_trader/adapters."""
+    found = {}
+    for path in sorted(Path(adapters.__file__).parent.glob("*.py")):
+        for item in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(item, ast.ClassDef) and not any(
+                getattr(base, "id", "") == "ABC" for base in item.bases
+            ):
+                found |= dict.fromkeys(_own_name(item), path.name)
+    assert set(found) == set(SOURCES), (
+        f"SOURCES in source_registry.py has {sorted(SOURCES)}, the adapters are {found}"
+    )
+
+
+def _own_name(item: ast.ClassDef) -> list[str]:
+    """The text that a class gives to `name`."""
+    return [
+        str(line.value.value)
+        for line in item.body
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
+        and [getattr(target, "id", "") for target in line.targets] == ["name"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_row_of_the_list_says_all_that_readers_need(name: str) -> None:
+    row = SOURCES[name]
+    assert row.kind in KINDS, f"the kind of {name} is none of {', '.join(KINDS)}"
+    assert all((row.what, row.span, row.adjustments))
+    assert bool(row.endings) == (row.kind == "files")
+    assert all(f"secrets.{key}" in known_keys() for key in row.secrets)
+    assert not row.package or row.package in PACKAGES
+    assert name in SOURCE_HELP.partition(";")[0].split()
+    assert load(environment={f"{PREFIX}DATA__SOURCE": name}).data.source == name

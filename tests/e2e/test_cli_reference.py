@@ -32,7 +32,7 @@ README_COMMANDS = [
 
 
 def test_the_page_is_what_the_commands_say() -> None:
-    assert reference() == PAGE, "run: python -m jobs.reference docs/cli.md"
+    assert reference() == PAGE, "run: python -m jobs.doc_tables docs"
 
 
 @pytest.mark.parametrize("path", FOUND)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from gpt_trader import Bars, Result, backtest, load_bars
-from gpt_trader.strategies import SHIPPED, load_strategy
+from gpt_trader.strategies import load_strategy
+from tests.shipped_cases import SHIPPED_CASES
 
 DATA = Path(__file__).parent / "data"
 SYMBOLS = ("AAPL", "GOOG", "IBM", "MSFT")
 START, END = "2004-01-01", "2008-12-31"
-PARAMETERS: dict[str, dict[str, Any]] = {name: {} for name in SHIPPED} | {"momentum": {"top": 2}}
 EXACT = ("symbol", "side", "entry_time", "exit_time", "bars", "exit_reason")
 CLOSE = (
     "quantity",
@@ -44,7 +44,7 @@ def golden_bars() -> Bars:
 @cache
 def golden_run(name: str) -> Result:
     """One run with default settings."""
-    return backtest(load_strategy(name)(**PARAMETERS[name]), golden_bars())
+    return backtest(load_strategy(name)(**SHIPPED_CASES[name].golden), golden_bars())
 
 
 def trades_of(result: Result) -> list[dict[str, str]]:

@@ -13,9 +13,25 @@ import math
 import pytest
 
 from gpt_trader.strategies import SHIPPED
-from tests.golden.runs import CLOSE, EXACT, golden_run, stored_summary, stored_trades, summary_of, trades_of
+from tests.golden.runs import (
+    CLOSE,
+    DATA,
+    EXACT,
+    golden_run,
+    stored_summary,
+    stored_trades,
+    summary_of,
+    trades_of,
+)
 
 TOLERANCE = 1e-9
+
+
+def test_every_shipped_strategy_has_golden_files() -> None:
+    missing = [
+        name for name in SHIPPED if not all((DATA / f"{name}.{kind}").exists() for kind in ("csv", "json"))
+    ]
+    assert not missing, f"no golden files of {missing}; run: python -m tests.golden.update --write"
 
 
 @pytest.mark.parametrize("name", SHIPPED)

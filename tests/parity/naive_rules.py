@@ -1,8 +1,7 @@
-"""The seven rule strategies of the shipped set as plain loops: closes in, target weights out (T rows of N)."""
+"""The rule strategies of the shipped set as plain loops: closes in, target weights out (T rows of N)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from math import isnan, log, nan, sqrt
@@ -260,14 +259,3 @@ def volatility(bars: Bars, target: float = 0.15, lookback: int = 20, atr: int = 
             weight[i] = min(1.0, target / value) if value > 0.0 else 1.0
         out.append(weight)
     return Rule(spread_out(bars, out))
-
-
-RULES: dict[str, Callable[..., Rule]] = {
-    "buy_and_hold": buy_and_hold,
-    "demo_ma": demo_ma,
-    "trend_breakout": trend_breakout,
-    "mean_reversion": mean_reversion,
-    "momentum": momentum,
-    "volatility": volatility,
-    "bollinger": bollinger,
-}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from math import inf, nan
+from dataclasses import dataclass, fields
+from math import nan
 
 from gpt_trader.bars import Bars
 from tests.parity.reference_types import (
@@ -85,25 +85,7 @@ def random_options(rng: random.Random, symbols: tuple[str, ...]) -> Options:
 def random_limits(rng: random.Random) -> Limits:
     """About half of the limits, tight enough to bind."""
 
-    def sometimes(off: float, *values: float) -> float:
-        return rng.choice(values) if rng.random() < 0.5 else off
-
-    return Limits(
-        daily_loss=sometimes(inf, 0.002, 0.01),
-        weekly_loss=sometimes(inf, 0.005, 0.02),
-        monthly_loss=sometimes(inf, 0.01, 0.04),
-        drawdown=sometimes(inf, 0.02, 0.1),
-        on_drawdown=rng.choice(["halt", "flatten"]),
-        position=sometimes(inf, 0.1, 0.25, 0.6),
-        gross=sometimes(inf, 0.3, 0.8),
-        net=sometimes(inf, 0.1, 0.4),
-        cash=sometimes(-inf, 0.05, 0.5, 0.8),
-        positions=sometimes(inf, 1, 2, 20),
-        order_volume=sometimes(inf, 0.001, 0.02),
-        sector=sometimes(inf, 0.1, 0.3),
-        correlation=sometimes(inf, 0.01, 0.1, 0.3),
-        correlation_bars=rng.choice([20, 30, 60]),
-    )
+    return Limits(**{item.name: item.metadata["draw"](rng) for item in fields(Limits)})
 
 
 def random_sectors(rng: random.Random, symbols: tuple[str, ...]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from math import floor, inf, isnan, nan
+from typing import Any
 
 TINY = 1e-12  # tolerance of a comparison of weights (docs/assumptions.md, notation)
 DUST = 1e-9  # of the quantity held, or of one share: a smaller change of quantity is none
@@ -99,24 +100,39 @@ class TimeStop:
 Exit = StopLoss | TrailingStop | BreakEven | AtrStop | TakeProfit | ScaleOut | TimeStop
 
 
+def sometimes(off: float, *values: float) -> Any:
+    """A limit that half of the random cases have, at one of `values`, tight enough to bind."""
+    return field(
+        default=off, metadata={"draw": lambda rng: rng.choice(values) if rng.random() < 0.5 else off}
+    )
+
+
+def always(default: Any, *values: Any) -> Any:
+    """A number or word that is one of `values` in every random case."""
+    return field(default=default, metadata={"draw": lambda rng: rng.choice(values)})
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Loss limits of step 3, as positive fractions, and the limits of steps 5 and 6; `on_drawdown` is "halt" or "flatten"."""
+    """Loss limits of step 3, as positive fractions, and the limits of steps 5 and 6; `on_drawdown` is "halt" or "flatten".
 
-    daily_loss: float = inf
-    weekly_loss: float = inf
-    monthly_loss: float = inf
-    drawdown: float = inf
-    on_drawdown: str = "halt"
-    position: float = inf
-    gross: float = inf
-    net: float = inf
-    cash: float = -inf
-    positions: float = inf
-    order_volume: float = inf
-    sector: float = inf
-    correlation: float = inf
-    correlation_bars: int = 60
+    Each field says what random cases draw.
+    """
+
+    daily_loss: float = sometimes(inf, 0.002, 0.01)
+    weekly_loss: float = sometimes(inf, 0.005, 0.02)
+    monthly_loss: float = sometimes(inf, 0.01, 0.04)
+    drawdown: float = sometimes(inf, 0.02, 0.1)
+    on_drawdown: str = always("halt", "halt", "flatten")
+    position: float = sometimes(inf, 0.1, 0.25, 0.6)
+    gross: float = sometimes(inf, 0.3, 0.8)
+    net: float = sometimes(inf, 0.1, 0.4)
+    cash: float = sometimes(-inf, 0.05, 0.5, 0.8)
+    positions: float = sometimes(inf, 1, 2, 20)
+    order_volume: float = sometimes(inf, 0.001, 0.02)
+    sector: float = sometimes(inf, 0.1, 0.3)
+    correlation: float = sometimes(inf, 0.01, 0.1, 0.3)
+    correlation_bars: int = always(60, 20, 30, 60)
 
 
 class Kind(Enum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,11 +13,11 @@ import gpt_trader
 from gpt_trader import Allocation, Instrument, backtest
 from gpt_trader.bars import Bars
 from gpt_trader.orders import OrderRequest
-from gpt_trader.strategies import load_strategy
+from gpt_trader.strategies import SHIPPED, load_strategy
 from gpt_trader.strategy import OrderStrategy, Strategy, param
 from tests.markets import random_market as market_of_many
 from tests.parity import reference_types as own
-from tests.parity.naive_rules import RULES, Rule, atr_matrix, regime_row
+from tests.parity.naive_rules import Rule, atr_matrix, regime_row
 from tests.parity.reference import simulate, simulate_orders
 from tests.parity.reference_cases import (
     Options,
@@ -29,30 +28,10 @@ from tests.parity.reference_cases import (
     random_targets,
 )
 from tests.parity.reference_markets import random_market
+from tests.shipped_cases import SHIPPED_CASES
 
 CASES = 100
 BATCHES = 10  # ten cases a test: few enough tests to read, small enough to find a seed
-
-PARAMETERS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
-    "buy_and_hold": lambda _: {},
-    "demo_ma": lambda rng: {"fast": rng.randint(2, 6), "slow": rng.randint(7, 20), "atr": rng.randint(2, 25)},
-    "trend_breakout": lambda rng: {
-        "donchian": rng.randint(5, 20),
-        "exit": rng.randint(5, 12),
-        "atr": rng.randint(5, 20),
-        "atr_k": rng.choice([1.0, 2.0, 3.0]),
-        "exit_mode": rng.choice(["signal", "stop"]),
-    },
-    "mean_reversion": lambda rng: {"rsi": rng.randint(3, 14), "low": 35.0, "exit": rng.choice([50.0, 60.0])},
-    "momentum": lambda rng: {"lookback": rng.randint(5, 25), "top": rng.randint(1, 4)},
-    "volatility": lambda rng: {
-        "target": rng.choice([0.1, 0.15, 0.4]),
-        "lookback": rng.randint(5, 20),
-        "atr": rng.randint(5, 14),
-        "w": rng.randint(10, 50),
-    },
-    "bollinger": lambda rng: {"window": rng.randint(5, 20), "width": rng.choice([1.0, 1.5, 2.0])},
-}
 
 
 # -- one case ---------------------------------------------------------------------------------------------------------
@@ -166,15 +145,15 @@ def assert_same(result: Any, run: own.ReferenceRun, bars: Bars, case: str) -> No
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_shipped_rule(name: str, batch: int) -> None:
     for seed in range(batch * CASES // BATCHES, (batch + 1) * CASES // BATCHES):
         rng = random.Random(f"{name} {seed}")
         bars = random_market(rng.randrange(10**6))
-        values = PARAMETERS[name](rng)
+        values = SHIPPED_CASES[name].draw(rng)
         options = random_options(rng, bars.symbols)
         result = backtest(load_strategy(name)(**values), bars, **engine_options(options))
-        run = run_reference(bars, RULES[name](bars, **values), options)
+        run = run_reference(bars, SHIPPED_CASES[name].rule(bars, **values), options)
         assert_same(result, run, bars, f"{name} seed {seed}")
 
 

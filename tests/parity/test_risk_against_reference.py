@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from math import inf
 from typing import Any
 
@@ -56,6 +56,15 @@ def engine_limits(limits: own.Limits) -> gpt_trader.RiskLimits:
         for name, value in asdict(limits).items()
     }
     return gpt_trader.RiskLimits(**values)
+
+
+def test_the_reference_knows_every_limit() -> None:
+    ours, theirs = ({field.name for field in fields(kind)} for kind in (gpt_trader.RiskLimits, own.Limits))
+    missing = ours - theirs
+    assert not missing, (
+        f"add {sorted(missing)} to Limits in reference_types.py and enforce it in reference_risk.py"
+    )
+    assert theirs == ours, f"RiskLimits in gpt_trader/risk.py does not have {sorted(theirs - ours)}"
 
 
 def limited_case(seed: int, kind: str) -> tuple[random.Random, Bars, Options, dict[str, Any], dict[str, Any]]:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_trader import metrics
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.measures import METRIC, METRIC_NAMES
 
-CASH = {"final_equity", "costs", "commission", "slippage", "open_pnl", "expectancy", "periods_per_year"}
+CASH = {name for name in METRIC_NAMES if METRIC[name].unit == "cash"}
 
 # Returns in steps of a tenth of a per cent: a spread is either nothing or far above rounding.
 steps = st.lists(st.integers(-600, 900), min_size=1, max_size=60)
@@ -38,13 +38,38 @@ def close(left: float, right: float, rel: float = 1e-7) -> bool:
 def test_the_currency_does_not_matter(steps: list[int], gaps: list[int], power: int) -> None:
     """A factor that is a power of two changes no bit of a ratio, and scales what is cash."""
     equity, time, factor = curve(steps), dates(gaps, len(steps)), 2.0**power
-    plain = metrics.summarise(equity, time, 1000.0, traded_notional=500.0, periods_per_year=252.0)
+    paid = {"traded_notional": 500.0, "commission": 3.0, "slippage": 2.0, "open_pnl": -7.0}
+    trades = {"trade_return": [0.1, -0.05, 0.2], "trade_bars": [1, 4, 9], "periods_per_year": 252.0}
+    pnl = np.array([5.0, -2.5, 11.0])
+    plain = metrics.summarise(equity, time, 1000.0, trade_pnl=pnl, **paid, **trades)
     scaled = metrics.summarise(
-        equity * factor, time, 1000.0 * factor, traded_notional=500.0 * factor, periods_per_year=252.0
+        equity * factor,
+        time,
+        1000.0 * factor,
+        trade_pnl=pnl * factor,
+        **{name: value * factor for name, value in paid.items()},
+        **trades,
     )
-    for name in set(METRIC_NAMES) - CASH:
-        assert scaled[name] == plain[name] or (math.isnan(scaled[name]) and math.isnan(plain[name])), name
-    assert scaled["final_equity"] == plain["final_equity"] * factor
+    for name in METRIC_NAMES:
+        expected = plain[name] * factor if name in CASH else plain[name]
+        assert scaled[name] == expected or (math.isnan(scaled[name]) and math.isnan(expected)), name
+
+
+@given(steps, gaps, st.lists(st.tuples(st.integers(-90, 90), st.integers(0, 40)), max_size=12))
+def test_a_metric_fits_its_format(steps: list[int], gaps: list[int], trips: list[tuple[int, int]]) -> None:
+    """What is written without a sign is never negative, and what is written without decimals is whole."""
+    equity, time = curve(steps), dates(gaps, len(steps))
+    pnl, bars = np.array([trip[0] for trip in trips], float), np.array([trip[1] for trip in trips], np.int64)
+    found = metrics.summarise(
+        equity, time, 1000.0, gross=np.linspace(0.0, 1.0, equity.size), trade_pnl=pnl, trade_return=pnl / 100.0,
+        trade_bars=bars, traded_notional=700.0, commission=3.0, slippage=2.0, open_pnl=-7.0, periods_per_year=252.0,
+    )  # fmt: skip
+    for name, value in found.items():
+        written = METRIC[name].format
+        if math.isfinite(value) and written in ("share", "cash", "count", "days", "bars", "times"):
+            assert value >= 0.0, (name, written)
+        if math.isfinite(value) and written in ("count", "days"):
+            assert value == round(value), (name, written)
 
 
 @given(steps, gaps, st.floats(1e-6, 1e6))

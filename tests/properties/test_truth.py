@@ -20,12 +20,12 @@ from gpt_trader.engine.deciding import compute_features, decide_all, row_values
 from gpt_trader.engine.records import UNKNOWN
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.result import Result
+from gpt_trader.strategies import SHIPPED
 from tests.markets import random_market
 from tests.properties.test_truth_accounting import RandomOrders
 from tests.properties.truth_cases import (
     ALL_IN,
     FREE,
-    SHIPPED_PARAMETERS,
     TABLES,
     UNCAPPED,
     days,
@@ -178,7 +178,7 @@ def test_the_prefix_comparison_can_fail() -> None:
         assert_prefix(run(strategy, bars, **options), changed, bars.T)
 
 
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_shorter_run_is_the_first_part_of_a_longer_one(name: str) -> None:
     traded = 0
     for case in range(6):
@@ -193,7 +193,7 @@ def test_a_shorter_run_is_the_first_part_of_a_longer_one(name: str) -> None:
     assert traded > 20
 
 
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_other_bars_after_t_change_nothing_up_to_t(name: str) -> None:
     for case in range(4):
         rng = random.Random(f"{name}{case}")
@@ -308,7 +308,7 @@ def tables_as_bytes(result: Result) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_same_manifest_gives_the_same_bytes(name: str) -> None:
     rng = random.Random(name)
     bars = market_with_events(7)
@@ -321,7 +321,7 @@ def test_the_same_manifest_gives_the_same_bytes(name: str) -> None:
     assert tables_as_bytes(first) == tables_as_bytes(again)
 
 
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_array_and_python_give_the_same_bytes(name: str) -> None:
     for case in range(3):
         rng = random.Random(f"{name}{case}")
@@ -346,7 +346,7 @@ def test_compiled_array_and_python_give_the_same_bytes_on_random_targets() -> No
     assert fills > 200
 
 
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_compiled_rule_decides_as_the_same_rule_in_numpy(name: str) -> None:
     """Only `decide` is compiled here (the engine around it is the test above): rows of the array form, same bits."""
     bars = market_with_events(50).continuous()
@@ -361,7 +361,7 @@ def test_a_compiled_rule_decides_as_the_same_rule_in_numpy(name: str) -> None:
         assert np.asarray(answer, float).tobytes() == expected[t].tobytes(), t
 
 
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_batch_gives_what_backtest_gives(name: str) -> None:
     """Metrics bit for bit, in one batch of several parameter sets, exits of the run included."""
     rng = random.Random(name)
@@ -379,7 +379,7 @@ def test_a_batch_gives_what_backtest_gives(name: str) -> None:
 def test_a_batch_of_different_strategies_keeps_them_apart() -> None:
     rng = random.Random(1)
     bars = market_with_events(61)
-    strategies = [shipped(name, rng) for name in SHIPPED_PARAMETERS] * 2
+    strategies = [shipped(name, rng) for name in SHIPPED] * 2
     options = random_options(rng, bars.symbols)
     del options["instruments"], options["benchmark"]
     rng.shuffle(strategies)

@@ -15,11 +15,11 @@ from gpt_trader import (
     StopLoss,
 )
 from gpt_trader.errors import UserError
+from gpt_trader.strategies import SHIPPED
 from tests.markets import random_market
 from tests.properties.test_truth_rules import EXIT_MODES
 from tests.properties.truth_cases import (
     NAN,
-    SHIPPED_PARAMETERS,
     Floats,
     fills_of,
     flat,
@@ -31,6 +31,7 @@ from tests.properties.truth_cases import (
     shipped,
     side_by_side,
 )
+from tests.shipped_cases import SHIPPED_CASES
 
 # -- entry filters ----------------------------------------------------------------------------------------------------
 
@@ -187,24 +188,13 @@ def test_an_index_of_another_timeframe_is_refused() -> None:
         run(scripted(weights), bars, allocation=allocation, index=weekly)
 
 
-WARM_UP = {
-    "demo_ma": lambda p: max(p["slow"] - 1, p["atr"]),
-    "trend_breakout": lambda p: p["donchian"],
-    "mean_reversion": lambda p: p["rsi"],
-    "momentum": lambda p: p["lookback"],
-    "volatility": lambda p: max(p["lookback"], p["atr"] + p["w"] - 1),
-    "bollinger": lambda p: p["window"] - 1,
-    "buy_and_hold": lambda _: 0,
-}
-
-
-@pytest.mark.parametrize("name", SHIPPED_PARAMETERS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_nothing_is_bought_before_the_warm_up(name: str) -> None:
     earliest = []
     for seed in range(12):
         strategy = shipped(name, random.Random(seed))
         result = run(strategy, random_market(120, 3, seed, sigma=0.02))
-        first = WARM_UP[name](result.parameters)
+        first = SHIPPED_CASES[name].warm_up(result.parameters)
         decided = result.log("orders")["decided"]
         assert (decided >= first).all()
         earliest += (decided - first).tolist()

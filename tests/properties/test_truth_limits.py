@@ -22,7 +22,7 @@ from tests.properties.truth_cases import (
     side_by_side,
 )
 
-OFF = RiskLimits(*[None] * 12)
+OFF = RiskLimits.profile("custom")
 
 
 def holdings(result: Result) -> dict[str, float]:

@@ -247,7 +247,7 @@ def test_rebalancing_on_every_bar_holds_the_weight_and_on_signal_lets_it_drift()
 def test_an_increase_that_is_renewed_under_a_halt_is_ordered_after_it() -> None:
     """The fall of bar 2 halts entries for its day; the same half of the equity is wanted anew at its close, and buys 27 more."""
     bars = market([*flat(2), *flat(4, 90.0)])
-    limits = replace(RiskLimits(*[None] * 12), daily_loss=0.03)
+    limits = replace(RiskLimits.profile("custom"), daily_loss=0.03)
     result = run(scripted([0.5, NAN, 0.5, NAN, NAN, NAN]), bars, risk=limits)
     assert [(t, size) for t, _, size, _, _ in fills_of(result)] == [(1, 500.0), (4, 27.0)]
 

@@ -35,6 +35,7 @@ from gpt_trader.engine.session import all_exits
 from gpt_trader.engine.setup import Settings, build_market, rules_record
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import Strategy
+from tests.shipped_cases import SHIPPED_CASES
 
 Floats = NDArray[np.float64]
 NAN = float("nan")
@@ -130,22 +131,9 @@ def fills_of(result: Result) -> list[tuple[int, str, float, float, str]]:
 # -- random cases -----------------------------------------------------------------------------------------------------
 
 
-SHIPPED_PARAMETERS: dict[str, dict[str, tuple[Any, ...]]] = {
-    "buy_and_hold": {},
-    "demo_ma": {"fast": (2, 3, 5), "slow": (7, 12, 20), "atr": (3, 14)},
-    "trend_breakout": {
-        "donchian": (4, 10, 20), "exit": (3, 8), "atr": (4, 14), "atr_k": (1.0, 2.0), "exit_mode": ("signal", "stop"),
-    },
-    "mean_reversion": {"rsi": (3, 6, 14), "low": (30.0, 40.0), "exit": (50.0, 60.0)},
-    "momentum": {"lookback": (5, 20), "top": (1, 2, 20)},
-    "volatility": {"target": (0.1, 0.2), "lookback": (5, 20), "atr": (5, 14), "w": (10, 30)},
-    "bollinger": {"window": (5, 10, 20), "width": (1.0, 2.0)},
-}  # fmt: skip
-
-
 def shipped(name: str, rng: random.Random) -> Strategy:
     """A shipped strategy with random parameters short enough to trade in a few hundred bars."""
-    chosen = {key: rng.choice(values) for key, values in SHIPPED_PARAMETERS[name].items()}
+    chosen = {key: rng.choice(values) for key, values in SHIPPED_CASES[name].choices.items()}
     return load_strategy(name)(**chosen)
 
 

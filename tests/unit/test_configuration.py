@@ -16,7 +16,7 @@ from gpt_trader.adapters.settings import PREFIX, DataSettings, known_keys
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import UnknownName, UserError
-from gpt_trader.risk import SHARES, RiskLimits
+from gpt_trader.risk import LIMITS, RiskLimits
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,6 +80,12 @@ def test_flag_wins_over_environment_over_file_over_default() -> None:
     assert configuration.costs == Costs(bps=3.0, borrow=0.0)
 
 
+def _at_most_one(key: str) -> bool:
+    """Whether a limit is refused above 1."""
+    row = LIMITS.get(key.removeprefix("risk."))
+    return row is not None and row.high == 1
+
+
 @pytest.mark.parametrize("key", [key for key in known_keys() if not key.startswith("secrets.")])
 def test_every_setting_can_be_set_in_the_file_and_in_the_environment(key: str) -> None:
     """Each key with a value of its own that is not the default; it arrives typed, and says where it is from."""
@@ -92,7 +98,7 @@ def test_every_setting_can_be_set_in_the_file_and_in_the_environment(key: str) -
     default = shown(Configuration(risk=load(environment={}, flags={"risk.gross": 0.95}).risk))[key][0]
     value = values.get(key)
     if value is None:
-        share = "." in default or key.removeprefix("risk.") in SHARES
+        share = "." in default or _at_most_one(key)
         value = {"True": False, "False": True}.get(default, 0.01 if share else 7)
     name = f"{PREFIX}{key.replace('.', '__').upper()}"
     by_environment = load(environment={name: str(value)})

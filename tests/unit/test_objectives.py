@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.measures import METRIC, METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.research.objectives import (
     FIXED,
@@ -41,7 +41,8 @@ def test_a_metric_has_a_direction(text: str, smallest: bool) -> None:
 
 
 def test_every_metric_is_known_to_be_better_worse_or_neither() -> None:
-    neither = {"exposure", "mean_gross", "open_pnl", "round_trips", "average_trade_bars"}
+    neither = {name for name in METRIC_NAMES if METRIC[name].better == "neither"}
+    assert neither >= {"exposure", "mean_gross", "open_pnl", "round_trips", "average_trade_bars"}
     assert MORE_IS_BETTER | LESS_IS_BETTER | FIXED | neither == set(METRIC_NAMES)
     assert not MORE_IS_BETTER & LESS_IS_BETTER
     for name in neither:

@@ -16,7 +16,7 @@ from gpt_trader.strategy_code import code_hash
 
 def test_the_table_is_that_of_the_present_code_and_check() -> None:
     """`python -m gpt_trader.data.build_shipped_checks` writes it anew."""
-    assert json.loads(TABLE.read_text()) == table()
+    assert json.loads(TABLE.read_text()) == table(), "run: python -m gpt_trader.data.build_shipped_checks"
 
 
 @pytest.mark.slow

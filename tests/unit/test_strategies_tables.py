@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gpt_trader import Allocation, AtrStop, Bars, Strategy, backtest
+from gpt_trader import Allocation, AtrStop, Bars, Strategy, backtest, strategies
 from gpt_trader.engine.deciding import compute_features, decide_all
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.strategies import SHIPPED, available, load_strategy
 from gpt_trader.strategy import make_strategy, parameters_of, strategy_name
 from tests.properties.truth_cases import FREE, NAN, UNCAPPED, days
+from tests.shipped_cases import SHIPPED_CASES
 
 _ = NAN  # leave it as it is
 
@@ -318,22 +320,25 @@ def test_a_missing_bar_is_skipped_as_if_it_were_not_there(name: str) -> None:
     np.testing.assert_allclose(found, signals(strategy, whole))
 
 
+def test_every_strategy_of_the_folder_is_shipped_and_has_a_case() -> None:
+    modules = {path.stem for path in Path(strategies.__file__).parent.glob("*.py")} - {"__init__"}
+    unlisted = modules - set(SHIPPED)
+    assert not unlisted, f"add {sorted(unlisted)} to SHIPPED in gpt_trader/strategies/__init__.py"
+    untested = set(SHIPPED) - set(SHIPPED_CASES)
+    assert not untested, (
+        f"add a ShippedCase for {sorted(untested)} to SHIPPED_CASES in tests/shipped_cases.py"
+    )
+    assert set(SHIPPED_CASES) == set(available()) == modules
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_defaults_and_names_are_those_of_the_rules(name: str) -> None:
     """shared/rules.md, the table of strategies."""
-    documented = {
-        "buy_and_hold": {},
-        "demo_ma": {"fast": 10, "slow": 20, "atr": 14},
-        "trend_breakout": {"donchian": 55, "exit": 20, "atr": 20, "atr_k": 2.0, "exit_mode": "signal"},
-        "mean_reversion": {"rsi": 14, "low": 30.0, "exit": 50.0, "atr": 14},
-        "momentum": {"lookback": 126, "top": 20, "threshold": 0.0},
-        "volatility": {"target": 0.15, "lookback": 20, "atr": 14, "w": 50},
-        "bollinger": {"window": 20, "width": 2.0},
-    }
     strategy = load_strategy(name)
-    assert {key: item.default for key, item in parameters_of(strategy).items()} == documented[name]
+    assert {key: item.default for key, item in parameters_of(strategy).items()} == SHIPPED_CASES[
+        name
+    ].defaults
     assert strategy_name(strategy) == name
-    assert set(available()) == set(documented)
     assert all(item.doc for item in parameters_of(strategy).values())
 
 

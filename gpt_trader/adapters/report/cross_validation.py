@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.adapters.report import figures, texts
+from gpt_trader.adapters.report.catalogue import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import Tile, failed_rows, header, is_intraday, point_text, tone
@@ -144,11 +145,8 @@ def _path_rows(found: CrossValidated) -> list[list[str]]:
     return [
         [
             str(path + 1),
-            texts.number(figures_of[path]["sharpe"]),
-            texts.percent(figures_of[path]["total_return"], signed=True),
-            texts.percent(figures_of[path]["cagr"], signed=True),
-            texts.percent(figures_of[path]["volatility"]),
-            texts.percent(figures_of[path]["max_drawdown"]) if math.isfinite(figures_of[path]["max_drawdown"]) else "",
+            *(written(name, figures_of[path][name]) for name in ("sharpe", "total_return", "cagr", "volatility")),
+            written("max_drawdown", fall, signed=False) if math.isfinite(fall := figures_of[path]["max_drawdown"]) else "",
         ]
         for path in kept.tolist()
     ]  # fmt: skip

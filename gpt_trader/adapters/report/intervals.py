@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import svg, texts
+from gpt_trader.adapters.report.catalogue import unsigned_kind
+from gpt_trader.engine.measures import INTERVAL_METRICS, METRIC
 
 if TYPE_CHECKING:
     from gpt_trader.research.replicates import Reruns
     from gpt_trader.validation.intervals import Interval
 
+_NAMES = {"sharpe": METRIC["sharpe"].title, "max_drawdown": METRIC["max_drawdown"].label}
 LABELS = {
-    "total_return": ("Total return", "percent"), "cagr": ("CAGR", "percent"), "volatility": ("Volatility", "percent"),
-    "sharpe": ("Sharpe ratio", "ratio"), "sortino": ("Sortino ratio", "ratio"), "max_drawdown": ("Max drawdown", "percent"),
-}  # fmt: skip
+    name: (_NAMES.get(name) or METRIC[name].column or METRIC[name].title, unsigned_kind(name))
+    for name in INTERVAL_METRICS
+}
+"""What the section calls the metrics that have intervals, and how it writes them: without signs."""
 RATIOS = ("sharpe", "sortino")
 RATES = ("cagr", "volatility", "max_drawdown")
 EXPLANATION = (

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import luck, svg, texts
+from gpt_trader.adapters.report.catalogue import unsigned_kind
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import subject_header
 from gpt_trader.adapters.report.trust import trust_in
+from gpt_trader.engine.measures import METRIC
 from gpt_trader.research.robustness_words import (
     METRIC_WORDS,
     capacity_line,
@@ -28,10 +30,10 @@ if TYPE_CHECKING:
     from gpt_trader.research.single_runs import Run
     from gpt_trader.validation.summary import TrialStatistics
 
-COLUMNS = (
-    ("Sharpe", "sharpe", "ratio"), ("CAGR", "cagr", "percent"), ("Max drawdown", "max_drawdown", "percent"),
-    ("Costs", "costs", "cash"), ("Round trips", "round_trips", "count"),
-)  # fmt: skip
+COLUMNS = tuple(
+    (METRIC[name].label, name, unsigned_kind(name))
+    for name in ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")
+)
 WIDEST = 2.0
 """The curve of costs is drawn up to so many times the break-even, and to 8 times the costs at the least."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gpt_trader.adapters.report import catalogue, texts
 from gpt_trader.adapters.report.sweep_grids import point_text
+from gpt_trader.engine.measures import METRIC
 from gpt_trader.research.conclusions import Conclusions
 
 if TYPE_CHECKING:
@@ -18,16 +19,6 @@ FEW_TRIPS = 30
 LONE = 0.7
 """A peak of whose height so little is left around it stands alone."""
 ALWAYS = ("sharpe", "cagr", "max_drawdown", "round_trips", "turnover")
-FIGURES = {
-    figure.key: figure
-    for group in (catalogue.HEADLINE, *(rows for _, rows in reversed(catalogue.DETAILS)))
-    for figure in group
-} | {figure.key: figure for figure in catalogue.HEADLINE}
-LABELS = {
-    "round_trips": "Round trips", "best_trade": "Best trade", "worst_trade": "Worst trade",
-    "average_trade_bars": "Bars in a trade", "max_drawdown_days": "Days under water",
-    "max_drawdown_bars": "Bars under water", "cagr": "CAGR", "turnover": "Turnover", "sharpe": "Sharpe",
-}  # fmt: skip
 
 
 class Metric(NamedTuple):
@@ -45,13 +36,12 @@ def shown_metrics(found: Conclusions) -> tuple[str, ...]:
 
 def metric(key: str) -> Metric:
     """How the page writes a metric."""
-    figure = FIGURES.get(key)
-    label = LABELS.get(key) or (figure.label if figure else key.replace("_", " ").capitalize())
-    return Metric(key, label, figure.kind if figure else "ratio")
+    row = METRIC[key]
+    return Metric(key, row.column or row.title, catalogue.kind_of(key))
 
 
 def write(key: str, value: float) -> str:
-    return texts.write(value, metric(key).kind)
+    return catalogue.written(key, value)
 
 
 def headline(found: Conclusions, best: Result | None, ended: str | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.adapters.report import figures, texts
+from gpt_trader.adapters.report.catalogue import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import (
@@ -117,15 +118,15 @@ def _tiles(walked: Walked) -> list[Tile]:
     found, kept, steady = walked.result.metrics, walked.efficiency, walked.stability
     gains = [window.outside["total_return"] > 0 for window in walked.windows]
 
-    def beside(name: str, write: Any) -> tuple[str, str] | None:
-        value = found[f"benchmark_{name}"]
-        return ("buy and hold", write(value)) if math.isfinite(value) else None
+    def tile(label: str, name: str, hint: str, *, signed: bool = True, colour: str = "") -> Tile:
+        held = found[f"benchmark_{name}"]
+        against = ("buy and hold", written(name, held, signed=signed)) if math.isfinite(held) else None
+        return Tile(label, written(name, found[name], signed=signed), hint, against, colour)
 
     return [
-        Tile("Return", texts.percent(found["total_return"], signed=True), "out of sample, all windows",
-             beside("total_return", lambda v: texts.percent(v, signed=True)), tone(found["total_return"])),
-        Tile("Sharpe", texts.number(found["sharpe"]), "out of sample, a year", beside("sharpe", texts.number)),
-        Tile("Max drawdown", texts.percent(found["max_drawdown"]), "out of sample", beside("max_drawdown", texts.percent)),
+        tile("Return", "total_return", "out of sample, all windows", colour=tone(found["total_return"])),
+        tile("Sharpe", "sharpe", "out of sample, a year"),
+        tile("Max drawdown", "max_drawdown", "out of sample", signed=False),
         Tile("Kept of the Sharpe", texts.percent(kept["sharpe"], 0), "walk-forward efficiency: out of sample / in sample",
              ("in sample", texts.number(kept["in_sample_sharpe"]))),
         Tile("Windows with a gain", f"{sum(gains)} of {len(gains)}", "out of sample"),
@@ -150,11 +151,11 @@ def _row(walked: Walked, window: WindowFigures) -> dict[str, Any]:
         "test": span(window.test),
         "values": [texts.setting(value) for value in walked.parameters(window).values()],
         "own": window.own,
-        "trips": texts.number(window.inside["round_trips"], 0),
-        "sharpe_in": texts.number(window.inside["sharpe"]),
-        "sharpe_out": texts.number(window.outside["sharpe"]),
-        "return_in": texts.percent(window.inside["total_return"], signed=True),
-        "return_out": texts.percent(window.outside["total_return"], signed=True),
+        "trips": written("round_trips", window.inside["round_trips"]),
+        "sharpe_in": written("sharpe", window.inside["sharpe"]),
+        "sharpe_out": written("sharpe", window.outside["sharpe"]),
+        "return_in": written("total_return", window.inside["total_return"]),
+        "return_out": written("total_return", window.outside["total_return"]),
         "tone": tone(window.outside["total_return"]),
         "held": texts.percent(window.held, signed=True),
         "from": start,
