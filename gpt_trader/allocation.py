@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.rule_table import rule, rules_of
+from gpt_trader.rule_table import check_kinds, rule, rules_of
 
 SIZINGS = ("weight", "risk")
 CADENCES = ("bar", "week", "month")
@@ -78,6 +78,7 @@ class Allocation:
         for name, row in rows.items():
             if row.choices and getattr(self, name) not in row.choices:
                 raise UnknownName(name, str(getattr(self, name)), row.choices)
+        check_kinds(self)
         for name, row in rows.items():
             if row.low is None or row.high is None:
                 continue

@@ -15,10 +15,18 @@ from gpt_trader.bars import Bars
 from gpt_trader.batch_lanes import Lane, Lanes, Scored, Terms, thread_count
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
-from gpt_trader.engine.session import ARRAY, COMPILED, acted_ranks, all_exits, calls_of, chosen_mode, prepare
+from gpt_trader.engine.decision_delay import DecisionDelay
+from gpt_trader.engine.session import (
+    ARRAY,
+    COMPILED,
+    acted_ranks,
+    all_exits,
+    build_plan,
+    calls_of,
+    chosen_mode,
+)
 from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
 from gpt_trader.engine.statistics import METRIC_NAMES
-from gpt_trader.engine.waiting import Waiting
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
@@ -245,8 +253,8 @@ class _Scorer:
         self.key = key
         self.market, self.rules = self.markets[key]
 
-    def _nothing_waits(self) -> Waiting:
-        return Waiting.nothing(self.terms.settings.fills.delay, self.terms.bars.N)
+    def _nothing_waits(self) -> DecisionDelay:
+        return DecisionDelay.nothing(self.terms.settings.fills.delay, self.terms.bars.N)
 
     def flush(self) -> None:
         """Have the runs that wait scored."""
@@ -261,7 +269,7 @@ class _Scorer:
         mode, before = self.modes[kind], self.called.get(kind, 0)
         self.called[kind] = before + 1
         self.modes[kind] = self._mode(strategy, max(self.expected - 1, before + 1))
-        plan = prepare(self._nothing_waits(), strategy, terms.bars, terms.settings, terms.first)
+        plan = build_plan(self._nothing_waits(), strategy, terms.bars, terms.settings, terms.first)
 
         def score(lane: Lane) -> Scored:
             return lane.score_plan(number, plan, mode)

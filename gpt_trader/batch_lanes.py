@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import deciding
+from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.interpreted import is_interpreted
 from gpt_trader.engine.opening import empty_book, grown, room_for_orders
-from gpt_trader.engine.records import BAD_TARGET, DONE, Book, Market
+from gpt_trader.engine.records import BAD_TARGET, DONE, AccountState, MarketData
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.running import Plan, Run
 from gpt_trader.engine.scoring import score_into, score_many
-from gpt_trader.engine.session import carry_out
+from gpt_trader.engine.session import run_plan
 from gpt_trader.engine.setup import Settings, rules_record
 from gpt_trader.engine.statistics import METRIC_NAMES
-from gpt_trader.engine.waiting import Waiting
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.periods import periods_of
 from gpt_trader.strategy import Strategy
@@ -96,12 +96,12 @@ class Lane:
         orders = terms.tuning.orders or room_for_orders(bars)
         self._keep(empty_book(bars.T, bars.N, rules, settings.capital, orders, terms.first))
 
-    def _keep(self, book: Book) -> None:
+    def _keep(self, book: AccountState) -> None:
         self.book = book
         self.trade_fields = np.empty((2, book.trades.shape[0]))
         self.trade_bars = np.empty(book.trades.shape[0], np.int64)
 
-    def score_targets(self, market: Market, rules: NDArray[Any]) -> Scored:
+    def score_targets(self, market: MarketData, rules: NDArray[Any]) -> Scored:
         """Score the runs that wait, all under the same rules."""
         terms, targets = self.terms, self.targets[: len(self.waiting)]
         waiting, self.waiting = self.waiting, []
@@ -126,9 +126,9 @@ class Lane:
         terms = self.terms
         scored = Scored.of([number], terms)
         clear_book(self.book, terms.settings.capital)
-        run = Run(self.book, Waiting.nothing(terms.settings.fills.delay, terms.bars.N))
+        run = Run(self.book, DecisionDelay.nothing(terms.settings.fills.delay, terms.bars.N))
         try:
-            carry_out(plan, run, terms.first, mode, required=False)
+            run_plan(plan, run, terms.first, mode, required=False)
         except GptTraderError as error:
             scored.fail(0, error)
             return scored

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gpt_trader.errors import BadParameter
-from gpt_trader.rule_table import below, rule, rules_of
+from gpt_trader.rule_table import below, check_kinds, rule, rules_of
 
 
 def _rate(default: float, text: str, unit: str, record: str, label: str, **more: Any) -> float:
@@ -46,6 +46,7 @@ class Costs:
     # fmt: on
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         for name, row in rules_of(Costs).items():
             value = getattr(self, name)
             if not (row.low or 0) <= value < (row.high or math.inf):

@@ -15,8 +15,8 @@ from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.opening import empty_book, room_for_orders
 from gpt_trader.engine.portfolio import Account
-from gpt_trader.engine.records import Market
-from gpt_trader.engine.session import Outcome, new_run, prepare
+from gpt_trader.engine.records import MarketData
+from gpt_trader.engine.session import Outcome, build_plan, open_account
 from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
 from gpt_trader.engine.sleeve import Part, decider
 from gpt_trader.errors import BadParameter
@@ -217,8 +217,8 @@ def _part(sleeve: Sleeve, bars: Bars, settings: Settings, first: int) -> tuple[P
         instruments=tuple(item for item in settings.instruments if item.symbol in own_bars.symbols),
         index=settings.index if settings.index is not None else bars,
     )  # fmt: skip
-    run = new_run(own_bars, own, first)
-    plan = prepare(run.waiting, sleeve.strategy, own_bars, own, first)
+    run = open_account(own_bars, own, first)
+    plan = build_plan(run.waiting, sleeve.strategy, own_bars, own, first)
     rules = plan.rules.copy()
     rules["borrow"] = 0.0  # charged on what the account is short
     rules["order_volume"] = (settings.risk.order_volume or 0.0) if settings.risk is not None else 0.0
@@ -238,14 +238,14 @@ def _account(
     for name in ("gross", "position", "max_positions"):
         rules[name] = NO_LIMIT
     if settings.risk is not None and settings.risk.positions is not None:
-        rules["max_positions"], rules["risk_seats"] = settings.risk.positions, 1.0
+        rules["max_positions"], rules["risk_slots"] = settings.risk.positions, 1.0
     rules["leverage"], rules["borrow"], rules["flatten"], rules["order_volume"] = leverage, 0.0, 0.0, 0.0
     market = build_market(bars, replace(settings, index=None), (), None)
     info = market.info.copy()
     info["lot"] = 0.0
     book = empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars), first)
     return Account(
-        book, Market(market.panel, market.signals, market.time, market.flags, info), [part for part, *_ in parts],
+        book, MarketData(market.panel, market.signals, market.time, market.flags, info), [part for part, *_ in parts],
         settings.costs.borrow, settings.risk is not None and settings.risk.on_drawdown == "flatten",
         settings.risk is not None, np.zeros(bars.N),
     )  # fmt: skip

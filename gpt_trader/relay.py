@@ -11,7 +11,7 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.session import new_run, take_over
+from gpt_trader.engine.session import continue_account, open_account
 from gpt_trader.engine.setup import checked_first, settings_of
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit
@@ -60,9 +60,9 @@ def backtest_relay(
     _check_legs(legs, bars)
     first, stop = legs[0].first, legs[-1].stop
     covered = bars.before(stop)
-    run = new_run(covered, settings, first)
+    run = open_account(covered, settings, first)
     for leg in legs:
-        outcome = take_over(run, leg.strategy, bars.before(leg.stop), settings, leg.first, mode)
+        outcome = continue_account(run, leg.strategy, bars.before(leg.stop), settings, leg.first, mode)
     held = buy_and_hold(covered, settings, first) if benchmark else None
     return Result(
         legs[-1].strategy, covered, settings, seed, outcome, held, [(leg.strategy, leg.first) for leg in legs]

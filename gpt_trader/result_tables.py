@@ -58,7 +58,7 @@ def equity(result: Result) -> Columns:
 def orders(result: Result) -> Columns:
     """One row per order: `filled` in shares; `reason` why it exists, followed by why it ended when that differs."""
     log = result.log("orders")
-    symbol, time = _common(result, log, "decided")
+    symbol, time = _common(result, log, "decided_bar")
     reason = _texts(REASONS, log["reason"])
     ended = (log["status"] > FILLED) & (log["end_reason"] != log["reason"])
     return {

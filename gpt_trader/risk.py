@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.rule_table import below, rule, rules_of
+from gpt_trader.rule_table import below, check_kinds, rule, rules_of
 
 Value = TypeVar("Value")
 BREACHES = ("halt", "flatten")
@@ -70,6 +70,7 @@ class RiskLimits:
     def __post_init__(self) -> None:
         if self.on_drawdown not in BREACHES:
             raise UnknownName("drawdown action", self.on_drawdown, BREACHES)
+        check_kinds(self)
         for name, row in LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, int | float) and below(value, row):

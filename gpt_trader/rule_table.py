@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import Any, TypeVar
+
+from gpt_trader.errors import BadParameter
 
 Value = TypeVar("Value")
 ROW = "rule"
@@ -67,6 +70,32 @@ def rules_of(kind: type[Any]) -> Mapping[str, Rule]:
             )
         found = _KNOWN[kind] = {item.name: item.metadata[ROW] for item in fields(kind)}
     return found
+
+
+def check_kinds(settings: Any) -> None:
+    """Raise BadParameter for a value of `settings` that is not of its unit's kind: a number, a whole number, a word, yes or no."""
+    for name, row in rules_of(type(settings)).items():
+        value = getattr(settings, name)
+        if value is None and (row.optional or row.unit == "symbol"):
+            continue
+        if row.unit == "switch":
+            right, wanted = isinstance(value, bool), "True or False"
+        elif row.unit in ("choice", "symbol"):
+            right, wanted = isinstance(value, str), "a word"
+        elif row.unit in ("count", "bars"):
+            right, wanted = _is_whole(value), "a whole number"
+        else:
+            right, wanted = _is_number(value), "a number"
+        if not right:
+            raise BadParameter(f"{name} is {value!r}; give {wanted}")
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and float(value).is_integer()
 
 
 def record_fields(kind: type[Any]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from gpt_trader.bars import DIVIDEND, Bars
 from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
-from gpt_trader.engine.session import PYTHON, all_exits, carry_out, new_run, prepare
+from gpt_trader.engine.session import PYTHON, all_exits, build_plan, open_account, run_plan
 from gpt_trader.engine.setup import Settings
 from gpt_trader.exits import Exit
 from gpt_trader.orders import NOTHING, limit
@@ -91,9 +91,9 @@ def bar_by_bar(
     `hide` may change the plan once the features are computed, and gives
     a function that is called before each bar's decision.
     """
-    run = new_run(bars, SETTINGS, 0)
+    run = open_account(bars, SETTINGS, 0)
     with inside("features"):
-        plan = prepare(run.waiting, fresh, bars, SETTINGS, 0, seen)
+        plan = build_plan(run.waiting, fresh, bars, SETTINGS, 0, seen)
     with inside("declared_exits"):
         exits = all_exits(fresh, SETTINGS)
     features = {name: array for name, array in plan.columns.items() if name not in MARKET_FIELDS}
@@ -103,7 +103,7 @@ def bar_by_bar(
     recorder = _Recorder(fresh, bars.N, before, bars.T if last is None else last)
     object.__setattr__(fresh, "decide", recorder)  # the engine asks the instance
     with inside("decide"), contextlib.suppress(_EnoughError):
-        carry_out(plan, run, 0, PYTHON, required=False)
+        run_plan(plan, run, 0, PYTHON, required=False)
     return Trace(features, recorder.decisions(), exits, counts_units(fresh))
 
 

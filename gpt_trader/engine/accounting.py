@@ -6,12 +6,12 @@ from gpt_trader.engine.fill_effects import after_fill
 from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.order_book import complete_order
 from gpt_trader.engine.positions import SMALL, change_position, shift_position
-from gpt_trader.engine.records import E_FILLED, PARTIAL, Book
+from gpt_trader.engine.records import E_FILLED, PARTIAL, AccountState
 
 
 @inlined
 def apply_fill(
-    b: Book, order: int, quantity: float, price: float, fee: float, slippage: float, inside: bool
+    b: AccountState, order: int, quantity: float, price: float, fee: float, slippage: float, inside: bool
 ) -> None:
     """Apply a fill of the signed `quantity` of a live order at `price` to cash, position, round trip, order and logs.
 
@@ -55,7 +55,7 @@ fill_called = called(apply_fill)
 
 
 @kernel
-def pay(b: Book, n: int, cash: float) -> None:
+def pay(b: AccountState, n: int, cash: float) -> None:
     """Cash that a position earns (or costs, negative) and its round trip remembers as income."""
     account = b.account[0]
     account.cash += cash
@@ -64,7 +64,7 @@ def pay(b: Book, n: int, cash: float) -> None:
 
 
 @inlined
-def charge_borrow(b: Book, n: int, fee: float) -> None:
+def charge_borrow(b: AccountState, n: int, fee: float) -> None:
     """What lending the shares of a short position costs."""
     account = b.account[0]
     account.cash -= fee
@@ -74,7 +74,7 @@ def charge_borrow(b: Book, n: int, fee: float) -> None:
 
 
 @kernel
-def settle_fraction(b: Book, n: int, exact: float, whole: float, reason: int) -> None:
+def settle_fraction(b: AccountState, n: int, exact: float, whole: float, reason: int) -> None:
     """After a split the position of symbol n would be `exact` shares: it becomes `whole`, and the rest is paid at the mark.
 
     Where nothing is left the round trip ends with that payment, without a fill.

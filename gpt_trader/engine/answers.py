@@ -19,27 +19,27 @@ from gpt_trader.engine.records import (
     REPLACED,
     STOP,
     UNKNOWN,
-    Book,
+    AccountState,
 )
 
 
 @inlined
-def find_order(b: Book, number: int) -> int:
+def find_order(b: AccountState, number: int) -> int:
     """Row of the live order with this id, NO_ORDER when there is none. Live orders stand in order of their ids."""
-    low, high = 0, b.account[0].working
+    low, high = 0, b.account[0].open_orders
     while low < high:
         middle = (low + high) // 2
-        if b.orders[b.working[middle]].id < number:
+        if b.orders[b.open_orders[middle]].id < number:
             low = middle + 1
         else:
             high = middle
-    if low < b.account[0].working and b.orders[b.working[low]].id == number:
-        return b.working[low]
+    if low < b.account[0].open_orders and b.orders[b.open_orders[low]].id == number:
+        return b.open_orders[low]
     return NO_ORDER
 
 
 @kernel
-def take_accepted(b: Book, number: int) -> bool:
+def take_accepted(b: AccountState, number: int) -> bool:
     """The venue has the order. Returns False when no such order is live, as the other answers do."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -51,7 +51,7 @@ def take_accepted(b: Book, number: int) -> bool:
 
 
 @kernel
-def take_unknown(b: Book, number: int) -> bool:
+def take_unknown(b: AccountState, number: int) -> bool:
     """Nobody knows whether the venue has the order: it counts as live until the venue says what became of it."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -61,7 +61,9 @@ def take_unknown(b: Book, number: int) -> bool:
 
 
 @kernel
-def take_filled(b: Book, number: int, quantity: float, price: float, fee: float, slippage: float) -> bool:
+def take_filled(
+    b: AccountState, number: int, quantity: float, price: float, fee: float, slippage: float
+) -> bool:
     """The venue has filled the signed `quantity` of an order at `price` for `fee`."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -73,7 +75,7 @@ def take_filled(b: Book, number: int, quantity: float, price: float, fee: float,
 
 
 @kernel
-def take_ended(b: Book, number: int, status: int, reason: int) -> bool:
+def take_ended(b: AccountState, number: int, status: int, reason: int) -> bool:
     """The venue has cancelled, rejected or let expire an order. The account's own reason stands where it asked for that."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -87,7 +89,7 @@ def take_ended(b: Book, number: int, status: int, reason: int) -> bool:
 
 
 @kernel
-def take_opened(b: Book, given: np.ndarray) -> None:
+def take_opened(b: AccountState, given: np.ndarray) -> None:
     """The venue has opened an order by itself: a declared exit that was triggered, or the leg of a bracket. `given`: (1,) ORDER."""
     account = b.account[0]
     apart, account.apart = account.apart, 0
@@ -102,7 +104,7 @@ def take_opened(b: Book, given: np.ndarray) -> None:
 
 
 @kernel
-def take_updated(b: Book, given: np.ndarray) -> bool:
+def take_updated(b: AccountState, given: np.ndarray) -> bool:
     """The venue has changed quantity, kind or stop of an order to those of `given`, (1,) ORDER."""
     g = given[0]
     order = find_order(b, g.id)
@@ -110,7 +112,7 @@ def take_updated(b: Book, given: np.ndarray) -> bool:
         return False
     o = b.orders[order]
     if g.triggered != 0 and o.triggered == 0 and o.kind != MARKET:
-        b.account[0].markets += 1
+        b.account[0].market_orders += 1
     o.quantity = g.quantity
     o.kind = g.kind
     o.stop = g.stop
@@ -120,7 +122,7 @@ def take_updated(b: Book, given: np.ndarray) -> bool:
 
 
 @inlined
-def _adopt(b: Book, given: np.ndarray) -> int:
+def _adopt(b: AccountState, given: np.ndarray) -> int:
     """Append an order that somebody else has made, with its id."""
     g = given[0]
     account = b.account[0]
@@ -137,13 +139,13 @@ def _adopt(b: Book, given: np.ndarray) -> int:
     o.id = g.id
     o.triggered = g.triggered
     if g.triggered != 0 and g.kind != MARKET:
-        account.markets += 1
+        account.market_orders += 1
     account.order_ids = max(account.order_ids, g.id + 1)
     return order
 
 
 @kernel
-def receive_order(v: Book, given: np.ndarray) -> bool:
+def receive_order(v: AccountState, given: np.ndarray) -> bool:
     """A venue gets an order, (1,) ORDER. One that replaces another is refused when that one is no longer live."""
     replaced = given[0].replaces
     if replaced != NO_ORDER:
@@ -158,7 +160,7 @@ def receive_order(v: Book, given: np.ndarray) -> bool:
 
 
 @kernel
-def receive_cancel(v: Book, number: int, status: int, reason: int) -> bool:
+def receive_cancel(v: AccountState, number: int, status: int, reason: int) -> bool:
     """A venue is asked to cancel an order; False when it is not live."""
     order = find_order(v, number)
     if order == NO_ORDER:
@@ -168,7 +170,7 @@ def receive_cancel(v: Book, number: int, status: int, reason: int) -> bool:
 
 
 @kernel
-def receive_reduction(v: Book, number: int, quantity: float) -> bool:
+def receive_reduction(v: AccountState, number: int, quantity: float) -> bool:
     """A venue is asked to make an order smaller; False when it is not live."""
     order = find_order(v, number)
     if order == NO_ORDER:

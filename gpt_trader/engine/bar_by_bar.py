@@ -17,7 +17,7 @@ from gpt_trader.bars import DIVIDEND, SPLIT
 from gpt_trader.engine import messages as say
 from gpt_trader.engine.core import NOTHING_WRITTEN, Account, new_state
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, EVENT, REGIME, SCORE, Market, Records
+from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, EVENT, REGIME, SCORE, MarketData, Records
 from gpt_trader.engine.sim_venue import SimVenue
 from gpt_trader.engine.window import Window
 
@@ -42,7 +42,7 @@ class Bar:
     regime: bool = True
 
 
-def bars_of(market: Market) -> Iterator[Bar]:
+def bars_of(market: MarketData) -> Iterator[Bar]:
     """The bars of a backtest's market, one after the other."""
     panel, signals = market.panel, market.signals
     whole = signals.shape[1] > 1

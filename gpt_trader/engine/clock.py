@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.records import Book, Market
+from gpt_trader.engine.records import AccountState, MarketData
 
 DAY_NS = 86_400_000_000_000
 
 
 @inlined
-def begin_bar(m: Market, b: Book, t: int) -> None:
+def begin_bar(m: MarketData, b: AccountState, t: int) -> None:
     """The next bar begins; it stands in row t of the market's arrays.
 
     The account counts its bars and keeps two times. Rows are only places in memory: nothing else of the state says one.
@@ -21,7 +21,7 @@ def begin_bar(m: Market, b: Book, t: int) -> None:
 
 
 @inlined
-def skip_bars(m: Market, b: Book, start: int, stop: int) -> None:
+def skip_bars(m: MarketData, b: AccountState, start: int, stop: int) -> None:
     """Bars start..stop-1 (rows) have passed without a step."""
     account = b.account[0]
     account.bar += stop - start
@@ -47,21 +47,21 @@ def civil_month(day: int) -> int:
 
 
 @inlined
-def same_day(b: Book) -> bool:
+def same_day(b: AccountState) -> bool:
     """This bar and the one before lie in one UTC day."""
     account = b.account[0]
     return account.time // DAY_NS == account.previous // DAY_NS
 
 
 @inlined
-def same_week(b: Book) -> bool:
+def same_week(b: AccountState) -> bool:
     """This bar and the one before lie in one ISO week (Monday first; day 0, 1970-01-01, was a Thursday)."""
     account = b.account[0]
     return (account.time // DAY_NS + 3) // 7 == (account.previous // DAY_NS + 3) // 7
 
 
 @inlined
-def same_month(b: Book) -> bool:
+def same_month(b: AccountState) -> bool:
     """This bar and the one before lie in one calendar month."""
     account = b.account[0]
     return civil_month(account.time // DAY_NS) == civil_month(account.previous // DAY_NS)

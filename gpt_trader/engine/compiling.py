@@ -26,7 +26,7 @@ from gpt_trader.engine.clock import begin_bar
 from gpt_trader.engine.elementwise import for_plain_numbers, is_elementwise
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.marking import mark_to_market, monitor
-from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, Book, Market
+from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, AccountState, MarketData
 from gpt_trader.engine.rule_store import compiled_driver, labelled, rule_key
 from gpt_trader.engine.stepping import fill_held
 from gpt_trader.engine.submitting import (
@@ -34,7 +34,7 @@ from gpt_trader.engine.submitting import (
     has_place,
     has_room,
     next_busy,
-    put_off,
+    push_request,
     submit,
     submit_due,
 )
@@ -54,7 +54,7 @@ for _make in (
     register_jitable(_make)  # so that `orders.limit(...)` compiles like `limit(...)`
 
 
-def submit_all(m: Market, b: Book, t: int, factor: Any, answer: Any) -> None:
+def submit_all(m: MarketData, b: AccountState, t: int, factor: Any, answer: Any) -> None:
     """Submit one request, a tuple or list of them, or nothing (compiled by type; see the overload below)."""
     raise TypeError("submit_all only exists in compiled code")
 
@@ -83,24 +83,24 @@ def _is_request(answer: Any) -> bool:
     return getattr(answer, "instance_class", None) is OrderRequest
 
 
-def put_all_off(queue: Any, ends: Any, due: int, answer: Any) -> None:
+def push_all(queue: Any, ends: Any, due: int, answer: Any) -> None:
     """Let one request, a tuple or list of them, or nothing wait until bar `due` (compiled by type; see the overload below)."""
-    raise TypeError("put_all_off only exists in compiled code")
+    raise TypeError("push_all only exists in compiled code")
 
 
-@overload(put_all_off)
+@overload(push_all)
 def _put_all_off(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
     def nothing(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
         return None
 
     def one(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
         if answer.kind != NOTHING:
-            put_off(queue, ends, due, answer)
+            push_request(queue, ends, due, answer)
 
     def many(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
         for request in answer:
             if request.kind != NOTHING:
-                put_off(queue, ends, due, request)
+                push_request(queue, ends, due, request)
 
     if isinstance(answer, numba.types.NoneType):
         return nothing
@@ -260,12 +260,12 @@ ORDER_LOOP = """
             begin_bar(m, b, t)
             mark_to_market(m, b, t)
             monitor(b)
-        orders, working = account.orders, account.working
+        orders, working = account.orders, account.open_orders
         {show}
         n = 0
         answer = {call}
         {act}
-        if account.orders != orders or account.working != working or account.markets > 0:
+        if account.orders != orders or account.open_orders != working or account.market_orders > 0:
             busy, ahead = t + 1, 1
     return stop, DONE
 """
@@ -278,7 +278,7 @@ SUBMIT_LATER = """
         if not (has_room(b, count_due(waiting, ends, t)) and has_place(waiting, ends, requests_in(answer))):
             return t, ANSWER_FULL
         submit_due(m, b, t, factor, waiting, ends)
-        put_all_off(waiting, ends, t + delay, answer)
+        push_all(waiting, ends, t + delay, answer)
 """
 
 
@@ -337,7 +337,7 @@ ENGINE: dict[str, Any] = {
     "allocate": allocate, "submit_all": submit_all, "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy,
     "FARTHEST": FARTHEST, "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "ANSWER_FULL": ANSWER_FULL,
     "has_room": has_room, "requests_in": requests_in, "count_due": count_due, "has_place": has_place, "submit_due": submit_due,
-    "put_all_off": put_all_off, "begin_bar": begin_bar,
+    "push_all": push_all, "begin_bar": begin_bar,
 }  # fmt: skip
 _FORMS: dict[Any, tuple[str, ...]] = {}
 _DRIVERS: dict[Any, Driver | None] = {}

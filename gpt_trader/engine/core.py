@@ -37,7 +37,7 @@ from gpt_trader.engine.records import (
     ORDER,
     TRADE,
     UNKNOWN,
-    Book,
+    AccountState,
     Records,
 )
 from gpt_trader.engine.stepping import allocate_bar, begin_account_bar, end_account_bar
@@ -132,7 +132,7 @@ class Account:
     def state(self) -> State:
         """A copy of what is to be kept."""
         book = self.book
-        live, said = int(book.account["working"][0]), int(book.account["decisions"][0])
+        live, said = int(book.account["open_orders"][0]), int(book.account["decisions"][0])
         return State(
             copied(book.account),
             copied(book.symbols),
@@ -191,16 +191,17 @@ def _together(parts: list[say.Written]) -> say.Written:
     )
 
 
-def book_of(state: State, rules: Records, window: Window) -> Book:
+def book_of(state: State, rules: Records, window: Window) -> AccountState:
     """The engine's memory for a state: copies of it, empty logs behind them, room for the curve of the window."""
     symbols, live, said = len(state.symbols), len(state.orders), len(state.said)
     room = _room(symbols, live)
-    working = np.empty(room, np.int64)
-    working[:live] = np.arange(live)
+    open_orders = np.empty(room, np.int64)
+    open_orders[:live] = np.arange(live)
     orders, decisions = log_of(room, ORDER), log_of(room + LOOK_BACK * symbols, DECISION)
     orders[:live], decisions[:said] = state.orders, state.said
-    return Book(
-        copied(state.account), copied(state.symbols), copied(rules), working, np.empty((4, window.market.time.size)), orders,
+    return AccountState(
+        copied(state.account), copied(state.symbols), copied(rules), open_orders,
+        np.empty((4, window.market.time.size)), orders,
         log_of(4 * room, FILL), log_of(room, TRADE), decisions,
     )  # fmt: skip
 
@@ -210,13 +211,13 @@ def _room(symbols: int, live: int) -> int:
     return 10 * (symbols + 1) + 10 * live + 16
 
 
-def counts_of(book: Book) -> NDArray[np.int64]:
+def counts_of(book: AccountState) -> NDArray[np.int64]:
     """The account's record as whole numbers by place (`FILLS` and so on): one is read in a tenth of the time of a field."""
     return book.account.view(np.int64)
 
 
 FILLS, TRADES, ORDERS, WORKING, DECISIONS, HALT, ORDER_IDS = (
-    list(ACCOUNT.names or ()).index(name) for name in ("fills", "trades", "orders", "working", "decisions", "halt", "order_ids")
+    list(ACCOUNT.names or ()).index(name) for name in ("fills", "trades", "orders", "open_orders", "decisions", "halt", "order_ids")
 )  # fmt: skip
 
 
@@ -230,7 +231,7 @@ def has_written(counts: NDArray[np.int64], said: int) -> bool:
     )
 
 
-def kept_only(book: Book) -> Book:
+def kept_only(book: AccountState) -> AccountState:
     """The book with what is to be kept alone: live orders and what was said. There is room for one more event then."""
     _keep_orders(book)
     symbols = len(book.symbols)
@@ -239,20 +240,22 @@ def kept_only(book: Book) -> Book:
     account = book.account
     account["fills"] = account["trades"] = 0
     book = book._replace(decisions=said)
-    live = int(account["working"][0])
+    live = int(account["open_orders"][0])
     if _room(symbols, live // 2) > len(book.orders):
         room = _room(symbols, live)
-        orders, working = log_of(room, ORDER), np.empty(room, np.int64)
-        orders[:live], working[:live] = book.orders[:live], book.working[:live]
+        orders, open_orders = log_of(room, ORDER), np.empty(room, np.int64)
+        orders[:live], open_orders[:live] = book.orders[:live], book.open_orders[:live]
         fills, trades = log_of(4 * room, FILL), log_of(room, TRADE)
         decisions = log_of(room + LOOK_BACK * symbols, DECISION)
         count = int(account["decisions"][0])
         decisions[:count] = said[:count]
-        book = book._replace(orders=orders, working=working, fills=fills, trades=trades, decisions=decisions)
+        book = book._replace(
+            orders=orders, open_orders=open_orders, fills=fills, trades=trades, decisions=decisions
+        )
     return book
 
 
-def _read_fills(book: Book) -> tuple[list[say.Command], Records]:
+def _read_fills(book: AccountState) -> tuple[list[say.Command], Records]:
     """What the log of fills asks of the venue, and the fills."""
     log = book.fills[: int(book.account["fills"][0])]
     if not log.size:
@@ -263,7 +266,7 @@ def _read_fills(book: Book) -> tuple[list[say.Command], Records]:
     return _commands(log[asked], book.orders[: int(book.account["orders"][0])]), log[~asked]
 
 
-def _written(book: Book, fills: Records, known: int, curve: NDArray[np.float64]) -> say.Written:
+def _written(book: AccountState, fills: Records, known: int, curve: NDArray[np.float64]) -> say.Written:
     """The records that a book's logs hold; `known` decisions are older."""
     account = book.account[0]
     orders = book.orders[: int(account["orders"])]
@@ -294,7 +297,7 @@ def _commands(asked: Records, orders: Records) -> list[say.Command]:
     return [command for command in made if not (isinstance(command, say.Cancel) and command.id in replaced)]
 
 
-def _take(book: Book, event: say.Event, window: Window) -> bool:
+def _take(book: AccountState, event: say.Event, window: Window) -> bool:
     """Let the book have an event; False where it names an order that is not open."""
     match event:
         case say.BarOpened():
@@ -335,7 +338,7 @@ def _plain(request: OrderRequest) -> OrderRequest:
     return OrderRequest._make((int(request.kind), *numbers, int(request.day), int(request.symbol)))
 
 
-def holdings(book: Book, factor: NDArray[np.float64]) -> Held:
+def holdings(book: AccountState, factor: NDArray[np.float64]) -> Held:
     """What a strategy holds, arrays (N,), at the close of the bar; `factor` (N,) is the product of all splits so far."""
     s, account = book.symbols, book.account[0]
     equity, quantity = float(account["equity"]), s["qty"].copy()

@@ -9,11 +9,20 @@ from gpt_trader.engine.fill_effects import cancel_legs
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import release_halts
 from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, end_order, new_order, to_lot
-from gpt_trader.engine.records import CANCELLED, EVENT, EXIT, MARKET, R_DELISTED, R_SPLIT, Book, Market
+from gpt_trader.engine.records import (
+    CANCELLED,
+    EVENT,
+    EXIT,
+    MARKET,
+    R_DELISTED,
+    R_SPLIT,
+    AccountState,
+    MarketData,
+)
 
 
 @inlined
-def corporate_actions(m: Market, b: Book, t: int) -> None:
+def corporate_actions(m: MarketData, b: AccountState, t: int) -> None:
     """Everything that happens to holdings before bar t opens, in the order borrow, delisting, split, dividend."""
     r = b.rules[0]
     account = b.account[0]
@@ -39,7 +48,7 @@ def corporate_actions(m: Market, b: Book, t: int) -> None:
 
 
 @kernel
-def _split(m: Market, b: Book, n: int, ratio: float) -> None:
+def _split(m: MarketData, b: AccountState, n: int, ratio: float) -> None:
     """Restate position and orders; the part of a share that is no lot is paid in cash at the restated mark.
 
     Where no lot is left the position is closed at that mark: the cash in lieu is what its exit brings.
@@ -80,12 +89,12 @@ def _split(m: Market, b: Book, n: int, ratio: float) -> None:
 
 
 @kernel
-def _delist(b: Book, n: int) -> None:
+def _delist(b: AccountState, n: int) -> None:
     """Close the position at its mark without costs and cancel the orders of a symbol that left the market."""
     s = b.symbols[n]
     cancel_symbol_orders(b, n, NO_ORDER, R_DELISTED)
     s.target_order = NO_ORDER
-    b.account[0].dirty = 1
+    b.account[0].needs_allocation = 1
     if s.qty == 0.0:
         return
     order = new_order(b, n, -s.qty, MARKET, EXIT, R_DELISTED, NO_ORDER)

@@ -9,8 +9,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def entered(kernel: Function) -> Function:
-    """`kernel` for callers in Python that always pass the same types: a `Market` and a `Book` as `engine.setup` makes them, and
-    C-ordered arrays of one type and number of dimensions, read-only or not.
+    """`kernel` for callers in Python that always pass the same types: `MarketData` and `AccountState` as `engine.setup` makes
+    them, and C-ordered arrays of one type and number of dimensions, read-only or not.
 
     numba looks at the types of all arguments in every call: 4 µs for the records of a book, more than most bars cost. The first
     call goes the usual way and compiles or loads the machine code; the later ones enter it at once.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.records import R_ATR_STOP, R_BREAK_EVEN, R_STOP_LOSS, R_TRAILING, Book
+from gpt_trader.engine.records import R_ATR_STOP, R_BREAK_EVEN, R_STOP_LOSS, R_TRAILING, AccountState
 
 TOLERANCE = 1e-12
 TRAILING_ARMED, BREAK_EVEN_ARMED = 1, 2
 
 
 @inlined
-def arm_stops(b: Book, n: int) -> None:
+def arm_stops(b: AccountState, n: int) -> None:
     """After the peak moved: stops that wait for a gain are armed once it is reached, and stay armed."""
     s = b.symbols[n]
     r = b.rules[0]
@@ -25,7 +25,7 @@ def arm_stops(b: Book, n: int) -> None:
 
 
 @kernel
-def protective_stop(b: Book, n: int) -> tuple[float, int]:
+def protective_stop(b: AccountState, n: int) -> tuple[float, int]:
     """(level, reason) of the tightest stop of the position in symbol n; (NaN, -1) when there is none."""
     s = b.symbols[n]
     r = b.rules[0]
@@ -58,7 +58,7 @@ def protective_stop(b: Book, n: int) -> tuple[float, int]:
 
 
 @inlined
-def scale_step(b: Book, step: int) -> tuple[float, float]:
+def scale_step(b: AccountState, step: int) -> tuple[float, float]:
     """(gain, share) of scale-out step 0 to 3."""
     r = b.rules[0]
     if step == 0:
@@ -71,7 +71,7 @@ def scale_step(b: Book, step: int) -> tuple[float, float]:
 
 
 @inlined
-def tighten_atr_stop(b: Book, n: int, close: float, atr: float) -> None:
+def tighten_atr_stop(b: AccountState, n: int, close: float, atr: float) -> None:
     """Set the ATR stop at the close of the entry bar; later closes may only tighten it."""
     s = b.symbols[n]
     side = 1.0 if s.qty > 0.0 else -1.0

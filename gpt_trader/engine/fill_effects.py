@@ -26,12 +26,12 @@ from gpt_trader.engine.records import (
     STOP,
     UNKNOWN,
     USER,
-    Book,
+    AccountState,
 )
 
 
 @inlined
-def after_fill(b: Book, order: int, was: float, filled: float, inside: bool, price: float) -> None:
+def after_fill(b: AccountState, order: int, was: float, filled: float, inside: bool, price: float) -> None:
     """The consequences of a fill of the signed quantity `filled` at `price`, before which `was` was held."""
     o = b.orders[order]
     if (
@@ -48,7 +48,7 @@ def after_fill(b: Book, order: int, was: float, filled: float, inside: bool, pri
 
 
 @kernel
-def cancel_legs(b: Book, n: int) -> None:
+def cancel_legs(b: AccountState, n: int) -> None:
     """The position is closed or turned round: the bracket legs that protected it go with it."""
     order = b.symbols[n].first_live
     while order != NO_ORDER:
@@ -60,7 +60,7 @@ def cancel_legs(b: Book, n: int) -> None:
 
 
 @kernel
-def _shrink_sibling(b: Book, order: int, filled: float) -> None:
+def _shrink_sibling(b: AccountState, order: int, filled: float) -> None:
     """One leg filled in part: the other one protects only what is left."""
     sibling = b.orders[order].sibling
     if filled != 0.0 and sibling != NO_ORDER and b.orders[sibling].status <= UNKNOWN:
@@ -80,7 +80,7 @@ def opened_part(was: float, now: float, filled: float) -> float:
 
 
 @kernel
-def _bring_legs(b: Book, order: int, filled: float, inside: bool, price: float) -> None:
+def _bring_legs(b: AccountState, order: int, filled: float, inside: bool, price: float) -> None:
     """Every fill of an order with a bracket brings its stop and its target to life for the quantity it opened."""
     o = b.orders[order]
     if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
@@ -103,19 +103,19 @@ def _bring_legs(b: Book, order: int, filled: float, inside: bool, price: float) 
 
 
 @kernel
-def after_exit(b: Book, n: int, side: float) -> None:
+def after_exit(b: AccountState, n: int, side: float) -> None:
     """A declared exit closed the position of symbol n: cancel its orders, forget its target, lock its side."""
     cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)
     forget_target(b, n, side)
 
 
 @kernel
-def forget_target(b: Book, n: int, side: float) -> None:
-    """Base and acted weight back to zero; the side is locked until the strategy gives a new signal."""
+def forget_target(b: AccountState, n: int, side: float) -> None:
+    """Wanted and ordered weight back to zero; the side is locked until the strategy gives a new signal."""
     s = b.symbols[n]
-    s.base = 0.0
-    s.acted = 0.0
-    s.asked = np.nan
-    s.lock = 1 if side > 0.0 else -1
+    s.wanted = 0.0
+    s.ordered = 0.0
+    s.requested = np.nan
+    s.reentry_lock = 1 if side > 0.0 else -1
     s.target_order = NO_ORDER
-    b.account[0].dirty = 1
+    b.account[0].needs_allocation = 1

@@ -17,20 +17,20 @@ from gpt_trader.engine.records import (
     R_NO_CASH,
     STOP_LIMIT,
     UNKNOWN,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 
 
 @inlined
 def is_aggressive(kind: int) -> bool:
-    """Market and stop fills pay spread and slippage; limits do not."""
+    """MarketData and stop fills pay spread and slippage; limits do not."""
     return kind != LIMIT and kind != STOP_LIMIT
 
 
 @inlined
 def _affordable(
-    m: Market, b: Book, order: int, price: float, slip: float, reduce: float, increase: float
+    m: MarketData, b: AccountState, order: int, price: float, slip: float, reduce: float, increase: float
 ) -> float:
     """`increase` where the account can pay it at `price`, this symbol marked at `price`, costs included; else the largest lot that
     it can.
@@ -61,7 +61,7 @@ def _affordable(
 
 
 @inlined
-def volume_room(m: Market, b: Book, t: int, n: int) -> float:
+def volume_room(m: MarketData, b: AccountState, t: int, n: int) -> float:
     """How many shares may still trade in this bar (infinite without a cap or without volume data)."""
     cap = b.rules[0].volume_cap
     if cap <= 0.0 or b.account[0].bar < m.info[n].first_volume:
@@ -74,7 +74,7 @@ def volume_room(m: Market, b: Book, t: int, n: int) -> float:
 
 
 @inlined
-def slippage_rate(m: Market, b: Book, t: int, n: int, kind: int, size: float) -> float:
+def slippage_rate(m: MarketData, b: AccountState, t: int, n: int, kind: int, size: float) -> float:
     """Spread, fixed slippage and impact of a fill of `size` as a share of its price; 0 for limits."""
     if not is_aggressive(kind):
         return 0.0
@@ -85,7 +85,7 @@ def slippage_rate(m: Market, b: Book, t: int, n: int, kind: int, size: float) ->
 
 
 @inlined
-def fee_of(b: Book, order: int, size: float, price: float) -> float:
+def fee_of(b: AccountState, order: int, size: float, price: float) -> float:
     """What the venue charges for `size` more of an order at `price`: its rates, or what is missing up to its minimum."""
     o = b.orders[order]
     r = b.rules[0]
@@ -97,7 +97,7 @@ def fee_of(b: Book, order: int, size: float, price: float) -> float:
 
 @inlined
 def fill_upto(
-    m: Market, b: Book, t: int, order: int, price: float, inside: bool, room: float, others: float
+    m: MarketData, b: AccountState, t: int, order: int, price: float, inside: bool, room: float, others: float
 ) -> float:
     """`fill_order` where the volume leaves `room` for it, while orders of other strategies fill `others` at the same price."""
     o = b.orders[order]
@@ -138,10 +138,10 @@ def fill_upto(
 
 
 @inlined
-def fill_order(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> float:
+def fill_order(m: MarketData, b: AccountState, t: int, order: int, price: float, inside: bool) -> float:
     """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
 
-    `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, seats and buying power as in
+    `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, slots and buying power as in
     docs/assumptions.md step 1; ends the order when it is done or may not go on.
     """
     return fill_upto(m, b, t, order, price, inside, volume_room(m, b, t, b.orders[order].symbol), 0.0)
@@ -151,7 +151,7 @@ execute = called(fill_order)
 
 
 @kernel
-def payable_size(m: Market, b: Book, order: int, price: float) -> float:
+def payable_size(m: MarketData, b: AccountState, order: int, price: float) -> float:
     """How many shares of an order halts, position slots and buying power allow at `price` as the account stands."""
     o = b.orders[order]
     s = b.symbols[o.symbol]

@@ -6,25 +6,25 @@ import numpy as np
 
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER, live_from
-from gpt_trader.engine.records import V_NONE, Book
+from gpt_trader.engine.records import V_NONE, AccountState
 from gpt_trader.engine.verdicts import LOOK_BACK
 
 
 @inlined
-def _new_place(b: Book, order: int) -> int:
+def _new_place(b: AccountState, order: int) -> int:
     """Place of a row among the live orders, NO_ORDER where it is not live."""
     if order == NO_ORDER:
         return NO_ORDER
     k = live_from(b, order)
-    return k if k < b.account[0].working and b.working[k] == order else NO_ORDER
+    return k if k < b.account[0].open_orders and b.open_orders[k] == order else NO_ORDER
 
 
 @kernel
-def keep_live_orders(b: Book) -> None:
+def keep_live_orders(b: AccountState) -> None:
     """Move the live orders to the front of their log, in order of their ids; rows that others name move with them."""
     account = b.account[0]
-    for k in range(account.working):
-        o = b.orders[b.working[k]]
+    for k in range(account.open_orders):
+        o = b.orders[b.open_orders[k]]
         o.earlier = _new_place(b, o.earlier)
         o.later = _new_place(b, o.later)
         o.sibling = _new_place(b, o.sibling)
@@ -34,15 +34,15 @@ def keep_live_orders(b: Book) -> None:
             s.first_live = _new_place(b, s.first_live)
             s.last_live = _new_place(b, s.last_live)
         s.target_order = _new_place(b, s.target_order)
-    for k in range(account.working):
-        if b.working[k] != k:
-            b.orders[k] = b.orders[b.working[k]]
-            b.working[k] = k
-    account.orders = account.working
+    for k in range(account.open_orders):
+        if b.open_orders[k] != k:
+            b.orders[k] = b.orders[b.open_orders[k]]
+            b.open_orders[k] = k
+    account.orders = account.open_orders
 
 
 @kernel
-def keep_said(b: Book, kept: np.ndarray) -> int:
+def keep_said(b: AccountState, kept: np.ndarray) -> int:
     """Copy to `kept` (N x LOOK_BACK,) the decisions that `told` still asks for, those since the last order and signal of each
     symbol; returns how many. The symbols' rows are those in `kept` then."""
     count = 0

@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE, SPLIT, VOLUME
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import to_lot
-from gpt_trader.engine.ranking import has_seat, ranks_behind, sort_by_rank
+from gpt_trader.engine.ranking import has_slot, ranks_behind, sort_by_rank
 from gpt_trader.engine.records import (
     REFUSED,
     SCALED,
@@ -17,8 +17,8 @@ from gpt_trader.engine.records import (
     V_RISK_NET,
     V_RISK_POSITION,
     V_RISK_SECTOR,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 from gpt_trader.engine.verdicts import SAME_WEIGHT, log_verdict
 
@@ -26,7 +26,7 @@ OFF = 1e18  # a limit that was not given
 
 
 @kernel
-def apply_risk_limits(m: Market, b: Book, t: int) -> None:
+def apply_risk_limits(m: MarketData, b: AccountState, t: int) -> None:
     """Position, correlation, sector, gross, net and cash, in this order; reductions always pass."""
     r = b.rules[0]
     for n in range(b.symbols.shape[0]):
@@ -43,14 +43,16 @@ def apply_risk_limits(m: Market, b: Book, t: int) -> None:
 
 
 @kernel
-def _note(b: Book, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> None:
+def _note(
+    b: AccountState, n: int, target: float, verdict: int, rule: int, value: float, limit: float
+) -> None:
     """Log a verdict when it is new and changes what was acted on."""
-    if abs(b.symbols[n].accepted - b.symbols[n].acted) > SAME_WEIGHT:
+    if abs(b.symbols[n].accepted - b.symbols[n].ordered) > SAME_WEIGHT:
         log_verdict(b, n, target, verdict, rule, value, limit)
 
 
 @kernel
-def _scale_all(b: Book, cap: float, rule: int) -> None:
+def _scale_all(b: AccountState, cap: float, rule: int) -> None:
     total = 0.0
     for n in range(b.symbols.shape[0]):
         total += abs(b.symbols[n].accepted)
@@ -64,7 +66,7 @@ def _scale_all(b: Book, cap: float, rule: int) -> None:
 
 
 @kernel
-def _scale_net(b: Book, cap: float) -> None:
+def _scale_net(b: AccountState, cap: float) -> None:
     """Shrink the heavier side until |longs - shorts| is within the cap."""
     longs = 0.0
     shorts = 0.0
@@ -84,7 +86,7 @@ def _scale_net(b: Book, cap: float) -> None:
 
 
 @kernel
-def _scale_sectors(m: Market, b: Book) -> None:
+def _scale_sectors(m: MarketData, b: AccountState) -> None:
     """Every known sector at most at its cap of gross exposure, in the order of their first symbols."""
     cap = b.rules[0].sector_cap
     if cap >= OFF:
@@ -109,7 +111,7 @@ def _scale_sectors(m: Market, b: Book) -> None:
 
 
 @kernel
-def correlation(m: Market, t: int, n: int, k: int, bars: int) -> float:
+def correlation(m: MarketData, t: int, n: int, k: int, bars: int) -> float:
     """Pearson correlation of the simple close returns of symbols n and k over the last `bars` bars (splits removed);
     NaN with fewer than 20 common returns."""
     count = 0
@@ -132,27 +134,27 @@ def correlation(m: Market, t: int, n: int, k: int, bars: int) -> float:
 
 
 @kernel
-def _check_entrants(m: Market, b: Book, t: int) -> None:
+def _check_entrants(m: MarketData, b: AccountState, t: int) -> None:
     """Judge the entrants by rank, highest score first, ties in symbol order."""
-    room = b.working[b.account[0].working :]  # room for two lists, behind the ids of live orders
+    room = b.open_orders[b.account[0].open_orders :]  # room for two lists, behind the ids of live orders
     symbols = b.symbols.shape[0]
     entering, exposed = room[:symbols], room[symbols : 2 * symbols]
     entrants = exposures = 0
     for n in range(symbols):
         s = b.symbols[n]
         entering[entrants] = n
-        entrants += int((s.accepted != 0.0) & (not has_seat(b, n)))
+        entrants += int((s.accepted != 0.0) & (not has_slot(b, n)))
         exposed[exposures] = n
         exposures += int((s.accepted != 0.0) | (s.qty != 0.0))
     sort_by_rank(m, b, t, entering[:entrants])
     for k in range(entrants):
         _check_correlation(m, b, t, entering[k], exposed[:exposures])
         if b.symbols[entering[k]].accepted != 0.0:
-            b.account[0].dirty = 1  # if its weight is too small for an order, it is judged again
+            b.account[0].needs_allocation = 1  # if its weight is too small for an order, it is judged again
 
 
 @kernel
-def _check_correlation(m: Market, b: Book, t: int, n: int, exposed: np.ndarray) -> None:
+def _check_correlation(m: MarketData, b: AccountState, t: int, n: int, exposed: np.ndarray) -> None:
     """Refuse an entrant whose returns move above the limit with those of a symbol on the same side that came before it:
     one that is held, one whose opening order works, or an entrant of a higher rank. `exposed` lists all that may."""
     r = b.rules[0]
@@ -164,20 +166,20 @@ def _check_correlation(m: Market, b: Book, t: int, n: int, exposed: np.ndarray) 
         side = s.qty if s.qty != 0.0 else s.accepted
         if side * b.symbols[n].accepted <= 0.0:
             continue
-        if not has_seat(b, k) and ranks_behind(m, b, t, k, n):
+        if not has_slot(b, k) and ranks_behind(m, b, t, k, n):
             continue
         value = correlation(m, t, n, k, int(r.correlation_bars))
         if value > r.correlation:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = 0.0
-            b.symbols[n].base = 0.0
-            b.symbols[n].asked = np.nan
+            b.symbols[n].wanted = 0.0
+            b.symbols[n].requested = np.nan
             log_verdict(b, n, wanted, REFUSED, V_RISK_CORRELATION, value, r.correlation)
             return
 
 
 @inlined
-def order_volume_limit(m: Market, b: Book, t: int, n: int, delta: float) -> float:
+def order_volume_limit(m: MarketData, b: AccountState, t: int, n: int, delta: float) -> float:
     """An order that opens or increases is at most a share of the decision bar's volume."""
     share = b.rules[0].order_volume
     s = b.symbols[n]

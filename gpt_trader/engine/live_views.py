@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.loop import room_in_logs
 from gpt_trader.engine.opening import grown
-from gpt_trader.engine.records import LOG_FULL, Book, Market
+from gpt_trader.engine.records import LOG_FULL, AccountState, MarketData
 from gpt_trader.engine.stepping import advance
 from gpt_trader.errors import UnknownName
 
@@ -83,8 +83,13 @@ class VectorRow(_RowBase):
 
 
 def advanced(
-    market: Market, book: Book, decided: NDArray[np.float64] | None, start: int, stop: int, factor: Any
-) -> tuple[Book, NDArray[np.float64]]:
+    market: MarketData,
+    book: AccountState,
+    decided: NDArray[np.float64] | None,
+    start: int,
+    stop: int,
+    factor: Any,
+) -> tuple[AccountState, NDArray[np.float64]]:
     """`advance` with logs that grow: the book, and holdings (5, N) at the close of bar stop-1."""
     held = np.empty((5, book.symbols.shape[0]))
     targets = NOTHING_DECIDED if decided is None else decided
@@ -104,7 +109,9 @@ class LiveHeld:
 
     __slots__ = ("_scalar", "book", "factor", "market", "rows", "synced", "t")
 
-    def __init__(self, market: Market, book: Book, factor: Any, scalar: bool, start: int = 0) -> None:
+    def __init__(
+        self, market: MarketData, book: AccountState, factor: Any, scalar: bool, start: int = 0
+    ) -> None:
         self.market, self.book, self.factor = market, book, factor
         self._scalar = scalar
         self.t = 0

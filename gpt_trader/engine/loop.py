@@ -19,8 +19,8 @@ from gpt_trader.engine.records import (
     GROSS,
     LOG_FULL,
     NET,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 from gpt_trader.engine.venue import match_inside, match_open, trail_orders
 
@@ -28,10 +28,10 @@ SPARE = 10  # rows per symbol and bar: a target that seven rules scale and the o
 
 
 @inlined
-def room_in_logs(b: Book) -> bool:
+def room_in_logs(b: AccountState) -> bool:
     """True when every log has room for the most that one bar can write."""
     account = b.account[0]
-    need = SPARE * (b.symbols.shape[0] + 1) + 4 * account.working
+    need = SPARE * (b.symbols.shape[0] + 1) + 4 * account.open_orders
     told = (
         4 * need if account.apart + account.reports > 0 else need
     )  # what happens to orders is written there as well
@@ -40,39 +40,39 @@ def room_in_logs(b: Book) -> bool:
         and account.fills + told <= b.fills.shape[0]
         and account.trades + need <= b.trades.shape[0]
         and account.decisions + need <= b.decisions.shape[0]
-        and account.working + need <= b.working.shape[0]
+        and account.open_orders + need <= b.open_orders.shape[0]
     )
 
 
 @inlined
-def open_bar(m: Market, b: Book, t: int) -> None:
+def open_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Step 0 of bar t: the account's clock moves on, and what is effective before the open happens to what it holds."""
     begin_bar(m, b, t)
-    if b.account[0].positions > 0 or b.account[0].working > 0:
+    if b.account[0].positions > 0 or b.account[0].open_orders > 0:
         corporate_actions(m, b, t)
 
 
 @inlined
-def match_bar(m: Market, b: Book, t: int) -> None:
+def match_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Step 1 of bar t at the simulated venue."""
     account = b.account[0]
-    if account.positions > 0 or account.working > 0:
-        if account.markets > 0:
+    if account.positions > 0 or account.open_orders > 0:
+        if account.market_orders > 0:
             match_open(m, b, t)
-        if account.working > account.markets or b.rules[0].exits_on > 0.0:
+        if account.open_orders > account.market_orders or b.rules[0].exits_on > 0.0:
             match_inside(m, b, t)
             trail_orders(m, b, t)
 
 
 @inlined
-def close_bar(m: Market, b: Book, t: int) -> None:
+def close_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Steps 2 and 3 of bar t: marks at its close, and the monitors."""
     mark_to_market(m, b, t)
     monitor(b)
 
 
 @inlined
-def before_decision(m: Market, b: Book, t: int) -> None:
+def before_decision(m: MarketData, b: AccountState, t: int) -> None:
     """Steps 0 to 3 of bar t."""
     open_bar(m, b, t)
     match_bar(m, b, t)
@@ -105,23 +105,23 @@ def same_target(close: float, close_before: float, target: float, before: float)
 
 
 @inlined
-def may_be_quiet(b: Book) -> bool:
+def may_be_idle(b: AccountState) -> bool:
     """True while bars with unchanged targets can only change marks: no live order, exit, limit, short or unfinished target."""
     account = b.account[0]
     r = b.rules[0]
-    if account.working > 0 or account.dirty != 0 or r.exits_on > 0.0 or r.risk_on > 0.0:
+    if account.open_orders > 0 or account.needs_allocation != 0 or r.exits_on > 0.0 or r.risk_on > 0.0:
         return False
     if r.rebalance_bar > 0.0 or r.cadence > 0.0:
         return False
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
-        if s.qty < 0.0 or (s.prev == s.prev and s.asked != s.prev):
+        if s.qty < 0.0 or (s.previous_target == s.previous_target and s.requested != s.previous_target):
             return False
     return True
 
 
 @inlined
-def hold_through(m: Market, b: Book, n: int, start: int, stop: int, first: bool) -> None:
+def hold_through(m: MarketData, b: AccountState, n: int, start: int, stop: int, first: bool) -> None:
     """Put (`first`) or add the value of one position into the net exposure of bars start..stop-1; move mark, age, peak."""
     s = b.symbols[n]
     quantity = s.qty
@@ -167,7 +167,7 @@ def highest(values: np.ndarray) -> float:
 
 
 @inlined
-def first_ruin_bar(m: Market, b: Book, cash: float, start: int, stop: int) -> int:
+def first_ruin_bar(m: MarketData, b: AccountState, cash: float, start: int, stop: int) -> int:
     """The first bar of start..stop-1 that could ruin the account (a missing mark counts as nothing), else `stop`."""
     net = 0.0
     for n in range(b.symbols.shape[0]):
@@ -186,7 +186,7 @@ def first_ruin_bar(m: Market, b: Book, cash: float, start: int, stop: int) -> in
 
 
 @inlined
-def write_track(b: Book, cash: float, start: int, stop: int, flat: bool) -> None:
+def write_track(b: AccountState, cash: float, start: int, stop: int, flat: bool) -> None:
     """Gross exposure, cash and equity of bars start..stop-1 without shorts; the net exposure is known, or 0 when `flat`."""
     net = b.track[NET, start:stop]
     gross = b.track[GROSS, start:stop]
@@ -206,7 +206,7 @@ def write_track(b: Book, cash: float, start: int, stop: int, flat: bool) -> None
 
 
 @inlined
-def quiet_bars(unchanged: np.ndarray, flags: np.ndarray) -> int:
+def idle_bars(unchanged: np.ndarray, flags: np.ndarray) -> int:
     """How many bars from the first on have unchanged targets and no corporate action."""
     count = 0
     for i in range(unchanged.shape[0]):
@@ -217,15 +217,15 @@ def quiet_bars(unchanged: np.ndarray, flags: np.ndarray) -> int:
 
 
 @inlined
-def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: int) -> int:
+def skip_idle_bars(m: MarketData, b: AccountState, unchanged: np.ndarray, start: int, stop: int) -> int:
     """Mark the bars from `start` on in which nothing but prices changes; returns the first bar that needs every step.
 
     The shortcut of the loop, not another engine: a bar qualifies only if every step would find nothing to do, and what is done
     here is `mark_to_market` symbol by symbol (tests/unit/test_engine_quiet.py runs both ways and compares the bits).
     """
-    if start >= stop or unchanged[start] == 0 or not may_be_quiet(b):
+    if start >= stop or unchanged[start] == 0 or not may_be_idle(b):
         return start
-    end = start + quiet_bars(unchanged[start:stop], m.flags[start:stop])
+    end = start + idle_bars(unchanged[start:stop], m.flags[start:stop])
     account = b.account[0]
     cash = account.cash
     end = first_ruin_bar(m, b, cash, start, end)
@@ -236,8 +236,10 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
         if b.symbols[n].qty != 0.0:
             hold_through(m, b, n, start, end, first)
             first = False
-        if b.symbols[n].prev == b.symbols[n].prev and not np.isnan(m.panel[CLOSE, start, n]):
-            b.symbols[n].streak += end - start
+        if b.symbols[n].previous_target == b.symbols[n].previous_target and not np.isnan(
+            m.panel[CLOSE, start, n]
+        ):
+            b.symbols[n].signal_bars += end - start
     write_track(b, cash, start, end, first)
     skip_bars(m, b, start, end)
     account.gross = b.track[NET, end - 1]
@@ -247,7 +249,7 @@ def quiet_stretch(m: Market, b: Book, unchanged: np.ndarray, start: int, stop: i
 
 @kernel
 def run_targets(
-    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, start: int, stop: int
+    m: MarketData, b: AccountState, targets: np.ndarray, unchanged: np.ndarray, start: int, stop: int
 ) -> tuple[int, int]:
     """Run bars start..stop-1 on known finite targets (T, N), or (1, N) that stand in every bar; `unchanged` (T,) as
     `unchanged_rows` gives it.
@@ -260,7 +262,7 @@ def run_targets(
             return t, LOG_FULL
         before_decision(m, b, t)
         allocate(m, b, targets[min(t, targets.shape[0] - 1)], t)
-        t = quiet_stretch(m, b, unchanged, t + 1, stop)
+        t = skip_idle_bars(m, b, unchanged, t + 1, stop)
     return stop, DONE
 
 
@@ -276,7 +278,7 @@ def has_infinity(targets: np.ndarray) -> bool:
 
 @kernel
 def run_decided(
-    m: Market, b: Book, targets: np.ndarray, unchanged: np.ndarray, start: int
+    m: MarketData, b: AccountState, targets: np.ndarray, unchanged: np.ndarray, start: int
 ) -> tuple[int, int]:
     """Run bars `start` to the last on known targets (T, N); `unchanged` (T,) is room to work in, and holds afterwards what
     `unchanged_rows` gives.

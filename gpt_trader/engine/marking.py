@@ -35,13 +35,13 @@ from gpt_trader.engine.records import (
     R_TIME_STOP,
     TARGET,
     UNKNOWN,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 
 
 @inlined
-def mark_to_market(m: Market, b: Book, t: int) -> None:
+def mark_to_market(m: MarketData, b: AccountState, t: int) -> None:
     """Close prices become marks; open positions age, move their peaks and stops; bar t of the track is written."""
     account = b.account[0]
     r = b.rules[0]
@@ -79,7 +79,7 @@ def mark_to_market(m: Market, b: Book, t: int) -> None:
 
 
 @kernel
-def _close_at_next_open(b: Book, n: int, reason: int) -> None:
+def _close_at_next_open(b: AccountState, n: int, reason: int) -> None:
     """A market order that closes the position; every other order of the symbol is cancelled and its side locked."""
     s = b.symbols[n]
     order = new_order(b, n, -s.qty, MARKET, EXIT, reason, NO_ORDER)
@@ -89,7 +89,7 @@ def _close_at_next_open(b: Book, n: int, reason: int) -> None:
 
 
 @kernel
-def release_halts(b: Book) -> None:
+def release_halts(b: AccountState) -> None:
     """A halt for the day, week or month is over before the first bar of the next one opens."""
     account = b.account[0]
     if not same_day(b):
@@ -101,7 +101,7 @@ def release_halts(b: Book) -> None:
 
 
 @inlined
-def monitor(b: Book) -> None:
+def monitor(b: AccountState) -> None:
     """Ruin always ends trading; with risk limits, losses and drawdown stop entries as docs/assumptions.md says."""
     account = b.account[0]
     if account.equity <= 0.0 and (account.halt & HALT_RUINED) == 0:
@@ -130,7 +130,7 @@ def monitor(b: Book) -> None:
     if account.equity <= account.peak_equity * (1.0 - r.drawdown):
         account.halt |= HALT_LOCKED
     if (account.halt & ~before) != 0:
-        account.dirty = 1
+        account.needs_allocation = 1
         if (account.halt & ~before & HALT_LOCKED) != 0 and r.flatten > 0.0:
             flatten(b)
         else:
@@ -141,13 +141,13 @@ NO_ENTRIES, REDUCE_ONLY, FLATTEN, RESUME = range(4)
 
 
 @kernel
-def take_operator(b: Book, action: int) -> None:
+def take_operator(b: AccountState, action: int) -> None:
     """What a person orders: no new positions, reductions only, close everything and lock, or trade again.
 
     To trade again also takes a lock after a drawdown back: losses and drawdown are measured from here on.
     """
     account = b.account[0]
-    account.dirty = 1
+    account.needs_allocation = 1
     if action == NO_ENTRIES:
         account.entries_off = 1
     elif action == REDUCE_ONLY:
@@ -166,12 +166,12 @@ def take_operator(b: Book, action: int) -> None:
 
 
 @kernel
-def cancel_opening(b: Book) -> None:
+def cancel_opening(b: AccountState) -> None:
     """Cancel every live order that would open or increase a position; one that would reverse it may still close it."""
     account = b.account[0]
     k = 0
-    while k < account.working:
-        order = b.working[k]
+    while k < account.open_orders:
+        order = b.open_orders[k]
         o = b.orders[order]
         s = b.symbols[o.symbol]
         left = o.quantity - o.filled
@@ -184,9 +184,9 @@ def cancel_opening(b: Book) -> None:
                 if account.apart != 0:
                     note(b, C_REDUCE, order, R_HALT)
                 if o.purpose == TARGET:
-                    s.base = 0.0
-                    s.acted = 0.0
-                    s.asked = np.nan
+                    s.wanted = 0.0
+                    s.ordered = 0.0
+                    s.requested = np.nan
             continue
         if o.purpose == TARGET and s.qty != 0.0:
             s.cut = 1
@@ -195,7 +195,7 @@ def cancel_opening(b: Book) -> None:
 
 
 @kernel
-def flatten(b: Book) -> None:
+def flatten(b: AccountState) -> None:
     """Cancel everything and close every position at the next open; an exit that is on its way goes on."""
     cancel_opening(b)
     for n in range(b.symbols.shape[0]):
@@ -204,6 +204,6 @@ def flatten(b: Book) -> None:
             _close_at_next_open(b, n, R_FLATTEN)
         elif s.qty == 0.0:
             cancel_symbol_orders(b, n, NO_ORDER, R_HALT)
-            s.base = 0.0
-            s.acted = 0.0
+            s.wanted = 0.0
+            s.ordered = 0.0
             s.target_order = NO_ORDER

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.records import KINDS, ORDER, REASONS, Records
+from gpt_trader.engine.records import KINDS, ORDER, REASONS, REFUSED, REJECTED, RULES, Records
 from gpt_trader.orders import OrderRequest
 
 Floats = NDArray[np.float64]
@@ -204,6 +204,18 @@ Command = Submit | Cancel | Reduce | Restrict | Notify
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """What a rule did not let through, which therefore is no order: the weight or quantity asked for, `rule` (`records.RULES`, or a
+    reason of `records.REASONS` for a request), the value that it looked at and its limit (NaN for a request)."""
+
+    symbol: int
+    asked: float
+    rule: str
+    value: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a step leaves behind, for the caller to keep: rows of `records` types.
 
@@ -215,3 +227,19 @@ class Written:
     trades: Records
     decisions: Records
     curve: Floats
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """The targets that a rule refused, and the requests that were rejected before they went out."""
+        targets = self.decisions[self.decisions["verdict"] == REFUSED]
+        requests = self.orders[(self.orders["status"] == REJECTED) & (self.orders["filled"] == 0.0)]
+        return (
+            *(
+                Refused(int(row["symbol"]), float(row["target"]), RULES[row["rule"]], float(row["value"]), float(row["limit"]))
+                for row in targets
+            ),
+            *(
+                Refused(int(row["symbol"]), float(row["quantity"]), REASONS[row["end_reason"]], np.nan, np.nan)
+                for row in requests
+            ),
+        )  # fmt: skip

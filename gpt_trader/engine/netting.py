@@ -24,8 +24,8 @@ from gpt_trader.engine.records import (
     SCALED,
     TARGET,
     UNKNOWN,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 from gpt_trader.engine.venue import match_inside, match_open, ready_at_open, trail_orders
 from gpt_trader.engine.verdicts import SAME_WEIGHT, log_verdict
@@ -38,18 +38,18 @@ order_called = called(order_accepted)
 
 
 @kernel
-def list_due(m: Market, b: Book, t: int, rows: np.ndarray) -> int:
+def list_due(m: MarketData, b: AccountState, t: int, rows: np.ndarray) -> int:
     """Write the market orders that are due at the open of bar t to `rows` (K, 4): 1 if it reduces, its row, symbol and signed
     quantity left; those that reduce first, each group by id. Returns how many."""
     count = 0
     bar = b.account[0].bar
     for reducing in (1, 0):
-        for k in range(b.account[0].working):
-            order = b.working[k]
+        for k in range(b.account[0].open_orders):
+            order = b.open_orders[k]
             o = b.orders[order]
             left = o.quantity - o.filled
             reduces = 1 if b.symbols[o.symbol].qty * left < 0.0 else 0
-            due = (o.kind == MARKET or o.triggered != 0) and o.born < bar and reduces == reducing
+            due = (o.kind == MARKET or o.triggered != 0) and o.created_bar < bar and reduces == reducing
             if due and not np.isnan(m.panel[OPEN, t, o.symbol]):
                 rows[count, 0] = reducing
                 rows[count, 1] = order
@@ -60,13 +60,13 @@ def list_due(m: Market, b: Book, t: int, rows: np.ndarray) -> int:
 
 
 @kernel
-def open_alone(m: Market, b: Book, t: int) -> None:
+def open_alone(m: MarketData, b: AccountState, t: int) -> None:
     """The open of bar t for a strategy that meets no other."""
     match_open(m, b, t)
 
 
 @kernel
-def left_at_open(b: Book, order: int) -> float:
+def left_at_open(b: AccountState, order: int) -> float:
     """The signed quantity that a due order may still trade; 0 when it has ended."""
     if b.orders[order].status > UNKNOWN or not ready_at_open(b, order):
         return 0.0
@@ -74,29 +74,29 @@ def left_at_open(b: Book, order: int) -> float:
 
 
 @kernel
-def payable_at_open(m: Market, b: Book, t: int, order: int) -> float:
+def payable_at_open(m: MarketData, b: AccountState, t: int, order: int) -> float:
     """How many shares of a due order its strategy can pay at the open."""
     return payable_size(m, b, order, m.panel[OPEN, t, b.orders[order].symbol])
 
 
 @kernel
-def cross_at_open(m: Market, b: Book, t: int, order: int, quantity: float) -> None:
+def cross_at_open(m: MarketData, b: AccountState, t: int, order: int, quantity: float) -> None:
     """A signed quantity of a due order meets an order of another strategy at the open: it costs nothing."""
     price = m.panel[OPEN, t, b.orders[order].symbol]
     apply_fill(b, order, quantity, price, 0.0, 0.0, False)
 
 
 @kernel
-def fill_at_open(m: Market, b: Book, t: int, order: int, room: float, others: float) -> float:
+def fill_at_open(m: MarketData, b: AccountState, t: int, order: int, room: float, others: float) -> float:
     """Fill what `room` allows of a due order at the open beside `others` shares of other strategies; the signed quantity."""
     return fill_upto(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False, room, others)
 
 
 @kernel
-def rest_of_bar(m: Market, b: Book, t: int, used: np.ndarray) -> None:
+def rest_of_bar(m: MarketData, b: AccountState, t: int, used: np.ndarray) -> None:
     """Bar t after its open for one strategy; `used` (N,) is what others have traded in it already."""
     account = b.account[0]
-    if account.working > account.markets or b.rules[0].exits_on > 0.0:
+    if account.open_orders > account.market_orders or b.rules[0].exits_on > 0.0:
         for n in range(b.symbols.shape[0]):
             b.symbols[n].used = used[n]
             b.symbols[n].used_bar = account.bar
@@ -106,7 +106,14 @@ def rest_of_bar(m: Market, b: Book, t: int, used: np.ndarray) -> None:
 
 @kernel
 def mirror_fill(
-    a: Book, n: int, quantity: float, price: float, fee: float, slippage: float, kind: int, reason: int
+    a: AccountState,
+    n: int,
+    quantity: float,
+    price: float,
+    fee: float,
+    slippage: float,
+    kind: int,
+    reason: int,
 ) -> None:
     """The account's side of a fill of one of its strategies."""
     order = new_order(a, n, quantity, kind, TARGET, reason, -1)
@@ -117,14 +124,14 @@ def mirror_fill(
 
 
 @kernel
-def close_strategy_bar(m: Market, b: Book, t: int) -> None:
+def close_strategy_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Marks of one strategy's positions at the close of bar t; its ruin ends its trading."""
     mark_to_market(m, b, t)
     monitor(b)
 
 
 @kernel
-def close_account_bar(m: Market, a: Book, t: int) -> int:
+def close_account_bar(m: MarketData, a: AccountState, t: int) -> int:
     """Marks and monitors of the account; the halts that are new. It has no order of its own to cancel."""
     before = a.account[0].halt
     mark_to_market(m, a, t)
@@ -137,12 +144,12 @@ def close_account_bar(m: Market, a: Book, t: int) -> int:
 
 
 @kernel
-def obey_halt(b: Book, halt: int, new: int, flat: bool) -> None:
+def obey_halt(b: AccountState, halt: int, new: int, flat: bool) -> None:
     """Take the account's halts over; where some are `new`, cancel what would open, or with `flat` close everything."""
     account = b.account[0]
     account.halt = (account.halt & HALT_RUINED) | halt
     if new != 0:
-        account.dirty = 1
+        account.needs_allocation = 1
         if flat:
             flatten(b)
         else:
@@ -150,10 +157,10 @@ def obey_halt(b: Book, halt: int, new: int, flat: bool) -> None:
 
 
 @kernel
-def shrink(b: Book, n: int, factor: float, rule: int, value: float, limit: float) -> None:
+def shrink(b: AccountState, n: int, factor: float, rule: int, value: float, limit: float) -> None:
     """An account-wide limit leaves `factor` of a strategy's accepted weight."""
     s = b.symbols[n]
     wanted = s.accepted
     s.accepted = wanted * factor
-    if abs(s.accepted - s.acted) > SAME_WEIGHT:
+    if abs(s.accepted - s.ordered) > SAME_WEIGHT:
         log_verdict(b, n, wanted, SCALED, rule, value, limit)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.records import ACCOUNT, DECISION, FILL, ORDER, RULE, SYMBOL, TRADE, Book
+from gpt_trader.engine.records import ACCOUNT, DECISION, FILL, ORDER, RULE, SYMBOL, TRADE, AccountState
 from gpt_trader.engine.resetting import clear_book
 
 BLANK_RULES = np.zeros(1, RULE)
@@ -23,11 +23,11 @@ def room_for_orders(bars: Bars) -> int:
 
 def empty_book(
     bars_count: int, symbols: int, rules: NDArray[Any], capital: float, orders: int, first: int = 0
-) -> Book:
+) -> AccountState:
     """A book for T bars and N symbols of an account that begins at row `first`, with room for `orders` orders before the logs
     have to grow."""
     account, symbol = _blank_records(float(capital))
-    book = Book(
+    book = AccountState(
         copies(account, 1), copies(symbol, symbols), copies(rules, 1), np.empty(orders, np.int64),
         np.empty((4, bars_count)), log_of(orders, ORDER), log_of(orders, FILL), log_of(orders, TRADE), log_of(orders, DECISION),
     )  # fmt: skip
@@ -56,7 +56,7 @@ def log_of(count: int, record: np.dtype[Any]) -> NDArray[Any]:
 def _blank_records(capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """The records (1,) of an account and of a symbol as `clear_book` leaves them."""
     logs = (np.empty(0, kind) for kind in (ORDER, FILL, TRADE, DECISION))
-    book = Book(
+    book = AccountState(
         np.zeros(1, ACCOUNT), np.zeros(1, SYMBOL), np.zeros(1, RULE), np.empty(0, np.int64), np.empty((4, 0)), *logs
     )  # fmt: skip
     clear_book(book, capital)
@@ -69,10 +69,10 @@ def blank_account(symbols: int, capital: float) -> tuple[NDArray[Any], NDArray[A
     return copies(account, 1), copies(symbol, symbols)
 
 
-def grown(book: Book) -> Book:
+def grown(book: AccountState) -> AccountState:
     """The same book with more room: every log that is more than half full is twice as long, and all of them where none is."""
     account = book.account[0]
-    used = {name: int(account[name]) for name in ("working", "orders", "fills", "trades", "decisions")}
+    used = {name: int(account[name]) for name in ("open_orders", "orders", "fills", "trades", "decisions")}
     full = [name for name, rows in used.items() if 2 * rows > len(getattr(book, name))] or list(used)
 
     def longer(name: str) -> NDArray[Any]:

@@ -24,8 +24,8 @@ from gpt_trader.engine.records import (
     PENDING,
     R_OCO,
     UNKNOWN,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 
 NO_ORDER = -1
@@ -40,12 +40,12 @@ def to_lot(quantity: float, lot: float) -> float:
 
 
 @inlined
-def live_from(b: Book, order: int) -> int:
+def live_from(b: AccountState, order: int) -> int:
     """Place among the live ids, which rise, of the first that is not below `order`."""
-    low, high = 0, b.account[0].working
+    low, high = 0, b.account[0].open_orders
     while low < high:
         middle = (low + high) // 2
-        if b.working[middle] < order:
+        if b.open_orders[middle] < order:
             low = middle + 1
         else:
             high = middle
@@ -53,7 +53,7 @@ def live_from(b: Book, order: int) -> int:
 
 
 @inlined
-def live_after(b: Book, n: int, order: int) -> int:
+def live_after(b: AccountState, n: int, order: int) -> int:
     """The live order of symbol n that follows `order`, which may have ended meanwhile; NO_ORDER behind the last."""
     if b.orders[order].status <= UNKNOWN:
         return b.orders[order].later
@@ -64,7 +64,7 @@ def live_after(b: Book, n: int, order: int) -> int:
 
 
 @inlined
-def note(b: Book, event: int, order: int, reason: int) -> None:
+def note(b: AccountState, event: int, order: int, reason: int) -> None:
     """Write to the log of fills what happened to an order, or what is asked of the venue, for those who read it elsewhere."""
     account = b.account[0]
     o = b.orders[order]
@@ -82,25 +82,25 @@ def note(b: Book, event: int, order: int, reason: int) -> None:
 
 
 @kernel
-def note_change(b: Book, order: int) -> None:
+def note_change(b: AccountState, order: int) -> None:
     """A venue that reports says that quantity, kind or stop of an order have changed."""
     if b.account[0].reports != 0:
         note(b, E_UPDATED, order, b.orders[order].reason)
 
 
 @inlined
-def remove_working(b: Book, order: int) -> None:
+def remove_working(b: AccountState, order: int) -> None:
     """Take an order out of the live ones, whose ids stay in order, and out of those of its symbol."""
     account = b.account[0]
     k = live_from(b, order)
-    if k == account.working or b.working[k] != order:
+    if k == account.open_orders or b.open_orders[k] != order:
         return
-    account.working -= 1
-    for i in range(k, account.working):
-        b.working[i] = b.working[i + 1]
+    account.open_orders -= 1
+    for i in range(k, account.open_orders):
+        b.open_orders[i] = b.open_orders[i + 1]
     o = b.orders[order]
     if o.kind == MARKET or o.triggered:
-        account.markets -= 1
+        account.market_orders -= 1
     if o.earlier != NO_ORDER:
         b.orders[o.earlier].later = o.later
     else:
@@ -112,7 +112,7 @@ def remove_working(b: Book, order: int) -> None:
 
 
 @inlined
-def close_order(b: Book, order: int, status: int, reason: int) -> None:
+def close_order(b: AccountState, order: int, status: int, reason: int) -> None:
     """Close an order. A target order that ends with nothing held forgets its target."""
     o = b.orders[order]
     remove_working(b, order)
@@ -122,9 +122,9 @@ def close_order(b: Book, order: int, status: int, reason: int) -> None:
     if s.target_order == order:
         s.target_order = NO_ORDER
         if s.qty == 0.0 and status == CANCELLED:
-            s.base = 0.0
-            s.acted = 0.0
-            b.account[0].dirty = 1
+            s.wanted = 0.0
+            s.ordered = 0.0
+            b.account[0].needs_allocation = 1
     if o.purpose == EXIT:
         s.exiting = 0
     if b.account[0].reports != 0 and status != FILLED:
@@ -135,7 +135,7 @@ end_order = called(close_order)
 
 
 @kernel
-def cancel_order(b: Book, order: int, status: int, reason: int) -> None:
+def cancel_order(b: AccountState, order: int, status: int, reason: int) -> None:
     """End an order that the account no longer wants. A venue that is elsewhere is asked to, and may fill it before it does."""
     o = b.orders[order]
     if b.account[0].apart == 0:
@@ -148,7 +148,7 @@ def cancel_order(b: Book, order: int, status: int, reason: int) -> None:
 
 @inlined
 def append_order(
-    b: Book, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int
+    b: AccountState, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int
 ) -> int:
     """Append an order (signed quantity) to the log and to the live ones; its id is its row."""
     account = b.account[0]
@@ -165,8 +165,8 @@ def append_order(
     o.charge = 0.0
     o.charged = 0.0
     o.symbol = n
-    o.decided = account.bar
-    o.born = account.bar
+    o.decided_bar = account.bar
+    o.created_bar = account.bar
     o.parent = NO_ORDER
     o.sibling = NO_ORDER
     o.decision = decision
@@ -190,10 +190,10 @@ def append_order(
     s.last_live = order
     account.orders += 1
     account.order_ids += 1
-    b.working[account.working] = order
-    account.working += 1
+    b.open_orders[account.open_orders] = order
+    account.open_orders += 1
     if kind == MARKET:
-        account.markets += 1
+        account.market_orders += 1
     if account.apart != 0:
         note(b, C_SUBMIT, order, reason)
     if account.reports != 0:
@@ -202,18 +202,20 @@ def append_order(
 
 
 @kernel
-def new_order(b: Book, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int) -> int:
+def new_order(
+    b: AccountState, n: int, quantity: float, kind: int, purpose: int, reason: int, decision: int
+) -> int:
     """`append_order` as a call, for the places that are not on the path of every trade."""
     return append_order(b, n, quantity, kind, purpose, reason, decision)
 
 
 @kernel
-def in_flight(m: Market, b: Book, t: int) -> float:
+def in_flight(m: MarketData, b: AccountState, t: int) -> float:
     """Share of equity that may still be opened by orders which are to be cancelled or of which nothing is known."""
     account = b.account[0]
     total = 0.0
-    for k in range(account.working):
-        o = b.orders[b.working[k]]
+    for k in range(account.open_orders):
+        o = b.orders[b.open_orders[k]]
         s = b.symbols[o.symbol]
         left = o.quantity - o.filled
         replaced = s.target_order != NO_ORDER and b.orders[s.target_order].replaces == o.id
@@ -224,7 +226,7 @@ def in_flight(m: Market, b: Book, t: int) -> float:
 
 
 @kernel
-def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
+def cancel_symbol_orders(b: AccountState, n: int, keep: int, reason: int) -> None:
     """Cancel every live order of symbol n except `keep`."""
     order = b.symbols[n].first_live
     while order != NO_ORDER:
@@ -235,7 +237,7 @@ def cancel_symbol_orders(b: Book, n: int, keep: int, reason: int) -> None:
 
 
 @inlined
-def complete_order(b: Book, order: int) -> None:
+def complete_order(b: AccountState, order: int) -> None:
     """A completely filled order leaves the live ones and takes its other leg with it."""
     o = b.orders[order]
     close_order(b, order, FILLED, o.reason)

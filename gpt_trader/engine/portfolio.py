@@ -20,7 +20,7 @@ from gpt_trader.engine.clock import DAY_NS
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.jit import called
 from gpt_trader.engine.order_book import to_lot
-from gpt_trader.engine.records import EVENT, MARKET, R_SPLIT, Book, Market
+from gpt_trader.engine.records import EVENT, MARKET, R_SPLIT, AccountState, MarketData
 from gpt_trader.engine.sleeve import Part, with_room
 from gpt_trader.strategy import OrderStrategy, counts_units
 
@@ -44,8 +44,8 @@ Floats = NDArray[np.float64]
 class Account:
     """The account over its parts: its own book and market, the yearly rate of borrowed shares, what a drawdown does."""
 
-    book: Book
-    market: Market
+    book: AccountState
+    market: MarketData
     parts: Sequence[Part]
     borrow: float
     flattens: bool
@@ -142,8 +142,8 @@ class Account:
         found = []
         for p, part in enumerate(self.parts):
             account = part.book.account[0]
-            if account["markets"] > 0:
-                rows = np.empty((int(account["working"]), 4))
+            if account["market_orders"] > 0:
+                rows = np.empty((int(account["open_orders"]), 4))
                 count = _due(part.market, part.book, t, rows)
                 found += [
                     (int(reducing), p, int(order), int(part.columns[int(n)]), left)
@@ -232,7 +232,7 @@ class Account:
         s = self.book.symbols
         for part in self.parts:
             account = part.book.account[0]
-            if account["working"] == account["markets"] and part.book.rules[0]["exits_on"] <= 0.0:
+            if account["open_orders"] == account["market_orders"] and part.book.rules[0]["exits_on"] <= 0.0:
                 continue
             used = np.where(s["used_bar"] == self.book.account[0]["bar"], s["used"], 0.0)[part.columns]
             before = int(account["fills"])
@@ -261,7 +261,7 @@ class Account:
         known = int(self.book.account[0]["decisions"])
         _accept(self.market, self.book, asked, t)
         accepted = self.book.symbols["accepted"].copy()
-        self.book.symbols["acted"] = accepted
+        self.book.symbols["ordered"] = accepted
         cut = np.flatnonzero(np.abs(accepted - asked) > SAME)
         if cut.size:
             log = self.book.decisions[known : int(self.book.account[0]["decisions"])]

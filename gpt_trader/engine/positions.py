@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.jit import called, inlined, kernel
-from gpt_trader.engine.records import Book
+from gpt_trader.engine.records import AccountState
 
 SMALL = 1e-9  # share of a quantity that is rounding
 CRUMB = 1e-6  # share of equity: where any fraction may be traded, what is worth less is not worth an order
@@ -14,7 +14,7 @@ FEW = 64  # open positions up to which their list is kept at every trade
 
 @inlined
 def shift_position(
-    b: Book, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
+    b: AccountState, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
 ) -> None:
     """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
     s = b.symbols[n]
@@ -65,7 +65,7 @@ change_position = called(shift_position)
 
 
 @inlined
-def _enlist(b: Book, n: int) -> None:
+def _enlist(b: AccountState, n: int) -> None:
     """Put symbol n into the list of open positions; a long list is left for `list_positions`."""
     account = b.account[0]
     k = account.positions
@@ -80,7 +80,7 @@ def _enlist(b: Book, n: int) -> None:
 
 
 @inlined
-def _strike(b: Book, n: int) -> None:
+def _strike(b: AccountState, n: int) -> None:
     """Take symbol n out of the list of open positions; a long list is left for `list_positions`."""
     account = b.account[0]
     account.positions -= 1
@@ -95,7 +95,7 @@ def _strike(b: Book, n: int) -> None:
 
 
 @kernel
-def list_positions(b: Book) -> None:
+def list_positions(b: AccountState) -> None:
     """Make the list of open positions anew, in one pass however many were opened and closed."""
     k = 0
     for n in range(b.symbols.shape[0]):
@@ -107,7 +107,7 @@ def list_positions(b: Book) -> None:
 
 
 @inlined
-def _close_trade(b: Book, n: int, reason: int) -> None:
+def _close_trade(b: AccountState, n: int, reason: int) -> None:
     """Log the finished round trip of symbol n and set its position to flat."""
     account = b.account[0]
     s = b.symbols[n]
@@ -135,4 +135,4 @@ def _close_trade(b: Book, n: int, reason: int) -> None:
     s.age = 0
     s.inside = 0
     s.last_exit = account.bar
-    account.dirty = 1
+    account.needs_allocation = 1

@@ -6,34 +6,34 @@ import numpy as np
 
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER
-from gpt_trader.engine.records import SCORE, Book, Market
+from gpt_trader.engine.records import SCORE, AccountState, MarketData
 
 
 @inlined
-def score_of(m: Market, b: Book, t: int, n: int) -> float:
+def score_of(m: MarketData, b: AccountState, t: int, n: int) -> float:
     """Rank of a wanted symbol among the entrants: its score, NaN last, or the weight it wants."""
     if b.rules[0].score_on > 0.0:
         score = m.signals[SCORE, t, n]
         return score if not np.isnan(score) else -np.inf
-    return abs(b.symbols[n].base)
+    return abs(b.symbols[n].wanted)
 
 
 @inlined
-def has_seat(b: Book, n: int) -> bool:
+def has_slot(b: AccountState, n: int) -> bool:
     """A symbol that holds a position or whose target order works is no entrant."""
     s = b.symbols[n]
     return (abs(s.qty) > 0.0) | (s.target_order != NO_ORDER)
 
 
 @inlined
-def ranks_behind(m: Market, b: Book, t: int, n: int, other: int) -> bool:
+def ranks_behind(m: MarketData, b: AccountState, t: int, n: int, other: int) -> bool:
     """Whether symbol n comes after another one: a lower score, or the same and a later place among the symbols."""
     score, best = score_of(m, b, t, n), score_of(m, b, t, other)
     return score < best or (score == best and n > other)
 
 
 @kernel
-def _sink(m: Market, b: Book, t: int, heap: np.ndarray, k: int) -> None:
+def _sink(m: MarketData, b: AccountState, t: int, heap: np.ndarray, k: int) -> None:
     """Let entry k of a heap, whose first entry is the one that ranks last, down to where it belongs."""
     n = heap[k]
     while 2 * k + 1 < heap.shape[0]:
@@ -48,7 +48,7 @@ def _sink(m: Market, b: Book, t: int, heap: np.ndarray, k: int) -> None:
 
 
 @kernel
-def best_to_front(m: Market, b: Book, t: int, symbols: np.ndarray, count: int) -> None:
+def best_to_front(m: MarketData, b: AccountState, t: int, symbols: np.ndarray, count: int) -> None:
     """Bring the `count` symbols that rank first to the front of a list, in no order: few places are given in one pass."""
     if count == 0:
         return
@@ -62,7 +62,7 @@ def best_to_front(m: Market, b: Book, t: int, symbols: np.ndarray, count: int) -
 
 
 @kernel
-def sort_by_rank(m: Market, b: Book, t: int, symbols: np.ndarray) -> None:
+def sort_by_rank(m: MarketData, b: AccountState, t: int, symbols: np.ndarray) -> None:
     """Sort a list of symbols, the one that ranks first to the front (heapsort: Williams 1964, CACM 7(6), algorithm 232)."""
     for k in range(symbols.shape[0] // 2 - 1, -1, -1):
         _sink(m, b, t, symbols, k)
@@ -72,7 +72,7 @@ def sort_by_rank(m: Market, b: Book, t: int, symbols: np.ndarray) -> None:
 
 
 @inlined
-def place_behind(m: Market, b: Book, t: int, ranked: np.ndarray, n: int) -> int:
+def place_behind(m: MarketData, b: AccountState, t: int, ranked: np.ndarray, n: int) -> int:
     """How many of a sorted list rank before symbol n."""
     low, high = 0, ranked.shape[0]
     while low < high:

@@ -37,7 +37,7 @@ REASONS = (
 # verdicts and the rules that caused them
 APPROVED, SCALED, REFUSED = range(3)
 VERDICTS = ("approved", "scaled", "refused")
-(V_NONE, V_LOCKED, V_CONFIRM, V_COOLDOWN, V_REGIME, V_HALT, V_SHORT, V_SIZE, V_POSITION, V_SEATS, V_GROSS, V_RISK_POSITION,
+(V_NONE, V_LOCKED, V_CONFIRM, V_COOLDOWN, V_REGIME, V_HALT, V_SHORT, V_SIZE, V_POSITION, V_SLOTS, V_GROSS, V_RISK_POSITION,
  V_RISK_GROSS, V_RISK_NET, V_RISK_CASH, V_RISK_SECTOR, V_RISK_CORRELATION, V_RISK_POSITIONS, V_ORDER_VOLUME,
  V_MIN_REBALANCE) = range(20)  # fmt: skip
 RULES = (
@@ -56,8 +56,8 @@ DONE, LOG_FULL, BAD_TARGET, ANSWER_FULL = range(4)
 ACCOUNT = record([
     ("cash", "f8"), ("equity", "f8"), ("gross", "f8"), ("capital", "f8"), ("peak_equity", "f8"), ("day_base", "f8"),
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
-    ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("working", "i8"), ("markets", "i8"),
-    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("dirty", "i8"), ("first", "i8"),
+    ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("open_orders", "i8"), ("market_orders", "i8"),
+    ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("needs_allocation", "i8"), ("first", "i8"),
     ("shorts", "i8"), ("unlisted", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
     ("apart", "i8"), ("reports", "i8"), ("order_ids", "i8"), ("decision_ids", "i8"),
     ("entries_off", "i8"), ("in_flight", "f8"),
@@ -72,10 +72,10 @@ ACCOUNT = record([
 # `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`
 # through `later` and `earlier` of ORDER, in the order of their ids.
 SYMBOL = record([
-    ("qty", "f8"), ("mark", "f8"), ("base", "f8"), ("acted", "f8"), ("prev", "f8"), ("asked", "f8"), ("accepted", "f8"),
-    ("want", "f8"), ("streak", "i8"), ("change", "i8"), ("lock", "i8"), ("cut", "i8"), ("exiting", "i8"),
-    ("target_order", "i8"), ("first_live", "i8"), ("last_live", "i8"), ("peak", "f8"), ("age", "i8"), ("opened", "i8"),
-    ("entry", "f8"),
+    ("qty", "f8"), ("mark", "f8"), ("wanted", "f8"), ("ordered", "f8"), ("previous_target", "f8"), ("requested", "f8"),
+    ("accepted", "f8"), ("want", "f8"), ("signal_bars", "i8"), ("change", "i8"), ("reentry_lock", "i8"), ("cut", "i8"),
+    ("exiting", "i8"), ("target_order", "i8"), ("first_live", "i8"), ("last_live", "i8"), ("peak", "f8"), ("age", "i8"),
+    ("opened", "i8"), ("entry", "f8"),
     ("atr_stop", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
     ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("inside", "i8"), ("used_bar", "i8"), ("last_exit", "i8"),
     ("steps", "i8"), ("armed", "i8"), ("step_left", "f8"), ("signal_bar", "i8"), ("last_row", "i8"), ("holding", "i8"),
@@ -84,8 +84,9 @@ SYMBOL = record([
 
 ORDER = record([
     ("quantity", "f8"), ("filled", "f8"), ("limit", "f8"), ("stop", "f8"), ("trail", "f8"), ("trail_ref", "f8"), ("charge", "f8"),
-    ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided", "i8"), ("parent", "i8"),
-    ("sibling", "i8"), ("born", "i8"), ("decision", "i8"), ("id", "i8"), ("replaces", "i8"), ("earlier", "i8"), ("later", "i8"),
+    ("charged", "f8"), ("take_profit", "f8"), ("stop_loss", "f8"), ("symbol", "i8"), ("decided_bar", "i8"), ("parent", "i8"),
+    ("sibling", "i8"), ("created_bar", "i8"), ("decision", "i8"), ("id", "i8"), ("replaces", "i8"), ("earlier", "i8"),
+    ("later", "i8"),
     ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"), ("purpose", "i1"),
     ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
 ], align=True)  # fmt: skip
@@ -109,7 +110,7 @@ RULE_FIELDS = (
     *record_fields(Costs), *record_fields(FillModel), *record_fields(Allocation), "regime_on", "units",
     "exits_on", "stop_loss", "trailing", "trailing_after", "break_even", "stop_atr_k", "take_profit", "time_stop", "scale_steps",
     "gain1", "share1", "gain2", "share2", "gain3", "share3", "gain4", "share4",
-    "risk_on", *record_fields(RiskLimits), "risk_seats", "score_on",
+    "risk_on", *record_fields(RiskLimits), "risk_slots", "score_on",
 )  # fmt: skip
 RULE = record([(name, "f8") for name in RULE_FIELDS])
 
@@ -126,7 +127,7 @@ Records = NDArray[Any]
 Floats = NDArray[np.float64]
 
 
-class Market(NamedTuple):
+class MarketData(NamedTuple):
     """What the engine reads of the world.
 
     `panel` (7, T, N) as in Bars, raw basis; `signals` (3, T, N) by ATR_STOP, ATR_SIZE and SCORE: average true ranges for the
@@ -142,7 +143,7 @@ class Market(NamedTuple):
     info: Records
 
 
-class Book(NamedTuple):
+class AccountState(NamedTuple):
     """What the engine writes: state records, ids of live orders in order of age (and behind them room for lists of symbols
     within a step), the track, the logs.
 
@@ -153,7 +154,7 @@ class Book(NamedTuple):
     account: Records
     symbols: Records
     rules: Records
-    working: NDArray[np.int64]
+    open_orders: NDArray[np.int64]
     track: Floats
     orders: Records
     fills: Records

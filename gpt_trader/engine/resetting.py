@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.jit import kernel
-from gpt_trader.engine.records import Book
+from gpt_trader.engine.records import AccountState
 
 
 @kernel
-def clear_book(b: Book, capital: float) -> None:
+def clear_book(b: AccountState, capital: float) -> None:
     """Back to the account's first bar: all cash, no positions, empty logs."""
     account = b.account[0]
     account.cash = capital
@@ -27,13 +27,13 @@ def clear_book(b: Book, capital: float) -> None:
     account.last_equity = capital
     account.halt = 0
     account.positions = 0
-    account.working = 0
-    account.markets = 0
+    account.open_orders = 0
+    account.market_orders = 0
     account.orders = 0
     account.fills = 0
     account.trades = 0
     account.decisions = 0
-    account.dirty = 1
+    account.needs_allocation = 1
     account.shorts = 0
     account.unlisted = 0
     account.bar = account.first - 1
@@ -52,10 +52,10 @@ def clear_book(b: Book, capital: float) -> None:
         s.mark = 0.0
         s.peak = np.nan
         s.atr_stop = np.nan
-        s.base = 0.0
-        s.acted = 0.0
-        s.prev = np.nan
-        s.asked = np.nan
+        s.wanted = 0.0
+        s.ordered = 0.0
+        s.previous_target = np.nan
+        s.requested = np.nan
         s.used = 0.0
         s.max_qty = 0.0
         s.in_qty = 0.0
@@ -68,8 +68,8 @@ def clear_book(b: Book, capital: float) -> None:
         s.opened = -1
         s.inside = 0
         s.used_bar = -1
-        s.lock = 0
-        s.streak = 0
+        s.reentry_lock = 0
+        s.signal_bars = 0
         s.last_exit = -1
         s.steps = 0
         s.step_left = 0.0

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from gpt_trader.engine import deciding
 from gpt_trader.engine.bar_decisions import Requests, checked_requests, decide_each, decide_row, held_of
 from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
+from gpt_trader.engine.decision_delay import DecisionDelay, late
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
 from gpt_trader.engine.loop import run_decided, run_targets
 from gpt_trader.engine.opening import grown
-from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, Book, Market
+from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, AccountState, MarketData
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.submitting import next_busy, submit
-from gpt_trader.engine.waiting import Waiting, late
 from gpt_trader.errors import GptTraderError, StrategyError
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
@@ -35,7 +35,7 @@ class Plan:
     splits up to each bar, (1, 1) without any."""
 
     strategy: Strategy
-    market: Market
+    market: MarketData
     rules: NDArray[Any]
     columns: Columns
     factor: NDArray[np.float64]
@@ -45,18 +45,22 @@ class Plan:
 class Run:
     """An account on its way: its book and what was decided and waits."""
 
-    book: Book
-    waiting: Waiting
+    book: AccountState
+    waiting: DecisionDelay
 
     def snapshot(self) -> Run:
         """The same, of its own."""
         copies: dict[str, Any] = {name: array.copy() for name, array in self.book._asdict().items()}
-        return Run(Book(**copies), self.waiting.copy())
+        return Run(AccountState(**copies), self.waiting.copy())
 
 
 def run_rows(
-    market: Market, book: Book, targets: NDArray[np.float64], unchanged: NDArray[np.int8], start: int
-) -> Book:
+    market: MarketData,
+    book: AccountState,
+    targets: NDArray[np.float64],
+    unchanged: NDArray[np.int8],
+    start: int,
+) -> AccountState:
     """`run_targets` to the last bar: one call of the kernel, more when the logs had to grow."""
     bars = unchanged.shape[0]
     at, code = _run_targets(market, book, targets, unchanged, start, bars)
@@ -116,7 +120,7 @@ def _put_back(run: Run, before: Run | None) -> None:
     """The run as it was `before`, None standing for the beginning of the account."""
     if before is None:
         clear_book(run.book, float(run.book.account[0]["capital"]))
-        run.waiting = Waiting.nothing(run.waiting.delay, run.book.symbols.shape[0])
+        run.waiting = DecisionDelay.nothing(run.waiting.delay, run.book.symbols.shape[0])
     else:
         fresh = before.snapshot()
         run.book, run.waiting = fresh.book, fresh.waiting
@@ -147,7 +151,7 @@ def _drive(found: tuple[Driver, Any], name: str, plan: Plan, run: Run, start: in
         if code == DONE:
             run.book = book
             if ordering:
-                waiting.take_back(rows, ends)
+                waiting.restore(rows, ends)
             return
         ready = at + 1 if code == ANSWER_FULL else at
         book = grown(book)
@@ -162,7 +166,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def held_view(book: Book, held: NDArray[np.float64]) -> Held:
+def held_view(book: AccountState, held: NDArray[np.float64]) -> Held:
     """What the strategy holds, arrays (N,), from the rows of `advanced`."""
     weight, quantity, entry, peak, age = held
     account = book.account[0]

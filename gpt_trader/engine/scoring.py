@@ -10,7 +10,7 @@ from gpt_trader.engine.curves import bars_until_ruin, block_sums
 from gpt_trader.engine.jit import compiled
 from gpt_trader.engine.loop import run_decided
 from gpt_trader.engine.measures import METRIC_NAMES
-from gpt_trader.engine.records import DONE, EQUITY, GROSS, Book, Market
+from gpt_trader.engine.records import DONE, EQUITY, GROSS, AccountState, MarketData
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.statistics import summary
 
@@ -19,7 +19,7 @@ TOTAL_RETURN = METRIC_NAMES.index("total_return")
 
 
 @compiled
-def open_profit(b: Book) -> float:
+def open_profit(b: AccountState) -> float:
     """What the open positions have earned so far after their costs, in cash."""
     total = 0.0
     for n in range(b.symbols.shape[0]):
@@ -38,7 +38,7 @@ def exposure_of(value: np.ndarray, equity: np.ndarray, out: np.ndarray) -> None:
 
 @compiled
 def statistics_into(
-    m: Market, b: Book, scratch: np.ndarray, per_year: float, risk_free: float, trade_fields: np.ndarray,
+    m: MarketData, b: AccountState, scratch: np.ndarray, per_year: float, risk_free: float, trade_fields: np.ndarray,
     trade_bars: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     """Statistics of a finished run into `out` (METRIC_NAMES); `scratch` (3, T), `trade_fields` (2, K) and
@@ -62,8 +62,8 @@ def statistics_into(
 
 @compiled
 def score_into(
-    m: Market, b: Book, scratch: np.ndarray, per_year: float, trade_fields: np.ndarray, trade_bars: np.ndarray, edges: np.ndarray,
-    out: np.ndarray, sums: np.ndarray,
+    m: MarketData, b: AccountState, scratch: np.ndarray, per_year: float, trade_fields: np.ndarray, trade_bars: np.ndarray,
+    edges: np.ndarray, out: np.ndarray, sums: np.ndarray,
 ) -> None:  # fmt: skip
     """`statistics_into`, and the sums of the returns and of their squares in each block of bars between two `edges` (B + 1,),
     counted from the account's first row, into `sums` (2, B). A bar after the ruin has no return and adds nothing."""
@@ -79,7 +79,7 @@ def score_into(
 
 @partial(compiled, nogil=True)
 def score_many(
-    m: Market, b: Book, targets: np.ndarray, start: int, unchanged: np.ndarray, capital: float, per_year: float,
+    m: MarketData, b: AccountState, targets: np.ndarray, start: int, unchanged: np.ndarray, capital: float, per_year: float,
     scratch: np.ndarray, trade_fields: np.ndarray, trade_bars: np.ndarray, edges: np.ndarray, out: np.ndarray, sums: np.ndarray,
 ) -> tuple[int, int]:  # fmt: skip
     """Runs `start` and on of `targets` (runs, T, N), of which rows from the account's first on count; statistics of each into

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import deciding
+from gpt_trader.engine.decision_delay import DecisionDelay, late
 from gpt_trader.engine.opening import BLANK_RULES, empty_book, room_for_orders
-from gpt_trader.engine.records import Book, Market
+from gpt_trader.engine.records import AccountState, MarketData
 from gpt_trader.engine.running import Plan, Run, run_at_once, run_compiled, run_in_python
 from gpt_trader.engine.setup import UNUSED, Settings, build_market, rules_record
-from gpt_trader.engine.waiting import Waiting, late
 from gpt_trader.errors import UnknownName
 from gpt_trader.exits import Exit, checked_exits
 from gpt_trader.strategy import (
@@ -35,8 +35,8 @@ MODES = (ARRAY, COMPILED, PYTHON)
 class Outcome:
     """A finished run: its book and market, and how decisions were made ("array", "compiled" or "python")."""
 
-    book: Book
-    market: Market
+    book: AccountState
+    market: MarketData
     mode: str
 
 
@@ -67,17 +67,17 @@ def simulate(
 
     Raises StrategyError when the strategy raises or answers with a wrong shape or an infinite weight.
     """
-    run = new_run(bars, settings, first)
-    return take_over(run, strategy, bars, settings, first, mode, required=required)
+    run = open_account(bars, settings, first)
+    return continue_account(run, strategy, bars, settings, first, mode, required=required)
 
 
-def new_run(bars: Bars, settings: Settings, first: int) -> Run:
+def open_account(bars: Bars, settings: Settings, first: int) -> Run:
     """An account with nothing but its capital, which begins at row `first`; its rules come with the plan."""
     book = empty_book(bars.T, bars.N, BLANK_RULES, settings.capital, room_for_orders(bars), first)
-    return Run(book, Waiting.nothing(settings.fills.delay, bars.N))
+    return Run(book, DecisionDelay.nothing(settings.fills.delay, bars.N))
 
 
-def take_over(
+def continue_account(
     run: Run,
     strategy: Strategy,
     bars: Bars,
@@ -91,12 +91,17 @@ def take_over(
     chosen = mode or chosen_mode(strategy, bars, start)
     if chosen not in MODES:
         raise UnknownName("mode", chosen, MODES)
-    plan = prepare(run.waiting, strategy, bars, settings, start)
-    return carry_out(plan, run, start, chosen, required=required and mode is not None)
+    plan = build_plan(run.waiting, strategy, bars, settings, start)
+    return run_plan(plan, run, start, chosen, required=required and mode is not None)
 
 
-def prepare(
-    waiting: Waiting, strategy: Strategy, bars: Bars, settings: Settings, start: int, seen: Bars | None = None
+def build_plan(
+    waiting: DecisionDelay,
+    strategy: Strategy,
+    bars: Bars,
+    settings: Settings,
+    start: int,
+    seen: Bars | None = None,
 ) -> Plan:
     """The features of the strategy, and the market and the rules under which it takes over at row `start`. `seen` are the bars
     that the strategy is given, if not its view of `bars`."""
@@ -113,7 +118,7 @@ def prepare(
     )
 
 
-def carry_out(plan: Plan, run: Run, start: int, mode: str, *, required: bool) -> Outcome:
+def run_plan(plan: Plan, run: Run, start: int, mode: str, *, required: bool) -> Outcome:
     """Run a plan from row `start` to its last bar. With `required`, a rule that does not compile is an error."""
     run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)  # all at once, not field by field
     if mode == ARRAY:
@@ -125,9 +130,9 @@ def carry_out(plan: Plan, run: Run, start: int, mode: str, *, required: bool) ->
 
 
 def acted_ranks(
-    waiting: Waiting, score: NDArray[Any] | None, bars: Bars, start: int
+    waiting: DecisionDelay, score: NDArray[Any] | None, bars: Bars, start: int
 ) -> NDArray[np.float64] | None:
-    """(T, N) the rank by which each bar from `start` on seats entrants: that of the bar in which they were decided."""
+    """(T, N) the rank by which each bar from `start` on ranks entrants: that of the bar in which they were decided."""
     if waiting.delay == 0:
         return None if score is None else whole(score, bars)
     ranks = np.full((bars.T, bars.N), np.nan) if score is None else whole(score, bars)

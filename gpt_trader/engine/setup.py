@@ -25,7 +25,7 @@ from gpt_trader.engine.records import (
     RULE,
     RULE_FIELDS,
     SCORE,
-    Market,
+    MarketData,
 )  # fmt: skip
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import (
@@ -146,7 +146,7 @@ def _rules_record(
         values |= {"risk_on": 1.0, **record_values(risk, OFF)}
         if risk.positions is not None:
             values["max_positions"] = min(allocation.max_positions, risk.positions)
-            values["risk_seats"] = float(risk.positions < allocation.max_positions)
+            values["risk_slots"] = float(risk.positions < allocation.max_positions)
     numbers = np.array(tuple((NO_RULES | values).values()), np.float64)
     numbers.setflags(write=False)
     return numbers.view(RULE)
@@ -184,7 +184,7 @@ def _exit_values(exits: tuple[Exit, ...]) -> dict[str, float]:
 
 def build_market(
     bars: Bars, settings: Settings, exits: tuple[Exit, ...], score: NDArray[np.float64] | None
-) -> Market:
+) -> MarketData:
     """The engine's view of `bars` (raw basis), with the average true ranges, ranks and regime that the rules use."""
     info = blank_info(bars.N)
     if settings.instruments:
@@ -192,7 +192,7 @@ def build_market(
     info["last_session"] = bars.last_session
     info["first_volume"], events, time = market_constants(bars)
     flags = events + REGIME * _regime(bars, settings)
-    return Market(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
+    return MarketData(bars.panel, _signals(bars, settings, exits, score), time, flags, info)
 
 
 def blank_info(symbols: int) -> NDArray[Any]:

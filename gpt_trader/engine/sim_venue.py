@@ -24,7 +24,7 @@ from gpt_trader.engine.records import (
     R_REPLACED,
     REJECTED,
     REPLACED,
-    Book,
+    AccountState,
     Records,
 )
 from gpt_trader.engine.stepping import step_venue
@@ -68,7 +68,7 @@ class SimVenue:
             self._book = kept_only(self._book)
 
 
-def _obey(book: Book, command: say.Command) -> list[say.Event]:
+def _obey(book: AccountState, command: say.Command) -> list[say.Event]:
     gone: list[say.Event]
     match command:
         case say.Submit(order):
@@ -85,7 +85,7 @@ def _obey(book: Book, command: say.Command) -> list[say.Event]:
     return []
 
 
-def _events(book: Book) -> list[say.Event]:
+def _events(book: AccountState) -> list[say.Event]:
     """What the log of a venue that reports says, as events in its order."""
     log = book.fills[: int(book.account["fills"][0])]
     if not log.size:

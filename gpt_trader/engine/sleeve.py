@@ -15,7 +15,7 @@ from gpt_trader.engine.core import holdings
 from gpt_trader.engine.deciding import decide_rows
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.opening import grown
-from gpt_trader.engine.records import Book, Market
+from gpt_trader.engine.records import AccountState, MarketData
 from gpt_trader.engine.running import Plan, Run
 from gpt_trader.engine.submitting import submit
 from gpt_trader.strategy import OrderStrategy, is_per_symbol, uses_held
@@ -39,21 +39,21 @@ class Part:
     weights: Floats
 
     @property
-    def book(self) -> Book:
+    def book(self) -> AccountState:
         """Its book."""
         return self.run.book
 
     @property
-    def market(self) -> Market:
+    def market(self) -> MarketData:
         """The market as its rules see it."""
         return self.plan.market
 
 
-def with_room(book: Book) -> Book:
+def with_room(book: AccountState) -> AccountState:
     """The book, with longer logs where one more bar might not fit."""
     account = book.account[0]
-    need = 10 * (len(book.symbols) + 1) + 4 * int(account["working"])
-    names = ("orders", "fills", "trades", "decisions", "working")
+    need = 10 * (len(book.symbols) + 1) + 4 * int(account["open_orders"])
+    names = ("orders", "fills", "trades", "decisions", "open_orders")
     while any(int(account[name]) + need > len(getattr(book, name)) for name in names):
         book = grown(book)
     return book

@@ -6,23 +6,23 @@ import numpy as np
 
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.ranking import best_to_front, place_behind, sort_by_rank
-from gpt_trader.engine.records import REFUSED, V_RISK_POSITIONS, V_SEATS, Book, Market
-from gpt_trader.engine.verdicts import log_decision, told
+from gpt_trader.engine.records import REFUSED, V_RISK_POSITIONS, V_SLOTS, AccountState, MarketData
+from gpt_trader.engine.verdicts import already_logged, log_decision
 
 
 @kernel
-def take_slots(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
+def take_slots(m: MarketData, b: AccountState, t: int, entrants: int, free: int) -> float:
     """Step 5.5: holders keep their slots, the `entrants` listed behind the live orders take the `free` ones by score; the rest are
     refused for this bar, the worst first. Returns the sum of the absolute weights that are left."""
-    rule = V_RISK_POSITIONS if b.rules[0].risk_seats > 0.0 else V_SEATS
-    room = b.working[b.account[0].working :]
+    rule = V_RISK_POSITIONS if b.rules[0].risk_slots > 0.0 else V_SLOTS
+    room = b.open_orders[b.account[0].open_orders :]
     entering, untold = room[:entrants], room[entrants : 2 * entrants]
     best_to_front(m, b, t, entering, free)
     refused = entering[free:]
     news = 0
     for k in range(refused.shape[0]):
         untold[news] = refused[k]
-        news += int(not told(b, refused[k], REFUSED, rule))
+        news += int(not already_logged(b, refused[k], REFUSED, rule))
     if news > 0:
         _refuse_in_order(
             m, b, t, refused, untold[:news], room[2 * entrants : 2 * entrants + news], rule, free
@@ -37,8 +37,8 @@ def take_slots(m: Market, b: Book, t: int, entrants: int, free: int) -> float:
 
 @kernel
 def _refuse_in_order(
-    m: Market,
-    b: Book,
+    m: MarketData,
+    b: AccountState,
     t: int,
     refused: np.ndarray,
     untold: np.ndarray,
@@ -60,15 +60,15 @@ def _refuse_in_order(
     for k in range(untold.shape[0] - 1, -1, -1):
         n = untold[k]
         left -= behind[k]
-        target = b.symbols[n].base
+        target = b.symbols[n].wanted
         _leave_out(b, n)
         log_decision(b, n, target, REFUSED, rule, float(left), float(free))
 
 
 @inlined
-def _leave_out(b: Book, n: int) -> None:
-    """An entrant that gets no seat in this bar."""
+def _leave_out(b: AccountState, n: int) -> None:
+    """An entrant that gets no slot in this bar."""
     s = b.symbols[n]
-    s.base = 0.0
+    s.wanted = 0.0
     s.accepted = 0.0
-    s.asked = np.nan
+    s.requested = np.nan

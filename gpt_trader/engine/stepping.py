@@ -8,11 +8,11 @@ from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.jit import called, inlined, kernel
 from gpt_trader.engine.loop import before_decision, close_bar, match_bar, open_bar, room_in_logs
 from gpt_trader.engine.marking import mark_to_market
-from gpt_trader.engine.records import DONE, LOG_FULL, Book, Market
+from gpt_trader.engine.records import DONE, LOG_FULL, AccountState, MarketData
 
 
 @inlined
-def fill_held(b: Book, t: int, factor: np.ndarray, held: np.ndarray) -> None:
+def fill_held(b: AccountState, t: int, factor: np.ndarray, held: np.ndarray) -> None:
     """`held` (5, N) as the strategy sees its positions at the close of bar t, on the continuous basis: weight, quantity, entry,
     peak, age."""
     equity = b.account[0].equity
@@ -28,7 +28,7 @@ def fill_held(b: Book, t: int, factor: np.ndarray, held: np.ndarray) -> None:
 
 @kernel
 def advance(
-    m: Market, b: Book, decided: np.ndarray, pending: bool, start: int, stop: int, factor: np.ndarray, held: np.ndarray
+    m: MarketData, b: AccountState, decided: np.ndarray, pending: bool, start: int, stop: int, factor: np.ndarray, held: np.ndarray
 ) -> tuple[int, int]:  # fmt: skip
     """If `pending`, steps 5 and 6 of bar start-1 with the targets `decided` (N,); then steps 0 to 3 of bars start..stop-1.
 
@@ -49,7 +49,7 @@ allocate_bar = called(allocate)
 
 
 @kernel
-def begin_account_bar(m: Market, b: Book, t: int) -> None:
+def begin_account_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Step 0 for an account whose venue is elsewhere: what happens to its orders happens there as well and needs no request."""
     account = b.account[0]
     apart, account.apart = account.apart, 0
@@ -58,13 +58,13 @@ def begin_account_bar(m: Market, b: Book, t: int) -> None:
 
 
 @kernel
-def end_account_bar(m: Market, b: Book, t: int) -> None:
+def end_account_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Steps 2 and 3 for an account whose venue is elsewhere."""
     close_bar(m, b, t)
 
 
 @kernel
-def step_venue(m: Market, v: Book, t: int) -> None:
+def step_venue(m: MarketData, v: AccountState, t: int) -> None:
     """Bar t at a venue that reports: it knows of corporate actions, matches, and marks what it holds for its exits."""
     open_bar(m, v, t)
     account = v.account[0]

@@ -22,14 +22,14 @@ from gpt_trader.engine.records import (
     STOP_LIMIT,
     TRAILING,
     USER,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 from gpt_trader.orders import CANCEL, NOTHING, OrderRequest
 
 
 @kernel
-def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest) -> None:
+def submit(m: MarketData, b: AccountState, t: int, factor: np.ndarray, request: OrderRequest) -> None:
     """Place one request decided at the close of bar t; its prices are on the continuous basis, `factor` (T, N) or (1, 1).
 
     A request without a finite non-zero quantity, or whose kind lacks its positive price, is logged as rejected; so is one for a
@@ -65,7 +65,7 @@ def submit(m: Market, b: Book, t: int, factor: np.ndarray, request: OrderRequest
 
 
 @inlined
-def valid_request(b: Book, order: int, kind: int) -> bool:
+def valid_request(b: AccountState, order: int, kind: int) -> bool:
     """Finite non-zero quantity and every price that the kind needs, positive; no entries while trading is halted."""
     o = b.orders[order]
     if kind < MARKET or kind > TRAILING or not abs(o.quantity) < 1e18 or o.quantity == 0.0:
@@ -84,11 +84,11 @@ def valid_request(b: Book, order: int, kind: int) -> bool:
 
 
 @inlined
-def has_room(b: Book, count: int) -> bool:
+def has_room(b: AccountState, count: int) -> bool:
     """Whether `count` requests more fit into the logs; one is among the rows that `room_in_logs` keeps free."""
     account = b.account[0]
-    most = max(account.orders, account.working) + count
-    return count <= 1 or (most <= b.orders.shape[0] and most <= b.working.shape[0])
+    most = max(account.orders, account.open_orders) + count
+    return count <= 1 or (most <= b.orders.shape[0] and most <= b.open_orders.shape[0])
 
 
 @kernel
@@ -113,7 +113,7 @@ def has_place(queue: np.ndarray, ends: np.ndarray, count: int) -> bool:
 
 
 @kernel
-def put_off(queue: np.ndarray, ends: np.ndarray, due: int, request: OrderRequest) -> None:
+def push_request(queue: np.ndarray, ends: np.ndarray, due: int, request: OrderRequest) -> None:
     """Put a request that is submitted in bar `due` at the end of the queue."""
     row = queue[ends[1]]
     row[0] = due
@@ -130,7 +130,9 @@ def put_off(queue: np.ndarray, ends: np.ndarray, due: int, request: OrderRequest
 
 
 @kernel
-def submit_due(m: Market, b: Book, t: int, factor: np.ndarray, queue: np.ndarray, ends: np.ndarray) -> None:
+def submit_due(
+    m: MarketData, b: AccountState, t: int, factor: np.ndarray, queue: np.ndarray, ends: np.ndarray
+) -> None:
     """Submit the requests that are due in bar t, in the order in which they were made."""
     while ends[0] < ends[1] and queue[ends[0], 0] <= t:
         row = queue[ends[0]]
@@ -142,7 +144,7 @@ def submit_due(m: Market, b: Book, t: int, factor: np.ndarray, queue: np.ndarray
 
 
 @kernel
-def cancel_entries(b: Book, n: int) -> None:
+def cancel_entries(b: AccountState, n: int) -> None:
     """Cancel the live orders of symbol n that are no bracket legs."""
     order = b.symbols[n].first_live
     while order != NO_ORDER:
@@ -154,7 +156,7 @@ def cancel_entries(b: Book, n: int) -> None:
 
 
 @kernel
-def next_busy(m: Market, b: Book, t: int, most: int) -> int:
+def next_busy(m: MarketData, b: AccountState, t: int, most: int) -> int:
     """The first bar after t, at most `most` ahead, in which something may fill, expire or pay: no earlier bar can.
 
     Conservative: an answer that is too early costs time, never truth.
@@ -169,10 +171,14 @@ def next_busy(m: Market, b: Book, t: int, most: int) -> int:
         or r.time_stop > 0.0
         or r.scale_steps > 0.0
     )
-    if account.markets > 0 or r.risk_on > 0.0 or (account.positions > 0 and (moving or r.leverage > 1.0)):
+    if (
+        account.market_orders > 0
+        or r.risk_on > 0.0
+        or (account.positions > 0 and (moving or r.leverage > 1.0))
+    ):
         return t + 1
-    for k in range(account.working):
-        o = b.orders[b.working[k]]
+    for k in range(account.open_orders):
+        o = b.orders[b.open_orders[k]]
         if o.kind == TRAILING or o.day == 1:
             return t + 1
     busy = t + 1
@@ -192,7 +198,7 @@ def next_busy(m: Market, b: Book, t: int, most: int) -> int:
 
 
 @inlined
-def _trigger_band(b: Book, n: int) -> tuple[float, float]:
+def _trigger_band(b: AccountState, n: int) -> tuple[float, float]:
     """Lows at or below the first, or highs at or above the second, may trigger an order or exit of symbol n."""
     below = -np.inf
     above = np.inf

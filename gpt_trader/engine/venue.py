@@ -38,39 +38,43 @@ from gpt_trader.engine.records import (
     STOP_LIMIT,
     TRAILING,
     UNKNOWN,
-    Book,
-    Market,
+    AccountState,
+    MarketData,
 )
 
 
 @inlined
-def match_open(m: Market, b: Book, t: int) -> None:
+def match_open(m: MarketData, b: AccountState, t: int) -> None:
     """Phase A: market orders at the open, reductions first, each group in order of id."""
-    for k in range(b.account[0].working):
-        o = b.orders[b.working[k]]
+    for k in range(b.account[0].open_orders):
+        o = b.orders[b.open_orders[k]]
         if o.kind == MARKET or o.triggered:
             o.inside = 1 if b.symbols[o.symbol].qty * (o.quantity - o.filled) < 0.0 else 0
     for reducing in (1, 0):
         k = 0
-        while k < b.account[0].working and b.account[0].markets > 0:
-            order = b.working[k]
+        while k < b.account[0].open_orders and b.account[0].market_orders > 0:
+            order = b.open_orders[k]
             o = b.orders[order]
-            before = b.account[0].working
-            due = (o.kind == MARKET or o.triggered) and o.born < b.account[0].bar and o.inside == reducing
+            before = b.account[0].open_orders
+            due = (
+                (o.kind == MARKET or o.triggered)
+                and o.created_bar < b.account[0].bar
+                and o.inside == reducing
+            )
             if due and not np.isnan(m.panel[OPEN, t, o.symbol]):
                 _fill_market(m, b, t, order)
-            same = b.account[0].working == before and b.working[k] == order
+            same = b.account[0].open_orders == before and b.open_orders[k] == order
             k = k + 1 if same else live_from(b, order + 1)
 
 
 @inlined
-def _fill_market(m: Market, b: Book, t: int, order: int) -> None:
+def _fill_market(m: MarketData, b: AccountState, t: int, order: int) -> None:
     if ready_at_open(b, order):
         fill_order(m, b, t, order, m.panel[OPEN, t, b.orders[order].symbol], False)
 
 
 @inlined
-def ready_at_open(b: Book, order: int) -> bool:
+def ready_at_open(b: AccountState, order: int) -> bool:
     """An exit trades what is held, a leg no more than that; where nothing is held they end, and False comes back."""
     o = b.orders[order]
     if o.purpose == EXIT:
@@ -85,11 +89,11 @@ def ready_at_open(b: Book, order: int) -> bool:
 
 
 @inlined
-def match_inside(m: Market, b: Book, t: int) -> None:
+def match_inside(m: MarketData, b: AccountState, t: int) -> None:
     """Phase B: stops, limits and targets inside the bar, symbol by symbol; then day orders expire."""
     account = b.account[0]
     exits_on = b.rules[0].exits_on > 0.0
-    resting = account.working - account.markets
+    resting = account.open_orders - account.market_orders
     for n in range(b.symbols.shape[0]):
         if np.isnan(m.panel[OPEN, t, n]):
             continue
@@ -106,12 +110,12 @@ def match_inside(m: Market, b: Book, t: int) -> None:
             _protect(m, b, t, n, False)
         if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == account.bar and s.inside == 1):
             _targets(m, b, t, n)
-    if account.working > 0:
+    if account.open_orders > 0:
         _expire_day_orders(b)
 
 
 @kernel
-def _protect(m: Market, b: Book, t: int, n: int, inside: bool) -> None:
+def _protect(m: MarketData, b: AccountState, t: int, n: int, inside: bool) -> None:
     """The declared protective stop: at the open when the bar gapped through it, else at its level."""
     s = b.symbols[n]
     level, reason = protective_stop(b, n)
@@ -126,7 +130,9 @@ def _protect(m: Market, b: Book, t: int, n: int, inside: bool) -> None:
 
 
 @kernel
-def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price: float, reason: int) -> None:
+def _fire(
+    m: MarketData, b: AccountState, t: int, n: int, quantity: float, kind: int, price: float, reason: int
+) -> None:
     """A declared exit becomes an order and fills now; what the volume leaves of a stop goes on as a market order."""
     s = b.symbols[n]
     order = new_order(b, n, quantity, kind, EXIT, reason, NO_ORDER)
@@ -134,7 +140,7 @@ def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price:
     if kind == STOP:
         o.stop = price
         o.triggered = 1
-        b.account[0].markets += 1
+        b.account[0].market_orders += 1
         cancel_symbol_orders(b, n, order, R_EXITED)
         forget_target(b, n, s.qty)
         s.exiting = 1
@@ -146,7 +152,7 @@ def _fire(m: Market, b: Book, t: int, n: int, quantity: float, kind: int, price:
 
 
 @kernel
-def _targets(m: Market, b: Book, t: int, n: int) -> None:
+def _targets(m: MarketData, b: AccountState, t: int, n: int) -> None:
     """Scale-out steps and take profit, nearest first, as limits: at the open when it is already beyond."""
     r = b.rules[0]
     s = b.symbols[n]
@@ -188,7 +194,7 @@ def _targets(m: Market, b: Book, t: int, n: int) -> None:
 
 
 @kernel
-def _resting_stops(m: Market, b: Book, t: int, n: int, born_inside: bool) -> None:
+def _resting_stops(m: MarketData, b: AccountState, t: int, n: int, born_inside: bool) -> None:
     """Stop, stop-limit and trailing orders of symbol n: those from before, or the legs born inside this bar."""
     bar = b.account[0].bar
     order = b.symbols[n].first_live
@@ -197,15 +203,15 @@ def _resting_stops(m: Market, b: Book, t: int, n: int, born_inside: bool) -> Non
         waits = o.kind >= STOP and o.triggered == 0
         if (
             waits
-            and (o.born == bar and o.inside == 1) == born_inside
-            and (o.born < bar or o.purpose == LEG_STOP)
+            and (o.created_bar == bar and o.inside == 1) == born_inside
+            and (o.created_bar < bar or o.purpose == LEG_STOP)
         ):
             _try_stop(m, b, t, order, born_inside)
         order = live_after(b, n, order)
 
 
 @inlined
-def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None:
+def _try_stop(m: MarketData, b: AccountState, t: int, order: int, born_inside: bool) -> None:
     o = b.orders[order]
     n = o.symbol
     buy = o.quantity > 0.0
@@ -230,17 +236,19 @@ def _try_stop(m: Market, b: Book, t: int, order: int, born_inside: bool) -> None
         price = max(opened, o.stop) if buy else min(opened, o.stop)
     o.triggered = 1
     note_change(b, order)
-    b.account[0].markets += 1
+    b.account[0].market_orders += 1
     _fill_resting(m, b, t, order, price, True)
 
 
 @kernel
-def _resting_limits(m: Market, b: Book, t: int, n: int) -> None:
+def _resting_limits(m: MarketData, b: AccountState, t: int, n: int) -> None:
     """Limit orders of symbol n by id; target legs wait for the bar after an entry inside a bar."""
     order = b.symbols[n].first_live
     while order != NO_ORDER:
         o = b.orders[order]
-        if o.kind == LIMIT and (o.born < b.account[0].bar or (o.purpose == LEG_TARGET and o.inside == 0)):
+        if o.kind == LIMIT and (
+            o.created_bar < b.account[0].bar or (o.purpose == LEG_TARGET and o.inside == 0)
+        ):
             opened = m.panel[OPEN, t, n]
             if o.quantity > 0.0 and m.panel[LOW, t, n] <= o.limit:
                 _fill_resting(m, b, t, order, min(opened, o.limit), True)
@@ -250,13 +258,13 @@ def _resting_limits(m: Market, b: Book, t: int, n: int) -> None:
 
 
 @inlined
-def clip_leg(b: Book, order: int) -> bool:
+def clip_leg(b: AccountState, order: int) -> bool:
     """A leg never trades more than the position it protects; without one it is cancelled and False comes back."""
     return _clip_leg(b, order) if is_leg(b.orders[order].purpose) else True
 
 
 @kernel
-def _clip_leg(b: Book, order: int) -> bool:
+def _clip_leg(b: AccountState, order: int) -> bool:
     o = b.orders[order]
     s = b.symbols[o.symbol]
     if s.qty * o.quantity >= 0.0:
@@ -269,32 +277,32 @@ def _clip_leg(b: Book, order: int) -> bool:
 
 
 @kernel
-def _fill_resting(m: Market, b: Book, t: int, order: int, price: float, inside: bool) -> None:
+def _fill_resting(m: MarketData, b: AccountState, t: int, order: int, price: float, inside: bool) -> None:
     """Fill a resting order; a leg never trades more than the position it protects, nor beside its sibling."""
     if clip_leg(b, order):
         fill_order(m, b, t, order, price, inside)
 
 
 @inlined
-def _expire_day_orders(b: Book) -> None:
+def _expire_day_orders(b: AccountState) -> None:
     k = 0
-    while k < b.account[0].working:
-        order = b.working[k]
+    while k < b.account[0].open_orders:
+        order = b.open_orders[k]
         o = b.orders[order]
-        if o.day == 1 and o.decided < b.account[0].bar and o.kind != MARKET:
+        if o.day == 1 and o.decided_bar < b.account[0].bar and o.kind != MARKET:
             end_order(b, order, EXPIRED, R_DAY)
         else:
             k += 1
 
 
 @inlined
-def trail_orders(m: Market, b: Book, t: int) -> None:
+def trail_orders(m: MarketData, b: AccountState, t: int) -> None:
     """After the close: trailing stop orders follow the best close since they were placed, never back."""
-    for k in range(b.account[0].working):
-        o = b.orders[b.working[k]]
+    for k in range(b.account[0].open_orders):
+        o = b.orders[b.open_orders[k]]
         if o.kind == TRAILING and o.triggered == 0:
             close = m.panel[CLOSE, t, o.symbol]
             if not np.isnan(close):
                 o.trail_ref = min(o.trail_ref, close) if o.quantity > 0.0 else max(o.trail_ref, close)
                 o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
-                note_change(b, b.working[k])
+                note_change(b, b.open_orders[k])

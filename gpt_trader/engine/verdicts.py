@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.records import REFUSED, V_MIN_REBALANCE, V_NONE, Book
+from gpt_trader.engine.records import REFUSED, V_MIN_REBALANCE, V_NONE, AccountState
 
 SAME_WEIGHT = 1e-12
 LOOK_BACK = 16  # rows: more than there are rules that may bind at once
 
 
 @inlined
-def log_decision(b: Book, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> int:
+def log_decision(
+    b: AccountState, n: int, target: float, verdict: int, rule: int, value: float, limit: float
+) -> int:
     """Append one row to the decision log; returns its id."""
     account = b.account[0]
     row = b.decisions[account.decisions]
@@ -30,14 +32,16 @@ def log_decision(b: Book, n: int, target: float, verdict: int, rule: int, value:
 
 
 @kernel
-def log_verdict(b: Book, n: int, target: float, verdict: int, rule: int, value: float, limit: float) -> None:
+def log_verdict(
+    b: AccountState, n: int, target: float, verdict: int, rule: int, value: float, limit: float
+) -> None:
     """Append a row for a verdict that is new: a refused entry once, a changed weight once per weight, for each signal and order."""
-    if not told(b, n, verdict, rule):
+    if not already_logged(b, n, verdict, rule):
         log_decision(b, n, target, verdict, rule, value, limit)
 
 
 @inlined
-def told(b: Book, n: int, verdict: int, rule: int) -> bool:
+def already_logged(b: AccountState, n: int, verdict: int, rule: int) -> bool:
     """True when the log says so already: among the rows of symbol n since its last order and its last new signal."""
     s = b.symbols[n]
     row = s.last_row

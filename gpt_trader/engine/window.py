@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import DIVIDEND, SPLIT
-from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, ENDED, EVENT, REGIME, SCORE, Market
+from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, ENDED, EVENT, REGIME, SCORE, MarketData
 
 Floats = NDArray[np.float64]
 NEVER = 2**62
@@ -32,7 +32,7 @@ class Window:
         marks = np.full((3, size, symbols) if signals else (3, 1, 1), np.nan)
         self._panel, self._factor = panel, np.ones((size, symbols))
         self.factor = _read_only(self._factor)
-        self.market = Market(
+        self.market = MarketData(
             _read_only(panel), marks, np.zeros(size, np.int64), np.zeros(size, np.int8), info
         )
         self._ended = False

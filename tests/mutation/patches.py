@@ -22,6 +22,9 @@ BLOCKS = "tests/properties/test_truth_blocks.py"
 DELAY = "tests/properties/test_truth_delay.py"
 RELAY = "tests/properties/test_truth_relay.py"
 PARITY = "tests/parity/test_engine_against_reference.py"
+BAR_BY_BAR = "tests/parity/test_bar_by_bar.py"
+CORE = "tests/unit/test_core.py"
+PORTFOLIO = "tests/properties/test_portfolio.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,14 @@ PATCHES = (
     ),
     Patch(
         "the shortcut runs over corporate actions",
-        "quiet_bars",
+        "idle_bars",
         "flags[i] & EVENT != 0",
         "flags[i] < 0",
         (f"{QUIET}::test_an_event_of_another_symbol_ends_the_stretch",),
     ),
     Patch(
         "the shortcut runs over ruin",
-        "quiet_stretch",
+        "skip_idle_bars",
         "end = first_ruin_bar(m, b, cash, start, end)",
         "end = end + 0",
         (f"{QUIET}::test_ruin_inside_a_quiet_stretch_is_seen",),
@@ -222,8 +225,8 @@ PATCHES = (
     Patch(
         "a declared exit locks nothing",
         "_want",
-        "s.lock != 0",
-        "s.lock > 5",
+        "s.reentry_lock != 0",
+        "s.reentry_lock > 5",
         (f"{EXITS}::test_a_symbol_thrown_out_waits_for_a_new_signal",),
     ),
     Patch(
@@ -236,8 +239,8 @@ PATCHES = (
     Patch(
         "one confirmation too few",
         "_entry_rule",
-        "s.streak < r.confirm",
-        "s.streak < r.confirm - 1.0",
+        "s.signal_bars < r.confirm",
+        "s.signal_bars < r.confirm - 1.0",
         (f"{ENTRIES}::test_an_entry_waits_for_its_confirmations",),
     ),
     Patch(
@@ -485,7 +488,7 @@ PATCHES = (
     ),
     Patch(
         "a leg keeps the exits of the one before",
-        "carry_out",
+        "run_plan",
         "run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)",
         'if start == int(run.book.account[0]["first"]):\n    run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)',
         (f"{RELAY}::test_the_next_leg_takes_over_positions_and_exits_from_its_first_row_on",),
@@ -503,5 +506,76 @@ PATCHES = (
         "(score == best and n > other)",
         "(score == best and n < other)",
         (f"{PARITY}::test_many_entrants_for_few_seats",),
+    ),
+    # -- account and venue apart, portfolios
+    Patch(
+        "an order that is to be cancelled no longer counts in the limits",
+        "in_flight",
+        "total += abs(left) * (s.mark if np.isnan(close) else close)",
+        "total += 0.0",
+        (f"{CORE}::test_what_may_still_fill_counts_in_the_limits",),
+    ),
+    Patch(
+        "an order that is to be cancelled is gone before the venue says so",
+        "cancel_order",
+        "b.account[0].apart == 0",
+        "b.account[0].apart >= 0",
+        (f"{CORE}::test_a_cancelled_order_is_live_until_the_venue_says_so_and_may_fill_before",),
+    ),
+    Patch(
+        "a fee that the venue charges is not paid",
+        "apply_fill",
+        "costs = fee + slippage",
+        "costs = slippage",
+        (f"{CORE}::test_fills_from_outside_with_fees_of_their_own_give_the_account_that_they_say",),
+    ),
+    Patch(
+        "live orders lose their links when the log is emptied",
+        "keep_live_orders",
+        "o.later = _new_place(b, o.later)",
+        "o.later = NO_ORDER",
+        (f"{BAR_BY_BAR}::test_random_weights_units_and_orders",),
+    ),
+    Patch(
+        "what was said of a symbol is forgotten at once",
+        "keep_said",
+        "s.last_row = count",
+        "s.last_row = -1",
+        (f"{BAR_BY_BAR}::test_random_weights_units_and_orders",),
+    ),
+    Patch(
+        "an exit that the venue opened does not stop others",
+        "take_opened",
+        "s.exiting = 1",
+        "s.exiting = 0",
+        (f"{BAR_BY_BAR}::test_every_exit",),
+    ),
+    Patch(
+        "a crossing costs what a fill costs",
+        "cross_at_open",
+        "apply_fill(b, order, quantity, price, 0.0, 0.0, False)",
+        "apply_fill(b, order, quantity, price, 1.0, 0.0, False)",
+        (f"{PORTFOLIO}::test_opposite_orders_meet_at_the_open_without_costs",),
+    ),
+    Patch(
+        "each strategy has the volume for itself",
+        "rest_of_bar",
+        "b.symbols[n].used = used[n]",
+        "b.symbols[n].used = 0.0",
+        (f"{PORTFOLIO}::test_inside_the_bar_the_volume_that_is_gone_is_gone_for_all",),
+    ),
+    Patch(
+        "a halt of the account does not reach its strategies",
+        "obey_halt",
+        "account.halt = (account.halt & HALT_RUINED) | halt",
+        "account.halt = account.halt & HALT_RUINED",
+        (f"{PORTFOLIO}::test_a_loss_of_the_account_stops_all_sleeves",),
+    ),
+    Patch(
+        "dust is bought with the last of the cash",
+        "_affordable",
+        "lot == 0.0 and quantity * price <= CRUMB * equity",
+        "lot < 0.0",
+        (f"{RULES}::test_with_fractional_lots_nothing_is_traded_that_is_worth_less_than_a_millionth",),
     ),
 )

@@ -12,10 +12,10 @@ from gpt_trader.engine import messages as say
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
 from gpt_trader.engine.core import holdings
+from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.session import prepare
+from gpt_trader.engine.session import build_plan
 from gpt_trader.engine.setup import Settings
-from gpt_trader.engine.waiting import Waiting
 from gpt_trader.result import Result
 from gpt_trader.strategy import OrderStrategy, Strategy, uses_held
 
@@ -27,8 +27,8 @@ def trade(strategy: Strategy, bars: Bars, options: dict[str, Any], rows: int = 7
     """The strategy over all bars, in a window of `rows`."""
     known = {item.name for item in fields(Settings)}
     settings = Settings(**{key: value for key, value in options.items() if key in known})
-    waiting = Waiting.nothing(settings.fills.delay, bars.N)
-    plan = prepare(waiting, strategy, bars, settings, 0)
+    waiting = DecisionDelay.nothing(settings.fills.delay, bars.N)
+    plan = build_plan(waiting, strategy, bars, settings, 0)
     recorder = Recorder()
     market = plan.market
     trader = Trader(

@@ -110,9 +110,9 @@ import pickle
 import numpy as np
 from gpt_trader.engine.records import SYMBOL
 rows = np.zeros(3, SYMBOL)
-rows[1].base = 2.5
+rows[1].wanted = 2.5
 again = pickle.loads(pickle.dumps(rows))
-assert again[1].base == 2.5 == again["base"][1]
+assert again[1].wanted == 2.5 == again["wanted"][1]
 assert type(again[1]) is type(rows[1])
 """
     interpreted("-c", code)

@@ -16,11 +16,11 @@ from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import decided_weights
 from gpt_trader.engine.core import holdings
 from gpt_trader.engine.deciding import compute_features
+from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.live_features import LiveFeatures
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.session import prepare
+from gpt_trader.engine.session import build_plan
 from gpt_trader.engine.setup import Settings
-from gpt_trader.engine.waiting import Waiting
 from gpt_trader.strategies import SHIPPED
 from gpt_trader.strategy import uses_held
 from tests.parity.test_bar_by_bar import busy_market
@@ -32,7 +32,7 @@ BARS = 900
 
 def rows_of(strategy: Strategy, bars: Bars, history: int | None) -> list[Mapping[str, Any]]:
     live = LiveFeatures(strategy, bars.symbols, bars.timeframe, history)
-    plan = prepare(Waiting.nothing(0, bars.N), strategy, bars, Settings(), 0)
+    plan = build_plan(DecisionDelay.nothing(0, bars.N), strategy, bars, Settings(), 0)
     return [live.push(bar) for bar in bars_of(plan.market)]
 
 
@@ -61,8 +61,8 @@ def test_a_strategy_on_live_features_trades_as_in_the_backtest(name: str) -> Non
     bars = busy_market(9, BARS)
     strategy = shipped(name, random.Random(f"live {name}"))
     settings = Settings(allocation=Allocation(gross=0.9))
-    waiting = Waiting.nothing(0, bars.N)
-    plan = prepare(waiting, strategy, bars, settings, 0)
+    waiting = DecisionDelay.nothing(0, bars.N)
+    plan = build_plan(waiting, strategy, bars, settings, 0)
     recorder = Recorder()
     signals = plan.market.signals.shape[1] > 1
     trader = Trader(plan.market.info, settings.capital, plan.rules, HISTORY, recorder, signals=signals)
@@ -107,7 +107,7 @@ def test_a_window_takes_no_more_memory_the_longer_it_runs() -> None:
     bars = busy_market(6, 400)
     live = LiveFeatures(shipped("demo_ma", random.Random(1)), bars.symbols, "1d", 60)
     before = live._panel.nbytes
-    plan = prepare(Waiting.nothing(0, bars.N), live.strategy, bars, Settings(), 0)
+    plan = build_plan(DecisionDelay.nothing(0, bars.N), live.strategy, bars, Settings(), 0)
     for bar in bars_of(plan.market):
         live.push(bar)
     assert live._panel.nbytes == before

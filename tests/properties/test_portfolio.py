@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from gpt_trader import (
     Costs,
     FillModel,
     Instrument,
+    OrderStrategy,
     RiskLimits,
     StopLoss,
     Strategy,
     TakeProfit,
     backtest,
+    orders,
 )
 from gpt_trader.errors import BadParameter
 from gpt_trader.portfolio import PortfolioResult, Sleeve, backtest_portfolio
@@ -244,3 +246,24 @@ def test_lots_of_a_sleeve_hold_when_volume_is_shared() -> None:
     assert all((each % 10.0 == 0.0).all() for each in quantities)
     assert quantities[0][0] + quantities[1][0] == 50.0
     assert_adds_up(result)
+
+
+def test_inside_the_bar_the_volume_that_is_gone_is_gone_for_all() -> None:
+    """Both sleeves bid 100 at 95; the bar that falls to 90 has volume for 100."""
+    bars = market(
+        [(100.0, 100.0, 100.0, 100.0), (100.0, 100.0, 90.0, 92.0), (92.0, 92.0, 92.0, 92.0)], volume=1000.0
+    )
+    both = [Sleeve(BidOnce(), 0.5, name) for name in ("first", "second")]
+    result = backtest_portfolio(both, bars, capital=100_000.0, costs=FREE, fills=FillModel(0.1))
+    bought = [sleeve.log("fills") for sleeve in result.sleeves.values()]
+    assert (bought[0]["quantity"].tolist(), bought[0]["bar"].tolist()) == ([100.0], [1])
+    assert bought[1]["bar"].tolist() == [2], "it waits for the next bar, which opens below the limit"
+    assert_adds_up(result)
+
+
+@dataclass(frozen=True)
+class BidOnce(OrderStrategy):
+    """A limit order in the first bar."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return orders.limit(100.0, 95.0) if now.close[0] == 100.0 else None

@@ -132,7 +132,7 @@ def market_with_events(seed: int, count: int = 160) -> Bars:
 
 def created(orders: Any) -> Any:
     """The bar in which an order came into being: that of the decision, or in which a declared exit, a leg or a delisting arose."""
-    return orders["decided"]
+    return orders["decided_bar"]
 
 
 def assert_prefix(short: Result, long: Result, count: int) -> None:
@@ -153,9 +153,9 @@ def assert_prefix(short: Result, long: Result, count: int) -> None:
     for column in mine.dtype.names:
         same_always = column in (
             "symbol",
-            "decided",
+            "decided_bar",
             "parent",
-            "born",
+            "created_bar",
             "decision",
             "purpose",
             "reason",

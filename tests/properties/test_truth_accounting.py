@@ -290,8 +290,8 @@ def test_no_fill_outside_its_bar_before_its_decision_or_above_the_volume_cap(num
     fired = (order["purpose"] == EXIT) & (
         order["kind"] != MARKET
     )  # declared stops and targets, triggered inside the bar
-    assert (t[~fired] > order["decided"][~fired]).all()
-    assert (t[fired] >= order["decided"][fired]).all()
+    assert (t[~fired] > order["decided_bar"][~fired]).all()
+    assert (t[fired] >= order["decided_bar"][fired]).all()
     cap = result.settings.fills.volume_cap
     traded = np.zeros((result.bars.T, result.bars.N))
     np.add.at(traded, (t, n), np.abs(real["quantity"]))

@@ -62,7 +62,7 @@ def test_no_entry_within_the_cooldown(seed: int, cooldown: int, mode: str) -> No
     result = run(strategy, bars, allocation=allocation)
     left: dict[str, int] = {}
     quantity = dict.fromkeys(bars.symbols, 0.0)
-    decided = result.log("orders")["decided"]
+    decided = result.log("orders")["decided_bar"]
     for (t, symbol, size, *_), order in zip(fills_of(result), result.fills["order_id"], strict=True):
         before, quantity[symbol] = quantity[symbol], quantity[symbol] + size
         if before == 0.0:
@@ -100,7 +100,7 @@ def test_an_entry_waits_for_its_confirmations(seed: int, confirm: int) -> None:
     held = 0.0
     for fill, order in zip(fills_of(result), result.fills["order_id"], strict=True):
         if held == 0.0:
-            entries.append(int(result.log("orders")["decided"][order]))
+            entries.append(int(result.log("orders")["decided_bar"][order]))
         held = round(held + fill[2], 9)
     assert entries == [t for t in expected if t < 59]
 
@@ -120,10 +120,10 @@ def test_the_regime_filter_stops_new_longs_only() -> None:
         n = fill["symbol"]
         before, held[n] = held[n], round(held[n] + fill["quantity"], 9)
         if before <= 0 < held[n]:
-            assert allowed[orders["decided"][fill["order"]]]
+            assert allowed[orders["decided_bar"][fill["order"]]]
             seen[True] += 1
         elif held[n] < 0 <= before or held[n] == 0:
-            seen[False] += not allowed[orders["decided"][fill["order"]]]
+            seen[False] += not allowed[orders["decided_bar"][fill["order"]]]
     assert seen[True] > 20
     assert seen[False] > 20, "shorts and exits pass in both regimes"
     assert (result.decisions["rule"] == "regime").any()
@@ -161,7 +161,7 @@ def test_an_index_that_is_not_traded_counts_with_its_last_bar() -> None:
         n = fill["symbol"]
         before, held[n] = held[n], round(held[n] + fill["quantity"], 9)
         if before <= 0 < held[n]:
-            assert allowed[orders["decided"][fill["order"]]]
+            assert allowed[orders["decided_bar"][fill["order"]]]
             entries += 1
     assert entries > 20
     assert (result.decisions["rule"] == "regime").sum() > 20
@@ -195,7 +195,7 @@ def test_nothing_is_bought_before_the_warm_up(name: str) -> None:
         strategy = shipped(name, random.Random(seed))
         result = run(strategy, random_market(120, 3, seed, sigma=0.02))
         first = SHIPPED_CASES[name].warm_up(result.parameters)
-        decided = result.log("orders")["decided"]
+        decided = result.log("orders")["decided_bar"]
         assert (decided >= first).all()
         earliest += (decided - first).tolist()
     assert min(earliest) <= 3, "the rule is not the one that was tested"

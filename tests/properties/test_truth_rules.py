@@ -26,7 +26,7 @@ from gpt_trader import (
     TimeStop,
     TrailingStop,
 )
-from gpt_trader.engine.records import Book
+from gpt_trader.engine.records import AccountState
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
 from tests.properties.truth_cases import (
@@ -52,7 +52,7 @@ EXIT_MODES: dict[str, tuple[Any, ...]] = {
 }
 
 
-def walked(strategy: Any, bars: Bars, **options: Any) -> Iterator[tuple[int, Book]]:
+def walked(strategy: Any, bars: Bars, **options: Any) -> Iterator[tuple[int, AccountState]]:
     """The run bar by bar, to look into the book after each."""
     m, book = prepared(strategy, bars, options)
     seen = bars.continuous()
@@ -228,7 +228,7 @@ def test_a_cadence_decides_on_the_first_bar_of_its_period_only(cadence: str, reb
     allocation = Allocation(gross=1.0, cadence=cadence, rebalance=rebalance)
     result = run(scripted(weights), bars, allocation=allocation)
     allowed = first_bars_of(bars, cadence)
-    decided = set(result.log("orders")["decided"].tolist())
+    decided = set(result.log("orders")["decided_bar"].tolist())
     assert decided <= allowed
     assert len(decided) > 0.8 * len(allowed)
 
@@ -360,3 +360,22 @@ def test_defaults_are_the_documented_ones() -> None:
     notional = 100 * 100.0
     assert result.fills["commission"].iloc[0] == pytest.approx(notional * 5e-4)
     assert result.fills["slippage"].iloc[0] == pytest.approx(notional * (1e-4 + 0.1 * 0.1**2))
+
+
+def test_with_fractional_lots_nothing_is_traded_that_is_worth_less_than_a_millionth() -> None:
+    """A gross cap above the leverage leaves crumbs of cash, which bought positions worth less than a cent."""
+    fills = trades = 0
+    for seed in range(6):
+        bars = random_market(200, 4, seed, sigma=0.02)
+        weights = random_weights(np.random.default_rng(seed), bars.T, bars.N)
+        lots = tuple(Instrument(name, lot=0.0) for name in bars.symbols)
+        result = run(scripted(weights), bars, allocation=Allocation(gross=1.5), instruments=lots)
+        worth = np.abs(result.log("fills")["quantity"]) * result.log("fills")["price"]
+        equity = result.track[0][np.maximum(result.log("fills")["bar"] - 1, 0)]
+        closing = result.log("fills")["reason"] != 0
+        assert ((worth > 0.9e-6 * equity) | closing).all()
+        trade = result.log("trades")
+        assert (np.abs(trade["quantity"]) * trade["entry_price"] > 0.9e-6 * equity.min()).all()
+        fills, trades = fills + len(worth), trades + len(trade)
+    assert fills > 500
+    assert trades > 100

@@ -11,7 +11,7 @@ from gpt_trader import Allocation, Bars, Costs, FillModel
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.opening import grown
-from gpt_trader.engine.records import V_NONE, V_SEATS
+from gpt_trader.engine.records import V_NONE, V_SLOTS
 from tests.properties.truth_cases import Floats, days, prepared, scripted
 
 BARS = 60
@@ -54,7 +54,7 @@ class SlowRule:
     def expects(self, t: int, symbols: Any, target: Floats, close: Floats) -> tuple[set[int], list[Any]]:
         """The entrants that are left out in bar t, and (symbol, number left, free seats) of each row of the log, in order."""
         seated = (symbols["qty"] != 0.0) | (symbols["target_order"] != -1)
-        wanted = symbols["base"].copy()
+        wanted = symbols["wanted"].copy()
         for n in np.flatnonzero(~np.isnan(close)):
             if np.isnan(self.last[n]) or np.sign(self.last[n]) != np.sign(target[n]):
                 self.told[n] = False  # a new signal
@@ -95,9 +95,9 @@ def test_seats_are_given_as_by_sorting_all_entrants(seed: int) -> None:
         allocate(m, book, targets[t], t)
         log = book.decisions[logged : int(book.account[0]["decisions"])]
         logged += log.size
-        found = [(int(row["symbol"]), row["value"], row["limit"]) for row in log if row["rule"] == V_SEATS]
+        found = [(int(row["symbol"]), row["value"], row["limit"]) for row in log if row["rule"] == V_SLOTS]
         assert found == rows, f"bar {t}"
-        assert not book.symbols["base"][list(out)].any()
+        assert not book.symbols["wanted"][list(out)].any()
         slow.told[log["symbol"][log["rule"] == V_NONE]] = False  # an order was made of it
         refused += len(rows)
     assert refused > 0 or symbols <= seats

@@ -30,7 +30,7 @@ from gpt_trader import (
 from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, room_in_logs
 from gpt_trader.engine.opening import empty_book, grown
-from gpt_trader.engine.records import Book, Market
+from gpt_trader.engine.records import AccountState, MarketData
 from gpt_trader.engine.session import all_exits
 from gpt_trader.engine.setup import Settings, build_market, rules_record
 from gpt_trader.strategies import load_strategy
@@ -194,8 +194,8 @@ def random_weights(rng: np.random.Generator, count: int, symbols: int) -> Floats
 # -- the engine bar by bar --------------------------------------------------------------------------------------------
 
 
-def prepared(strategy: Strategy, bars: Bars, options: dict[str, Any]) -> tuple[Market, Book]:
-    """Market and empty book as `backtest` would build them."""
+def prepared(strategy: Strategy, bars: Bars, options: dict[str, Any]) -> tuple[MarketData, AccountState]:
+    """MarketData and empty book as `backtest` would build them."""
     known = {item.name for item in fields(Settings)}
     settings = Settings(**{key: value for key, value in options.items() if key in known})
     exits = all_exits(strategy, settings)
@@ -205,7 +205,7 @@ def prepared(strategy: Strategy, bars: Bars, options: dict[str, Any]) -> tuple[M
     return build_market(bars, settings, exits, full), empty_book(bars.T, bars.N, rules, settings.capital, 64)
 
 
-def walk(m: Market, book: Book, targets: Floats) -> Iterator[tuple[int, Book]]:
+def walk(m: MarketData, book: AccountState, targets: Floats) -> Iterator[tuple[int, AccountState]]:
     """The plain loop, one call per step and bar, without any shortcut; yields (t, book) after bar t."""
     for t in range(targets.shape[0]):
         while not room_in_logs(book):

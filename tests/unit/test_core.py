@@ -163,6 +163,17 @@ def test_a_refused_request_is_written_down_and_never_sent() -> None:
     assert desk.take(say.Requests((market(0.0),))) == []
     (row,) = desk.written[-1].orders
     assert STATUSES[row["status"]] == "rejected"
+    (refused,) = desk.written[-1].refused
+    assert (refused.symbol, refused.asked, refused.rule) == (0, 0.0, "order rule")
+
+
+def test_a_refused_target_is_another_type_than_an_order() -> None:
+    desk = Desk(allocation=Allocation(gross=1.0, allow_short=False))
+    desk.bar(100.0)
+    assert desk.targets(-0.5) == []
+    (refused,) = desk.written[-1].refused
+    assert isinstance(refused, say.Refused)
+    assert (refused.asked, refused.rule) == (-0.5, "no shorts")
 
 
 # -- limits

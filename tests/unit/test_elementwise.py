@@ -179,5 +179,5 @@ def test_the_form_for_plain_numbers_keeps_every_bit(number: int, monkeypatch: py
     for other in (arrays, python):
         assert plain.track.tobytes() == other.track.tobytes()
         assert plain.log("orders").size == other.log("orders").size > 10
-        for column in ("quantity", "filled", "decided", "symbol"):
+        for column in ("quantity", "filled", "decided_bar", "symbol"):
             np.testing.assert_array_equal(plain.log("orders")[column], other.log("orders")[column])

@@ -25,9 +25,9 @@ from gpt_trader import (
 )
 from gpt_trader.bars import CLOSE
 from gpt_trader.engine.allocating import allocate
-from gpt_trader.engine.loop import before_decision, quiet_stretch, room_in_logs, run_decided, unchanged_rows
+from gpt_trader.engine.loop import before_decision, room_in_logs, run_decided, skip_idle_bars, unchanged_rows
 from gpt_trader.engine.opening import grown
-from gpt_trader.engine.records import BAD_TARGET, DONE, Book, Market
+from gpt_trader.engine.records import BAD_TARGET, DONE, AccountState, MarketData
 from gpt_trader.engine.running import run_rows
 from tests.markets import random_market
 from tests.properties.truth_cases import NAN, flat, market, prepared, run, scripted, side_by_side, walk
@@ -36,16 +36,16 @@ LOGS = ("orders", "fills", "trades", "decisions")
 
 
 def same_bits(mine: Any, theirs: Any) -> bool:
-    """Equal field by field, bit by bit; padding between fields does not count, nor does `streak` (its own test is below)."""
+    """Equal field by field, bit by bit; padding between fields does not count, nor does `signal_bars` (its own test is below)."""
     if mine.dtype.names is None:
         return bool(mine.tobytes() == theirs.tobytes())
-    names = [name for name in mine.dtype.names if name != "streak"]
+    names = [name for name in mine.dtype.names if name != "signal_bars"]
     return mine.shape == theirs.shape and all(
         mine[name].tobytes() == theirs[name].tobytes() for name in names
     )
 
 
-def assert_same(quick: Book, plain: Book) -> None:
+def assert_same(quick: AccountState, plain: AccountState) -> None:
     for name in LOGS:
         count = int(plain.account[0][name])
         assert int(quick.account[0][name]) == count, name
@@ -54,31 +54,31 @@ def assert_same(quick: Book, plain: Book) -> None:
         assert same_bits(getattr(quick, name), getattr(plain, name)), name
 
 
-def quick_run(m: Market, book: Book, targets: np.ndarray) -> Book:
+def quick_run(m: MarketData, book: AccountState, targets: np.ndarray) -> AccountState:
     """All targets in one call, as a backtest makes it."""
     unchanged = np.empty(targets.shape[0], np.int8)
     at, code = run_decided(m, book, targets, unchanged, 0)
     return book if code == DONE else run_rows(m, grown(book), targets, unchanged, at)
 
 
-def plain_run(m: Market, book: Book, targets: np.ndarray) -> Book:
+def plain_run(m: MarketData, book: AccountState, targets: np.ndarray) -> AccountState:
     for _, now in walk(m, book, targets):
         book = now
     return book
 
 
-def thorough_run(m: Market, book: Book, targets: np.ndarray) -> Book:
+def thorough_run(m: MarketData, book: AccountState, targets: np.ndarray) -> AccountState:
     """The plain loop without the allocator's own shortcut either: every bar counts as new."""
     for t in range(targets.shape[0]):
         while not room_in_logs(book):
             book = grown(book)
         before_decision(m, book, t)
-        book.account[0]["dirty"] = 1
+        book.account[0]["needs_allocation"] = 1
         allocate(m, book, targets[t], t)
     return book
 
 
-def quiet_bars(m: Market, book: Book, targets: np.ndarray) -> int:
+def idle_bars(m: MarketData, book: AccountState, targets: np.ndarray) -> int:
     """How many bars the shortcut took in a run."""
     unchanged = np.empty(targets.shape[0], np.int8)
     unchanged_rows(m.panel[CLOSE], targets, unchanged)
@@ -88,7 +88,7 @@ def quiet_bars(m: Market, book: Book, targets: np.ndarray) -> int:
             book = grown(book)
         before_decision(m, book, t)
         allocate(m, book, targets[t], t)
-        after = quiet_stretch(m, book, unchanged, t + 1, targets.shape[0])
+        after = skip_idle_bars(m, book, unchanged, t + 1, targets.shape[0])
         taken += after - t - 1
         t = after
     return taken
@@ -158,7 +158,7 @@ def test_the_cases_have_quiet_bars_and_busy_ones() -> None:
     taken = []
     for number in range(40):
         bars, options, targets = slow_case(number)
-        taken.append(quiet_bars(*prepared(scripted(targets), bars, options), targets))
+        taken.append(idle_bars(*prepared(scripted(targets), bars, options), targets))
     assert min(taken) == 0, "some settings allow no shortcut"
     assert max(taken) > 150
     assert sum(count > 20 for count in taken) > 10
@@ -221,7 +221,7 @@ def test_a_missing_bar_does_not_lengthen_the_row_of_signals(loop: str) -> None:
     strategy = scripted(targets)
     quick = quick_run(*prepared(strategy, bars, {}), targets)
     other = {"plain": plain_run, "thorough": thorough_run}[loop](*prepared(strategy, bars, {}), targets)
-    assert quick.symbols["streak"].tolist() == other.symbols["streak"].tolist() == [15, 10]
+    assert quick.symbols["signal_bars"].tolist() == other.symbols["signal_bars"].tolist() == [15, 10]
 
 
 # -- order strategies: the engine is called only when the next bar may matter to an order ------------------------------

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
-class Waiting:
+class DecisionDelay:
     """The decisions of the last `delay` bars.
 
     `weights` and `ranks` (delay, N): what was decided in bar t stands in row t % delay until bar t + delay, NaN where nothing
@@ -65,7 +65,7 @@ class Waiting:
             row[0], row[1:] = due, request
         return rows, np.array([0, len(self.requests)], np.int64)
 
-    def take_back(self, rows: Floats, ends: NDArray[Any]) -> None:
+    def restore(self, rows: Floats, ends: NDArray[Any]) -> None:
         """The requests from such a queue."""
         self.requests = deque(
             (
