@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +62,8 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     other rule."""
     from gpt_trader.engine.running import run_rows
 
-    plain = replace(settings, risk=None, exits=(), allocation=Allocation(
-        gross=settings.allocation.gross, leverage=settings.allocation.leverage, max_positions=max(1, bars.N)
-    ))  # fmt: skip
+    own = settings.allocation
+    plain = replace(settings, risk=None, exits=(), allocation=_held_equally(own.gross, own.leverage, bars.N))
     market = build_market(bars, plain, (), None)
     book = empty_book(
         bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars), first
@@ -74,6 +74,12 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
         alike[first] = 0  # the account's first bar has none before it
     targets = np.full((1, bars.N), 1.0 / bars.N)
     return Outcome(run_rows(market, book, targets, alike, first), market, "array")
+
+
+@lru_cache(maxsize=16)
+def _held_equally(gross: float, leverage: float, symbols: int) -> Allocation:
+    """The rules of buy and hold, checked once."""
+    return Allocation(gross=gross, leverage=leverage, max_positions=max(1, symbols))
 
 
 def _same_symbols(bars: Bars) -> NDArray[np.int8]:

@@ -25,7 +25,7 @@ from gpt_trader.engine.answers import (
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.keeping import keep_live_orders, keep_said
 from gpt_trader.engine.marking import take_operator
-from gpt_trader.engine.opening import blank_account, copied, log_of
+from gpt_trader.engine.opening import blank_account, copied, joined, log_of
 from gpt_trader.engine.records import (
     ACCOUNT,
     C_CANCEL,
@@ -187,8 +187,9 @@ def _together(parts: list[say.Written]) -> say.Written:
     if len(parts) == 1:
         return parts[0]
     return say.Written(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in say.Written.__slots__)
-    )
+        joined([part.orders for part in parts]), joined([part.fills for part in parts]), joined([part.trades for part in parts]),
+        joined([part.decisions for part in parts]), np.concatenate([part.curve for part in parts]),
+    )  # fmt: skip
 
 
 def book_of(state: State, rules: Records, window: Window) -> AccountState:
@@ -272,7 +273,7 @@ def _written(book: AccountState, fills: Records, known: int, curve: NDArray[np.f
     orders = book.orders[: int(account["orders"])]
     ended = orders["status"] > UNKNOWN
     return say.Written(
-        orders[ended] if ended.any() else NO_ORDERS, fills, copied(book.trades[: int(account["trades"])]),
+        copied(orders[ended]) if ended.any() else NO_ORDERS, fills, copied(book.trades[: int(account["trades"])]),
         copied(book.decisions[known : int(account["decisions"])]), curve,
     )  # fmt: skip
 

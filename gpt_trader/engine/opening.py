@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +45,15 @@ def copies(record: NDArray[Any], count: int) -> NDArray[Any]:
 
 def copied(rows: NDArray[Any]) -> NDArray[Any]:
     """A copy of contiguous records, moved as bytes: NumPy would go field by field."""
-    return np.frombuffer(bytearray(rows.data) if rows.size else b"", rows.dtype)
+    return np.frombuffer(bytearray(rows.tobytes()), rows.dtype)
+
+
+def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Contiguous records of one type one after the other, put together as bytes as `copied` does it."""
+    full = [part for part in parts if part.size]
+    if len(full) <= 1:
+        return full[0] if full else parts[0]
+    return np.frombuffer(bytearray(b"".join([part.tobytes() for part in full])), full[0].dtype)
 
 
 def log_of(count: int, record: np.dtype[Any]) -> NDArray[Any]:

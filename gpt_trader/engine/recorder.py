@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine.messages import Written
+from gpt_trader.engine.opening import joined
 
 LOGS = ("orders", "fills", "trades", "decisions", "curve")
 
@@ -44,7 +45,9 @@ class Recorder:
     def rows(self, name: str) -> NDArray[Any]:
         """The rows of one kind that are kept, oldest first."""
         parts = self._parts[name]
-        return np.concatenate(parts) if parts else np.empty(0)
+        if not parts:
+            return np.empty(0)
+        return np.concatenate(parts) if parts[0].dtype.names is None else joined(parts)
 
     def flush(self) -> None:
         """Hand over everything that is kept."""

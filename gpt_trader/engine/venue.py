@@ -305,4 +305,5 @@ def trail_orders(m: MarketData, b: AccountState, t: int) -> None:
             if not np.isnan(close):
                 o.trail_ref = min(o.trail_ref, close) if o.quantity > 0.0 else max(o.trail_ref, close)
                 o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
-                note_change(b, b.open_orders[k])
+                if b.account[0].reports != 0:
+                    note_change(b, b.open_orders[k])
