@@ -20,7 +20,7 @@ from gpt_trader.engine.clock import DAY_NS
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.jit import called
 from gpt_trader.engine.order_book import to_lot
-from gpt_trader.engine.records import EVENT, MARKET, R_SPLIT, AccountState, MarketData
+from gpt_trader.engine.records import EVENT, HALT_RUINED, MARKET, R_SPLIT, AccountState, MarketData
 from gpt_trader.engine.sleeve import Part, with_room
 from gpt_trader.strategy import OrderStrategy, counts_units
 
@@ -119,7 +119,7 @@ class Account:
     def _obey(self, new: int) -> None:
         halt = int(self.book.account[0]["halt"])
         for part in self.parts:
-            if new or int(part.book.account[0]["halt"]) & ~16 != halt:
+            if new or int(part.book.account[0]["halt"]) & ~HALT_RUINED != halt:
                 _obey(part.book, halt, new, self.flattens)
 
     # -- the open

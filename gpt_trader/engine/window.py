@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.bars import DIVIDEND, SPLIT
+from gpt_trader.bars import DIVIDEND, SPLIT, VOLUME
 from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, ENDED, EVENT, REGIME, SCORE, MarketData
+from gpt_trader.errors import BadParameter
 
 Floats = NDArray[np.float64]
 NEVER = 2**62
@@ -29,13 +30,14 @@ class Window:
         info["last_session"] = NEVER
         info["first_volume"] = NEVER
         panel = np.full((7, size, symbols), np.nan)
+        panel[SPLIT], panel[DIVIDEND] = 1.0, 0.0
         marks = np.full((3, size, symbols) if signals else (3, 1, 1), np.nan)
         self._panel, self._factor = panel, np.ones((size, symbols))
         self.factor = _read_only(self._factor)
         self.market = MarketData(
             _read_only(panel), marks, np.zeros(size, np.int64), np.zeros(size, np.int8), info
         )
-        self._ended = False
+        self._ended, self._unknown_volume = False, True
 
     def open(
         self,
@@ -45,22 +47,33 @@ class Window:
         delisted: NDArray[np.bool_] | None = None,
     ) -> None:
         """The next bar, of `time` ns since 1970: `split` (N,) new shares per old one, `dividend` (N,) cash per share, `delisted`
-        (N,) the symbols whose last session was the bar before. Prices are unknown until `close`."""
+        (N,) the symbols whose last session was the bar before. Prices are unknown until `close`.
+
+        Raises BadParameter for a time that is not after that of the bar before.
+        """
+        if self.t >= 0 and time <= self.market.time[self.t]:
+            last = np.datetime64(int(self.market.time[self.t]), "ns")
+            raise BadParameter(f"a bar of {np.datetime64(time, 'ns')} does not follow one of {last}")
         if self.t + 1 == self.market.time.size:
             self._make_room()
         self.t += 1
         self.bar += 1
         m, t = self.market, self.t
-        self._panel[:SPLIT, t] = np.nan
-        self._panel[SPLIT, t] = 1.0 if split is None else split
-        self._panel[DIVIDEND, t] = 0.0 if dividend is None else dividend
-        self._factor[t] = (self._factor[t - 1] if t > 0 else 1.0) * self._panel[SPLIT, t]
+        if t > 0:
+            self._factor[t] = self._factor[t - 1]
         m.time[t] = time
-        event = (split is not None and (split != 1.0).any()) or (dividend is not None and dividend.any())
+        event = False
+        if split is not None:
+            self._panel[SPLIT, t] = split
+            self._factor[t] *= split
+            event = bool((split != 1.0).any())
+        if dividend is not None:
+            self._panel[DIVIDEND, t] = dividend
+            event = event or bool(dividend.any())
         if delisted is not None and delisted.any():
             m.info["last_session"][delisted] = self.bar - 1
             self._ended = event = True
-        m.flags[t] = EVENT * bool(event) + ENDED * self._ended + REGIME
+        m.flags[t] = EVENT * event + ENDED * self._ended + REGIME
 
     def close(
         self,
@@ -81,13 +94,16 @@ class Window:
             m.signals[SCORE, t] = score
         if not regime:
             m.flags[t] &= ~np.int8(REGIME)
-        first = m.info["first_volume"]
-        first[(first == NEVER) & (prices[4] > 0.0)] = self.bar
+        if self._unknown_volume:
+            first = m.info["first_volume"]
+            first[(first == NEVER) & (prices[VOLUME] > 0.0)] = self.bar
+            self._unknown_volume = bool((first == NEVER).any())
 
     def _make_room(self) -> None:
         keep = self.rows
         m = self.market
         self._panel[:, :keep] = self._panel[:, -keep:]
+        self._panel[:SPLIT, keep:], self._panel[SPLIT, keep:], self._panel[DIVIDEND, keep:] = np.nan, 1.0, 0.0
         self._factor[:keep] = self._factor[-keep:]
         if m.signals.shape[1] > 1:
             m.signals[:, :keep] = m.signals[:, -keep:]

@@ -569,13 +569,13 @@ PATCHES = (
         "obey_halt",
         "account.halt = (account.halt & HALT_RUINED) | halt",
         "account.halt = account.halt & HALT_RUINED",
-        (f"{PORTFOLIO}::test_a_loss_of_the_account_stops_all_sleeves",),
+        (f"{PORTFOLIO}::test_a_halt_of_the_account_refuses_the_orders_of_its_sleeves",),
     ),
     Patch(
         "dust is bought with the last of the cash",
         "_affordable",
         "lot == 0.0 and quantity * price <= CRUMB * equity",
         "lot < 0.0",
-        (f"{RULES}::test_with_fractional_lots_nothing_is_traded_that_is_worth_less_than_a_millionth",),
+        (f"{RULES}::test_the_last_crumbs_of_cash_buy_nothing",),
     ),
 )

@@ -267,3 +267,39 @@ class BidOnce(OrderStrategy):
 
     def decide(self, now: Any, held: Any) -> Any:
         return orders.limit(100.0, 95.0) if now.close[0] == 100.0 else None
+
+
+@dataclass(frozen=True)
+class BuysLate(OrderStrategy):
+    """A market order for the second symbol in every bar from the fifth on."""
+
+    def features(self, bars: Any) -> Any:
+        return {"bar": np.arange(bars.T, dtype=float)}
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return orders.market(10.0, symbol=1) if now.bar[0] >= 4 else None
+
+
+def test_a_halt_of_the_account_refuses_the_orders_of_its_sleeves() -> None:
+    falling = market([(100.0, 100.0, 100.0, 100.0)] * 3 + [(80.0, 80.0, 80.0, 80.0)] * 4)
+    bars = side_by_side(falling, market(flat(7)))
+    holds = Sleeve(scripted([[1.0, np.nan]] * 7), 0.5, "holds", None, WHOLE)
+    limits = replace(RiskLimits(*(None,) * 12), drawdown=0.05)
+    result = backtest_portfolio(
+        [holds, Sleeve(BuysLate(), 0.5, "buys")],
+        bars,
+        capital=100_000.0,
+        costs=FREE,
+        fills=FillModel(None),
+        risk=limits,
+    )
+    made = result.sleeves["buys"].orders
+    assert made["status"].tolist() == ["rejected"] * 3
+    assert (
+        len(
+            backtest_portfolio([holds, Sleeve(BuysLate(), 0.5, "buys")], bars, costs=FREE)
+            .sleeves["buys"]
+            .fills
+        )
+        == 2
+    )

@@ -379,3 +379,13 @@ def test_with_fractional_lots_nothing_is_traded_that_is_worth_less_than_a_millio
         fills, trades = fills + len(worth), trades + len(trade)
     assert fills > 500
     assert trades > 100
+
+
+def test_the_last_crumbs_of_cash_buy_nothing() -> None:
+    """A takes all but 0.00001 of the cash; that would buy a ten-millionth of a share of B."""
+    bars = side_by_side(market(flat(4)), market(flat(4)))
+    lots = (Instrument("A", lot=0.0), Instrument("B", lot=0.0))
+    strategy = scripted([[999.9999999, 10.0]] * 4, target="units")
+    result = run(strategy, bars, instruments=lots, costs=Costs.commission_only(0.0), capital=100_000.0)
+    assert result.fills["symbol"].tolist() == ["A"]
+    assert result.orders["end_reason"].tolist()[1] == "no buying power"

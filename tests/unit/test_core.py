@@ -308,6 +308,13 @@ def test_events_in_place_are_the_steps() -> None:
     assert same(account.state(), desk.state)
 
 
+def test_a_bar_that_does_not_follow_the_one_before_is_refused() -> None:
+    desk = Desk()
+    desk.bar(100.0)
+    with pytest.raises(BadParameter, match="does not follow"):
+        desk.window.open(0)
+
+
 def test_what_is_no_event_is_refused() -> None:
     desk = Desk()
     wrong: Any = "bar"
