@@ -116,27 +116,37 @@ class PortfolioResult(Result):
 
     @property
     def attribution(self) -> pd.DataFrame:
-        """What each sleeve made of its budget, a row each, and one for the capital that none has: capital, pnl, commission,
-        slippage and borrow in cash, fills and round trips. The column pnl adds up to the account's profit."""
+        """What each sleeve made of its budget, a row each, and one for the capital that none has: capital, pnl and costs in
+        cash (commission, slippage and borrow added up), fills and round trips. The column pnl adds up to the account's profit."""
         import pandas as pd
 
         rows = [(name, *_earned(result)) for name, result in self.sleeves.items()]
         idle = self.settings.capital - sum(result.settings.capital for result in self.sleeves.values())
         if idle > 1e-9 * self.settings.capital:
-            rows.append((UNASSIGNED, idle, 0.0, 0.0, 0.0, 0.0, 0, 0))
+            rows.append((UNASSIGNED, idle, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0))
         return pd.DataFrame(rows, columns=list(ATTRIBUTION))
 
 
 UNASSIGNED = "cash"
-ATTRIBUTION = ("sleeve", "capital", "pnl", "commission", "slippage", "borrow", "fills", "round_trips")
+ATTRIBUTION = (
+    "sleeve",
+    "capital",
+    "pnl",
+    "costs",
+    "commission",
+    "slippage",
+    "borrow",
+    "fills",
+    "round_trips",
+)
 
 
-def _earned(result: Result) -> tuple[float, float, float, float, float, int, int]:
+def _earned(result: Result) -> tuple[float, ...]:
     """A row of the attribution without its name."""
     account, capital = result.outcome.book.account[0], result.settings.capital
+    parts = tuple(float(account[name]) for name in ("commission", "slippage", "borrow"))
     return (
-        capital, float(account["equity"]) - capital, float(account["commission"]), float(account["slippage"]),
-        float(account["borrow"]), int(account["fills"]), int(account["trades"]),
+        capital, float(account["equity"]) - capital, sum(parts), *parts, int(account["fills"]), int(account["trades"])
     )  # fmt: skip
 
 

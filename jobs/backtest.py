@@ -153,7 +153,7 @@ def show_portfolio(result: PortfolioResult, worth: Worth, output: Output) -> Non
 
     show(result, worth, output, None)
     rows = [
-        [str(row["sleeve"]), f"{row['capital']:,.2f}", f"{row['pnl']:,.2f}", f"{row['commission'] + row['slippage']:,.2f}",
+        [str(row["sleeve"]), f"{row['capital']:,.2f}", f"{row['pnl']:,.2f}", f"{row['costs']:,.2f}",
          f"{row['fills']:,}", f"{row['round_trips']:,}"]
         for row in result.attribution.to_dict("records")
     ]  # fmt: skip

@@ -86,7 +86,8 @@ def test_json_adds_up_and_options_win_over_the_file(profile: Path) -> None:
 def test_the_run_is_kept_counted_and_reported(profile: Path, tmp_path: Path) -> None:
     page = tmp_path / "account.html"
     run = cli("backtest", "--profile", profile, "--json", "--report", page).json
-    assert "demo_ma + breakouts" in page.read_text()
+    for words in ("demo_ma + breakouts", "Strategies of the account", "30,000"):
+        assert words in page.read_text(), words
     again = cli("backtest", "--profile", profile, "--json").json
     assert again["run_id"] == run["run_id"]
     assert again["statistics"]["trials"] == run["statistics"]["trials"] == 1

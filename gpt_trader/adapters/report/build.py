@@ -127,6 +127,7 @@ def _content(
         **_headline(run),
         **_account_tables(run),
         **_trade_tables(run),
+        "sleeve_rows": tables.sleeve_table(getattr(result, "attribution", None), result.metrics, capital),
         "luck": luck.luck_section(statistics),
         "intervals": None if reruns is None else intervals_section(reruns),
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],

@@ -131,6 +131,35 @@ def _days(first: np.datetime64, last: np.datetime64) -> str:
     return texts.number(days, 0 if days >= 3 else 1)
 
 
+class SleeveRow(NamedTuple):
+    """What one strategy of an account made of its budget, or all of them together."""
+
+    name: str
+    capital: str
+    profit: str
+    costs: str
+    fills: str
+    round_trips: str
+
+
+def sleeve_table(
+    attribution: pd.DataFrame | None, values: Mapping[str, float], capital: float
+) -> list[SleeveRow]:
+    """The strategies of an account and the account itself; nothing for a run of one strategy (None)."""
+    if attribution is None:
+        return []
+    rows = [
+        SleeveRow(
+            str(row["sleeve"]), texts.cash(row["capital"]), texts.cash(row["pnl"]), texts.cash(row["costs"]),
+            f"{row['fills']:,}", f"{row['round_trips']:,}",
+        )
+        for row in attribution.to_dict("records")
+    ]  # fmt: skip
+    profit, costs = (texts.cash(float(attribution[name].sum())) for name in ("pnl", "costs"))
+    trips = texts.number(float(values.get("round_trips", math.nan)), 0)
+    return [*rows, SleeveRow("Account", texts.cash(capital), profit, costs, "", trips)]
+
+
 class CostRow(NamedTuple):
     """One kind of cost and what it amounts to."""
 
