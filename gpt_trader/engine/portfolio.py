@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.bars import CLOSE, SPLIT, VOLUME
+from gpt_trader.bars import CLOSE, DIVIDEND, SPLIT, VOLUME
 from gpt_trader.engine import netting
-from gpt_trader.engine.accounting import charge_borrow, settle_fraction
+from gpt_trader.engine.accounting import charge_borrow, pay, settle_fraction
 from gpt_trader.engine.clock import DAY_NS
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.jit import called
@@ -35,7 +35,9 @@ _rest, _mirror, _close, _close_account, _obey, _shrink = (
     entered(netting.rest_of_bar), entered(netting.mirror_fill), entered(netting.close_strategy_bar),
     entered(netting.close_account_bar), entered(netting.obey_halt), entered(netting.shrink),
 )  # fmt: skip
-_charge, _settle, _lots = entered(called(charge_borrow)), entered(settle_fraction), called(to_lot)
+_charge, _settle, _pay, _lots = (
+    entered(called(charge_borrow)), entered(settle_fraction), entered(pay), called(to_lot)
+)  # fmt: skip
 SAME = 1e-12
 Floats = NDArray[np.float64]
 
@@ -114,6 +116,7 @@ class Account:
         for n in np.flatnonzero(self.market.panel[SPLIT, t] != 1.0).tolist():
             exact = float(self.book.symbols["qty"][n])
             if exact != held[n]:
+                _pay(self.book, n, float((held[n] - exact) * self.market.panel[DIVIDEND, t, n]))
                 _settle(self.book, n, exact, float(held[n]), R_SPLIT)
 
     def _obey(self, new: int) -> None:
@@ -198,14 +201,15 @@ class Account:
         room = self._room(part, column, n, t)
         total = min(sum(sizes), room)
         given = sizes if total == sum(sizes) else shares(sizes, total, float(part.market.info["lot"][column]))
-        before = [int(part.book.account[0]["fills"]) for part, _, _ in group]
+        before = {id(part): int(part.book.account[0]["fills"]) for part, _, _ in group}
         for (part, order, _), share in zip(group, given, strict=True):
             if share > 0.0:
                 _fill(part.market, part.book, t, order, share, total - share)
+        parts = {id(part): part for part, _, _ in group}
         rows = [
             row
-            for (part, _, _), start in zip(group, before, strict=True)
-            for row in part.book.fills[start : int(part.book.account[0]["fills"])]
+            for key, part in parts.items()
+            for row in part.book.fills[before[key] : int(part.book.account[0]["fills"])]
         ]
         if rows:
             quantity, fee, slippage = (

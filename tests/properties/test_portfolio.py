@@ -303,3 +303,45 @@ def test_a_halt_of_the_account_refuses_the_orders_of_its_sleeves() -> None:
         )
         == 2
     )
+
+
+@dataclass(frozen=True)
+class BuysTwice(OrderStrategy):
+    """Two market orders in the first bar."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        return (orders.market(10.0), orders.market(20.0)) if held.quantity[0] == 0.0 else None
+
+
+def test_two_orders_of_one_sleeve_beside_those_of_another_are_bought_once() -> None:
+    bars = market(flat(3))
+    both = [Sleeve(BuysTwice(), 0.5, "twice"), Sleeve(scripted([0.5] * 3), 0.5, "once", None, WHOLE)]
+    result = backtest_portfolio(both, bars, capital=100_000.0, costs=FREE)
+    assert float(result.outcome.book.symbols["qty"][0]) == 30.0 + 250.0
+    assert_adds_up(result)
+
+
+def test_a_dividend_on_the_day_of_a_split_is_paid_on_what_the_sleeves_hold() -> None:
+    bars = market(flat(6), split={3: 1.5}, dividend={3: 0.5})
+    both = [Sleeve(scripted([0.99] * 6), share, str(share), None, WHOLE) for share in (0.3, 0.5)]
+    assert_adds_up(backtest_portfolio(both, bars, capital=2_000.0, costs=FREE))
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_later_bars_change_nothing_before(number: int) -> None:
+    rng = random.Random(f"prefix {number}")
+    bars = busy_market(number + 30)
+    options = random_options(rng, bars.symbols)
+    exits, allocation = options.pop("exits"), options.pop("allocation")
+    weights = random_weights(np.random.default_rng(number), bars.T, bars.N)
+
+    def track(upto: int) -> Any:
+        sleeves = [
+            Sleeve(scripted(weights), 0.5, "one", allocation=allocation, exits=exits),
+            Sleeve(RandomOrders(number), 0.4, "two"),
+        ]
+        return backtest_portfolio(sleeves, bars.before(upto), **options).track
+
+    whole = track(bars.T)
+    for upto in (60, 100, 121):
+        assert track(upto).tobytes() == whole[:, :upto].tobytes()
