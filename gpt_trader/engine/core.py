@@ -6,7 +6,7 @@ simulated venue between them; `sim_venue.py` is that venue by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 
@@ -151,14 +151,14 @@ class Account:
         parts: list[say.Written] = []
         counts = self._counts
         halt = counts[HALT]
-        for event in events:
+        for event in one_by_one(events):
             book, said = self.book, counts[DECISIONS]
             if not _take(book, event, self.window):
                 commands.append(say.Notify(f"{event} names an order that is not open"))
             curve = NO_CURVE
             if type(event) is say.BarClosed:
                 curve = book.track[:, self.window.t].reshape(1, 4).copy()
-            if has_written(counts, said):
+            if has_written(counts, said) or is_crowded(book, counts):
                 asked, fills = _read_fills(book)
                 commands += asked
                 parts.append(_written(book, fills, int(said), curve))
@@ -212,6 +212,15 @@ def _room(symbols: int, live: int) -> int:
     return 10 * (symbols + 1) + 10 * live + 16
 
 
+def one_by_one(events: Iterable[say.Event]) -> Iterator[say.Event]:
+    """The events, several requests as one after the other: there is room for what one of them can write."""
+    for event in events:
+        if type(event) is say.Requests and len(event.orders) > 1:
+            yield from (say.Requests((request,)) for request in event.orders)
+        else:
+            yield event
+
+
 def counts_of(book: AccountState) -> NDArray[np.int64]:
     """The account's record as whole numbers by place (`FILLS` and so on): one is read in a tenth of the time of a field."""
     return book.account.view(np.int64)
@@ -230,6 +239,11 @@ def has_written(counts: NDArray[np.int64], said: int) -> bool:
         or counts[DECISIONS] != said
         or counts[TRADES] > 0
     )
+
+
+def is_crowded(book: AccountState, counts: NDArray[np.int64]) -> bool:
+    """Whether there are so many live orders that the next event might not find room."""
+    return _room(len(book.symbols), int(counts[WORKING]) // 2) > len(book.orders)
 
 
 def kept_only(book: AccountState) -> AccountState:

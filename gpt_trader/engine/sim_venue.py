@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gpt_trader.engine import messages as say
 from gpt_trader.engine.answers import receive_cancel, receive_order, receive_reduction
-from gpt_trader.engine.core import State, book_of, counts_of, has_written, kept_only
+from gpt_trader.engine.core import State, book_of, counts_of, has_written, is_crowded, kept_only
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.opening import blank_account, log_of
 from gpt_trader.engine.records import (
@@ -64,7 +64,7 @@ class SimVenue:
         return events
 
     def _tidy(self) -> None:
-        if has_written(self._counts, 0):
+        if has_written(self._counts, 0) or is_crowded(self._book, self._counts):
             self._book = kept_only(self._book)
 
 

@@ -315,6 +315,25 @@ def test_a_bar_that_does_not_follow_the_one_before_is_refused() -> None:
         desk.window.open(0)
 
 
+def test_thousands_of_orders_at_once_find_room_on_both_sides() -> None:
+    trader = Trader(blank_info(1), 1e6, rules_of(1), 60, Recorder(), signals=False)
+    price = np.full((4, 1), 100.0)
+    bars = [Bar(DAY * t, np.vstack([price, [[1e9]]])) for t in range(4)]
+    trader.bar(bars[0])
+    trader.decided(say.Requests(tuple(limit(1.0, 50.0 + k / 100) for k in range(3_000))))
+    trader.bar(bars[1])
+    trader.decided(
+        say.Requests(tuple(limit(1.0, 101.0, take_profit=200.0, stop_loss=20.0) for _ in range(500)))
+    )
+    trader.bar(bars[2])
+    state = trader.account.state()
+    assert float(state.symbols["qty"][0]) == 500.0
+    assert len(state.orders) == 3_000 + 2 * 500
+    trader.decided(say.Requests((cancel(),)))
+    trader.bar(bars[3])
+    assert len(trader.account.state().orders) == 2 * 500, "the legs stay"
+
+
 def test_what_is_no_event_is_refused() -> None:
     desk = Desk()
     wrong: Any = "bar"
