@@ -20,12 +20,13 @@ class Window:
 
     The bars lie in arrays of twice as many rows: each new one behind the last, and at their end the last `rows` move to the front.
     `market` is what the engine reads, `t` the row of the newest bar. `signals` says whether rules read average true ranges or
-    ranks. The arrays are not to be written but by `open` and `close`.
+    ranks; `bar` is the number of the account's last bar, for a window that begins later than the account. The arrays are not to be
+    written but by `open` and `close`.
     """
 
-    def __init__(self, info: NDArray[Any], rows: int, *, signals: bool) -> None:
+    def __init__(self, info: NDArray[Any], rows: int, *, signals: bool, bar: int = -1) -> None:
         symbols, size = len(info), 2 * max(rows, 2)
-        self.rows, self.t, self.bar = size // 2, -1, -1
+        self.rows, self.t, self.bar = size // 2, -1, bar
         info = info.copy()
         info["last_session"] = NEVER
         info["first_volume"] = NEVER

@@ -11,7 +11,7 @@ from gpt_trader import Bars
 from gpt_trader.engine import messages as say
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
-from gpt_trader.engine.core import holdings
+from gpt_trader.engine.core import Account, holdings
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.session import build_plan
@@ -23,8 +23,10 @@ from gpt_trader.strategy import OrderStrategy, Strategy, uses_held
 NOT_COMPARED = ("earlier", "later", "sibling", "charge", "charged", "inside", "replaces", "before")
 
 
-def trade(strategy: Strategy, bars: Bars, options: dict[str, Any], rows: int = 70) -> tuple[Trader, Recorder]:
-    """The strategy over all bars, in a window of `rows`."""
+def trade(
+    strategy: Strategy, bars: Bars, options: dict[str, Any], rows: int = 70, restart: int = 0
+) -> tuple[Trader, Recorder]:
+    """The strategy over all bars, in a window of `rows`; the account is made anew from its state every `restart` bars."""
     known = {item.name for item in fields(Settings)}
     settings = Settings(**{key: value for key, value in options.items() if key in known})
     waiting = DecisionDelay.nothing(settings.fills.delay, bars.N)
@@ -36,6 +38,8 @@ def trade(strategy: Strategy, bars: Bars, options: dict[str, Any], rows: int = 7
     )
     for t, bar in enumerate(bars_of(market)):
         trader.bar(bar)
+        if restart and t % restart == 0:
+            trader.account = Account(trader.account.state(), plan.rules, trader.window)
         held = None
         if uses_held(strategy):
             factor = plan.factor[t] if plan.factor.shape[0] > 1 else np.ones(bars.N)

@@ -154,3 +154,14 @@ def test_the_size_of_the_window_does_not_matter_once_it_holds_what_rules_read(ro
     weights = random_weights(np.random.default_rng(5), bars.T, bars.N)
     options = {"risk": RiskLimits(correlation=0.5, correlation_bars=60)}
     assert_same(backtest(scripted(weights), bars, **options), *trade(scripted(weights), bars, options, rows))
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_an_account_made_anew_from_its_state_goes_on_as_if_nothing_had_been(number: int) -> None:
+    rng = random.Random(number)
+    bars = busy_market(number)
+    options = random_options(rng, bars.symbols)
+    weights = random_weights(np.random.default_rng(number), bars.T, bars.N)
+    strategy: Strategy = RandomOrders(number) if number % 2 else scripted(weights)
+    result = backtest(strategy, bars, mode="python", **options)
+    assert_same(result, *trade(strategy, bars, options, restart=3))
