@@ -35,7 +35,7 @@ Group = tuple[int, ...]
 
 GROUPS = 16
 MOST_GROUPS = 20
-_WORK = 2**27  # Sharpe ratios that are computed at most: all 12,870 splits of 10,428 points
+WORK = 2**27  # Sharpe ratios that are computed at most: all 12,870 splits of 10,428 points
 _FEWEST_PAIRS = 64
 _ROUNDING = 1e-12  # share of a sum of squares that is no variance
 _NOTHING = 1e-300  # stands for a sum of squares of zero
@@ -85,12 +85,15 @@ class Overfitting:
         }
 
 
-def probability_of_overfitting(sums: ArrayLike, lengths: ArrayLike, groups: int = GROUPS) -> Overfitting:
+def probability_of_overfitting(
+    sums: ArrayLike, lengths: ArrayLike, groups: int = GROUPS, *, work: int = WORK
+) -> Overfitting:
     """CSCV of points from `sums` (N, 2, B): per block of bars the sum of returns and of their squares.
 
     `lengths` (B,) are the bars of each block; consecutive blocks form `groups` (even, 2 to 20, at most B) that are as
     equal as they can be. Above 10,428 points (with 16 groups) evenly chosen splits are taken instead of all, so that the
-    time stays at about a second; a split and its mirror image always come together. Memory: half a KiB a point.
+    time stays at about a second (`work`: Sharpe ratios that are computed at most);
+    a split and its mirror image always come together. Memory: half a KiB a point.
     Raises BadParameter for another number of groups and BadData for other shapes or lengths.
     """
     blocks, bars = _checked(sums, lengths, groups)
@@ -107,7 +110,7 @@ def probability_of_overfitting(sums: ArrayLike, lengths: ArrayLike, groups: int 
         return Overfitting(
             nan, nothing, nothing, nothing, nan, nan, nan, points, len(blocks) - points, groups, possible
         )
-    pairs = _pairs(groups, points)
+    pairs = _pairs(groups, points, work)
     first, second = np.compress(usable, first, axis=1), np.compress(usable, second, axis=1)
     rows = _compare(first, np.maximum(second, _NOTHING), weight, pairs)
     logits = np.log(rows[:, 2] / (points + 1.0 - rows[:, 2]))
@@ -127,7 +130,7 @@ def probability_of_overfitting(sums: ArrayLike, lengths: ArrayLike, groups: int 
     )
 
 
-def overfitting_of_returns(returns: ArrayLike, groups: int = GROUPS) -> Overfitting:
+def overfitting_of_returns(returns: ArrayLike, groups: int = GROUPS, *, work: int = WORK) -> Overfitting:
     """`probability_of_overfitting` from simple returns (T, N), one column a point; the last bars of a T that is no
     multiple of `groups` make some groups one bar longer. Raises as that does, and BadData for fewer bars than groups."""
     values = np.asarray(returns, np.float64)
@@ -140,7 +143,7 @@ def overfitting_of_returns(returns: ArrayLike, groups: int = GROUPS) -> Overfitt
     sums = np.stack(
         [np.add.reduceat(power, edges[:-1], axis=0).T for power in (values, values * values)], axis=1
     )
-    return probability_of_overfitting(sums, np.diff(edges), groups)
+    return probability_of_overfitting(sums, np.diff(edges), groups, work=work)
 
 
 def logit_histogram(logits: Floats, bins: int = 20) -> tuple[Floats, Integers]:
@@ -188,10 +191,10 @@ def _usable(first: Floats, second: Floats, weight: Integers) -> NDArray[np.bool_
     return usable
 
 
-def _pairs(groups: int, points: int) -> list[Group]:
+def _pairs(groups: int, points: int, work: int) -> list[Group]:
     """The halves that hold group 0, each of which makes two splits with the other half; evenly chosen when too many."""
     halves = [(0, *rest) for rest in combinations(range(1, groups), groups // 2 - 1)]
-    number = min(len(halves), max(_FEWEST_PAIRS, _WORK // (2 * points)))
+    number = min(len(halves), max(_FEWEST_PAIRS, work // (2 * points)))
     return [halves[(2 * i + 1) * len(halves) // (2 * number)] for i in range(number)]
 
 

@@ -25,7 +25,7 @@ Integers = NDArray[np.int64]
 QUARTILE = 0.25
 ENOUGH = 0.5
 """A plateau is named only where at least this share of the neighbourhood was evaluated."""
-_CELLS = 2**22  # neighbours that are looked up at a time
+CELLS = 2**22  # neighbours that are looked up at a time
 _LARGEST = 2**62
 _MOST_AXES = 10
 
@@ -50,13 +50,19 @@ class Plateau:
 
 
 def plateau(
-    index: ArrayLike, values: ArrayLike, ordered: Sequence[bool] | None = None, quantile: float = QUARTILE
+    index: ArrayLike,
+    values: ArrayLike,
+    ordered: Sequence[bool] | None = None,
+    quantile: float = QUARTILE,
+    *,
+    cells: int = CELLS,
 ) -> Plateau:
     """Scores of points at `index` (n, d), positions 0, 1, … on each axis of a grid, with `values` (n,), more is better.
 
     Points may be missing, as after a constraint; NaN or an infinity (a failed point) counts as missing. A point given twice counts
     once as a neighbour. `ordered` (d,) says which axes have an order (left out: all; 10 at most). `quantile`: 0 takes the
-    worst neighbour, 0.5 the median. Raises BadData for other shapes, BadParameter for another quantile or too many axes.
+    worst neighbour, 0.5 the median. `cells`: neighbours that are looked up at a time.
+    Raises BadData for other shapes, BadParameter for another quantile or too many axes.
     """
     places, marks = _checked(index, values)
     axes = [axis for axis in range(places.shape[1]) if ordered is None or ordered[axis]]
@@ -70,7 +76,7 @@ def plateau(
         raise BadParameter(f"quantile is {quantile!r}: give a share from 0 to 1, such as 0.25")
     if np.isnan(marks).all():
         return Plateau(np.full(marks.size, np.nan), np.zeros(marks.size), -1, -1, math.nan, ())
-    scores, known = _scores(places, marks, axes, quantile)
+    scores, known = _scores(places, marks, axes, quantile, cells)
     peak = int(np.nanargmax(marks))
     best = _best(scores, known, marks)
     return Plateau(
@@ -92,7 +98,9 @@ def _checked(index: ArrayLike, values: ArrayLike) -> tuple[Integers, Floats]:
     return places.astype(np.int64), np.where(np.isfinite(marks), marks, np.nan)
 
 
-def _scores(places: Integers, values: Floats, axes: Sequence[int], quantile: float) -> tuple[Floats, Floats]:
+def _scores(
+    places: Integers, values: Floats, axes: Sequence[int], quantile: float, cells: int
+) -> tuple[Floats, Floats]:
     """The score of every point and the share of its neighbourhood that is known."""
     strides = _strides(places)
     keys = places @ strides
@@ -101,7 +109,7 @@ def _scores(places: Integers, values: Floats, axes: Sequence[int], quantile: flo
                       for step in product((-1, 0, 1), repeat=len(axes))], np.int64)  # fmt: skip
     whole = math.prod(min(3, int(np.ptp(places[:, axis])) + 1) for axis in axes)
     scores, known = np.full(values.size, np.nan), np.zeros(values.size)
-    rows = max(1, _CELLS // steps.size)
+    rows = max(1, cells // steps.size)
     for begin in range(0, values.size, rows):
         part = slice(begin, begin + rows)
         around = _look_up(keys[part, None] + steps, keys[order], values[order])

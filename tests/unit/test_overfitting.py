@@ -165,22 +165,20 @@ def test_wrong_shapes_are_refused() -> None:
 # -- the bound on work -------------------------------------------------------------------------------------------------
 
 
-def test_many_points_take_evenly_chosen_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_points_take_evenly_chosen_splits() -> None:
     returns = searches.planted(np.random.default_rng(7), 640, 30, 3, 0.1)
     everything = overfitting_of_returns(returns, 12)
-    monkeypatch.setattr(overfitting, "_WORK", 30 * 400)
-    some = overfitting_of_returns(returns, 12)
+    some = overfitting_of_returns(returns, 12, work=30 * 400)
     assert some.logits.size == 400
     assert some.possible == everything.logits.size == 924
     assert some.pbo == pytest.approx(everything.pbo, abs=0.03)
     known = set(zip(everything.in_sample, everything.out_of_sample, strict=True))
     assert set(zip(some.in_sample, some.out_of_sample, strict=True)) <= known
-    chosen = np.bincount(np.concatenate(overfitting._pairs(12, 30)))
+    chosen = np.bincount(np.concatenate(overfitting._pairs(12, 30, 30 * 400)))
     assert chosen[0] == 200  # its mirror image has the others
     assert chosen[1:].min() > 75
     assert chosen[1:].max() < 105  # 5 of 11 in 200 are 91
-    monkeypatch.setattr(overfitting, "_WORK", 1)
-    assert overfitting_of_returns(returns, 12).logits.size == 128
+    assert overfitting_of_returns(returns, 12, work=1).logits.size == 128
 
 
 # -- what a report shows -----------------------------------------------------------------------------------------------

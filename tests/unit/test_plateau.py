@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from gpt_trader.errors import BadData, BadParameter
-from gpt_trader.validation import plateau as module
 from gpt_trader.validation.plateau import plateau
 
 
@@ -161,7 +160,7 @@ def test_categories_are_no_neighbours() -> None:
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3, 4])
-def test_the_same_as_plain_loops(axes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_as_plain_loops(axes: int) -> None:
     random = np.random.default_rng(axes)
     index = np.unique(random.integers(0, 5, (90, axes)), axis=0)
     random.shuffle(index)
@@ -170,8 +169,7 @@ def test_the_same_as_plain_loops(axes: int, monkeypatch: pytest.MonkeyPatch) -> 
     ordered = (random.random(axes) > 0.4).tolist()
     expected = by_loops(index, values, ordered, 0.3)
     np.testing.assert_allclose(plateau(index, values, ordered, 0.3).scores, expected)
-    monkeypatch.setattr(module, "_CELLS", 100)
-    np.testing.assert_allclose(plateau(index, values, ordered, 0.3).scores, expected)
+    np.testing.assert_allclose(plateau(index, values, ordered, 0.3, cells=100).scores, expected)
 
 
 def test_the_order_of_the_points_does_not_matter() -> None:
