@@ -33,12 +33,14 @@ from gpt_trader import (
     OrderStrategy,
     RiskLimits,
     ScaleOut,
+    Sleeve,
     StopLoss,
     Strategy,
     TakeProfit,
     TimeStop,
     TrailingStop,
     backtest,
+    backtest_portfolio,
     load_bars,
 )
 from gpt_trader.batch import backtest_many
@@ -133,6 +135,7 @@ def _rule_steps() -> list[Step]:
         ("risk limits", partial(_run, plain, many, risk=RiskLimits())),
         ("allocation", partial(_run, plain, many, allocation=rules)),
         ("a session, bar by bar", partial(_trade, many)),
+        ("several strategies", partial(_portfolio, many)),
     ]
 
 
@@ -194,6 +197,16 @@ def _allocation(bars: Bars) -> None:
     types = [type_of(item) for item in (idle.market, idle.book, np.empty(bars.N), 0)]
     part: Any = allocate
     part.get_call_template(tuple(types), {})
+
+
+def _portfolio(bars: Bars) -> None:
+    """Several strategies in one account, whose orders meet."""
+    sleeves = [
+        Sleeve(load_strategy("demo_ma")(), 0.3, exits=(StopLoss(0.05),)),
+        Sleeve(HeldRule(), 0.3),
+        Sleeve(OrderRule(), 0.3),
+    ]
+    assert backtest_portfolio(sleeves, bars, risk=RiskLimits()).metrics  # noqa: S101 - made when they are asked for
 
 
 def _trade(bars: Bars) -> None:
