@@ -1,6 +1,6 @@
 """The statistics of returns, equity curves and closed trades as functions of plain arrays, each usable alone.
 
-Definitions and sources stand in `gpt_trader.engine.measures`, the formulas with their rules for ruin and rounding in
+Definitions and sources stand in `gpt_trader.engine.metric_definitions`, the formulas with their rules for ruin and rounding in
 `gpt_trader.engine.statistics`; these functions check their arguments and call its kernels. What is undefined is NaN,
 never an error: an empty series, one bar, no spread, no trade. Arguments that make no sense (two dimensions, text,
 times that do not increase, a window of one bar) raise a `UserError`.
@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from gpt_trader.engine.measures import Curve, Deepest, Moments, Trades
+    from gpt_trader.engine.metric_definitions import Curve, Deepest, Moments, Trades
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.costs import FillModel
 from gpt_trader.engine.entering import entered
-from gpt_trader.engine.measures import BENCHMARK_METRICS, METRIC_NAMES
+from gpt_trader.engine.metric_definitions import BENCHMARK_METRICS, METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.comparison_study import KIND, Decided, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import conclude_study, worth_of_blocks

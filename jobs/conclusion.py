@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.look_ahead import LookAhead
 from gpt_trader.metrics import returns
 from gpt_trader.research.luck import luck_of, returns_counted

@@ -12,7 +12,7 @@ import numpy as np
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.trials import TrialBatch, TrialCount, TrialLedger
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import StudyStopped
 from gpt_trader.metrics import returns

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import conclude_study, worth_of_point
 from jobs.look_ahead import belief_lines

@@ -54,7 +54,14 @@ def _table(page: str, heading: str, heads: Sequence[str], rows: Iterable[Sequenc
 
 
 def _metrics() -> Iterator[DocTable]:
-    from gpt_trader.engine.measures import BENCHMARK_METRICS, METRIC, METRIC_NAMES, Activity, Curve, Trades
+    from gpt_trader.engine.metric_definitions import (
+        BENCHMARK_METRICS,
+        METRIC,
+        METRIC_NAMES,
+        Activity,
+        Curve,
+        Trades,
+    )
 
     alone = [name for name in METRIC if name not in METRIC_NAMES]
     parts = (

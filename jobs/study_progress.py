@@ -66,7 +66,7 @@ class Tracker:
     def _compare(self, chunk: Evaluation, result: Evaluated, watched: Watched) -> None:
         import numpy as np
 
-        from gpt_trader.engine.measures import METRIC_NAMES
+        from gpt_trader.engine.metric_definitions import METRIC_NAMES
 
         column = result.values[:, METRIC_NAMES.index(watched.metric)]
         if np.isnan(column).all():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.engine.measures import BENCHMARK_METRICS, INTERVAL_METRICS, METRIC
+from gpt_trader.engine.metric_definitions import BENCHMARK_METRICS, INTERVAL_METRICS, METRIC
 from gpt_trader.errors import first_line
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ TOLD = 3  # failed runs that are shown
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 KINDS = {"signed": "percent", "cash": "money", "gain": "signed_money", "days": "count", "bars": "number"}
-"""What `text_of` calls a format of `measures.UNITS`, where it is not that word."""
+"""What `text_of` calls a format of `metric_definitions.UNITS`, where it is not that word."""
 
 
 def kind_of(name: str) -> str:

@@ -44,13 +44,13 @@ from gpt_trader import (
     load_bars,
 )
 from gpt_trader.batch import backtest_many
-from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.kernel_folders import current_folders, kernel_home
 from gpt_trader.engine.messages import Operator, Requests, Targets, Unknown
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.session import Outcome, build_plan, open_account
 from gpt_trader.engine.setup import Settings, blank_info, rules_record
+from gpt_trader.engine.target_weights import allocate
 from gpt_trader.indicators.panels import LEAST
 from gpt_trader.orders import OrderRequest, cancel, limit, market
 from gpt_trader.result import run_statistics

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gpt_trader import Allocation, Strategy, Weights, param
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.conclusions import Conclusions

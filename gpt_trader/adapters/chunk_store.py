@@ -8,7 +8,7 @@ import numpy as np
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.whole_files import whole
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.evaluation import Evaluated
 
 SETTLED, PASSING, MISSING = range(3)

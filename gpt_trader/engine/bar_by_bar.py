@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import DIVIDEND, SPLIT
 from gpt_trader.engine import messages as say
-from gpt_trader.engine.core import NOTHING_WRITTEN, Account, new_state
+from gpt_trader.engine.account_step import NOTHING_WRITTEN, Account, new_state
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, EVENT, REGIME, SCORE, MarketData, Records
 from gpt_trader.engine.sim_venue import SimVenue

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.measures import Deepest, Moments, Powers
+from gpt_trader.engine.metric_definitions import Deepest, Moments, Powers
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

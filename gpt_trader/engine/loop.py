@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.clock import begin_bar, skip_bars
 from gpt_trader.engine.corporate import corporate_actions
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.marking import mark_to_market, monitor
+from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
     BAD_TARGET,
     CASH,
@@ -22,7 +22,7 @@ from gpt_trader.engine.records import (
     AccountState,
     MarketData,
 )
-from gpt_trader.engine.venue import match_inside, match_open, trail_orders
+from gpt_trader.engine.target_weights import allocate
 
 SPARE = 10  # rows per symbol and bar: a target that seven rules scale and the order volume cuts writes nine decisions
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from gpt_trader.bars import OPEN
 from gpt_trader.engine.accounting import apply_fill
-from gpt_trader.engine.allocating import accept_targets, order_accepted
-from gpt_trader.engine.fill_rules import fill_upto, payable_size
+from gpt_trader.engine.fill_size_and_costs import fill_upto, payable_size
 from gpt_trader.engine.jit import called, kernel
 from gpt_trader.engine.loop import open_bar
 from gpt_trader.engine.marking import (
@@ -16,6 +15,7 @@ from gpt_trader.engine.marking import (
     mark_to_market,
     monitor,
 )
+from gpt_trader.engine.matching import match_inside, match_open, ready_at_open, trail_orders
 from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, new_order
 from gpt_trader.engine.records import (
     HALT_RUINED,
@@ -27,7 +27,7 @@ from gpt_trader.engine.records import (
     AccountState,
     MarketData,
 )
-from gpt_trader.engine.venue import match_inside, match_open, ready_at_open, trail_orders
+from gpt_trader.engine.target_weights import accept_targets, order_accepted
 from gpt_trader.engine.verdicts import SAME_WEIGHT, log_verdict
 
 NETTED = -2  # `target_order` of an account's symbol in which an order of some strategy works

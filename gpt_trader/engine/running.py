@@ -17,9 +17,9 @@ from gpt_trader.engine.entering import entered
 from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
 from gpt_trader.engine.loop import run_decided, run_targets
 from gpt_trader.engine.opening import grown
+from gpt_trader.engine.order_requests import next_busy, submit
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, AccountState, MarketData
 from gpt_trader.engine.resetting import clear_book
-from gpt_trader.engine.submitting import next_busy, submit
 from gpt_trader.errors import GptTraderError, StrategyError
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held

@@ -9,7 +9,7 @@ import numpy as np
 from gpt_trader.engine.curves import bars_until_ruin, block_sums
 from gpt_trader.engine.jit import compiled
 from gpt_trader.engine.loop import run_decided
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import DONE, EQUITY, GROSS, AccountState, MarketData
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.statistics import summary

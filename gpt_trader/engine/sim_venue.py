@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gpt_trader.engine import messages as say
-from gpt_trader.engine.answers import receive_cancel, receive_order, receive_reduction
-from gpt_trader.engine.core import State, book_of, counts_of, has_written, is_crowded, kept_only
+from gpt_trader.engine.account_step import State, book_of, counts_of, has_written, is_crowded, kept_only
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.opening import blank_account, log_of
 from gpt_trader.engine.records import (
@@ -28,6 +27,7 @@ from gpt_trader.engine.records import (
     Records,
 )
 from gpt_trader.engine.stepping import step_venue
+from gpt_trader.engine.venue_replies import receive_cancel, receive_order, receive_reduction
 from gpt_trader.engine.window import Window
 
 _step, _order, _cancel, _reduce = (

@@ -1,7 +1,7 @@
 """The statistics of a finished run as compiled kernels: the one place where each formula stands.
 
 `summary` is what a run calls once; `gpt_trader.metrics` calls the parts by name. What each metric means, and its
-source, stands in `gpt_trader.engine.measures`. All values are float64, ratios are per year, returns and drawdowns are
+source, stands in `gpt_trader.engine.metric_definitions`. All values are float64, ratios are per year, returns and drawdowns are
 fractions, and what is undefined is NaN.
 
 Rules that hold for every kernel here:
@@ -31,8 +31,8 @@ from gpt_trader.engine.curves import (
     scan_drawdowns,
 )
 from gpt_trader.engine.jit import compiled, kernel
-from gpt_trader.engine.measures import METRIC_NAMES as METRIC_NAMES
-from gpt_trader.engine.measures import Activity, Curve, Trades
+from gpt_trader.engine.metric_definitions import METRIC_NAMES as METRIC_NAMES
+from gpt_trader.engine.metric_definitions import Activity, Curve, Trades
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

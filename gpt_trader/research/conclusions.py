@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.look_ahead import LookAhead, look_ahead_here
 from gpt_trader.research.evaluation import Subject
 from gpt_trader.research.luck import Counted, returns_counted

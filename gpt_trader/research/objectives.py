@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.measures import METRIC, METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC, METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
 
 Floats = NDArray[np.float64]
 
 
 def _better(direction: str) -> frozenset[str]:
-    """The metrics of which `direction` (see `measures.DIRECTIONS`) is said."""
+    """The metrics of which `direction` (see `metric_definitions.DIRECTIONS`) is said."""
     return frozenset(name for name in METRIC_NAMES if METRIC[name].better == direction)
 
 

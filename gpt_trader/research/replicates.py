@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject, Variant
 from gpt_trader.research.plan import Plan, WorkedOff

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.evaluation import Evaluation, Variant
 from gpt_trader.research.plan import WorkedOff
 from gpt_trader.research.planning import cut

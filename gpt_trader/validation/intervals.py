@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.measures import INTERVAL_METRICS, METRIC
+from gpt_trader.engine.metric_definitions import INTERVAL_METRICS, METRIC
 from gpt_trader.errors import BadParameter
 
 Floats = NDArray[np.float64]

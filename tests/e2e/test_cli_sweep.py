@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from tests.e2e.command import Done, cli, shell
 
 SPAN = ("--symbols", "AAPL,MSFT", "--start", "2004-01-02", "--end", "2009-12-31")

@@ -11,7 +11,7 @@ import pytest
 
 from gpt_trader.adapters.report.page import write_page
 from gpt_trader.adapters.report.sweep_build import render_sweep
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.surface import BLOCKS, Look
 from tests.e2e.browsing import CONTRAST, browser, needs_chromium, opened, settled

@@ -9,9 +9,9 @@ import numpy as np
 
 from gpt_trader import Bars
 from gpt_trader.engine import messages as say
+from gpt_trader.engine.account_step import Account, holdings
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
-from gpt_trader.engine.core import Account, holdings
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.session import build_plan

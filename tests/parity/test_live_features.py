@@ -12,9 +12,9 @@ import pytest
 
 from gpt_trader import Allocation, Bars, Strategy, backtest
 from gpt_trader.engine import messages as say
+from gpt_trader.engine.account_step import holdings
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import decided_weights
-from gpt_trader.engine.core import holdings
 from gpt_trader.engine.deciding import compute_features
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.live_features import LiveFeatures

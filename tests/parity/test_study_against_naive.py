@@ -21,7 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gpt_trader import backtest, load_bars
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.strategies.demo_ma import DemoMa
 from tests.e2e.command import cli
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_trader import metrics
-from gpt_trader.engine.measures import METRIC, METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC, METRIC_NAMES
 
 CASH = {name for name in METRIC_NAMES if METRIC[name].unit == "cash"}
 

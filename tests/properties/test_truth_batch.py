@@ -22,7 +22,7 @@ from gpt_trader import (
 )
 from gpt_trader.batch import backtest_many
 from gpt_trader.batch_lanes import Lane, Terms
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
 from gpt_trader.tuning import STANDARD, Tuning

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, orders, param
 from gpt_trader.batch import Scores, backtest_many, score_runs
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.session import chosen_mode
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import backtest
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.cross_validation_study import (
     CrossValidated,

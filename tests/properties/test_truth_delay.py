@@ -12,7 +12,7 @@ import pytest
 from gpt_trader import AtrStop, Bars, FillModel, OrderStrategy, StopLoss, Strategy, backtest, orders, param
 from gpt_trader.batch import backtest_many
 from gpt_trader.costs import FillModel as Fills
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market

@@ -24,7 +24,7 @@ from gpt_trader import (
 )
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.batch import backtest_many
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.strategies import load_strategy

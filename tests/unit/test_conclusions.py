@@ -11,7 +11,7 @@ import pytest
 
 import gpt_trader
 from gpt_trader import backtest
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.research.conclusions import Claimed
 from gpt_trader.research.objectives import Objective

@@ -12,8 +12,8 @@ import pytest
 
 from gpt_trader import Allocation, Costs, RiskLimits
 from gpt_trader.engine import messages as say
+from gpt_trader.engine.account_step import Account, State, new_state, step
 from gpt_trader.engine.bar_by_bar import Bar, Trader
-from gpt_trader.engine.core import Account, State, new_state, step
 from gpt_trader.engine.marking import FLATTEN, NO_ENTRIES, REDUCE_ONLY, RESUME
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.records import CANCELLED, REJECTED, REPLACED, STATUSES, Records
@@ -382,7 +382,7 @@ for t in range(6):
     trader.bar(Bar(60_000_000_000 * t, np.array([price, 1.1 * price, 0.9 * price, price, np.full(2, 1e6)])))
     trader.decided(say.Targets(np.array([0.3 * (t % 2), 0.2])))
     trader.decided(say.Requests((limit(10.0, 99.0, take_profit=120.0, stop_loss=80.0), limit(-10.0, 109.0))))
-import gpt_trader.engine.core as core, gpt_trader.engine.sim_venue as venue
+import gpt_trader.engine.account_step as core, gpt_trader.engine.sim_venue as venue
 import gc
 kernels = [item for item in gc.get_objects() if type(item) is CPUDispatcher and item.overloads]
 missed = [item.__name__ for item in kernels if sum(item.stats.cache_misses.values()) > 0]

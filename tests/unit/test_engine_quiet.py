@@ -24,11 +24,11 @@ from gpt_trader import (
     per_symbol,
 )
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.allocating import allocate
 from gpt_trader.engine.loop import before_decision, room_in_logs, run_decided, skip_idle_bars, unchanged_rows
 from gpt_trader.engine.opening import grown
 from gpt_trader.engine.records import BAD_TARGET, DONE, AccountState, MarketData
 from gpt_trader.engine.running import run_rows
+from gpt_trader.engine.target_weights import allocate
 from tests.markets import random_market
 from tests.properties.truth_cases import NAN, flat, market, prepared, run, scripted, side_by_side, walk
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_trader import Allocation, Bars, Costs, FillModel, Strategy, Weights, backtest, param
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Bench, Evaluation, Subject, Variant, block_edges

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from gpt_trader.adapters.report import catalogue, intervals, sweep_texts, texts
-from gpt_trader.engine.measures import DIRECTIONS, METRIC, METRIC_NAMES, METRICS, UNITS
+from gpt_trader.engine.metric_definitions import DIRECTIONS, METRIC, METRIC_NAMES, METRICS, UNITS
 from jobs import robustness_output, runs, tables
 from jobs.tables import text_of
 
@@ -19,7 +19,9 @@ def test_every_metric_has_one_row_in_the_table() -> None:
     twice = [name for name, count in Counter(row.name for row in METRICS).items() if count > 1]
     assert not twice
     missing = set(METRIC_NAMES) - set(METRIC)
-    assert not missing, f"add a row to METRICS in gpt_trader/engine/measures.py for {sorted(missing)}"
+    assert not missing, (
+        f"add a row to METRICS in gpt_trader/engine/metric_definitions.py for {sorted(missing)}"
+    )
     unknown = set(METRIC) - set(METRIC_NAMES) - ALONE
     assert not unknown, (
         f"METRICS has a row for {sorted(unknown)}, which nothing computes; statistics.py does not fill them"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import metrics
-from gpt_trader.engine.measures import METRIC_NAMES, Activity, Curve, Trades
+from gpt_trader.engine.metric_definitions import METRIC_NAMES, Activity, Curve, Trades
 from gpt_trader.errors import BadData, BadParameter
 
 CAPITAL = 100.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gpt_trader.engine.measures import METRIC, METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC, METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.research.objectives import (
     FIXED,

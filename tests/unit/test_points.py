@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Bars, Strategy, param
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import settings_of
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.evaluation import Evaluated, Subject

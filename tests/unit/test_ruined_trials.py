@@ -12,7 +12,7 @@ import pytest
 
 from gpt_trader import Allocation, Strategy, Weights, backtest, param
 from gpt_trader.bars import Bars
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.metrics import returns
 from gpt_trader.research.conclusions import Conclusions

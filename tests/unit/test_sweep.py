@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 from gpt_trader import backtest
 from gpt_trader.adapters.optuna_search import OptunaSearch
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.evaluation import Evaluation
 from gpt_trader.research.execution import Finished, InProcess
 from gpt_trader.research.objectives import Objective, parse_objectives

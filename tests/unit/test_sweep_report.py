@@ -24,7 +24,7 @@ from gpt_trader.adapters.report.sweep_grids import (
     surface_chart,
 )
 from gpt_trader.adapters.report.sweep_texts import shown_metrics
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.axes import axis_of_text
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.space import make_space

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gpt_trader.adapters.report import texts
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.measures import METRIC, METRICS, Metric
+from gpt_trader.engine.metric_definitions import METRIC, METRICS, Metric
 from gpt_trader.risk import RiskLimits
 from gpt_trader.rule_table import rules_of
 
@@ -25,7 +25,7 @@ class Figure(NamedTuple):
 
 
 KINDS = {"share": "percent", "gain": "cash"}
-"""What the report calls a format of `measures.UNITS`, where it is not that word."""
+"""What the report calls a format of `metric_definitions.UNITS`, where it is not that word."""
 FIRST = (
     "total_return", "cagr", "sharpe", "max_drawdown", "volatility", "exposure", "round_trips", "win_rate", "profit_factor",
     "expectancy", "costs", "turnover",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import svg, texts
 from gpt_trader.adapters.report.catalogue import unsigned_kind
-from gpt_trader.engine.measures import INTERVAL_METRICS, METRIC
+from gpt_trader.engine.metric_definitions import INTERVAL_METRICS, METRIC
 
 if TYPE_CHECKING:
     from gpt_trader.research.replicates import Reruns

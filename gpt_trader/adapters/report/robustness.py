@@ -13,7 +13,7 @@ from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import subject_header
 from gpt_trader.adapters.report.trust import trust_in
-from gpt_trader.engine.measures import METRIC
+from gpt_trader.engine.metric_definitions import METRIC
 from gpt_trader.research.robustness_words import (
     METRIC_WORDS,
     capacity_line,

@@ -15,7 +15,7 @@ from gpt_trader.adapters.report.page import check_place, render_page, script_jso
 from gpt_trader.adapters.report.sweep_grids import written
 from gpt_trader.adapters.report.sweep_texts import metric, write
 from gpt_trader.adapters.report.trust import trust
-from gpt_trader.engine.measures import METRIC_NAMES
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.axes import Axis
 from gpt_trader.research.conclusions import Conclusions, too_good_lines
 from gpt_trader.strategy import strategy_name

@@ -9,7 +9,7 @@ import numpy as np
 
 from gpt_trader.adapters.report import catalogue, texts
 from gpt_trader.adapters.report.sweep_grids import point_text
-from gpt_trader.engine.measures import METRIC
+from gpt_trader.engine.metric_definitions import METRIC
 from gpt_trader.research.conclusions import Conclusions
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.adapters.run_tables import rows_within
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.engine.measures import BENCHMARK_METRICS
+from gpt_trader.engine.metric_definitions import BENCHMARK_METRICS
 from gpt_trader.errors import BadRange
 from gpt_trader.metrics import periods_per_year, summarise
 

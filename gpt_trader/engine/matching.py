@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.bars import CLOSE, HIGH, LOW, OPEN
 from gpt_trader.engine.exit_levels import protective_stop, scale_step
 from gpt_trader.engine.fill_effects import forget_target
-from gpt_trader.engine.fill_rules import execute, fill_order, volume_room
+from gpt_trader.engine.fill_size_and_costs import execute, fill_order, volume_room
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import (
     NO_ORDER,

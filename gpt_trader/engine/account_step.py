@@ -14,18 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine import messages as say
-from gpt_trader.engine.answers import (
-    take_accepted,
-    take_ended,
-    take_filled,
-    take_opened,
-    take_unknown,
-    take_updated,
-)
 from gpt_trader.engine.entering import entered
-from gpt_trader.engine.keeping import keep_live_orders, keep_said
 from gpt_trader.engine.marking import take_operator
 from gpt_trader.engine.opening import blank_account, copied, joined, log_of
+from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import (
     ACCOUNT,
     C_CANCEL,
@@ -40,8 +32,16 @@ from gpt_trader.engine.records import (
     AccountState,
     Records,
 )
+from gpt_trader.engine.state_compaction import keep_live_orders, keep_said
 from gpt_trader.engine.stepping import allocate_bar, begin_account_bar, end_account_bar
-from gpt_trader.engine.submitting import submit
+from gpt_trader.engine.venue_replies import (
+    take_accepted,
+    take_ended,
+    take_filled,
+    take_opened,
+    take_unknown,
+    take_updated,
+)
 from gpt_trader.engine.verdicts import LOOK_BACK
 from gpt_trader.engine.window import Window
 from gpt_trader.errors import BadParameter
