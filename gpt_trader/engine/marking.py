@@ -111,12 +111,11 @@ def monitor(b: AccountState) -> None:
     if r.risk_on <= 0.0:
         return
     release_halts(b)
-    begins = account.bar == account.first
-    if begins or not same_day(b):
+    if not same_day(b):
         account.day_base = account.last_equity
-    if begins or not same_week(b):
+    if not same_week(b):
         account.week_base = account.last_equity
-    if begins or not same_month(b):
+    if not same_month(b):
         account.month_base = account.last_equity
     account.last_equity = account.equity
     account.peak_equity = max(account.peak_equity, account.equity)

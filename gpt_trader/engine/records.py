@@ -50,6 +50,7 @@ RULES = (
 E_FILLED, E_OPENED, E_ENDED, E_UPDATED, C_SUBMIT, C_CANCEL, C_REDUCE = range(7)
 # who stopped increases of positions (bits): monitors, ruin, a person
 HALT_DAY, HALT_WEEK, HALT_MONTH, HALT_LOCKED, HALT_RUINED, HALT_OPERATOR = 1, 2, 4, 8, 16, 32
+NO_TIME = -(2**62)  # before every bar: with the first bar of an account a day, a week and a month begin
 # why the loop gave the control back
 DONE, LOG_FULL, BAD_TARGET, ANSWER_FULL = range(4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.jit import kernel
-from gpt_trader.engine.records import AccountState
+from gpt_trader.engine.records import NO_TIME, AccountState
 
 
 @kernel
@@ -37,8 +37,8 @@ def clear_book(b: AccountState, capital: float) -> None:
     account.shorts = 0
     account.unlisted = 0
     account.bar = account.first - 1
-    account.time = 0
-    account.previous = 0
+    account.time = NO_TIME
+    account.previous = NO_TIME
     account.apart = 0
     account.reports = 0
     account.order_ids = 0

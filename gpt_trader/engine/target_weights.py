@@ -47,7 +47,7 @@ KEEP, CHANGED, RENEWED = 0, 1, 2
 def decision_bar(b: AccountState) -> bool:
     """True when targets count in this bar: always, or on the first bar of the account and of each ISO week or month."""
     cadence = b.rules[0].cadence
-    if cadence == 0.0 or b.account[0].bar == b.account[0].first:
+    if cadence == 0.0:
         return True
     if cadence == 1.0:
         return not same_week(b)

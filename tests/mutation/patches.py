@@ -393,17 +393,17 @@ PATCHES = (
     ),
     # -- an account that begins later, block sums, delays, legs
     Patch(
-        "the cadence of a later account counts from row 0",
-        "decision_bar",
-        "b.account[0].bar == b.account[0].first",
-        "b.account[0].bar == 0",
+        "a later account's first bar follows the row before it",
+        "begin_bar",
+        "account.previous = account.time",
+        "account.previous = m.time[max(t - 1, 0)]",
         (f"{FIRST}::test_its_first_row_is_looked_at_with_every_cadence",),
     ),
     Patch(
-        "the losses of a later account are measured from nothing",
-        "monitor",
-        "begins = account.bar == account.first",
-        "begins = account.bar == 0",
+        "the losses of a later account are measured from the row before it",
+        "begin_bar",
+        "account.previous = account.time",
+        "account.previous = m.time[max(t - 1, 0)] + 0",
         (f"{FIRST}::test_losses_are_measured_from_its_first_bar",),
     ),
     Patch(
