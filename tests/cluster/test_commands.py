@@ -266,7 +266,7 @@ def test_a_study_handed_over_runs_as_a_job_that_can_be_cancelled_and_resumed(
     assert {name: place.chunks()[name] for name in kept} == kept
 
 
-TAKE_THE_NAMES = """import sys
+TAKE_THE_NAMES = """import sys, time
 import ray
 from ray.dashboard.modules.job.common import JOB_ACTOR_NAME_TEMPLATE, SUPERVISOR_ACTOR_RAY_NAMESPACE
 class Earlier:
@@ -274,8 +274,14 @@ class Earlier:
 address, *jobs = sys.argv[1:]
 ray.init(address, namespace=SUPERVISOR_ACTOR_RAY_NAMESPACE, log_to_driver=False)
 kind = ray.remote(num_cpus=0)(Earlier)
-names = [JOB_ACTOR_NAME_TEMPLATE.format(job_id=job) for job in jobs]
-actors = [kind.options(name=name, get_if_exists=True).remote() for name in names]
+def taken(name):
+    # Jobs of other tests have these names until their processes have ended.
+    while True:
+        try:
+            return kind.options(name=name).remote()
+        except ValueError:
+            time.sleep(0.1)
+actors = [taken(JOB_ACTOR_NAME_TEMPLATE.format(job_id=job)) for job in jobs]
 ray.get([actor.ping.remote() for actor in actors])
 print("taken", flush=True)
 sys.stdin.read()
