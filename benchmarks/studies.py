@@ -26,10 +26,11 @@ from gpt_trader import load_bars
 from gpt_trader.adapters.chunk_store import ChunkStore
 from gpt_trader.batch_lanes import THREADS
 from gpt_trader.engine.setup import Settings
-from gpt_trader.research.evaluation import Bench, Evaluation, Subject
-from gpt_trader.research.execution import Executor, InProcess
-from gpt_trader.research.plan import Plan, work_off
-from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.chunk import Chunk, ChunkRunner
+from gpt_trader.research.chunk_sizes import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.executor import Executor, InProcess
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import Plan, run_chunks
 from gpt_trader.strategies import load_strategy
 from jobs.executors.local_ray import local_ray
 from jobs.executors.ray_tasks import RayTasks
@@ -49,20 +50,20 @@ class Row:
     ratio: float
 
 
-def subject() -> Subject:
+def experiment() -> Experiment:
     """trend_breakout on 20 symbols and ten years of synthetic daily bars."""
     bars = load_bars(SYMBOLS, source="synthetic", start="2004-01-02", end="2013-12-31")
-    return Subject(load_strategy("trend_breakout"), bars, Settings())
+    return Experiment(load_strategy("trend_breakout"), bars, Settings())
 
 
-def plan_of(about: Subject, seconds: float) -> Plan:
+def plan_of(about: Experiment, seconds: float) -> Plan:
     """A grid that takes `seconds` on one core, by the time of two of its chunks."""
     size = points_per_chunk(seconds_per_run(about.strategy(), about.bars))
     grid = itertools.product(range(10, 130), range(5, 65), (1.0, 1.5, 2.0, 2.5, 3.0))
-    chunks = (Evaluation(AXES, points) for points in cut(grid, size))
-    bench = Bench(about)
-    bench.run(next(chunks))
-    one = statistics_of(lambda: bench.run(next(chunks)), 2)
+    chunks = (Chunk(AXES, points) for points in cut(grid, size))
+    runner = ChunkRunner(about)
+    runner.run(next(chunks))
+    one = statistics_of(lambda: runner.run(next(chunks)), 2)
     return Plan("benchmark", about, tuple(itertools.islice(chunks, max(4, round(seconds / one)))))
 
 
@@ -97,7 +98,7 @@ def fresh_store() -> Iterator[ChunkStore]:
 def timed(plan: Plan, executor: Executor, store: ChunkStore) -> float:
     """Seconds to work the plan off; every chunk must have a result."""
     began = time.perf_counter()
-    done = work_off(plan, executor, store)
+    done = run_chunks(plan, executor, store)
     seconds = time.perf_counter() - began
     assert not done.failed, done.failed
     assert None not in done.results
@@ -106,17 +107,17 @@ def timed(plan: Plan, executor: Executor, store: ChunkStore) -> float:
 
 def on_workers(plan: Plan, workers: int) -> tuple[float, float]:
     """Seconds of the start, until every worker has done a chunk of another plan, and of the plan itself."""
-    first = Plan("start", plan.subject, tuple(_one_point(chunk) for chunk in plan.chunks[: 2 * workers]))
+    first = Plan("start", plan.experiment, tuple(_one_point(chunk) for chunk in plan.chunks[: 2 * workers]))
     began = time.perf_counter()
-    with local_ray(workers, plan.subject.bars.panel.nbytes), fresh_store() as store:
+    with local_ray(workers, plan.experiment.bars.panel.nbytes), fresh_store() as store:
         tasks = RayTasks(workers)
-        work_off(first, tasks, None)
+        run_chunks(first, tasks, None)
         start = time.perf_counter() - began
         return start, timed(plan, tasks, store)
 
 
-def _one_point(chunk: Evaluation) -> Evaluation:
-    return Evaluation(chunk.names, chunk.points[:1])
+def _one_point(chunk: Chunk) -> Chunk:
+    return Chunk(chunk.names, chunk.points[:1])
 
 
 def measure(
@@ -124,7 +125,7 @@ def measure(
 ) -> tuple[list[Row], dict[str, Any]]:
     """All rows, medians of `rounds` in which every way has its turn, and what the plan was."""
     with one_core():
-        plan = plan_of(subject(), seconds)
+        plan = plan_of(experiment(), seconds)
     tell(f"{len(plan.chunks)} chunks, {plan.points:,} points")
     took: dict[str, list[tuple[float | None, float]]] = {}
     for _ in range(rounds):
@@ -142,7 +143,7 @@ def measure(
         "points": plan.points,
         "rounds": rounds,
         "symbols": len(SYMBOLS),
-        "bars": plan.subject.bars.T,
+        "bars": plan.experiment.bars.T,
     }
     return rows, facts
 
@@ -150,10 +151,10 @@ def measure(
 def one_round(plan: Plan, workers: Sequence[int]) -> Iterator[tuple[str, float | None, float]]:
     """Every way of working the plan off: its name, the seconds of its start, and those of the work."""
     with one_core():
-        bench = Bench(plan.subject)
+        runner = ChunkRunner(plan.experiment)
         began = time.perf_counter()
         for chunk in plan.chunks:
-            bench.run(chunk)
+            runner.run(chunk)
         yield "one core, chunks alone, nothing kept", None, time.perf_counter() - began
         with fresh_store() as store:
             yield REFERENCE, None, timed(plan, InProcess(), store)

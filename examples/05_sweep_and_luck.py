@@ -21,11 +21,11 @@ def main() -> None:
     columns = ["fast", "slow", "sharpe", "cagr", "max_drawdown", "round_trips", "plateau"]
     print(result.table[columns].head(5).round(3).to_string(index=False))
 
-    best, steady = result.best, result.steadiest
+    best, steady = result.best, result.most_robust
     print(f"\nbest      {best.parameters}, Sharpe {best.metrics['sharpe']:.2f}, around it {best.plateau:.2f}")
     if steady is not None:
         print(
-            f"steadiest {steady.parameters}, Sharpe {steady.metrics['sharpe']:.2f}, around it {steady.plateau:.2f}"
+            f"most robust {steady.parameters}, Sharpe {steady.metrics['sharpe']:.2f}, around it {steady.plateau:.2f}"
         )
     if result.statistics is not None:
         print(f"\n{result.statistics.verdict()}")

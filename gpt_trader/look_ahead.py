@@ -199,7 +199,7 @@ def record_of(
     strategy: Strategy, report: CheckReport, bars: Bars, checked_at: datetime | None = None
 ) -> CheckRecord:
     """What a `report` of `check_strategy(strategy, bars)` leaves on record; `checked_at` is now when it is not given."""
-    from gpt_trader.research.identity import data_hash
+    from gpt_trader.research.trial_identity import data_hash
 
     found = report.state(CAUSAL)
     outcome = {FAIL: Outcome.FAILED, NOT_APPLICABLE: Outcome.UNPROVED}.get(found, Outcome.PASSED)

@@ -23,7 +23,7 @@ from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
 from gpt_trader.periods import periods_of
-from gpt_trader.research.identity import TrialKeys, data_hash
+from gpt_trader.research.trial_identity import TrialKeys, data_hash
 from gpt_trader.result_tables import TABLES
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash

@@ -14,9 +14,9 @@ from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
-from gpt_trader.research.conclusions import Claimed, Conclusions
-from gpt_trader.research.searching import Search
-from gpt_trader.research.space import Space
+from gpt_trader.research.search_methods import Search
+from gpt_trader.research.search_space import Space
+from gpt_trader.research.sweep_analysis import Claimed, SweepAnalysis
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Strategy
 
@@ -43,7 +43,7 @@ class Point:
 class SweepResult:
     """What came of a sweep. `conclusions` holds all of it; the rest is what is asked for most."""
 
-    conclusions: Conclusions
+    conclusions: SweepAnalysis
 
     def __len__(self) -> int:
         return len(self.conclusions.surface)
@@ -71,15 +71,15 @@ class SweepResult:
         return self.point(row)
 
     @cached_property
-    def steadiest(self) -> Point | None:
+    def most_robust(self) -> Point | None:
         """The best point of the best neighbourhood; None where the space has no neighbours."""
-        row = self.conclusions.steadiest
+        row = self.conclusions.most_robust
         return None if row is None else self.point(row)
 
     @property
-    def front(self) -> tuple[Point, ...]:
+    def pareto_front(self) -> tuple[Point, ...]:
         """With several objectives the points that no other beats in all of them; with one the best."""
-        return tuple(self.point(row) for row in self.conclusions.front.tolist())
+        return tuple(self.point(row) for row in self.conclusions.pareto_front.tolist())
 
     @property
     def statistics(self) -> TrialStatistics | None:
@@ -96,8 +96,8 @@ class SweepResult:
         """One point by its row in `conclusions.surface`."""
         found, surface = self.conclusions, self.conclusions.surface
         parameters = surface.parameters(row)
-        strategy = found.subject.strategy(**found.space.fixed, **parameters)
-        score = float(found.steadiness[row])
+        strategy = found.experiment.strategy(**found.space.fixed, **parameters)
+        score = float(found.plateau_scores[row])
         return Point(strategy, parameters, surface.metrics(row), None if math.isnan(score) else score)
 
 
@@ -133,12 +133,12 @@ def sweep(
     Raises as `make_space`, `parse_objective` and `backtest` do for settings; a point that fails is in `errors`.
     """
     from gpt_trader.engine.setup import settings_of
-    from gpt_trader.research.evaluation import Subject
-    from gpt_trader.research.execution import InProcess
+    from gpt_trader.research.executor import InProcess
+    from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.objectives import parse_objectives
-    from gpt_trader.research.plan import work_off
-    from gpt_trader.research.space import make_space
-    from gpt_trader.research.sweep import Sweep, run_sweep
+    from gpt_trader.research.plan import run_chunks
+    from gpt_trader.research.search_space import make_space
+    from gpt_trader.research.sweep_study import SweepStudy, run_sweep
 
     space = make_space(strategy, grid, constraints)
     objectives = parse_objectives((objective,) if isinstance(objective, str) else objective)
@@ -146,16 +146,16 @@ def sweep(
         raise BadParameter("no objective is given; name at least one, such as sharpe")
     search = _search(space, method, points, seed)
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
-    subject = Subject(strategy, bars, settings)
+    experiment = Experiment(strategy, bars, settings)
     surface = run_sweep(
-        Sweep(subject, space, search, objectives), lambda plan: work_off(plan, InProcess(), None)
+        SweepStudy(experiment, space, search, objectives), lambda plan: run_chunks(plan, InProcess(), None)
     ).surface
     counted = None if trials is None else Claimed(max(trials, len(surface)), bars.T, surface)
-    return SweepResult(Conclusions(subject, space, surface, objectives, counted))
+    return SweepResult(SweepAnalysis(experiment, space, surface, objectives, counted))
 
 
 def _search(space: Space, method: str, points: int, seed: int) -> Search:
-    from gpt_trader.research.searching import GridSearch, RandomSearch, refuse_fine
+    from gpt_trader.research.search_methods import GridSearch, RandomSearch, refuse_fine
 
     if method not in METHODS:
         raise UnknownName("method of sweep()", method, METHODS)

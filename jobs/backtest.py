@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError
     from gpt_trader.bars import Bars
     from gpt_trader.portfolio import PortfolioResult
-    from gpt_trader.research.replicates import Redraw, Reruns
+    from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals
     from gpt_trader.result import Result
     from gpt_trader.strategy import Strategy
-    from jobs.conclusion import Worth
+    from jobs.conclusion import TrialVerdict
     from jobs.console import Output
     from jobs.preamble import Market
 
@@ -54,22 +54,22 @@ def backtest(
     inputs, run = Inputs(options), options.run
     keeping = Keeping(inputs.store, inputs.runs_dir if run.save else None)
     market = inputs.market()
-    redraw = None if run.intervals is None else redraw_of(run.intervals, inputs.seed, market.bars)
+    bootstrap = None if run.intervals is None else redraw_of(run.intervals, inputs.seed, market.bars)
     result = run_of(made, market, inputs, run.benchmark)
     kept = keeping.keep(result)
     state = known(keeping.store if kept.problem is None else None, runs_in(result), given)
-    worth = kept.worth.believed(state, result.too_good)
-    reruns = None if redraw is None else rerun_of(result, made, redraw, inputs.output)
+    verdict = kept.verdict.believed(state, result.too_good)
+    reruns = None if bootstrap is None else rerun_of(result, made, bootstrap, inputs.output)
     if run.report is not None:
         from gpt_trader.adapters.report import write_report
 
-        write_report(result, run.report, worth.statistics, reruns)
+        write_report(result, run.report, verdict.statistics, reruns)
     from jobs.conclusion import conclude
 
     conclude(
         inputs.output,
-        as_object(result, worth, reruns),
-        lambda: show(result, worth, inputs.output, reruns),
+        as_object(result, verdict, reruns),
+        lambda: show(result, verdict, inputs.output, reruns),
         {"tables": kept.folder, "report": run.report},
         kept.problem,
     )
@@ -132,26 +132,26 @@ def backtest_profile(path: Path, options: RunPreamble) -> None:
         )
     kept = keeping.keep(result)
     state = known(keeping.store if kept.problem is None else None, runs_in(result), str(path))
-    worth = kept.worth.believed(state, result.too_good)
+    verdict = kept.verdict.believed(state, result.too_good)
     if run.report is not None:
         from gpt_trader.adapters.report import write_report
 
-        write_report(result, run.report, worth.statistics, None)
+        write_report(result, run.report, verdict.statistics, None)
     attribution = result.attribution.to_dict("records")
     conclude(
         inputs.output,
-        {**as_object(result, worth, None), "sleeves": attribution, "crossed": result.crossed},
-        lambda: show_portfolio(result, worth, inputs.output),
+        {**as_object(result, verdict, None), "sleeves": attribution, "crossed": result.crossed},
+        lambda: show_portfolio(result, verdict, inputs.output),
         {"tables": kept.folder, "report": run.report},
         kept.problem,
     )
 
 
-def show_portfolio(result: PortfolioResult, worth: Worth, output: Output) -> None:
+def show_portfolio(result: PortfolioResult, verdict: TrialVerdict, output: Output) -> None:
     """The summary of the account, and what each of its strategies earned."""
     from jobs.tables import listing
 
-    show(result, worth, output, None)
+    show(result, verdict, output, None)
     rows = [
         [str(row["sleeve"]), f"{row['capital']:,.2f}", f"{row['pnl']:,.2f}", f"{row['costs']:,.2f}",
          f"{row['fills']:,}", f"{row['round_trips']:,}"]
@@ -161,28 +161,28 @@ def show_portfolio(result: PortfolioResult, worth: Worth, output: Output) -> Non
     output.show(listing(["sleeve", "capital", "profit", "costs", "fills", "round trips"], rows))
 
 
-def redraw_of(count: int, seed: int, bars: Bars) -> Redraw:
-    """The resampled markets that are asked for. Raises as `Redraw.on`, before anything is run."""
-    from gpt_trader.research.replicates import Redraw
+def redraw_of(count: int, seed: int, bars: Bars) -> Bootstrap:
+    """The resampled markets that are asked for. Raises as `Bootstrap.on`, before anything is run."""
+    from gpt_trader.research.bootstrap import Bootstrap
 
-    return Redraw(count, seed).on(bars)
+    return Bootstrap(count, seed).on(bars)
 
 
-def rerun_of(result: Result, strategy: Strategy, redraw: Redraw, output: Output) -> Reruns:
+def rerun_of(result: Result, strategy: Strategy, bootstrap: Bootstrap, output: Output) -> BootstrapIntervals:
     """The run again on resampled markets, in this process."""
-    from gpt_trader.research.evaluation import Subject
-    from gpt_trader.research.execution import InProcess
-    from gpt_trader.research.plan import work_off
-    from gpt_trader.research.replicates import rerun
+    from gpt_trader.research.bootstrap import rerun
+    from gpt_trader.research.executor import InProcess
+    from gpt_trader.research.experiment import Experiment
+    from gpt_trader.research.plan import run_chunks
 
-    subject = Subject(type(strategy), result.bars, result.settings)
-    with output.progress("resampled markets", redraw.count) as step:
+    experiment = Experiment(type(strategy), result.bars, result.settings)
+    with output.progress("resampled markets", bootstrap.count) as step:
         return rerun(
             strategy,
-            subject,
+            experiment,
             result.metrics,
-            redraw,
-            lambda plan: work_off(
+            bootstrap,
+            lambda plan: run_chunks(
                 plan,
                 InProcess(),
                 None,
@@ -195,7 +195,7 @@ def rerun_of(result: Result, strategy: Strategy, redraw: Redraw, output: Output)
 class Kept:
     """What became of a finished run: what it is worth, the folder of its tables, and what the store refused."""
 
-    worth: Worth
+    verdict: TrialVerdict
     folder: Path | None
     problem: StoreError | None
 
@@ -216,7 +216,7 @@ class Keeping:
 
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
-        from jobs.conclusion import worth_of_run
+        from jobs.conclusion import verdict_of_run
         from jobs.counting import counted, trial_of
 
         trial, now = trial_of(result), datetime.now(UTC)
@@ -235,10 +235,10 @@ class Keeping:
                         opened.save(result, written, created_at=now)
         except StoreError as error:
             problem = problem or error
-        return Kept(worth_of_run(result, trial, count), folder, problem)
+        return Kept(verdict_of_run(result, trial, count), folder, problem)
 
 
-def as_object(result: Result, worth: Worth, reruns: Reruns | None) -> dict[str, Any]:
+def as_object(result: Result, verdict: TrialVerdict, reruns: BootstrapIntervals | None) -> dict[str, Any]:
     """The JSON object of a run; its warnings are those on its data and on its trading, its intervals there when asked for."""
     intervals = {} if reruns is None else {"intervals": reruns.as_object()}
     return {
@@ -250,21 +250,21 @@ def as_object(result: Result, worth: Worth, reruns: Reruns | None) -> dict[str, 
         "end": result.end,
         "metrics": result.metrics,
         **intervals,
-        "statistics": worth.as_object(),
-        "look_ahead": worth.state.as_object(),
+        "statistics": verdict.as_object(),
+        "look_ahead": verdict.state.as_object(),
         "fingerprint": result.fingerprint,
         "warnings": result.warnings,
     }
 
 
-def show(result: Result, worth: Worth, output: Output, reruns: Reruns | None) -> None:
+def show(result: Result, verdict: TrialVerdict, output: Output, reruns: BootstrapIntervals | None) -> None:
     """The summary of a run for a person."""
     from jobs.tables import (
         bars_line,
         interval_lines,
         interval_table,
-        luck_lines,
         parameters_line,
+        significance_lines,
         sparkline,
         summary,
     )
@@ -279,8 +279,8 @@ def show(result: Result, worth: Worth, output: Output, reruns: Reruns | None) ->
     output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
     for line in () if reruns is None else interval_lines(reruns.as_object()):
         output.line(line)
-    output.line(look_ahead_line(worth.state))
-    for line in luck_lines(worth.as_object()):
+    output.line(look_ahead_line(verdict.state))
+    for line in significance_lines(verdict.as_object()):
         output.line(line)
     for note in result.warnings:
         output.line(f"note     {note}")

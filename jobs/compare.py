@@ -32,22 +32,22 @@ def compare(
             "--metric", metavar="METRIC", help="What the better one has more of: sharpe, cagr, max_drawdown …"
         ),
     ] = "sharpe",
-    redraws: ReplicateOptions,
+    bootstraps: ReplicateOptions,
     options: StudyPreamble,
 ) -> None:
     """Run every strategy on the bars and on every resampled market, and compare them in pairs."""
-    from gpt_trader.research.comparison_study import KIND, Contender, Contest, checked_metric, decide
+    from gpt_trader.research.comparison_study import KIND, Candidate, ComparisonStudy, checked_metric, decide
     from gpt_trader.strategy_code import code_hash
 
     made = named(strategies)
     checked_metric(metric)
-    redraws.check_size(len(made), yes=options.run.yes)
+    bootstraps.check_size(len(made), yes=options.run.yes)
     inputs = StudyInputs(options)
-    first = inputs.subject(type(next(iter(made.values()))))
+    first = inputs.experiment(type(next(iter(made.values()))))
     from jobs.compare_output import conclude
 
-    contenders = tuple(Contender(name, first.with_strategy(type(one)), one) for name, one in made.items())
-    contest = Contest(contenders, redraws.redraw(inputs.seed).on(first.bars), metric)
+    candidates = tuple(Candidate(name, first.with_strategy(type(one)), one) for name, one in made.items())
+    contest = ComparisonStudy(candidates, bootstraps.bootstrap(inputs.seed).on(first.bars), metric)
     with inputs.study(
         KIND,
         contest.study_id,
@@ -60,7 +60,7 @@ def compare(
             "codes": [code_hash(type(one)) for one in made.values()],
         },
     ) as running:
-        conclude(decide(contest, running.work_off), running, inputs, strategies)
+        conclude(decide(contest, running.run_chunks), running, inputs, strategies)
 
 
 def named(given: Sequence[str]) -> dict[str, Strategy]:

@@ -10,7 +10,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.comparison_study import KIND, Decided, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, worth_of_blocks
+from jobs.conclusion import conclude_study, verdict_of_blocks
 from jobs.counting import Counted, batches_of_runs, count_all
 from jobs.look_ahead import known, look_ahead_line
 from jobs.tables import LABELS, bars_line, interval_lines, listing, text_of
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.look_ahead import LookAhead
-    from gpt_trader.research.evaluation import Subject
-    from gpt_trader.research.single_runs import Run
+    from gpt_trader.research.experiment import Experiment
+    from gpt_trader.research.scenario_runs import Run
     from jobs.console import Output
     from jobs.preamble import StudyInputs
     from jobs.studies import Study
@@ -33,13 +33,13 @@ def conclude(found: Decided, study: Study, inputs: StudyInputs, given: Sequence[
     """Count each strategy's run, write the files and the report, print. Raises what the store refused, last of all. `given` are
     the strategies as they were typed."""
     store = inputs.store
-    counted = [_counted(side.contender.subject, side.run, store) for side in found.sides]
+    counted = [_counted(side.candidate.experiment, side.run, store) for side in found.sides]
     problem = next((answer.problem for answer in counted if answer.problem is not None), None)
     study.answer(found.sides[0].run.metrics)
     states = {
-        side.contender.name: known(
+        side.candidate.name: known(
             store if problem is None else None,
-            [(side.contender.subject.strategy, side.run.parameters)],
+            [(side.candidate.experiment.strategy, side.run.parameters)],
             text.partition(",")[0].strip(),
         )
         for side, text in zip(found.sides, given, strict=True)
@@ -62,29 +62,29 @@ def conclude(found: Decided, study: Study, inputs: StudyInputs, given: Sequence[
     )
 
 
-def _counted(subject: Subject, run: Run, store: RunStore) -> Counted:
-    return count_all(store, subject, KIND, batches_of_runs(subject, KIND, [run]))
+def _counted(experiment: Experiment, run: Run, store: RunStore) -> Counted:
+    return count_all(store, experiment, KIND, batches_of_runs(experiment, KIND, [run]))
 
 
 def result_of(found: Decided, counted: Sequence[Counted], states: Mapping[str, LookAhead]) -> dict[str, Any]:
     """All that the comparison says."""
-    contest, bars = found.contest, found.contest.contenders[0].subject.bars
+    contest, bars = found.contest, found.contest.candidates[0].experiment.bars
     sides = []
     for side, answer in zip(found.sides, counted, strict=True):
-        state = states[side.contender.name]
-        worth = worth_of_blocks(side.run.metrics, side.run.sums, bars.T, answer.count)
+        state = states[side.candidate.name]
+        verdict = verdict_of_blocks(side.run.metrics, side.run.sums, bars.T, answer.count)
         sides.append(
             {
-                "name": side.contender.name,
-                "strategy": strategy_name(side.contender.subject.strategy),
+                "name": side.candidate.name,
+                "strategy": strategy_name(side.candidate.experiment.strategy),
                 "parameters": side.run.parameters,
                 "metrics": side.run.metrics,
                 "intervals": side.reruns.as_object()["metrics"],
-                **worth.believed(state, side.too_good).keys,
+                **verdict.believed(state, side.too_good).keys,
                 "warnings": side.too_good,
             }
         )
-    names = [side.contender.name for side in found.sides]
+    names = [side.candidate.name for side in found.sides]
     setting = found.sides[0].reruns.as_object()
     return {
         "symbols": bars.symbols,
@@ -118,7 +118,7 @@ def tables_of(found: Decided) -> dict[str, Mapping[str, Any]]:
     values = np.concatenate([side.replicates for side in found.sides])
     return {
         "replicates": {
-            "strategy": [side.contender.name for side in found.sides for _ in range(count)],
+            "strategy": [side.candidate.name for side in found.sides for _ in range(count)],
             "replicate": np.tile(np.arange(count), len(found.sides)),
             **dict(zip(METRIC_NAMES, values.T, strict=True)),
         }
@@ -130,7 +130,7 @@ def tables_of(found: Decided) -> dict[str, Mapping[str, Any]]:
 
 def show(found: Decided, result: Mapping[str, Any], states: Mapping[str, LookAhead], output: Output) -> None:
     """The metrics with their intervals side by side, then who beats whom."""
-    output.line(bars_line(found.contest.contenders[0].subject.bars) + "\n")
+    output.line(bars_line(found.contest.candidates[0].experiment.bars) + "\n")
     output.show(_metrics(result))
     output.line("")
     output.show(_chances(found))
@@ -180,7 +180,7 @@ def _metrics(result: Mapping[str, Any]) -> Table:
 
 
 def _chances(found: Decided) -> Table:
-    names = [side.contender.name for side in found.sides]
+    names = [side.candidate.name for side in found.sides]
     label = LABELS[found.contest.metric][0]
     heads = [f"Beats, by {label.lower()}", *names]
     lines = [

@@ -11,7 +11,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.look_ahead import LookAhead
 from gpt_trader.metrics import returns
-from gpt_trader.research.luck import luck_of, returns_counted
+from gpt_trader.research.selection_bias import returns_counted, trial_statistics_of
 from gpt_trader.too_good import Holding, is_too_good, of_metrics
 from jobs.look_ahead import known, known_of_stored
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gpt_trader.adapters.store import RunRecord, RunStore, StoreError
     from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
-    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.experiment import Experiment
     from gpt_trader.result import Result
     from gpt_trader.validation.summary import TrialStatistics
     from jobs.console import Output
@@ -79,14 +79,14 @@ def conclude_study(
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class TrialVerdict:
     """What a run is worth after so many trials: its statistics, and the ledger's count with the run in it; None when it could not
     be counted."""
 
     statistics: TrialStatistics
     count: TrialCount | None
 
-    def believed(self, state: LookAhead, too_good: Sequence[str]) -> Worth:
+    def believed(self, state: LookAhead, too_good: Sequence[str]) -> TrialVerdict:
         """The same of a run whose code has that state, and about which so much is `too_good` to be true."""
         return replace(self, statistics=self.statistics.believed(state, too_good))
 
@@ -96,7 +96,7 @@ class Worth:
         return self.statistics.look_ahead or LookAhead()
 
     def as_object(self) -> dict[str, Any]:
-        """The JSON object of it, which `jobs.tables.luck_lines` shows."""
+        """The JSON object of it, which `jobs.tables.significance_lines` shows."""
         count = self.count
         return {
             "counted": count is not None,
@@ -133,46 +133,46 @@ def trials_as_object(count: TrialCount | None, effective: float | None) -> dict[
     }
 
 
-def worth_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> Worth:
+def verdict_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> TrialVerdict:
     """What a run with these `metrics` over so many returns is worth; without a count there is no deflated Sharpe ratio."""
-    return Worth(luck_of(metrics, observations, count), count)
+    return TrialVerdict(trial_statistics_of(metrics, observations, count), count)
 
 
-def worth_of_blocks(
+def verdict_of_blocks(
     metrics: Mapping[str, float], sums: NDArray[np.floating[Any]], bars: int, count: TrialCount | None
-) -> Worth:
+) -> TrialVerdict:
     """The same of a run over `bars` rows, with `sums` (2, B) of its returns in blocks."""
     values = np.array([[metrics[name] for name in METRIC_NAMES]])
-    return worth_of(metrics, int(returns_counted(values, sums[None], bars)[0]), count)
+    return verdict_of(metrics, int(returns_counted(values, sums[None], bars)[0]), count)
 
 
-def worth_of_point(
-    subject: Subject,
+def verdict_of_point(
+    experiment: Experiment,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
     sums: NDArray[np.floating[Any]],
     counted: Counted,
     store: RunStore,
     named: str,
-) -> Worth:
+) -> TrialVerdict:
     """The same of a point of a study over all bars, with what is known of its code and what is too good about its metrics. `named`
     is how the strategy was given."""
-    state = known(store if counted.problem is None else None, [(subject.strategy, parameters)], named)
-    worth = worth_of_blocks(metrics, sums, subject.bars.T, counted.count)
-    return worth.believed(state, of_metrics(metrics, Holding(subject.bars)))
+    state = known(store if counted.problem is None else None, [(experiment.strategy, parameters)], named)
+    verdict = verdict_of_blocks(metrics, sums, experiment.bars.T, counted.count)
+    return verdict.believed(state, of_metrics(metrics, Holding(experiment.bars)))
 
 
-def worth_of_run(result: Result, trial: TrialBatch, count: TrialCount | None) -> Worth:
+def verdict_of_run(result: Result, trial: TrialBatch, count: TrialCount | None) -> TrialVerdict:
     """What a backtest is worth after so many trials."""
-    return worth_of(result.metrics, trial.observations, count)
+    return verdict_of(result.metrics, trial.observations, count)
 
 
-def worth_of_stored(store: RunStore, record: RunRecord) -> Worth:
+def verdict_of_stored(store: RunStore, record: RunRecord) -> TrialVerdict:
     """What a stored run is worth after the trials there are by now; one on data that were never counted has no count."""
     manifest = record.manifest
     earned = returns(store.equity(record.run_id)["equity"].to_numpy(), manifest["capital"])
     data = (record.fingerprint, record.symbols, record.start, record.end, manifest["timeframe"])
     count = store.ledger.count(record.strategy, *data)
-    worth = worth_of(record.metrics, int(np.isfinite(earned).sum()), count if count.raw else None)
+    verdict = verdict_of(record.metrics, int(np.isfinite(earned).sum()), count if count.raw else None)
     state = known_of_stored(store, manifest, record.parameters)
-    return worth.believed(state, [text for text in record.warnings if is_too_good(text)])
+    return verdict.believed(state, [text for text in record.warnings if is_too_good(text)])

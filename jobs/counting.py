@@ -17,9 +17,9 @@ from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import StudyStopped
 from gpt_trader.metrics import returns
 from gpt_trader.periods import periods_per_year
-from gpt_trader.research.identity import TrialKeys, data_hash
-from gpt_trader.research.luck import returns_counted
-from gpt_trader.research.profiles import profile_of, profiles_between, profiles_of
+from gpt_trader.research.return_profiles import profile_of, profiles_between, profiles_of
+from gpt_trader.research.selection_bias import returns_counted
+from gpt_trader.research.trial_identity import TrialKeys, data_hash
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.bars import Bars
-    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
-    from gpt_trader.research.plan import Plan, WorkedOff
-    from gpt_trader.research.single_runs import Run
-    from gpt_trader.research.space import Space
-    from gpt_trader.research.surface import Surface
+    from gpt_trader.research.chunk import Chunk, ChunkResult
+    from gpt_trader.research.experiment import Experiment
+    from gpt_trader.research.plan import Plan, PlanResult
+    from gpt_trader.research.response_surface import Surface
+    from gpt_trader.research.scenario_runs import Run
+    from gpt_trader.research.search_space import Space
     from gpt_trader.result import Result
     from jobs.studies import Study
 
@@ -64,16 +65,16 @@ class Counting:
     def __init__(
         self,
         store: RunStore,
-        subject: Subject,
+        experiment: Experiment,
         kind: str,
         lost: str = NOT_COUNTED,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store, self._of, self._lost, self._clock = store, described(subject, kind), lost, clock
+        self._store, self._of, self._lost, self._clock = store, described(experiment, kind), lost, clock
         self.problem: StoreError | None = None
 
     def keep(self, batches: Iterable[TrialBatch]) -> None:
-        """Count these trials, all of the subject's family on its data."""
+        """Count these trials, all of the experiment's family on its data."""
 
         def record(store: RunStore) -> None:
             now = self._clock()
@@ -103,18 +104,18 @@ class Counting:
         return None
 
 
-def count_all(store: RunStore, subject: Subject, kind: str, batches: Iterable[TrialBatch]) -> Counted:
+def count_all(store: RunStore, experiment: Experiment, kind: str, batches: Iterable[TrialBatch]) -> Counted:
     """Record the batches and ask how many trials there are now."""
-    counting = Counting(store, subject, kind)
+    counting = Counting(store, experiment, kind)
     counting.keep(batches)
     return counting.counted()
 
 
-def work_and_count(study: Study, plan: Plan, store: RunStore) -> tuple[WorkedOff, Counted]:
+def work_and_count(study: Study, plan: Plan, store: RunStore) -> tuple[PlanResult, Counted]:
     """Work a plan off and count its points, those that failed as well; when it is stopped, those that were finished."""
-    counting = Counting(store, plan.subject, plan.kind)
+    counting = Counting(store, plan.experiment, plan.kind)
     try:
-        done = study.work_off(plan)
+        done = study.run_chunks(plan)
     except (StudyStopped, KeyboardInterrupt):
         counting.keep(batches_of(plan, study.kept(plan)))
         raise
@@ -143,22 +144,22 @@ def trial_of(result: Result) -> TrialBatch:
 
 
 def batch_of_curve(
-    subject: Subject, kind: str, study_id: str, first: int, returns: Any, sharpe: float
+    experiment: Experiment, kind: str, study_id: str, first: int, returns: Any, sharpe: float
 ) -> TrialBatch:
     """The account of a study itself as one trial: its `returns` (n,) from row `first` on, NaN after a ruin, and its Sharpe
     ratio per bar."""
     edges = np.arange(first, first + len(returns) + 1)
     sums = np.nan_to_num(np.stack([returns, np.square(returns)])[None])
     return TrialBatch(
-        **described(subject, kind),
+        **described(experiment, kind),
         keys=np.frombuffer(bytes.fromhex(study_id).ljust(16, b"\0"), np.uint8)[None],
         sharpe=np.array([sharpe]),
         observations=int(np.isfinite(returns).sum()),
-        profiles=profiles_between(sums, edges, subject.bars.T),
+        profiles=profiles_between(sums, edges, experiment.bars.T),
     )
 
 
-def batches_of(plan: Plan, results: Sequence[Evaluated | None]) -> Iterator[TrialBatch]:
+def batches_of(plan: Plan, results: Sequence[ChunkResult | None]) -> Iterator[TrialBatch]:
     """The points of a plan that were reached, failed ones too, together where chunks on the same rows follow each other."""
     reached = [
         _without_missing(chunk, result)
@@ -169,17 +170,17 @@ def batches_of(plan: Plan, results: Sequence[Evaluated | None]) -> Iterator[Tria
         yield from _batches_of_chunks(plan, rows, list(group))
 
 
-def _without_missing(chunk: Evaluation, result: Evaluated) -> tuple[Evaluation, Evaluated]:
+def _without_missing(chunk: Chunk, result: ChunkResult) -> tuple[Chunk, ChunkResult]:
     places = np.flatnonzero(result.reached).tolist()
     return chunk.only(places), result.only(places)
 
 
-def _rows(plan: Plan, chunk: Evaluation) -> tuple[int, int]:
-    return chunk.first, plan.subject.bars.T if chunk.stop is None else chunk.stop
+def _rows(plan: Plan, chunk: Chunk) -> tuple[int, int]:
+    return chunk.first, plan.experiment.bars.T if chunk.stop is None else chunk.stop
 
 
 def _batches_of_chunks(
-    plan: Plan, rows: tuple[int, int], group: Sequence[tuple[Evaluation, Evaluated]]
+    plan: Plan, rows: tuple[int, int], group: Sequence[tuple[Chunk, ChunkResult]]
 ) -> Iterator[TrialBatch]:
     first, stop = rows
     parameters, values, profiles, counts = [], [], [], []
@@ -190,9 +191,9 @@ def _batches_of_chunks(
         edges = np.array(chunk.edges or (first, stop), np.int64)
         values.append(result.values)
         counts.append(returns_counted(result.values, result.sums, stop - first))
-        profiles.append(profiles_between(result.sums, edges, plan.subject.bars.T))
+        profiles.append(profiles_between(result.sums, edges, plan.experiment.bars.T))
     yield from _by_length(
-        plan.subject,
+        plan.experiment,
         plan.kind,
         rows,
         parameters,
@@ -202,28 +203,28 @@ def _batches_of_chunks(
     )
 
 
-def batches_of_runs(subject: Subject, kind: str, runs: Sequence[Run]) -> Iterator[TrialBatch]:
-    """Runs on all bars of the subject under its settings as trials; one that failed has no Sharpe ratio."""
-    bars = subject.bars.T
+def batches_of_runs(experiment: Experiment, kind: str, runs: Sequence[Run]) -> Iterator[TrialBatch]:
+    """Runs on all bars of the experiment under its settings as trials; one that failed has no Sharpe ratio."""
+    bars = experiment.bars.T
     values = np.array([[run.metrics[name] for name in METRIC_NAMES] for run in runs])
     sums = np.array([run.sums for run in runs], np.float64)
     parameters = (run.parameters for run in runs)
     profiles, counts = np.nan_to_num(profiles_of(sums)), returns_counted(values, sums, bars)
-    yield from _by_length(subject, kind, (0, bars), parameters, values, profiles, counts)
+    yield from _by_length(experiment, kind, (0, bars), parameters, values, profiles, counts)
 
 
-def batches_of_surface(part: Surface, subject: Subject, space: Space) -> Iterator[TrialBatch]:
+def batches_of_surface(part: Surface, experiment: Experiment, space: Space) -> Iterator[TrialBatch]:
     """The points of a part of a sweep: those that saw all bars, and those given up at each look."""
-    rows = [row for row in range(len(part)) if row not in part.looks]
+    rows = [row for row in range(len(part)) if row not in part.early_stops]
     if rows:
         yield from _batches_of_rows(
-            part, rows, part.values[rows], part.sums[rows], subject, space, subject.bars.T
+            part, rows, part.values[rows], part.sums[rows], experiment, space, experiment.bars.T
         )
-    for stop in sorted({look.stop for look in part.looks.values()}):
-        rows = [row for row, look in part.looks.items() if look.stop == stop]
-        values = np.array([part.looks[row].values for row in rows])
-        sums = np.array([part.looks[row].sums for row in rows])
-        yield from _batches_of_rows(part, rows, values, sums, subject, space, stop)
+    for stop in sorted({look.stop for look in part.early_stops.values()}):
+        rows = [row for row, look in part.early_stops.items() if look.stop == stop]
+        values = np.array([part.early_stops[row].values for row in rows])
+        sums = np.array([part.early_stops[row].sums for row in rows])
+        yield from _batches_of_rows(part, rows, values, sums, experiment, space, stop)
 
 
 def _batches_of_rows(
@@ -231,17 +232,17 @@ def _batches_of_rows(
     rows: list[int],
     values: NDArray[np.float64],
     sums: NDArray[np.float32],
-    subject: Subject,
+    experiment: Experiment,
     space: Space,
     stop: int,
 ) -> Iterator[TrialBatch]:
     parameters = ({**space.fixed, **part.parameters(row)} for row in rows)
     profiles, counts = profiles_of(sums), returns_counted(values, sums, stop)
-    yield from _by_length(subject, "sweep", (0, stop), parameters, values, profiles, counts)
+    yield from _by_length(experiment, "sweep", (0, stop), parameters, values, profiles, counts)
 
 
 def _by_length(
-    subject: Subject,
+    experiment: Experiment,
     kind: str,
     rows: tuple[int, int],
     parameters: Iterable[Mapping[str, Any]],
@@ -251,8 +252,10 @@ def _by_length(
 ) -> Iterator[TrialBatch]:
     """Points on the rows from `rows[0]` to before `rows[1]` as the ledger takes them: those of as many returns, `counts` (n,),
     together. `values` (n, metrics) are by METRIC_NAMES."""
-    of = described(subject, kind)
-    keys = TrialKeys(subject.strategy, subject.settings, of["data"], rows[0], rows[1] - 1).of_all(parameters)
+    of = described(experiment, kind)
+    keys = TrialKeys(experiment.strategy, experiment.settings, of["data"], rows[0], rows[1] - 1).of_all(
+        parameters
+    )
     sharpe = values[:, SHARPE] / np.sqrt(values[:, PER_YEAR])
     for count in np.unique(counts).tolist():
         chosen = np.flatnonzero(counts == count)
@@ -261,11 +264,11 @@ def _by_length(
         )
 
 
-def described(subject: Subject, kind: str) -> dict[str, Any]:
+def described(experiment: Experiment, kind: str) -> dict[str, Any]:
     """What all batches of a study share."""
-    bars = subject.bars
+    bars = experiment.bars
     return {
-        "family": strategy_name(subject.strategy),
+        "family": strategy_name(experiment.strategy),
         "data": data_hash(bars.fingerprint()),
         **_span_of(bars),
         "periods_per_year": periods_per_year(bars.time, bars.timeframe),

@@ -15,8 +15,8 @@ from jobs.study_progress import Watched
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
-    from gpt_trader.research.cross_validation_study import CrossValidated
-    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.cross_validation_study import CrossValidationResult
+    from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.points import Points
     from gpt_trader.validation.durations import Duration, Times
     from gpt_trader.validation.splits import CombinatorialSplits
@@ -115,43 +115,43 @@ def cv(
     objective = checked_objective(folds.objective)
     inputs = StudyInputs(options)
     points = search.points(kind, space, inputs.seed, yes=options.run.yes)
-    subject = inputs.subject(kind)
+    experiment = inputs.experiment(kind)
     from jobs.cv_output import conclude
 
-    wanted = folds.wanted(subject.bars.time)
+    wanted = folds.wanted(experiment.bars.time)
     chosen = {**wanted.described(), "objective": objective}
     with inputs.study(
         KIND,
-        points.study_id(KIND, subject, chosen),
-        subject,
+        points.study_id(KIND, experiment, chosen),
+        experiment,
         expected=len(points),
         watched=Watched("sharpe"),
         about={"parameters": search.described(), **chosen},
     ) as running:
-        done, counted = validate(running, subject, points, wanted, objective, inputs.store)
+        done, counted = validate(running, experiment, points, wanted, objective, inputs.store)
         conclude(done, counted, running, inputs, strategy)
 
 
 def validate(
-    study: Study, subject: Subject, points: Points, wanted: Wanted, objective: str, store: RunStore
-) -> tuple[CrossValidated, Counted]:
+    study: Study, experiment: Experiment, points: Points, wanted: Wanted, objective: str, store: RunStore
+) -> tuple[CrossValidationResult, Counted]:
     """The cross-validation in its three steps: some points for the horizon, all of them, the chosen ones bar by bar."""
-    from gpt_trader.research.cross_validation_study import CrossValidation, holding_bars, pilot_plan
-    from gpt_trader.research.points import gathered
+    from gpt_trader.research.cross_validation_study import CrossValidationStudy, holding_bars, pilot_plan
+    from gpt_trader.research.points import run_scores
     from gpt_trader.validation.durations import Duration
     from jobs.counting import work_and_count
 
-    time, horizon = subject.bars.time, wanted.horizon
+    time, horizon = experiment.bars.time, wanted.horizon
     if horizon is None:
-        pilots = pilot_plan(subject, points)
-        held = gathered(pilots.chunks, study.work_off(pilots), 1)
+        pilots = pilot_plan(experiment, points)
+        held = run_scores(pilots.chunks, study.run_chunks(pilots), 1)
         horizon = Duration(bars=holding_bars(held, time.size // wanted.folds))
-    question = CrossValidation(
-        subject, points, wanted.cut(time, horizon), horizon, wanted.embargo, objective
+    question = CrossValidationStudy(
+        experiment, points, wanted.cut(time, horizon), horizon, wanted.embargo, objective
     )
     done, counted = work_and_count(study, question.plan, store)
     chosen = question.choose(done)
-    return chosen.assemble(study.work_off(chosen.plan)), counted
+    return chosen.assemble(study.run_chunks(chosen.plan)), counted
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, worth_of_point
+from jobs.conclusion import conclude_study, verdict_of_point
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
     bars_line,
     failed_points,
     listing,
-    luck_lines,
     parameter_columns,
     parameters_line,
     points_line,
+    significance_lines,
     text_of,
 )
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gpt_trader.research.cross_validation_study import CrossValidated
-    from jobs.conclusion import Worth
+    from gpt_trader.research.cross_validation_study import CrossValidationResult
+    from jobs.conclusion import TrialVerdict
     from jobs.console import Output
     from jobs.counting import Counted
     from jobs.preamble import StudyInputs
@@ -35,39 +35,41 @@ if TYPE_CHECKING:
 SHOWN = 10
 
 
-def conclude(found: CrossValidated, counted: Counted, study: Study, inputs: StudyInputs, named: str) -> None:
+def conclude(
+    found: CrossValidationResult, counted: Counted, study: Study, inputs: StudyInputs, named: str
+) -> None:
     """Write the files and the report, print. Raises what the ledger refused, last of all. `named` is how the strategy was given."""
     study.answer(found.path_figures[np.argsort(found.path_sharpe, kind="stable")[len(found.paths) // 2]])
-    subject, parameters = found.question.subject, found.question.points.all_parameters(found.best)
+    experiment, parameters = found.question.experiment, found.question.points.all_parameters(found.best)
     sums, metrics = found.runs.sums[found.best], best_metrics(found)
-    worth = worth_of_point(subject, parameters, metrics, sums, counted, inputs.store, named)
+    verdict = verdict_of_point(experiment, parameters, metrics, sums, counted, inputs.store, named)
 
     def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
 
-        write_cross_validation_report(found, study.study_id, worth.statistics, file)
+        write_cross_validation_report(found, study.study_id, verdict.statistics, file)
 
     conclude_study(
         study,
         inputs,
-        {**result_of(found), **worth.keys, "warnings": worth.statistics.too_good},
+        {**result_of(found), **verdict.keys, "warnings": verdict.statistics.too_good},
         tables_of(found),
         write_report=write_report,
-        show=lambda: show(found, worth, inputs.output),
+        show=lambda: show(found, verdict, inputs.output),
         problem=counted.problem,
     )
 
 
-def best_metrics(found: CrossValidated) -> dict[str, float]:
+def best_metrics(found: CrossValidationResult) -> dict[str, float]:
     """The metrics over all bars of the point that all bars choose."""
     return dict(zip(METRIC_NAMES, found.runs.values[found.best].tolist(), strict=True))
 
 
-def result_of(found: CrossValidated) -> dict[str, Any]:
+def result_of(found: CrossValidationResult) -> dict[str, Any]:
     """All that a cross-validation says, but for what the trial ledger makes of it."""
-    question, bars = found.question, found.question.subject.bars
+    question, bars = found.question, found.question.experiment.bars
     return {
-        "strategy": strategy_name(question.subject.strategy),
+        "strategy": strategy_name(question.experiment.strategy),
         "symbols": bars.symbols,
         "start": bars.time[0],
         "end": bars.time[-1],
@@ -92,7 +94,7 @@ def result_of(found: CrossValidated) -> dict[str, Any]:
     }
 
 
-def tables_of(found: CrossValidated) -> dict[str, Mapping[str, Any]]:
+def tables_of(found: CrossValidationResult) -> dict[str, Mapping[str, Any]]:
     """The Parquet tables: points, splits and paths."""
     question, choices = found.question, found.choices
     errors = found.runs.errors
@@ -116,7 +118,7 @@ def tables_of(found: CrossValidated) -> dict[str, Mapping[str, Any]]:
             "beaten": choices.beaten,
         },
         "paths": {
-            "time": question.subject.bars.time,
+            "time": question.experiment.bars.time,
             **dict(zip(names, found.paths, strict=True)),
         },
     }
@@ -125,11 +127,11 @@ def tables_of(found: CrossValidated) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(found: CrossValidated, worth: Worth, output: Output) -> None:
+def show(found: CrossValidationResult, verdict: TrialVerdict, output: Output) -> None:
     """The distribution over the paths, what is lost out of sample, and what was chosen how often."""
     question = found.question
     output.line(points_line(question.points))
-    output.line(bars_line(question.subject.bars))
+    output.line(bars_line(question.experiment.bars))
     output.line(
         f"{len(question.splits.splits):,} splits: {question.splits.tested.shape[1]} of {len(question.splits.folds)} folds "
         f"tested, horizon {question.horizon}, embargo {question.embargo}, chosen by {question.objective}\n"
@@ -143,11 +145,14 @@ def show(found: CrossValidated, worth: Worth, output: Output) -> None:
     if len(question.points) == 1:
         output.line("note     there is one point and nothing to choose: the paths show that point in parts")
     output.line(f"best     on all bars: {parameters_line(question.points.all_parameters(found.best))}")
-    for line in (*luck_lines(worth.as_object()), *belief_lines(worth.state, worth.statistics.too_good)):
+    for line in (
+        *significance_lines(verdict.as_object()),
+        *belief_lines(verdict.state, verdict.statistics.too_good),
+    ):
         output.line(line)
 
 
-def _distribution(found: CrossValidated) -> Any:
+def _distribution(found: CrossValidationResult) -> Any:
     sharpe, lost = found.distribution, found.degradation
     rows = [
         ("Mean", sharpe["mean"], "ratio", "In sample", lost["in_sample_sharpe"], "ratio"),
@@ -165,7 +170,7 @@ def _distribution(found: CrossValidated) -> Any:
     return table
 
 
-def _choices(found: CrossValidated) -> Any:
+def _choices(found: CrossValidationResult) -> Any:
     points, frequency = found.question.points, list(found.frequency.items())
     heads = [*points.names, "splits", "share"]
     lines = [

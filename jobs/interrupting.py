@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from jobs.console import report_error
 
 if TYPE_CHECKING:
-    from gpt_trader.research.evaluation import Evaluation, Subject
-    from gpt_trader.research.execution import Executor, Finished
+    from gpt_trader.research.chunk import Chunk
+    from gpt_trader.research.executor import ChunkCompleted, Executor
+    from gpt_trader.research.experiment import Experiment
 
 INTERRUPTED = 130
 GRACE_SECONDS = 1.5
@@ -114,14 +115,14 @@ class InTime:
 
     def run(
         self,
-        subject: Subject,
-        work: Sequence[tuple[int, Evaluation]],
-        on_done: Callable[[Finished], None],
+        experiment: Experiment,
+        work: Sequence[tuple[int, Chunk]],
+        on_done: Callable[[ChunkCompleted], None],
         cancelled: Callable[[], bool],
     ) -> None:
         """As the port says."""
         with self._interrupts.work():
-            self._executor.run(subject, work, on_done, cancelled)
+            self._executor.run(experiment, work, on_done, cancelled)
 
 
 def _interrupt(_number: int, _frame: Any) -> None:

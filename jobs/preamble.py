@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gpt_trader.bars import Bars
     from gpt_trader.instruments import Instrument
-    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.experiment import Experiment
     from gpt_trader.strategy import Strategy
     from jobs.studies import Study
     from jobs.study_progress import Watched
@@ -103,11 +103,11 @@ class StudyInputs(Inputs):
         super().__init__(options)
         self._where = options.where
 
-    def subject(self, strategy: type[Strategy]) -> Subject:
+    def experiment(self, strategy: type[Strategy]) -> Experiment:
         """What all points of the study share. Raises as `market`."""
         market, rules = self.market(), self.rules
         from gpt_trader.engine.setup import settings_of
-        from gpt_trader.research.evaluation import Subject
+        from gpt_trader.research.experiment import Experiment
 
         settings = settings_of(
             market.bars,
@@ -120,13 +120,13 @@ class StudyInputs(Inputs):
             market.instruments,
             market.index,
         )
-        return Subject(strategy, market.bars, settings)
+        return Experiment(strategy, market.bars, settings)
 
     def study(
         self,
         kind: str,
         study_id: str,
-        subject: Subject,
+        experiment: Experiment,
         *,
         watched: Watched,
         about: Mapping[str, Any],
@@ -139,7 +139,7 @@ class StudyInputs(Inputs):
         return open_study(
             kind,
             study_id,
-            subject,
+            experiment,
             where=self._where,
             output=self.output,
             runs_dir=self.runs_dir,

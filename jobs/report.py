@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
     from gpt_trader.bars import Bars
     from gpt_trader.look_ahead import LookAhead
-    from jobs.conclusion import Worth
+    from jobs.conclusion import TrialVerdict
 
 app = typer.Typer(add_completion=False)
 
@@ -52,7 +52,7 @@ def report(
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
     from gpt_trader.adapters.store.recompute import recompute
-    from jobs.conclusion import worth_of_stored
+    from jobs.conclusion import verdict_of_stored
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {out} is no HTML file; name one such as report.html")
@@ -63,19 +63,19 @@ def report(
         metrics = recompute(runs, record.run_id, start, end)
         whole = start is None and end is None
         differing = _differing(record.metrics, metrics) if whole else []
-        worth = worth_of_stored(runs, record)
+        verdict = verdict_of_stored(runs, record)
         if out is not None:
             from gpt_trader.adapters.report import write_report
 
-            write_report(StoredRun(runs, record), out, worth.statistics)
+            write_report(StoredRun(runs, record), out, verdict.statistics)
     output.emit(
         {
             "run_id": record.run_id,
             "from": start,
             "to": end,
             "metrics": metrics,
-            "statistics": worth.as_object() if whole else None,
-            "look_ahead": worth.state.as_object(),
+            "statistics": verdict.as_object() if whole else None,
+            "look_ahead": verdict.state.as_object(),
             "warnings": record.warnings,
             "report": out,
             "differing": differing,
@@ -83,7 +83,7 @@ def report(
     )
     if output.tables:
         span = f"{start or str(record.start)[:10]} to {end or str(record.end)[:10]}"
-        _show(record, span, metrics, worth, output, whole=whole)
+        _show(record, span, metrics, verdict, output, whole=whole)
         if out is not None:
             output.line(f"\nreport   {out}")
     if differing:
@@ -92,16 +92,22 @@ def report(
 
 
 def _show(
-    record: RunRecord, span: str, metrics: Mapping[str, float], worth: Worth, output: Output, *, whole: bool
+    record: RunRecord,
+    span: str,
+    metrics: Mapping[str, float],
+    verdict: TrialVerdict,
+    output: Output,
+    *,
+    whole: bool,
 ) -> None:
     """The numbers of a span for a person, and what they are worth where it is the `whole` run."""
-    from jobs.tables import luck_lines, parameters_line, summary
+    from jobs.tables import parameters_line, significance_lines, summary
 
     output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
     output.line(f"{span}, computed from the stored rows\n")
     output.show(summary(metrics, benchmark="benchmark_total_return" in metrics))
-    output.line(look_ahead_line(worth.state))
-    for line in luck_lines(worth.as_object()) if whole else ():
+    output.line(look_ahead_line(verdict.state))
+    for line in significance_lines(verdict.as_object()) if whole else ():
         output.line(line)
     for warning in record.warnings:
         output.line(f"note     {warning}")

@@ -119,7 +119,7 @@ _WORDS = {
 
 
 def what_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The parts of a subject's identity that differ, in words; both as JSON has them."""
+    """The parts of an experiment's identity that differ, in words; both as JSON has them."""
     found = [_WORDS[name] for name in _WORDS if before.get(name) != now.get(name)]
     if before.get("data") != now.get("data"):
         found.append(_changed_bars(before.get("data") or (), now.get("data") or ()))

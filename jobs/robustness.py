@@ -42,26 +42,26 @@ def robustness(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY_HELP)],
     choice: StrategyOptions,
     changes: ChangeOptions,
-    redraws: ReplicateOptions,
+    bootstraps: ReplicateOptions,
     options: StudyPreamble,
 ) -> None:
     """Run the point as it is, with one thing changed at a time, and on resampled markets."""
-    from gpt_trader.research.replicates import point_of
+    from gpt_trader.research.bootstrap import point_of
     from gpt_trader.research.robustness_study import KIND, Changes, Question, answer
 
     made = choice.make(strategy)
-    redraws.check_size(1, yes=options.run.yes)
+    bootstraps.check_size(1, yes=options.run.yes)
     inputs = StudyInputs(options)
     asked = Changes(changes.metric, changes.delays, changes.jitter, changes.neighbours, seed=inputs.seed)
-    subject = inputs.subject(type(made))
-    redraw = redraws.redraw(inputs.seed).on(subject.bars) if redraws.replicates else None
-    question = Question(subject, made, asked, redraw)
+    experiment = inputs.experiment(type(made))
+    bootstrap = bootstraps.bootstrap(inputs.seed).on(experiment.bars) if bootstraps.replicates else None
+    question = Question(experiment, made, asked, bootstrap)
     from jobs.robustness_output import conclude
 
     with inputs.study(
         KIND,
         question.study_id,
-        subject,
+        experiment,
         points=question.runs,
         watched=Watched("sharpe"),
         about={
@@ -70,7 +70,7 @@ def robustness(
             "metric": asked.metric,
         },
     ) as running:
-        conclude(answer(question, running.work_off), running, inputs, strategy)
+        conclude(answer(question, running.run_chunks), running, inputs, strategy)
 
 
 if __name__ == "__main__":

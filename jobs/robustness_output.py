@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.robustness_study import KIND, Robustness
-from gpt_trader.research.robustness_words import capacity_line, changes, costs_line, jitter_line, middle
+from gpt_trader.research.robustness_study import KIND, RobustnessResult
+from gpt_trader.research.robustness_text import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, worth_of_point
+from jobs.conclusion import conclude_study, verdict_of_point
 from jobs.counting import batches_of_runs, count_all
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
@@ -21,9 +21,9 @@ from jobs.tables import (
     interval_lines,
     interval_table,
     listing,
-    luck_lines,
     metric_row,
     parameters_line,
+    significance_lines,
     text_of,
 )
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt_trader.adapters.store.trials import TrialBatch
-    from gpt_trader.research.single_runs import Run
+    from gpt_trader.research.scenario_runs import Run
     from gpt_trader.validation.robustness import Crossing
-    from jobs.conclusion import Worth
+    from jobs.conclusion import TrialVerdict
     from jobs.console import Output
     from jobs.preamble import StudyInputs
     from jobs.studies import Study
@@ -41,19 +41,21 @@ if TYPE_CHECKING:
 COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")))
 
 
-def conclude(found: Robustness, study: Study, inputs: StudyInputs, named: str) -> None:
+def conclude(found: RobustnessResult, study: Study, inputs: StudyInputs, named: str) -> None:
     """Count the trials, write the files and the report, print. Raises what the store refused, last of all. `named` is how the
     strategy was given."""
-    subject, base = found.question.subject, found.base
-    counted = count_all(inputs.store, subject, KIND, trials_of(found))
-    worth = worth_of_point(subject, base.parameters, base.metrics, base.sums, counted, inputs.store, named)
+    experiment, base = found.question.experiment, found.base
+    counted = count_all(inputs.store, experiment, KIND, trials_of(found))
+    verdict = verdict_of_point(
+        experiment, base.parameters, base.metrics, base.sums, counted, inputs.store, named
+    )
     study.answer(base.metrics)
-    result = {**result_of(found), **worth.keys, "warnings": worth.statistics.too_good}
+    result = {**result_of(found), **verdict.keys, "warnings": verdict.statistics.too_good}
 
     def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.robustness import write_robustness_report
 
-        write_robustness_report(found, study.study_id, worth.statistics, file)
+        write_robustness_report(found, study.study_id, verdict.statistics, file)
 
     conclude_study(
         study,
@@ -61,26 +63,26 @@ def conclude(found: Robustness, study: Study, inputs: StudyInputs, named: str) -
         result,
         tables_of(found),
         write_report=write_report,
-        show=lambda: show(found, result, worth, inputs.output),
+        show=lambda: show(found, result, verdict, inputs.output),
         problem=counted.problem,
     )
 
 
-def trials_of(found: Robustness) -> Iterator[TrialBatch]:
+def trials_of(found: RobustnessResult) -> Iterator[TrialBatch]:
     """The runs that could have been chosen instead: the point and its neighbours.
 
     Runs at other costs, delays and capitals choose nothing. They do not count, as those on resampled markets do not: the
     Sharpe ratios at 64 times the costs would widen the spread of the trials, and with it what the best of them owes to luck.
     """
-    return batches_of_runs(found.question.subject, KIND, (found.base, *found.neighbours))
+    return batches_of_runs(found.question.experiment, KIND, (found.base, *found.neighbours))
 
 
-def result_of(found: Robustness) -> dict[str, Any]:
+def result_of(found: RobustnessResult) -> dict[str, Any]:
     """All that the study says, but for what the trial ledger makes of it."""
-    question, bars = found.question, found.question.subject.bars
+    question, bars = found.question, found.question.experiment.bars
     base = found.base
     return {
-        "strategy": strategy_name(question.subject.strategy),
+        "strategy": strategy_name(question.experiment.strategy),
         "parameters": base.parameters,
         "symbols": bars.symbols,
         "start": bars.time[0],
@@ -89,19 +91,19 @@ def result_of(found: Robustness) -> dict[str, Any]:
         "metric": question.changes.metric,
         "base": base.metrics,
         "costs": {
-            "points": [_point(run, "multiple", run.variant.cost_multiple) for run in found.costs],
+            "points": [_point(run, "multiple", run.scenario.cost_multiple) for run in found.costs],
             "break_even": {**_crossing(found.break_even), "bps_a_side": found.break_even.at * found.proportional_bps},
             "bps_a_side": found.proportional_bps,
         },
-        "delays": [_point(run, "bars", run.variant.delay) for run in found.delays],
+        "delays": [_point(run, "bars", run.scenario.delay) for run in found.delays],
         "capital": {
             "points": [
-                {**_point(run, "multiple", run.variant.capital_multiple), "capital": found.capital_of(run)}
+                {**_point(run, "multiple", run.scenario.capital_multiple), "capital": found.capital_of(run)}
                 for run in found.capitals
             ],
             "capacity": {
                 **_crossing(found.capacity),
-                "capital": found.capacity.at * question.subject.settings.capital,
+                "capital": found.capacity.at * question.experiment.settings.capital,
                 "kept": question.changes.kept,
             },
         },
@@ -126,15 +128,15 @@ def _crossing(found: Crossing) -> dict[str, Any]:
     return {"multiple": found.at, "low": found.low, "high": found.high, "level": found.level}
 
 
-def tables_of(found: Robustness) -> dict[str, Mapping[str, Any]]:
+def tables_of(found: RobustnessResult) -> dict[str, Mapping[str, Any]]:
     """The Parquet tables: the runs on the market that happened, and those on resampled markets."""
     runs = found.runs
     names = list(found.base.parameters)
     tables: dict[str, Mapping[str, Any]] = {
         "runs": {
-            "cost_multiple": [run.variant.cost_multiple for run in runs],
-            "delay": [run.variant.delay for run in runs],
-            "capital_multiple": [run.variant.capital_multiple for run in runs],
+            "cost_multiple": [run.scenario.cost_multiple for run in runs],
+            "delay": [run.scenario.delay for run in runs],
+            "capital_multiple": [run.scenario.capital_multiple for run in runs],
             **{f"parameter_{name}": [run.parameters[name] for run in runs] for name in names},
             **{name: [run.metrics[name] for run in runs] for name in METRIC_NAMES},
             "error": [run.error or "" for run in runs],
@@ -149,10 +151,10 @@ def tables_of(found: Robustness) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(found: Robustness, result: Mapping[str, Any], worth: Worth, output: Output) -> None:
+def show(found: RobustnessResult, result: Mapping[str, Any], verdict: TrialVerdict, output: Output) -> None:
     """One thing changed at a time, where costs and capital end it, and the intervals."""
     output.line(f"{result['strategy']} ({parameters_line(found.base.parameters)})")
-    output.line(bars_line(found.question.subject.bars) + "\n")
+    output.line(bars_line(found.question.experiment.bars) + "\n")
     output.show(_changes(found))
     output.line("")
     if result["intervals"] is not None:
@@ -165,11 +167,14 @@ def show(found: Robustness, result: Mapping[str, Any], worth: Worth, output: Out
         output.line(line)
     for line in () if result["intervals"] is None else interval_lines(result["intervals"]):
         output.line(line)
-    for line in (*luck_lines(worth.as_object()), *belief_lines(worth.state, worth.statistics.too_good)):
+    for line in (
+        *significance_lines(verdict.as_object()),
+        *belief_lines(verdict.state, verdict.statistics.too_good),
+    ):
         output.line(line)
 
 
-def _changes(found: Robustness) -> Any:
+def _changes(found: RobustnessResult) -> Any:
     heads = ["Changed", *(name for name, _, _ in COLUMNS)]
     table = listing(heads, [], right=heads[1:])
     for name, runs in changes(found):
@@ -177,6 +182,6 @@ def _changes(found: Robustness) -> Any:
     return table
 
 
-def _failed(found: Robustness) -> Iterable[str]:
+def _failed(found: RobustnessResult) -> Iterable[str]:
     failed = [(run.parameters, run.error) for run in found.runs if run.error is not None]
     return failed_lines(failed, len(failed), "runs")

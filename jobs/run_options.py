@@ -11,7 +11,7 @@ from gpt_trader.errors import UserError
 from jobs.options import number, option_in, positive
 
 if TYPE_CHECKING:
-    from gpt_trader.research.replicates import Redraw
+    from gpt_trader.research.bootstrap import Bootstrap
     from jobs.executors.choosing import Asked
 
 MANY = 1_000_000
@@ -115,8 +115,8 @@ class ReplicateOptions:
         if runs > MANY and not yes:
             raise UserError(f"{runs:,} runs on resampled markets; give fewer --replicates, or --yes to run them")
 
-    def redraw(self, seed: int) -> Redraw:
+    def bootstrap(self, seed: int) -> Bootstrap:
         """The markets to draw."""
-        from gpt_trader.research.replicates import Redraw
+        from gpt_trader.research.bootstrap import Bootstrap
 
-        return Redraw(self.replicates, seed, self.block, self.level)
+        return Bootstrap(self.replicates, seed, self.block, self.level)

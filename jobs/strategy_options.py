@@ -11,11 +11,11 @@ from gpt_trader.errors import BadParameter, UnknownName, UserError
 from jobs.options import option_in, seconds
 
 if TYPE_CHECKING:
+    from gpt_trader.research.early_stopping import MedianRule
     from gpt_trader.research.objectives import Objective
     from gpt_trader.research.points import Points
-    from gpt_trader.research.searching import Search
-    from gpt_trader.research.space import Space
-    from gpt_trader.research.stopping import MedianRule
+    from gpt_trader.research.search_methods import Search
+    from gpt_trader.research.search_space import Space
     from gpt_trader.strategy import Strategy
 
 DEFAULT_STRATEGY = "demo_ma"
@@ -98,8 +98,8 @@ class _Searched:
 
     def _space(self, strategy: type[Strategy], *, complete: bool) -> Space:
         """The parameter space. Raises as `make_space`, and BadParameter for an axis without a step when all points are run."""
-        from gpt_trader.research.searching import refuse_fine
-        from gpt_trader.research.space import make_space
+        from gpt_trader.research.search_methods import refuse_fine
+        from gpt_trader.research.search_space import make_space
 
         space = make_space(strategy, pairs(self.param or []), self.constraint or ())
         if complete:
@@ -194,7 +194,7 @@ class SearchOptions(_Searched):
 
     def rule(self, bars: int) -> MedianRule | None:
         """The rule by which points are given up early in a study over so many bars."""
-        from gpt_trader.research.stopping import MedianRule, rungs_of
+        from gpt_trader.research.early_stopping import MedianRule, rungs_of
 
         default = self.chosen_method in ("random", "tpe") and len(self.objectives()) == 1
         wanted = default if self.pruning is None else self.pruning
@@ -208,7 +208,7 @@ class SearchOptions(_Searched):
 
     def search(self, space: Space, seed: int, *, watched: bool) -> Search:
         """The search; `watched` when points are given up early by what others showed."""
-        from gpt_trader.research.searching import GENERATION, GridSearch, RandomSearch
+        from gpt_trader.research.search_methods import GENERATION, GridSearch, RandomSearch
 
         method = self.chosen_method
         if method == "grid":

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.chunk_store import ChunkStore
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
-    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
-    from gpt_trader.research.plan import Lost, Plan, WorkedOff
+    from gpt_trader.research.chunk import Chunk, ChunkResult
+    from gpt_trader.research.experiment import Experiment
+    from gpt_trader.research.plan import ChunkFailed, Plan, PlanResult
     from jobs.console import Output
     from jobs.executors.choosing import ChosenWhenRun
     from jobs.run_options import WorkerOptions
@@ -36,7 +37,7 @@ def never() -> bool:
 
 
 class Study:
-    """A study that is running: `folder` takes its files, `work_off` runs chunks, `say` tells its user a line."""
+    """A study that is running: `folder` takes its files, `run_chunks` runs chunks, `say` tells its user a line."""
 
     def __init__(
         self, folder: StudyFolder, recorder: Recorder, tracker: Tracker, view: View, executor: ChosenWhenRun
@@ -59,21 +60,21 @@ class Study:
         """The metrics of what the study found, where that is not the best of its points: its row in the store has them."""
         self._tracker.answer = metrics
 
-    def work_off(self, plan: Plan, stop: Callable[[], bool] = never) -> WorkedOff:
+    def run_chunks(self, plan: Plan, stop: Callable[[], bool] = never) -> PlanResult:
         """Run every chunk of `plan` that is not known from an earlier run; may be called again with another plan.
 
         Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels or interrupts.
         """
-        from gpt_trader.research.plan import work_off
+        from gpt_trader.research.plan import run_chunks
 
-        def listen(part: Evaluation, result: Evaluated | None, known: bool) -> None:
+        def listen(part: Chunk, result: ChunkResult | None, known: bool) -> None:
             self._tracker.took(part, result, cached=known)
             self._view.show(self._tracker)
             self._recorder.update(self._tracker, self._executor.why)
 
         self._view.show(self._tracker)
         try:
-            done = work_off(
+            done = run_chunks(
                 plan, self._executor, self._chunk_store(), listen, lambda: self._asked() or stop()
             )
         except KeyboardInterrupt:
@@ -85,7 +86,7 @@ class Study:
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
         return done
 
-    def kept(self, plan: Plan) -> tuple[Evaluated | None, ...]:
+    def kept(self, plan: Plan) -> tuple[ChunkResult | None, ...]:
         """What is known of each chunk of `plan` by now."""
         store = self._chunk_store()
         return tuple(store.get(key) for key in plan.keys)
@@ -102,7 +103,7 @@ class Study:
         self._looked = time.monotonic()
         return self._folder.is_asked_to_stop()
 
-    def _tell_failures(self, lost: tuple[Lost, ...]) -> None:
+    def _tell_failures(self, lost: tuple[ChunkFailed, ...]) -> None:
         for place, item in enumerate(lost):
             points = [dict(zip(item.part.names, values, strict=True)) for values in item.part.points]
             self._recorder.fail_chunk(
@@ -128,7 +129,7 @@ class Study:
 def open_study(
     kind: str,
     study_id: str,
-    subject: Subject,
+    experiment: Experiment,
     *,
     where: WorkerOptions,
     output: Output,
@@ -149,7 +150,7 @@ def open_study(
     Raises StudyStopped when the user cancels or interrupts, UserError when `runs resume` would run another study.
     """
     from gpt_trader.adapters.study_files import StudyFolder
-    from gpt_trader.research.execution import InProcess
+    from gpt_trader.research.executor import InProcess
     from jobs.executors.choosing import ChosenWhenRun
     from jobs.interrupting import Interrupts, InTime
     from jobs.study_record import Recorder, record_of
@@ -157,8 +158,8 @@ def open_study(
     folder = StudyFolder(runs_dir.resolve() / study_id)
     going_on = resumed()
     if going_on is not None:
-        check_same(going_on.record, study_id, subject.identity)
-    record = record_of(folder, kind, subject, about or {}, datetime.now(UTC))
+        check_same(going_on.record, study_id, experiment.identity)
+    record = record_of(folder, kind, experiment, about or {}, datetime.now(UTC))
     if where.submit is not None or (where.detach and going_on is None):
         detach(folder, record, where.submit, output)
         raise typer.Exit
@@ -167,7 +168,7 @@ def open_study(
     with interrupts.watched(), folder.held(), shown(output, points, log=in_log) as view:
         folder.forget_request()
         recorder, tracker = Recorder(folder, record, store, view.say), Tracker(points, watched)
-        recorder.begin(subject)
+        recorder.begin(experiment)
         here = InTime(InProcess(), interrupts)
         executor = ChosenWhenRun(where.asked(), view.say, points, here, expected)
         try:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from gpt_trader.research.evaluation import Evaluated, Evaluation
+    from gpt_trader.research.chunk import Chunk, ChunkResult
     from jobs.console import Output
 
 LINE_SECONDS = 5.0
@@ -51,7 +51,7 @@ class Tracker:
         self._watched, self._clock = watched, clock
         self._began = clock()
 
-    def took(self, chunk: Evaluation, result: Evaluated | None, *, cached: bool) -> None:
+    def took(self, chunk: Chunk, result: ChunkResult | None, *, cached: bool) -> None:
         """One more chunk is done; without a result it failed."""
         points = len(chunk.points)
         self.done += points
@@ -63,7 +63,7 @@ class Tracker:
         elif self._watched is not None:
             self._compare(chunk, result, self._watched)
 
-    def _compare(self, chunk: Evaluation, result: Evaluated, watched: Watched) -> None:
+    def _compare(self, chunk: Chunk, result: ChunkResult, watched: Watched) -> None:
         import numpy as np
 
         from gpt_trader.engine.metric_definitions import METRIC_NAMES

@@ -18,14 +18,14 @@ from jobs.resuming import resumed, typed, without
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
-    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.experiment import Experiment
     from jobs.study_progress import Tracker
 
 SAVE_SECONDS = 1.0
 
 
 def record_of(
-    folder: StudyFolder, kind: str, subject: Subject, about: Mapping[str, Any], now: datetime
+    folder: StudyFolder, kind: str, experiment: Experiment, about: Mapping[str, Any], now: datetime
 ) -> StudyRecord:
     """The record of a study that begins now, or goes on: how and when it was first started, and as which job, stays."""
     going_on = resumed()
@@ -44,15 +44,15 @@ def record_of(
         version=__version__,
         created_at=now.isoformat() if before is None else before.created_at,
         updated_at=now.isoformat(),
-        identity=subject.identity,
-        about={**_span_of(subject), **about},
+        identity=experiment.identity,
+        about={**_span_of(experiment), **about},
         progress={} if before is None else before.progress,
         job=(None if before is None else before.job) or _own_job(),
     )
 
 
-def _span_of(subject: Subject) -> dict[str, Any]:
-    bars = subject.bars
+def _span_of(experiment: Experiment) -> dict[str, Any]:
+    bars = experiment.bars
     return {"symbols": bars.symbols, "start": bars.time[0], "end": bars.time[-1]}
 
 
@@ -84,12 +84,12 @@ class Recorder:
         self._store, self._say, self._clock = store, say, clock
         self._saved = float("-inf")
 
-    def begin(self, subject: Subject) -> None:
+    def begin(self, experiment: Experiment) -> None:
         """The study runs from now on, in this process."""
         self._write(replace(self.record, process=os.getpid()))
         if self._store is not None:
             self._in_store(
-                lambda store: store.save_study(_row(self.record, self.folder, subject), created_at=_now())
+                lambda store: store.save_study(_row(self.record, self.folder, experiment), created_at=_now())
             )
 
     def update(self, tracker: Tracker, place: str) -> None:
@@ -140,7 +140,7 @@ class Recorder:
             self._say(f"note: {problem}; the study goes on without its row in the store")
 
 
-def _row(record: StudyRecord, folder: StudyFolder, subject: Subject) -> Any:
+def _row(record: StudyRecord, folder: StudyFolder, experiment: Experiment) -> Any:
     """The study as a row of the store."""
     from gpt_trader.adapters.store.studies import Study
     from gpt_trader.strategy import strategy_name
@@ -148,10 +148,10 @@ def _row(record: StudyRecord, folder: StudyFolder, subject: Subject) -> Any:
     return Study(
         run_id=record.study_id,
         kind=record.kind,
-        strategy=strategy_name(subject.strategy),
+        strategy=strategy_name(experiment.strategy),
         parameters=record.about.get("parameters", record.about.get("axes", {})),
-        **_span_of(subject),
-        fingerprint=subject.key,
+        **_span_of(experiment),
+        fingerprint=experiment.key,
         manifest={**record.identity, "about": record.about, "version": record.version},
         folder=folder.path,
     )

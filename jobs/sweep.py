@@ -16,11 +16,11 @@ from jobs.study_progress import Watched
 
 if TYPE_CHECKING:
     from gpt_trader.errors import StudyStopped
-    from gpt_trader.research.evaluation import Subject
+    from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.objectives import Objective
-    from gpt_trader.research.plan import Plan, WorkedOff
-    from gpt_trader.research.space import Space
-    from gpt_trader.research.sweep import Sweep
+    from gpt_trader.research.plan import Plan, PlanResult
+    from gpt_trader.research.search_space import Space
+    from gpt_trader.research.sweep_study import SweepStudy
     from jobs.studies import Study
     from jobs.sweep_output import Done
 
@@ -45,10 +45,10 @@ def sweep(
     space = search.space(kind)
     search.check_size(space, yes=options.run.yes)
     inputs = StudyInputs(options)
-    subject = inputs.subject(kind)
+    experiment = inputs.experiment(kind)
     from jobs.sweep_output import finish
 
-    finish(Job(search, space, objectives, inputs, strategy).run(subject), search, inputs)
+    finish(Job(search, space, objectives, inputs, strategy).run(experiment), search, inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +61,39 @@ class Job:
     inputs: StudyInputs
     named: str
 
-    def run(self, subject: Subject) -> Done:
+    def run(self, experiment: Experiment) -> Done:
         """Search, count every point in the ledger, draw the conclusions, write the files.
 
         Raises StudyStopped when the user cancels or interrupts; the points that were finished are counted before.
         """
         from gpt_trader.adapters.sweep_files import write_sweep
-        from gpt_trader.research.conclusions import Conclusions
-        from gpt_trader.research.sweep import KIND, Sweep, run_sweep
+        from gpt_trader.research.sweep_analysis import SweepAnalysis
+        from gpt_trader.research.sweep_study import KIND, SweepStudy, run_sweep
         from jobs.counting import NOT_COUNTED_YET, Counting, batches_of_surface
         from jobs.sweep_output import Done, result_of
 
-        rule = self.options.rule(subject.bars.T)
+        rule = self.options.rule(experiment.bars.T)
         search = self.options.search(self.space, self.inputs.seed, watched=rule is not None)
-        sweep = Sweep(subject, self.space, search, self.objectives, rule)
+        sweep = SweepStudy(experiment, self.space, search, self.objectives, rule)
         run_id, store = self.run_id(sweep), self.inputs.store
-        counting = Counting(store, subject, KIND, NOT_COUNTED_YET)
+        counting = Counting(store, experiment, KIND, NOT_COUNTED_YET)
         first = self.objectives[0]
         with self.inputs.study(
             KIND,
             run_id,
-            subject,
+            experiment,
             points=None if rule else search.total,
             watched=Watched(first.metric, first.smallest),
             about={"parameters": self.options.described(), **self.about()},
         ) as study:
             work = UntilStopped(study, self.options.time_limit)
             swept = run_sweep(
-                sweep, work, lambda part: counting.keep(batches_of_surface(part, subject, self.space))
+                sweep, work, lambda part: counting.keep(batches_of_surface(part, experiment, self.space))
             )
             if work.stopped is not None:
                 raise work.stopped
             count = counting.count()
-            found = Conclusions(subject, self.space, swept.surface, self.objectives, count)
+            found = SweepAnalysis(experiment, self.space, swept.surface, self.objectives, count)
             asked = store if counting.problem is None else None
             found = replace(found, look_ahead=known(asked, [found.best_run], self.named))
             result = {"run_id": run_id, **result_of(found, self.options.chosen_method, count)}
@@ -115,14 +115,14 @@ class Job:
             described |= {"seed": self.inputs.seed, "trials": self.options.trials}
         return described
 
-    def run_id(self, sweep: Sweep) -> str:
+    def run_id(self, sweep: SweepStudy) -> str:
         """16 hex digits that stand for the whole search: the same one has the same id, and its files are the same."""
         from gpt_trader.adapters.canonical import canonical_json
-        from gpt_trader.research.identity import id_of_study
-        from gpt_trader.research.sweep import KIND
+        from gpt_trader.research.sweep_study import KIND
+        from gpt_trader.research.trial_identity import id_of_study
 
         rungs = None if sweep.rule is None else sweep.rule.rungs
-        return id_of_study([KIND, sweep.subject.key, self.about(), rungs], canonical_json)
+        return id_of_study([KIND, sweep.experiment.key, self.about(), rungs], canonical_json)
 
 
 class UntilStopped:
@@ -133,16 +133,16 @@ class UntilStopped:
         self._deadline = None if time_limit is None else monotonic() + time_limit
         self.stopped: StudyStopped | KeyboardInterrupt | None = None
 
-    def __call__(self, plan: Plan) -> WorkedOff:
+    def __call__(self, plan: Plan) -> PlanResult:
         """What came of the plan, cut short when it was stopped."""
         from gpt_trader.errors import StudyStopped
-        from gpt_trader.research.plan import WorkedOff
+        from gpt_trader.research.plan import PlanResult
 
         try:
-            return self._study.work_off(plan, self._over)
+            return self._study.run_chunks(plan, self._over)
         except (StudyStopped, KeyboardInterrupt) as stopped:
             self.stopped = stopped
-            return WorkedOff(self._study.kept(plan), cancelled=True)
+            return PlanResult(self._study.kept(plan), cancelled=True)
 
     def _over(self) -> bool:
         return self._deadline is not None and monotonic() > self._deadline

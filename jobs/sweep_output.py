@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.conclusions import too_good_lines
+from gpt_trader.research.sweep_analysis import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import Worth, conclude, trials_as_object
+from jobs.conclusion import TrialVerdict, conclude, trials_as_object
 from jobs.look_ahead import belief_lines
-from jobs.tables import bars_line, failed_lines, kind_of, listing, luck_lines, parameters_line, text_of
+from jobs.tables import (
+    bars_line,
+    failed_lines,
+    kind_of,
+    listing,
+    parameters_line,
+    significance_lines,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
     from gpt_trader.adapters.store import StoreError
     from gpt_trader.adapters.store.trials import TrialCount
-    from gpt_trader.research.conclusions import Conclusions
+    from gpt_trader.research.sweep_analysis import SweepAnalysis
     from jobs.console import Output
     from jobs.preamble import StudyInputs
     from jobs.strategy_options import SearchOptions
@@ -34,7 +42,7 @@ class Done:
 
     run_id: str
     folder: Path
-    found: Conclusions
+    found: SweepAnalysis
     count: TrialCount | None
     cached: int
     ended: str | None
@@ -59,7 +67,7 @@ def finish(done: Done, options: SearchOptions, inputs: StudyInputs) -> None:
         raise GptTraderError(nothing_best(done.found))
 
 
-def nothing_best(found: Conclusions) -> str:
+def nothing_best(found: SweepAnalysis) -> str:
     """Why there is no best point."""
     surface, metric = found.surface, found.objectives[0].metric
     if len(surface) == 0:
@@ -69,13 +77,13 @@ def nothing_best(found: Conclusions) -> str:
     return f"no point has a {metric} (no trade, or no spread of returns); choose other values or another objective"
 
 
-def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict[str, Any]:
+def result_of(found: SweepAnalysis, method: str, count: TrialCount | None) -> dict[str, Any]:
     """All that a sweep says but for its points: what `result.json` holds and `--json` begins with."""
-    surface, bars = found.surface, found.subject.bars
+    surface, bars = found.surface, found.experiment.bars
     statistics, best = found.statistics, found.best
     said = None if statistics is None else statistics.as_object()
     return {
-        "strategy": strategy_name(found.subject.strategy),
+        "strategy": strategy_name(found.experiment.strategy),
         "method": method,
         "objective": found.objectives[0].metric,
         "objectives": [f"{item.metric}:{'min' if item.smallest else 'max'}" for item in found.objectives],
@@ -86,11 +94,11 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
         "end": bars.time[-1],
         "bars": bars.T,
         "failed": len(surface.errors),
-        "idle": list(found.idle),
-        "stopped_early": len(surface.looks),
+        "ineffective": list(found.ineffective),
+        "stopped_early": len(surface.early_stops),
         "best": None if best is None else point_of(found, best, full=True),
-        "steadiest": None if found.steadiest is None else point_of(found, found.steadiest, full=True),
-        "pareto": [point_of(found, row) for row in found.front.tolist()] if len(found.objectives) > 1 else [],
+        "most_robust": None if found.most_robust is None else point_of(found, found.most_robust, full=True),
+        "pareto": [point_of(found, row) for row in found.pareto_front.tolist()] if len(found.objectives) > 1 else [],
         "trials": trials_as_object(count, None if found.independent is None else found.independent[0]),
         **{name: None if said is None else said[name] for name in ("psr", "dsr", "dsr_effective", "pbo", "verdict")},
         "min_track_record": None
@@ -104,13 +112,13 @@ def result_of(found: Conclusions, method: str, count: TrialCount | None) -> dict
     }  # fmt: skip
 
 
-def points_of(found: Conclusions, top: int | None) -> list[dict[str, Any]]:
+def points_of(found: SweepAnalysis, top: int | None) -> list[dict[str, Any]]:
     """Every point in the order of its number, or the best `top` of them, best first."""
     rows: Iterable[int] = range(len(found.surface)) if top is None else found.order[:top].tolist()
     return [point_of(found, row) for row in rows]
 
 
-def point_of(found: Conclusions, row: int, *, full: bool = False) -> dict[str, Any]:
+def point_of(found: SweepAnalysis, row: int, *, full: bool = False) -> dict[str, Any]:
     """One point: its number, parameters and metrics, the score of its neighbourhood, why it failed or was stopped.
 
     With `full` also its deflated Sharpe ratio and the parameters that were not swept.
@@ -121,12 +129,12 @@ def point_of(found: Conclusions, row: int, *, full: bool = False) -> dict[str, A
         "point": int(surface.numbers[row]),
         "parameters": {**found.space.fixed, **parameters} if full else parameters,
         "metrics": surface.metrics(row),
-        "plateau": float(found.steadiness[row]),
+        "plateau": float(found.plateau_scores[row]),
     }
     if row in surface.errors:
         point["error"] = surface.errors[row]
-    if row in surface.looks:
-        point["stopped_after_bars"] = surface.looks[row].stop
+    if row in surface.early_stops:
+        point["stopped_after_bars"] = surface.early_stops[row].stop
     if full:
         point["deflated_sharpe"] = found.deflated(row)
     return point
@@ -139,38 +147,38 @@ def show(done: Done, options: SearchOptions, output: Output) -> None:
     """The top table and what it is worth."""
     found = done.found
     fixed = parameters_line(found.space.fixed) if found.space.fixed else ""
-    output.line(f"{strategy_name(found.subject.strategy)}{f' ({fixed})' if fixed else ''}")
+    output.line(f"{strategy_name(found.experiment.strategy)}{f' ({fixed})' if fixed else ''}")
     output.line(described(found, options.chosen_method, done.ended) + "\n")
     several = len(found.objectives) > 1
     if found.best is not None:
-        output.show(front_table(found, options.top) if several else top_table(found, options.top))
+        output.show(pareto_table(found, options.top) if several else top_table(found, options.top))
         output.line("")
     surface = found.surface
     failed = ((surface.parameters(row), text) for row, text in surface.errors.items())
     for line in failed_lines(failed, len(surface.errors)):
         output.line(line)
-    for name, text in (("unused", idle_line(found)), ("plateau", plateau_line(found))):
+    for name, text in (("unused", ineffective_line(found)), ("plateau", plateau_line(found))):
         if text is not None:
             output.line(f"{name:<9}{text}")
     for line in belief_lines(found.state, too_good_lines(found)):
         output.line(line)
     if found.statistics is not None:
-        for line in luck_lines(Worth(found.statistics, done.count).as_object()):
+        for line in significance_lines(TrialVerdict(found.statistics, done.count).as_object()):
             output.line(line)
 
 
-def top_table(found: Conclusions, count: int | None) -> Table:
+def top_table(found: SweepAnalysis, count: int | None) -> Table:
     """The best points by the first objective: parameters, objectives, Sharpe with its deflated value, plateau."""
     shown = found.order[: count or SHOWN].tolist()
     return _table(found, shown)
 
 
-def front_table(found: Conclusions, count: int | None) -> Table:
+def pareto_table(found: SweepAnalysis, count: int | None) -> Table:
     """The points that no other beats in all objectives, by the first one."""
-    return _table(found, found.front[: count or 3 * SHOWN].tolist())
+    return _table(found, found.pareto_front[: count or 3 * SHOWN].tolist())
 
 
-def _table(found: Conclusions, rows: list[int]) -> Table:
+def _table(found: SweepAnalysis, rows: list[int]) -> Table:
     surface = found.surface
     columns = metric_columns(found)
     numbers = [*(metric for metric, _ in columns), "DSR", "plateau"]
@@ -179,7 +187,7 @@ def _table(found: Conclusions, rows: list[int]) -> Table:
     for rank, row in enumerate(rows, 1):
         metrics = surface.metrics(row)
         cells = [text_of(metrics[name], kind) for name, kind in columns]
-        score = text_of(float(found.steadiness[row]), kind_of(found.objectives[0].metric))
+        score = text_of(float(found.plateau_scores[row]), kind_of(found.objectives[0].metric))
         lines.append(
             [
                 str(rank),
@@ -192,43 +200,49 @@ def _table(found: Conclusions, rows: list[int]) -> Table:
     return listing(heads, lines, right=heads)
 
 
-def metric_columns(found: Conclusions) -> list[tuple[str, str]]:
+def metric_columns(found: SweepAnalysis) -> list[tuple[str, str]]:
     """The metrics of a table of points with how they are written: the objectives, then what always is of interest."""
     always = ("sharpe", "cagr", "max_drawdown", "round_trips")
     names = dict.fromkeys((*(item.metric for item in found.objectives), *always))
     return [(name, kind_of(name)) for name in names]
 
 
-def plateau_line(found: Conclusions) -> str | None:
+def plateau_line(found: SweepAnalysis) -> str | None:
     """What the neighbourhood of the best point says; None where there is none."""
-    flat, best, surface = found.plateau, found.steadiest, found.surface
+    flat, best, surface = found.plateau, found.most_robust, found.surface
     if flat is None or best is None:
         return None
     metric = found.objectives[0].metric
-    around, at_peak = (text_of(float(found.steadiness[row]), kind_of(metric)) for row in (best, flat.peak))
+    around, at_peak = (
+        text_of(float(found.plateau_scores[row]), kind_of(metric)) for row in (best, flat.peak)
+    )
     if best == flat.peak:
-        text = f"the best point is the steadiest: three quarters of its neighbours have {metric} {around} or better"
+        text = f"the best point is the most robust: three quarters of its neighbours have {metric} {around} or better"
     else:
-        steadiest = parameters_line(surface.parameters(best))
-        text = f"steadiest is {steadiest}: {around} or better in three quarters around it; around the best {at_peak}"
-    return f"{text}; it lies at the end of {' and '.join(found.rim)}, so look further" if found.rim else text
+        most_robust = parameters_line(surface.parameters(best))
+        text = f"most robust is {most_robust}: {around} or better in three quarters around it; around the best {at_peak}"
+    return (
+        f"{text}; it lies at the end of {' and '.join(found.boundary)}, so look further"
+        if found.boundary
+        else text
+    )
 
 
-def idle_line(found: Conclusions) -> str | None:
+def ineffective_line(found: SweepAnalysis) -> str | None:
     """Which parameters changed nothing; None when each of them did something."""
-    if not found.idle:
+    if not found.ineffective:
         return None
-    return f"{' and '.join(found.idle)} changed nothing: every value gave the same returns"
+    return f"{' and '.join(found.ineffective)} changed nothing: every value gave the same returns"
 
 
-def described(found: Conclusions, method: str, unreached: str | None) -> str:
+def described(found: SweepAnalysis, method: str, unreached: str | None) -> str:
     """How many points were run and how, in a line."""
     surface = found.surface
     parts = [f"{len(surface):,} {'point' if len(surface) == 1 else 'points'} by {method}"]
     if surface.errors:
         parts.append(f"{len(surface.errors):,} failed")
-    if surface.looks:
-        parts.append(f"{len(surface.looks):,} given up early, which count as trials")
+    if surface.early_stops:
+        parts.append(f"{len(surface.early_stops):,} given up early, which count as trials")
     if unreached:
         parts.append(unreached)
-    return f"{', '.join(parts)}\n{bars_line(found.subject.bars)}"
+    return f"{', '.join(parts)}\n{bars_line(found.experiment.bars)}"

@@ -158,7 +158,7 @@ def named(symbols: Iterable[str]) -> str:
     return ", ".join(shown[:4]) + (f" +{len(shown) - 4}" if len(shown) > 4 else "")
 
 
-def luck_lines(statistics: Mapping[str, Any]) -> tuple[str, ...]:
+def significance_lines(statistics: Mapping[str, Any]) -> tuple[str, ...]:
     """What the trial ledger and the statistics say about luck, as lines with a label."""
     years = statistics["min_track_record_years"]
     psr = f"PSR {text_of(statistics['psr'], 'share')}"

@@ -94,10 +94,10 @@ def walkforward(
     space = search.space(kind)
     objective, lengths = windows.checked_objective(), windows.lengths()
     inputs = StudyInputs(options)
-    subject = inputs.subject(kind)
-    cut = windows.cut(subject.bars.time)
+    experiment = inputs.experiment(kind)
+    cut = windows.cut(experiment.bars.time)
     points = search.points(kind, space, inputs.seed, times=len(cut), yes=options.run.yes)
-    from gpt_trader.research.walk_forward_study import KIND, PLATEAU, WalkForward
+    from gpt_trader.research.walk_forward_study import KIND, PLATEAU, WalkForwardStudy
     from jobs.walkforward_output import conclude
 
     ordered = tuple(axis.ordered for axis in space.axes)
@@ -105,7 +105,7 @@ def walkforward(
         raise UserError(
             "--select plateau needs neighbours: give at least one --param several numbers or a range with a step"
         )
-    walk = WalkForward(subject, points, ordered, cut, objective, windows.select, windows.min_trades)
+    walk = WalkForwardStudy(experiment, points, ordered, cut, objective, windows.select, windows.min_trades)
     about = {
         **{name: str(value) for name, value in lengths.items() if name != "anchored"},
         "anchored": windows.anchored,
@@ -115,8 +115,8 @@ def walkforward(
     }
     with inputs.study(
         KIND,
-        points.study_id(KIND, subject, about),
-        subject,
+        points.study_id(KIND, experiment, about),
+        experiment,
         points=walk.plan.points,
         watched=Watched(objective.metric, objective.smallest),
         about={"parameters": search.described(), **about},

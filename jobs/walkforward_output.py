@@ -11,7 +11,7 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.walk_forward_study import KIND
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, worth_of
+from jobs.conclusion import conclude_study, verdict_of
 from jobs.counting import batch_of_curve, count_all, work_and_count
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.tables import (
@@ -19,10 +19,10 @@ from jobs.tables import (
     failed_points,
     kind_of,
     listing,
-    luck_lines,
     parameter_columns,
     parameters_line,
     points_line,
+    significance_lines,
     summary,
     text_of,
 )
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gpt_trader.adapters.store import RunStore
-    from gpt_trader.research.walk_forward_study import Walked, WalkForward, WindowFigures
-    from jobs.conclusion import Worth
+    from gpt_trader.research.walk_forward_study import WalkForwardResult, WalkForwardStudy, WindowFigures
+    from jobs.conclusion import TrialVerdict
     from jobs.console import Output
     from jobs.counting import Counted
     from jobs.preamble import StudyInputs
@@ -45,7 +45,7 @@ SHOWN = 60
 
 
 def conclude(
-    walk: WalkForward, about: Mapping[str, Any], study: Study, inputs: StudyInputs, named: str
+    walk: WalkForwardStudy, about: Mapping[str, Any], study: Study, inputs: StudyInputs, named: str
 ) -> None:
     """Run the windows and the account, write the files and the report, print. Raises what the ledger refused, last of all.
 
@@ -58,47 +58,47 @@ def conclude(
     counted = _with_the_account(walked, counted, study, inputs.store)
     state = known(inputs.store if counted.problem is None else None, runs_in(result), named)
     returns = int(np.isfinite(_earned(walked)).sum())
-    worth = worth_of(result.metrics, returns, counted.count).believed(state, result.too_good)
+    verdict = verdict_of(result.metrics, returns, counted.count).believed(state, result.too_good)
 
     def write_report(file: Path) -> None:
         from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
 
-        write_walk_forward_report(walked, study.study_id, about, worth.statistics, notes_of(walked), file)
+        write_walk_forward_report(walked, study.study_id, about, verdict.statistics, notes_of(walked), file)
 
     conclude_study(
         study,
         inputs,
-        {**result_of(walked, about), **worth.keys},
+        {**result_of(walked, about), **verdict.keys},
         tables_of(walked),
         write_report=write_report,
-        show=lambda: show(walked, about, worth, inputs.output),
+        show=lambda: show(walked, about, verdict, inputs.output),
         problem=counted.problem,
     )
 
 
-def _with_the_account(walked: Walked, counted: Counted, study: Study, store: RunStore) -> Counted:
+def _with_the_account(walked: WalkForwardResult, counted: Counted, study: Study, store: RunStore) -> Counted:
     """The ledger's answer with the account itself counted as one more trial."""
     if counted.problem is not None:
         return counted
     result, values = walked.result, walked.result.metrics
     sharpe = values["sharpe"] / np.sqrt(values["periods_per_year"])
-    subject = walked.decided.question.subject
-    account = batch_of_curve(subject, KIND, study.study_id, result.first, _earned(walked), sharpe)
-    return count_all(store, subject, KIND, [account])
+    experiment = walked.decided.question.experiment
+    account = batch_of_curve(experiment, KIND, study.study_id, result.first, _earned(walked), sharpe)
+    return count_all(store, experiment, KIND, [account])
 
 
-def _earned(walked: Walked) -> NDArray[np.float64]:
+def _earned(walked: WalkForwardResult) -> NDArray[np.float64]:
     """The returns (n,) of the account, NaN after its ruin."""
     result = walked.result
     return metrics.returns(result.track[EQUITY], result.settings.capital)
 
 
-def result_of(walked: Walked, about: Mapping[str, Any]) -> dict[str, Any]:
+def result_of(walked: WalkForwardResult, about: Mapping[str, Any]) -> dict[str, Any]:
     """All that a walk-forward says, but for what the trial ledger makes of it."""
     question, result = walked.decided.question, walked.result
-    bars = question.subject.bars
+    bars = question.experiment.bars
     return {
-        "strategy": strategy_name(question.subject.strategy),
+        "strategy": strategy_name(question.experiment.strategy),
         "symbols": bars.symbols,
         "start": bars.time[0],
         "end": bars.time[-1],
@@ -116,9 +116,9 @@ def result_of(walked: Walked, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def window_of(walked: Walked, window: WindowFigures) -> dict[str, Any]:
+def window_of(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
     """One window: spans with their first and last bar, parameters, and figures in and out of sample."""
-    time = walked.decided.question.subject.bars.time
+    time = walked.decided.question.experiment.bars.time
     return {
         "window": window.number + 1,
         "train": {"start": time[window.train[0]], "end": time[window.train[1] - 1]},
@@ -131,7 +131,7 @@ def window_of(walked: Walked, window: WindowFigures) -> dict[str, Any]:
     }
 
 
-def stability_of(walked: Walked) -> dict[str, Any]:
+def stability_of(walked: WalkForwardResult) -> dict[str, Any]:
     """How steady the choice was."""
     steady, names = walked.stability, walked.decided.question.points.names
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), np.nan)
@@ -145,7 +145,7 @@ def stability_of(walked: Walked) -> dict[str, Any]:
     }
 
 
-def notes_of(walked: Walked) -> list[str]:
+def notes_of(walked: WalkForwardResult) -> list[str]:
     """What the reader of the numbers should know."""
     decided = walked.decided
     notes = []
@@ -165,12 +165,12 @@ def notes_of(walked: Walked) -> list[str]:
     return [*notes, *walked.result.warnings]
 
 
-def tables_of(walked: Walked) -> dict[str, Mapping[str, Any]]:
+def tables_of(walked: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
     """The Parquet tables: windows, the stitched equity, and every point in the training of every window."""
     decided, result = walked.decided, walked.result
     points, time, count = (
         decided.question.points,
-        decided.question.subject.bars.time,
+        decided.question.experiment.bars.time,
         len(decided.question.windows),
     )
     equity, held = result.track[EQUITY], result.benchmark_equity
@@ -208,11 +208,11 @@ def tables_of(walked: Walked) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(walked: Walked, about: Mapping[str, Any], worth: Worth, output: Output) -> None:
+def show(walked: WalkForwardResult, about: Mapping[str, Any], verdict: TrialVerdict, output: Output) -> None:
     """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
     question = walked.decided.question
     output.line(points_line(question.points))
-    output.line(bars_line(question.subject.bars))
+    output.line(bars_line(question.experiment.bars))
     way = "anchored" if about["anchored"] else "rolling"
     gap = f", gap {about['gap']}" if about["gap"] != "0b" else ""
     fewest = f" with {question.fewest_trades} round trips or more" if question.fewest_trades else ""
@@ -230,14 +230,14 @@ def show(walked: Walked, about: Mapping[str, Any], worth: Worth, output: Output)
         output.line(line)
     for note in notes_of(walked):
         output.line(f"note     {note}")
-    output.line(look_ahead_line(worth.state))
-    for line in luck_lines(worth.as_object()):
+    output.line(look_ahead_line(verdict.state))
+    for line in significance_lines(verdict.as_object()):
         output.line(line)
 
 
-def _windows(walked: Walked) -> Any:
+def _windows(walked: WalkForwardResult) -> Any:
     """The table of the windows; of very many the last ones."""
-    time, names = walked.decided.question.subject.bars.time, walked.decided.question.points.names
+    time, names = walked.decided.question.experiment.bars.time, walked.decided.question.points.names
     numbers = ["Sharpe in", "out", "Return in", "out ", "Hold"]
     heads = ["", "Trained on", "Traded", *names, *numbers]
     lines = [
@@ -260,7 +260,7 @@ def _day(moment: Any) -> str:
     return str(moment.astype("datetime64[m]"))[:10]
 
 
-def _kept_lines(walked: Walked) -> list[str]:
+def _kept_lines(walked: WalkForwardResult) -> list[str]:
     """Efficiency and stability in two lines."""
     kept, steady = walked.efficiency, stability_of(walked)
     inside, outside = (text_of(kept[f"{name}_sample_sharpe"], "ratio") for name in ("in", "out_of"))

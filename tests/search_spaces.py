@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt_trader import Strategy, param
-from gpt_trader.research.searching import Answer, Search
-from gpt_trader.research.space import Space, Values, make_space
+from gpt_trader.research.search_methods import Answer, Search
+from gpt_trader.research.search_space import Space, Values, make_space
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import numpy as np
 
 from gpt_trader import Bars, Strategy, param, ta
 from gpt_trader.engine.setup import settings_of
-from gpt_trader.research.cross_validation_study import CrossValidated, CrossValidation
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.execution import InProcess
+from gpt_trader.research.cross_validation_study import CrossValidationResult, CrossValidationStudy
+from gpt_trader.research.executor import InProcess
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.points import Points, points_of
-from gpt_trader.research.space import Space, make_space
-from gpt_trader.research.walk_forward_study import Walked, WalkForward
+from gpt_trader.research.search_space import Space, make_space
+from gpt_trader.research.walk_forward_study import WalkForwardResult, WalkForwardStudy
 from gpt_trader.validation.durations import Duration
 from gpt_trader.validation.splits import combinatorial, walk_forward
 from tests.report_cases import random_bars
@@ -40,8 +40,8 @@ class Moody(Strategy):
         return np.where((now.close > now.mean) == (self.mode == "long"), 0.9, 0.0)
 
 
-def _subject(bars: Bars) -> Subject:
-    return Subject(Moody, bars, settings_of(bars, 100_000.0, None, None, None, None, (), (), None))
+def _subject(bars: Bars) -> Experiment:
+    return Experiment(Moody, bars, settings_of(bars, 100_000.0, None, None, None, None, (), (), None))
 
 
 def _points(searched: bool) -> tuple[Space, Points]:
@@ -50,30 +50,30 @@ def _points(searched: bool) -> tuple[Space, Points]:
     return space, points_of(Moody, space)
 
 
-def _run(plan: Plan) -> WorkedOff:
-    return work_off(plan, InProcess(), None)
+def _run(plan: Plan) -> PlanResult:
+    return run_chunks(plan, InProcess(), None)
 
 
 def walked(
     timeframe: str = "1d", *, searched: bool = True, bars: int = 500, train: int = 100, test: int = 50
-) -> Walked:
+) -> WalkForwardResult:
     """A walk-forward over random bars."""
     market = random_bars(("AAA", HOSTILE), bars, timeframe)
     space, points = _points(searched)
     windows = walk_forward(market.time, Duration(bars=train), Duration(bars=test))
     ordered = tuple(axis.ordered for axis in space.axes)
-    question = WalkForward(_subject(market), points, ordered, windows, Objective("sharpe"))
+    question = WalkForwardStudy(_subject(market), points, ordered, windows, Objective("sharpe"))
     return question.choose(_run(question.plan)).trade()
 
 
 def crossed(
     timeframe: str = "1d", *, searched: bool = True, bars: int = 500, folds: int = 6, tested: int = 2
-) -> CrossValidated:
+) -> CrossValidationResult:
     """A cross-validation over random bars."""
     market = random_bars(("AAA", HOSTILE), bars, timeframe)
     _, points = _points(searched)
     horizon, embargo = Duration(bars=5), Duration(bars=8)
     splits = combinatorial(market.time, folds, tested, horizon=horizon, embargo=embargo)
-    question = CrossValidation(_subject(market), points, splits, horizon, embargo, "sharpe")
+    question = CrossValidationStudy(_subject(market), points, splits, horizon, embargo, "sharpe")
     chosen = question.choose(_run(question.plan))
     return chosen.assemble(_run(chosen.plan))

@@ -12,11 +12,11 @@ from gpt_trader import Allocation, Strategy, Weights, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.conclusions import Conclusions
-from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.space import Values, make_space
-from gpt_trader.research.surface import BLOCKS, Surface
+from gpt_trader.research.response_surface import BLOCKS, Surface
+from gpt_trader.research.search_space import Values, make_space
+from gpt_trader.research.sweep_analysis import SweepAnalysis
 from tests.markets import random_market
 
 BARS = random_market(400, 2, 5, sigma=0.02)
@@ -46,7 +46,7 @@ class Steady(Strategy):
         return held
 
 
-SUBJECT = Subject(Steady, BARS, ALL_IN)
+EXPERIMENT = Experiment(Steady, BARS, ALL_IN)
 
 
 def made(
@@ -65,7 +65,7 @@ def made(
     }
     for name, column in {**given, **metrics}.items():
         values[:, METRIC_NAMES.index(name)] = column
-    values[[*more.get("errors", ()), *more.get("looks", ())]] = np.nan
+    values[[*more.get("errors", ()), *more.get("early_stops", ())]] = np.nan
     if sums is None:
         rng = np.random.default_rng(0)
         sums = np.abs(rng.normal(0, 0.01, (len(points), 2, BLOCKS)))
@@ -77,6 +77,6 @@ def concluded(
     axes: Mapping[str, Any],
     objectives: Sequence[Objective] = (Objective("sharpe"),),
     **more: Any,
-) -> Conclusions:
+) -> SweepAnalysis:
     """What a surface over these axes says."""
-    return Conclusions(SUBJECT, make_space(Steady, axes), surface, tuple(objectives), **more)
+    return SweepAnalysis(EXPERIMENT, make_space(Steady, axes), surface, tuple(objectives), **more)

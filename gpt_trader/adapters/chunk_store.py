@@ -9,7 +9,7 @@ import numpy as np
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.whole_files import whole
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.evaluation import Evaluated
+from gpt_trader.research.chunk import ChunkResult
 
 SETTLED, PASSING, MISSING = range(3)
 """Of a point: it has its scores or was refused; it has an error that may have passed; it was not run yet."""
@@ -30,7 +30,7 @@ class ChunkStore:
         """Where the chunk of that key lies, or would."""
         return self.folder / key[:2] / f"{key}.parquet"
 
-    def get(self, key: str) -> Evaluated | None:
+    def get(self, key: str) -> ChunkResult | None:
         """The chunk's result, None when it is not there."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -48,12 +48,12 @@ class ChunkStore:
         except (OSError, KeyError, ValueError, pa.ArrowException):
             return None
         errors = {row: text for row, text in enumerate(messages) if text is not None}
-        passing, missing = (
+        transient, missing = (
             frozenset(np.flatnonzero(states == state).tolist()) for state in (PASSING, MISSING)
         )
-        return Evaluated(values, sums, errors, passing, missing)
+        return ChunkResult(values, sums, errors, transient, missing)
 
-    def put(self, key: str, result: Evaluated) -> None:
+    def put(self, key: str, result: ChunkResult) -> None:
         """Keep a result. Raises StoreError when the disk refuses; nothing half-written stays."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -63,7 +63,7 @@ class ChunkStore:
         sums = pa.FixedSizeListArray.from_arrays(pa.array(result.sums.reshape(-1)), width)
         errors = pa.array([result.errors.get(row) for row in range(rows)], pa.string())
         states = np.full(rows, SETTLED, np.int8)
-        states[sorted(result.passing)], states[sorted(result.missing)] = PASSING, MISSING
+        states[sorted(result.transient)], states[sorted(result.missing)] = PASSING, MISSING
         table = pa.table({**columns, "sums": sums, "error": errors, "state": states})
         try:
             with whole(self.path(key)) as part:

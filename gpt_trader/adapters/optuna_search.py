@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.research.searching import Answer, Draws
-from gpt_trader.research.space import Places, Space
+from gpt_trader.research.search_methods import Answer, Draws
+from gpt_trader.research.search_space import Places, Space
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_trader.errors import StrategyError
-from gpt_trader.research.reference import StrategyReference
+from gpt_trader.research.strategy_reference import StrategyReference
 from gpt_trader.strategy import Strategy
 from gpt_trader.strategy_code import SourceFile, code_hash
 

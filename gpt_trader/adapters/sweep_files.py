@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gpt_trader.adapters.study_tables import write_study
-from gpt_trader.research.conclusions import Conclusions
+from gpt_trader.research.sweep_analysis import SweepAnalysis
 from gpt_trader.research.sweep_table import columns_of
 
 
-def write_sweep(found: Conclusions, result: Mapping[str, Any], folder: Path) -> None:
+def write_sweep(found: SweepAnalysis, result: Mapping[str, Any], folder: Path) -> None:
     """Write both files, each whole or not at all; equal surfaces are equal bytes. Raises StoreError when the disk refuses."""
     import pyarrow as pa
 

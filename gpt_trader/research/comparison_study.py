@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.evaluation import AS_IT_IS, Subject
-from gpt_trader.research.identity import id_of_study
+from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals, Work, point_of, replicates_of
+from gpt_trader.research.experiment import BASELINE, Experiment
 from gpt_trader.research.plan import Plan
-from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
-from gpt_trader.research.single_runs import Run, chunks_of, runs_of
+from gpt_trader.research.scenario_runs import Run, chunks_of, runs_of
+from gpt_trader.research.trial_identity import id_of_study
 from gpt_trader.strategy import Strategy
 from gpt_trader.too_good import Holding, of_metrics
 from gpt_trader.validation.intervals import HEADLINE, Comparison, compare
@@ -26,12 +26,12 @@ KIND = "compare"
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """A strategy under a `name` that tells it from the others. All contenders have the bars and settings of their subjects
+class Candidate:
+    """A strategy under a `name` that tells it from the others. All contenders have the bars and settings of their experiments
     in common."""
 
     name: str
-    subject: Subject
+    experiment: Experiment
     strategy: Strategy
 
 
@@ -43,18 +43,18 @@ def checked_metric(metric: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
-    """What is asked: which of the contenders is the best by `metric`, on the bars and on the markets of `redraw`.
+class ComparisonStudy:
+    """What is asked: which of the contenders is the best by `metric`, on the bars and on the markets of `bootstrap`.
 
     Raises BadParameter for fewer than two contenders or a name given twice, UnknownName for another metric.
     """
 
-    contenders: tuple[Contender, ...]
-    redraw: Redraw
+    candidates: tuple[Candidate, ...]
+    bootstrap: Bootstrap
     metric: str = "sharpe"
 
     def __post_init__(self) -> None:
-        names = [one.name for one in self.contenders]
+        names = [one.name for one in self.candidates]
         if len(names) < 2:
             raise BadParameter(f"{len(names)} strategy is nothing to compare; give two or more")
         if len(set(names)) < len(names):
@@ -64,29 +64,29 @@ class Contest:
     @property
     def study_id(self) -> str:
         """16 hex digits that stand for the contest."""
-        sides = [(one.name, one.subject.key, point_of(one.strategy)) for one in self.contenders]
-        parts = [KIND, sides, asdict(self.redraw), self.metric]
+        sides = [(one.name, one.experiment.key, point_of(one.strategy)) for one in self.candidates]
+        parts = [KIND, sides, asdict(self.bootstrap), self.metric]
         return id_of_study(parts)
 
     @property
     def runs(self) -> int:
         """How many runs it takes."""
-        return len(self.contenders) * (1 + self.redraw.count)
+        return len(self.candidates) * (1 + self.bootstrap.count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
     """What came of one contender: its run, and its `replicates` (B, metrics) with what they say."""
 
-    contender: Contender
+    candidate: Candidate
     run: Run
     replicates: Floats
-    reruns: Reruns
+    reruns: BootstrapIntervals
 
     @property
     def too_good(self) -> tuple[str, ...]:
         """What is too good to be true about the run, as far as its metrics tell."""
-        return of_metrics(self.run.metrics, Holding(self.contender.subject.bars))
+        return of_metrics(self.run.metrics, Holding(self.candidate.experiment.bars))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ class Decided:
     """The answer: the sides in the order of the contenders, and for each pair (first, second) the comparison by each
     headline metric."""
 
-    contest: Contest
+    contest: ComparisonStudy
     sides: tuple[Side, ...]
     pairs: tuple[tuple[int, int, tuple[Comparison, ...]], ...]
 
@@ -109,7 +109,7 @@ class Decided:
 
 def too_good_in(found: Decided) -> list[str]:
     """What is too good to be true about each side, with its name."""
-    return [f"{side.contender.name}: {text}" for side in found.sides for text in side.too_good]
+    return [f"{side.candidate.name}: {text}" for side in found.sides for text in side.too_good]
 
 
 def by_metric(comparisons: Sequence[Comparison], metric: str) -> Comparison:
@@ -117,9 +117,9 @@ def by_metric(comparisons: Sequence[Comparison], metric: str) -> Comparison:
     return next(item for item in comparisons if item.name == metric)
 
 
-def decide(contest: Contest, work: Work) -> Decided:
+def decide(contest: ComparisonStudy, work: Work) -> Decided:
     """Run every contender on the bars and on every resampled market, and compare. Raises GptTraderError when one fails."""
-    sides = tuple(_side(contest, contender, work) for contender in contest.contenders)
+    sides = tuple(_side(contest, candidate, work) for candidate in contest.candidates)
     blocks = sides[0].reruns.blocks
     pairs = []
     for first, second in combinations(range(len(sides)), 2):
@@ -130,7 +130,7 @@ def decide(contest: Contest, work: Work) -> Decided:
                 _values(one, metric),
                 _values(other, metric),
                 blocks=blocks,
-                level=contest.redraw.level,
+                level=contest.bootstrap.level,
             )
             for metric in HEADLINE
         )
@@ -138,18 +138,18 @@ def decide(contest: Contest, work: Work) -> Decided:
     return Decided(contest, sides, tuple(pairs))
 
 
-def _side(contest: Contest, contender: Contender, work: Work) -> Side:
-    bars = contender.subject.bars
-    names, values = point_of(contender.strategy)
-    wanted = [(values, AS_IT_IS)]
+def _side(contest: ComparisonStudy, candidate: Candidate, work: Work) -> Side:
+    bars = candidate.experiment.bars
+    names, values = point_of(candidate.strategy)
+    wanted = [(values, BASELINE)]
     chunks = chunks_of(names, wanted, bars, 1)
-    markets = contest.redraw.chunks(contender.strategy, bars)
-    done = work(Plan(KIND, contender.subject, (*chunks, *markets)))
+    markets = contest.bootstrap.chunks(candidate.strategy, bars)
+    done = work(Plan(KIND, candidate.experiment, (*chunks, *markets)))
     run = runs_of(wanted, chunks, done)[0]
     if run.error is not None:
-        raise GptTraderError(f"{contender.name}: {run.error}")
+        raise GptTraderError(f"{candidate.name}: {run.error}")
     replicates = replicates_of(markets, done.results[len(chunks) :])
-    return Side(contender, run, replicates, contest.redraw.reruns(bars, run.metrics, replicates))
+    return Side(candidate, run, replicates, contest.bootstrap.reruns(bars, run.metrics, replicates))
 
 
 def _values(side: Side, metric: str) -> tuple[float, Floats]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from gpt_trader import metrics
 from gpt_trader.errors import BadParameter
 from gpt_trader.periods import periods_per_year
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.plan import Plan, WorkedOff
-from gpt_trader.research.points import Gathered, Points, gathered
-from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import Plan, PlanResult
+from gpt_trader.research.points import Points, RunScores, run_scores
+from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.validation.cross_validation import (
     OBJECTIVES,
     Choices,
@@ -49,14 +49,14 @@ def checked_objective(name: str) -> str:
     return name
 
 
-def pilot_plan(subject: Subject, points: Points) -> Plan:
+def pilot_plan(experiment: Experiment, points: Points) -> Plan:
     """The plan of PILOTS points, spread evenly over all, whose round trips tell the horizon."""
     count = min(PILOTS, len(points))
     numbers = [(2 * i + 1) * len(points) // (2 * count) for i in range(count)]
-    return Plan(KIND, subject, tuple(points.chunks(count, numbers, edges=(0, subject.bars.T))))
+    return Plan(KIND, experiment, tuple(points.chunks(count, numbers, edges=(0, experiment.bars.T))))
 
 
-def holding_bars(pilots: Gathered, fold: int) -> int:
+def holding_bars(pilots: RunScores, fold: int) -> int:
     """How many bars a round trip of the pilots is held on average, over all their trips: 1 at least, a `fold` at most."""
     trips, bars = pilots.column("round_trips"), pilots.column("average_trade_bars")
     known = np.isfinite(bars) & (trips > 0)
@@ -67,11 +67,11 @@ def holding_bars(pilots: Gathered, fold: int) -> int:
 
 
 @dataclass(frozen=True)
-class CrossValidation:
+class CrossValidationStudy:
     """The question: which of `points` each split would choose by `objective`, and what that earns where it is tested.
     The `splits` were made with `horizon` and `embargo`."""
 
-    subject: Subject
+    experiment: Experiment
     points: Points
     splits: CombinatorialSplits
     horizon: Duration
@@ -81,31 +81,31 @@ class CrossValidation:
     @cached_property
     def edges(self) -> Integers:
         """(B + 1,) the rows between which returns are summed: those that bound sets of rows, and those of the profiles."""
-        profile = block_edges(0, self.subject.bars.T, PROFILE_BLOCKS)
+        profile = block_edges(0, self.experiment.bars.T, PROFILE_BLOCKS)
         return np.union1d(self.splits.edges, profile).astype(np.int64)
 
     @cached_property
     def plan(self) -> Plan:
         """One run of every point over all bars, with the sums of its returns between the `edges`."""
-        size = self.points.chunk_size(self.subject.bars)
-        return Plan(KIND, self.subject, tuple(self.points.chunks(size, edges=tuple(self.edges.tolist()))))
+        size = self.points.chunk_size(self.experiment.bars)
+        return Plan(KIND, self.experiment, tuple(self.points.chunks(size, edges=tuple(self.edges.tolist()))))
 
-    def choose(self, done: WorkedOff) -> Chosen:
+    def choose(self, done: PlanResult) -> SplitChoices:
         """What every split chooses. Raises BadParameter when no split can choose a point."""
-        runs = gathered(self.plan.chunks, done, len(self.edges) - 1)
+        runs = run_scores(self.plan.chunks, done, len(self.edges) - 1)
         choices = choose(self.splits, self.edges, runs.sums, self.objective)
         if (choices.point == NONE).all():
             told = f"; the first error: {next(iter(runs.errors.values()))}" if runs.errors else ""
             raise BadParameter(f"none of {len(self.points):,} points traded in any training set{told}")
-        return Chosen(self, runs, choices)
+        return SplitChoices(self, runs, choices)
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SplitChoices:
     """What every split chose, from the `runs` of all points."""
 
-    question: CrossValidation
-    runs: Gathered
+    question: CrossValidationStudy
+    runs: RunScores
     choices: Choices
 
     @property
@@ -116,31 +116,31 @@ class Chosen:
     @cached_property
     def plan(self) -> Plan:
         """The runs of the chosen points again, bar by bar, for the curves of the paths."""
-        subject = self.question.subject
-        rows = tuple(range(subject.bars.T + 1))
-        return Plan(KIND, subject, tuple(self.question.points.chunks(1, self.numbers, edges=rows)))
+        experiment = self.question.experiment
+        rows = tuple(range(experiment.bars.T + 1))
+        return Plan(KIND, experiment, tuple(self.question.points.chunks(1, self.numbers, edges=rows)))
 
-    def assemble(self, done: WorkedOff) -> CrossValidated:
+    def assemble(self, done: PlanResult) -> CrossValidationResult:
         """The paths, from what came of `plan`."""
-        sums = gathered(self.plan.chunks, done, self.question.subject.bars.T).sums
+        sums = run_scores(self.plan.chunks, done, self.question.experiment.bars.T).sums
         returns = {number: sums[place, 0].astype(np.float64) for place, number in enumerate(self.numbers)}
         paths = path_returns(self.question.splits, self.choices.point, returns)
-        return CrossValidated(self.question, self.runs, self.choices, paths)
+        return CrossValidationResult(self.question, self.runs, self.choices, paths)
 
 
 @dataclass(frozen=True)
-class CrossValidated:
+class CrossValidationResult:
     """The answer. `paths` (P, T) are returns per bar, all of them out of sample; Sharpe ratios are annual."""
 
-    question: CrossValidation
-    runs: Gathered
+    question: CrossValidationStudy
+    runs: RunScores
     choices: Choices
     paths: Floats
 
     @cached_property
     def per_year(self) -> float:
         """Bars a year."""
-        bars = self.question.subject.bars
+        bars = self.question.experiment.bars
         return periods_per_year(bars.time, bars.timeframe)
 
     @property
@@ -158,7 +158,7 @@ class CrossValidated:
     @property
     def path_figures(self) -> list[dict[str, float]]:
         """Per path: sharpe, total_return, cagr, volatility, max_drawdown."""
-        time = self.question.subject.bars.time
+        time = self.question.experiment.bars.time
         return [
             {
                 "sharpe": float(sharpe),

@@ -88,11 +88,11 @@ def not_beaten(gains: Floats) -> NDArray[np.int64]:
     """
     known = np.flatnonzero(np.isfinite(gains).all(axis=1))
     order = known[np.lexsort(tuple(-gains[known].T[::-1]))]  # who beats a run stands before it
-    front: list[int] = []
+    pareto_front: list[int] = []
     kept = np.empty((0, gains.shape[1]))
     for run in order.tolist():
         at_least = (kept >= gains[run]).all(axis=1)
         if not (at_least & (kept > gains[run]).any(axis=1)).any():
-            front.append(run)
-            kept = gains[front]
-    return np.array(front, np.int64)
+            pareto_front.append(run)
+            kept = gains[pareto_front]
+    return np.array(pareto_front, np.int64)

@@ -8,32 +8,33 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from gpt_trader.research.assembling import Assembly
-from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
-from gpt_trader.research.execution import Executor, Finished
+from gpt_trader.research.chunk import Chunk, ChunkResult
+from gpt_trader.research.chunk_accumulator import ChunkAccumulator
+from gpt_trader.research.executor import ChunkCompleted, Executor
+from gpt_trader.research.experiment import Experiment
 
 KEEP_SECONDS = 1.0
 
 
-class Results(Protocol):
+class ChunkResults(Protocol):
     """Where the scores of chunks are kept by their content address, also of chunks that are not whole."""
 
-    def get(self, key: str) -> Evaluated | None: ...
-    def put(self, key: str, result: Evaluated) -> None: ...
+    def get(self, key: str) -> ChunkResult | None: ...
+    def put(self, key: str, result: ChunkResult) -> None: ...
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The chunks of a study of `kind` (sweep, walkforward, cv, robustness …) over one subject."""
+    """The chunks of a study of `kind` (sweep, walkforward, cv, robustness …) over one experiment."""
 
     kind: str
-    subject: Subject
-    chunks: tuple[Evaluation, ...]
+    experiment: Experiment
+    chunks: tuple[Chunk, ...]
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The content address of every chunk."""
-        return tuple(chunk.key(self.subject) for chunk in self.chunks)
+        return tuple(chunk.key(self.experiment) for chunk in self.chunks)
 
     @property
     def points(self) -> int:
@@ -42,53 +43,53 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ChunkFailed:
     """Points that have no scores because the work on them failed: `part` of chunk `number`, where and after how many attempts."""
 
     number: int
-    part: Evaluation
+    part: Chunk
     error: str
     attempts: int
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
-class WorkedOff:
+class PlanResult:
     """What came of a plan: a result for each chunk (None where no point was reached), and how.
 
     What `failed` has its error in the result. `cached` chunks were known before; so many points had `failed_before` and were
     tried again.
     """
 
-    results: tuple[Evaluated | None, ...]
-    failed: tuple[Lost, ...] = ()
+    results: tuple[ChunkResult | None, ...]
+    failed: tuple[ChunkFailed, ...] = ()
     cached: int = 0
     cancelled: bool = False
     failed_before: int = 0
 
 
-Listener = Callable[[Evaluation, Evaluated | None, bool], None]
+Listener = Callable[[Chunk, ChunkResult | None, bool], None]
 """Hears of points that are done: the part of a chunk, its scores (None when it was lost), and whether they were known before."""
 
 
-def nobody(_part: Evaluation, _result: Evaluated | None, _known: bool) -> None:
+def unheard(_part: Chunk, _result: ChunkResult | None, _known: bool) -> None:
     """Listens to nothing."""
 
 
-def work_off(
+def run_chunks(
     plan: Plan,
     executor: Executor,
-    kept: Results | None,
-    listener: Listener = nobody,
+    kept: ChunkResults | None,
+    listener: Listener = unheard,
     cancelled: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
-) -> WorkedOff:
+) -> PlanResult:
     """Have `executor` run every point that `kept` does not hold, keep what comes and tell `listener`.
 
     A chunk is kept when it is whole; of one that takes long, what there is every second and at the end, however that comes.
     Raises what keeping a chunk raises, with everything kept before still there.
     """
-    working = _Working(plan, kept, listener, clock)
+    working = _PlanRun(plan, kept, listener, clock)
     stopped = False
 
     def stop() -> bool:
@@ -98,53 +99,53 @@ def work_off(
 
     if working.todo:
         try:
-            executor.run(plan.subject, list(working.todo.items()), working.done, stop)
+            executor.run(plan.experiment, list(working.todo.items()), working.done, stop)
         finally:
             working.keep_begun()
-    return working.worked_off(stopped)
+    return working.plan_result(stopped)
 
 
-class _Working:
+class _PlanRun:
     """A plan while it is worked off; `todo` are the points to run, by the number of their chunk."""
 
     def __init__(
-        self, plan: Plan, kept: Results | None, listener: Listener, clock: Callable[[], float]
+        self, plan: Plan, kept: ChunkResults | None, listener: Listener, clock: Callable[[], float]
     ) -> None:
         self._plan, self._kept, self._listener, self._clock = plan, kept, listener, clock
         self._kept_at = clock()
         self._begun: set[int] = set()
-        self._lost: list[Lost] = []
+        self._lost: list[ChunkFailed] = []
         self._failed_before = 0
         self._chunks = [self._looked_up(number) for number in range(len(plan.chunks))]
         self.todo = {
-            number: plan.chunks[number].only(chunk.lacking)
+            number: plan.chunks[number].only(chunk.missing_places)
             for number, chunk in enumerate(self._chunks)
             if chunk.waiting
         }
         self._cached = len(self._chunks) - len(self.todo)
 
-    def _looked_up(self, number: int) -> Assembly:
+    def _looked_up(self, number: int) -> ChunkAccumulator:
         """What is known of a chunk."""
         chunk, size = self._plan.chunks[number], len(self._plan.chunks[number].points)
         known = None if self._kept is None else self._kept.get(self._plan.keys[number])
-        found = Assembly(size, known)
+        found = ChunkAccumulator(size, known)
         if known is not None:
-            self._failed_before += len(known.passing)
-            there = sorted(set(range(size)).difference(found.lacking))
+            self._failed_before += len(known.transient)
+            there = sorted(set(range(size)).difference(found.missing_places))
             if there:
                 self._listener(chunk.only(there), known.only(there), True)
         return found
 
-    def done(self, finished: Finished) -> None:
+    def done(self, finished: ChunkCompleted) -> None:
         """Points of the work are done."""
         number, chunk = finished.number, self._chunks[finished.number]
-        places = [chunk.lacking[place] for place in finished.places]
+        places = [chunk.missing_places[place] for place in finished.places]
         part, result = self.todo[number].only(finished.places), finished.result
         self._listener(part, result, False)
         if result is None:
             error = finished.error or "it has no result"
-            self._lost.append(Lost(number, part, error, finished.attempts, finished.worker))
-            result = part.lost(self._plan.subject, error)
+            self._lost.append(ChunkFailed(number, part, error, finished.attempts, finished.worker))
+            result = part.lost(self._plan.experiment, error)
         chunk.add(places, result)
         if chunk.waiting == 0:
             self._begun.discard(number)
@@ -165,7 +166,7 @@ class _Working:
         if self._kept is not None and result is not None:
             self._kept.put(self._plan.keys[number], result)
 
-    def worked_off(self, stopped: bool) -> WorkedOff:
+    def plan_result(self, stopped: bool) -> PlanResult:
         """What came of it."""
         results = tuple(chunk.result for chunk in self._chunks)
-        return WorkedOff(results, tuple(self._lost), self._cached, stopped, self._failed_before)
+        return PlanResult(results, tuple(self._lost), self._cached, stopped, self._failed_before)

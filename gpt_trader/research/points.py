@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Evaluation, Subject
-from gpt_trader.research.identity import id_of_study
-from gpt_trader.research.plan import WorkedOff
-from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
-from gpt_trader.research.searching import Draws
-from gpt_trader.research.space import Space, Values
+from gpt_trader.research.chunk import Chunk
+from gpt_trader.research.chunk_sizes import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import PlanResult
+from gpt_trader.research.search_methods import Draws
+from gpt_trader.research.search_space import Space, Values
+from gpt_trader.research.trial_identity import id_of_study
 from gpt_trader.strategy import Strategy
 
 Floats = NDArray[np.float64]
@@ -51,9 +52,9 @@ class Points:
         """The strategy at one point. Raises what the strategy raises there."""
         return self.strategy(**self.all_parameters(number))
 
-    def study_id(self, kind: str, subject: Subject, chosen: Mapping[str, Any]) -> str:
-        """16 hex digits that stand for a study of `kind` over these points of `subject`, with what else was `chosen`."""
-        parts = [kind, subject.key, self.names, self.fixed, self.values, dict(chosen)]
+    def study_id(self, kind: str, experiment: Experiment, chosen: Mapping[str, Any]) -> str:
+        """16 hex digits that stand for a study of `kind` over these points of `experiment`, with what else was `chosen`."""
+        parts = [kind, experiment.key, self.names, self.fixed, self.values, dict(chosen)]
         return id_of_study(parts)
 
     def chunk_size(self, bars: Bars) -> int:
@@ -66,10 +67,10 @@ class Points:
                 problem = error
         raise problem or ValueError("a study needs a point")
 
-    def chunks(self, size: int, numbers: Iterable[int] | None = None, **view: Any) -> list[Evaluation]:
+    def chunks(self, size: int, numbers: Iterable[int] | None = None, **view: Any) -> list[Chunk]:
         """The points `numbers` (default all) in chunks of `size`, each with `first`, `stop` or `edges` from `view`."""
         wanted = self.values if numbers is None else (self.values[number] for number in numbers)
-        return [Evaluation(self.names, part, self.fixed, **view) for part in cut(wanted, size)]
+        return [Chunk(self.names, part, self.fixed, **view) for part in cut(wanted, size)]
 
 
 def points_of(strategy: type[Strategy], space: Space, most: int | None = None, seed: int = 0) -> Points:
@@ -84,7 +85,7 @@ def points_of(strategy: type[Strategy], space: Space, most: int | None = None, s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
+class RunScores:
     """The scores of n runs in the order of their chunks: `values` (n, metrics) by METRIC_NAMES and `sums` (n, 2, B), NaN
     for a run that failed, whose message is in `errors` by its number."""
 
@@ -98,7 +99,7 @@ class Gathered:
         return column
 
 
-def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gathered:
+def run_scores(chunks: Sequence[Chunk], done: PlanResult, blocks: int) -> RunScores:
     """What came of `chunks`, the work of one plan, with `blocks` blocks of bars each."""
     count = sum(len(chunk.points) for chunk in chunks)
     values = np.full((count, len(METRIC_NAMES)), np.nan)
@@ -114,4 +115,4 @@ def gathered(chunks: Sequence[Evaluation], done: WorkedOff, blocks: int) -> Gath
             missing = result.missing
         errors |= {first + row: "it was not reached" for row in missing}
         first = stop
-    return Gathered(values, sums, errors)
+    return RunScores(values, sums, errors)

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.evaluation import AS_IT_IS, Evaluation, Subject, Variant
-from gpt_trader.research.identity import id_of_study
+from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals, Work, point_of, replicates_of
+from gpt_trader.research.chunk import Chunk
+from gpt_trader.research.chunk_sizes import points_per_chunk, seconds_per_run
+from gpt_trader.research.experiment import BASELINE, Experiment, Scenario
 from gpt_trader.research.plan import Plan
-from gpt_trader.research.planning import points_per_chunk, seconds_per_run
-from gpt_trader.research.replicates import Redraw, Reruns, Work, point_of, replicates_of
-from gpt_trader.research.single_runs import Run, Wanted, chunks_of, runs_of
+from gpt_trader.research.scenario_runs import Run, Wanted, chunks_of, runs_of
+from gpt_trader.research.trial_identity import id_of_study
 from gpt_trader.strategy import Strategy, parameters_of
 from gpt_trader.validation.robustness import (
     Crossing,
@@ -69,46 +70,46 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of `strategy` on the subject. `redraw` None leaves the resampled markets out."""
+    """What is asked of `strategy` on the experiment. `bootstrap` None leaves the resampled markets out."""
 
-    subject: Subject
+    experiment: Experiment
     strategy: Strategy
     changes: Changes = Changes()
-    redraw: Redraw | None = None
+    bootstrap: Bootstrap | None = None
 
     @property
     def study_id(self) -> str:
         """16 hex digits that stand for the question: the same one has the same id."""
-        redraw = None if self.redraw is None else asdict(self.redraw)
-        parts = [KIND, self.subject.key, point_of(self.strategy), asdict(self.changes), redraw]
+        bootstrap = None if self.bootstrap is None else asdict(self.bootstrap)
+        parts = [KIND, self.experiment.key, point_of(self.strategy), asdict(self.changes), bootstrap]
         return id_of_study(parts)
 
     @property
     def runs(self) -> int:
         """How many runs it takes at the most."""
-        markets = 0 if self.redraw is None else self.redraw.count
+        markets = 0 if self.bootstrap is None else self.bootstrap.count
         return len(self.real_runs()) + 2 * ROUNDS * PLACES + markets
 
     def real_runs(self) -> list[Wanted]:
         """The points and variants on the market that happened, the run as it is first, each once."""
         _, chosen = point_of(self.strategy)
-        variants = [AS_IT_IS, *(Variant(cost_multiple=x) for x in self.cost_places if x != 1.0)]
-        variants += [Variant(delay=bars) for bars in range(1, self.changes.delays + 1)]
-        variants += [Variant(capital_multiple=x) for x in self.capital_places if x != 1.0]
-        return [(chosen, variant) for variant in variants] + [
-            (point, AS_IT_IS) for point in self.points_nearby()
+        scenarios = [BASELINE, *(Scenario(cost_multiple=x) for x in self.cost_places if x != 1.0)]
+        scenarios += [Scenario(delay=bars) for bars in range(1, self.changes.delays + 1)]
+        scenarios += [Scenario(capital_multiple=x) for x in self.capital_places if x != 1.0]
+        return [(chosen, scenario) for scenario in scenarios] + [
+            (point, BASELINE) for point in self.points_nearby()
         ]
 
     @property
     def cost_places(self) -> tuple[float, ...]:
         """The multiples of the costs; without any cost only 1."""
-        costs = self.subject.settings.costs
+        costs = self.experiment.settings.costs
         return (1.0,) if costs.times(0.0) == costs else COSTS
 
     @property
     def capital_places(self) -> tuple[float, ...]:
         """The multiples of the capital that an account can have."""
-        return tuple(x for x in CAPITALS if x * self.subject.settings.capital < MOST_CAPITAL)
+        return tuple(x for x in CAPITALS if x * self.experiment.settings.capital < MOST_CAPITAL)
 
     def points_nearby(self) -> tuple[tuple[Any, ...], ...]:
         """The neighbours of the strategy's parameters that it accepts."""
@@ -130,7 +131,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Robustness:
+class RobustnessResult:
     """The answer. `costs`, `delays` and `capitals` contain the run as it is, in the order of what was changed; `replicates`
     (B, metrics) are those of the resampled markets, None when there are none."""
 
@@ -144,7 +145,7 @@ class Robustness:
     capacity: Crossing
     jitter: Jitter
     replicates: Floats | None
-    reruns: Reruns | None
+    reruns: BootstrapIntervals | None
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -156,26 +157,26 @@ class Robustness:
 
     def capital_of(self, run: Run) -> float:
         """The capital that a run began with."""
-        return self.question.subject.settings.capital * run.variant.capital_multiple
+        return self.question.experiment.settings.capital * run.scenario.capital_multiple
 
     @property
     def proportional_bps(self) -> float:
         """What one side of a trade costs at a market order, in basis points, without impact and costs per share."""
-        costs = self.question.subject.settings.costs
+        costs = self.question.experiment.settings.costs
         return costs.bps + costs.spread_bps / 2.0 + costs.slippage_bps
 
 
-def at_costs(multiple: float) -> Variant:
+def at_costs(multiple: float) -> Scenario:
     """All costs so many times as high."""
-    return Variant(cost_multiple=multiple)
+    return Scenario(cost_multiple=multiple)
 
 
-def at_capital(multiple: float) -> Variant:
+def at_capital(multiple: float) -> Scenario:
     """So many times the capital."""
-    return Variant(capital_multiple=multiple)
+    return Scenario(capital_multiple=multiple)
 
 
-def answer(question: Question, work: Work) -> Robustness:
+def answer(question: Question, work: Work) -> RobustnessResult:
     """Run everything and conclude. `work` runs a plan; it is called once, and again to narrow the crossings.
 
     Raises GptTraderError when the strategy fails as it is, or on every resampled market.
@@ -185,9 +186,9 @@ def answer(question: Question, work: Work) -> Robustness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
-    """One thing that is changed: what it makes of the subject at each of the `places`, and the level to which `metric` falls."""
+    """One thing that is changed: what it makes of the experiment at each of the `places`, and the level to which `metric` falls."""
 
-    variant_at: Callable[[float], Variant]
+    scenario_at: Callable[[float], Scenario]
     places: tuple[float, ...]
     metric: str
     level_of: Callable[[Curve], float]
@@ -200,61 +201,61 @@ class _Answering:
     def __init__(self, question: Question, work: Work) -> None:
         self.question, self.work = question, work
         self.names, self.chosen = point_of(question.strategy)
-        subject = question.subject
+        experiment = question.experiment
         self.wanted = question.real_runs()
-        self.seconds = seconds_per_run(question.strategy, subject.bars, len(self.wanted))
+        self.seconds = seconds_per_run(question.strategy, experiment.bars, len(self.wanted))
 
-    def answer(self) -> Robustness:
+    def answer(self) -> RobustnessResult:
         question = self.question
         markets = (
             ()
-            if question.redraw is None
-            else question.redraw.chunks(question.strategy, question.subject.bars)
+            if question.bootstrap is None
+            else question.bootstrap.chunks(question.strategy, question.experiment.bars)
         )
         runs, replicates = self._run(self.wanted, markets)
         base = runs[0]
         if base.error is not None:
             raise GptTraderError(base.error)
-        changed = {run.variant: run for run in runs if run.variant != AS_IT_IS} | {AS_IT_IS: base}
-        nearby = tuple(run for run in runs[1:] if run.variant == AS_IT_IS)
+        changed = {run.scenario: run for run in runs if run.scenario != BASELINE} | {BASELINE: base}
+        nearby = tuple(run for run in runs[1:] if run.scenario == BASELINE)
         paid, break_even = self._narrowed(
             _Axis(
-                variant_at=at_costs, places=question.cost_places, metric=question.changes.metric, level_of=lambda _curve: 0.0,
+                scenario_at=at_costs, places=question.cost_places, metric=question.changes.metric, level_of=lambda _curve: 0.0,
                 logarithmic=False,
             ),
             changed,
         )  # fmt: skip
         invested, capacity = self._narrowed(
             _Axis(
-                variant_at=at_capital, places=question.capital_places, metric=GROWTH,
+                scenario_at=at_capital, places=question.capital_places, metric=GROWTH,
                 level_of=lambda curve: capacity_level(curve, question.changes.kept), logarithmic=True,
             ),
             changed,
         )  # fmt: skip
-        return Robustness(
-            question, base, paid, tuple(changed[Variant(delay=bars)] for bars in range(question.changes.delays + 1)), invested,
+        return RobustnessResult(
+            question, base, paid, tuple(changed[Scenario(delay=bars)] for bars in range(question.changes.delays + 1)), invested,
             nearby, break_even, capacity,
             summary_of_jitter(base.metrics[question.changes.metric], [run.metrics[question.changes.metric] for run in nearby]),
             replicates, self._reruns(base, replicates),
         )  # fmt: skip
 
     def _run(
-        self, wanted: Sequence[Wanted], markets: tuple[Evaluation, ...] = ()
+        self, wanted: Sequence[Wanted], markets: tuple[Chunk, ...] = ()
     ) -> tuple[list[Run], Floats | None]:
         """The runs that are wanted, and those on the resampled `markets`, in one plan."""
-        subject = self.question.subject
-        chunks = chunks_of(self.names, wanted, subject.bars, points_per_chunk(self.seconds))
-        done = self.work(Plan(KIND, subject, (*chunks, *markets)))
+        experiment = self.question.experiment
+        chunks = chunks_of(self.names, wanted, experiment.bars, points_per_chunk(self.seconds))
+        done = self.work(Plan(KIND, experiment, (*chunks, *markets)))
         runs = runs_of(wanted, chunks, done)
         return runs, replicates_of(markets, done.results[len(chunks) :]) if markets else None
 
-    def _narrowed(self, axis: _Axis, runs: Mapping[Variant, Run]) -> tuple[tuple[Run, ...], Crossing]:
+    def _narrowed(self, axis: _Axis, runs: Mapping[Scenario, Run]) -> tuple[tuple[Run, ...], Crossing]:
         """The runs of an axis, with more of them where its metric falls to its level."""
-        known = {x: runs[axis.variant_at(x)] for x in axis.places}
+        known = {x: runs[axis.scenario_at(x)] for x in axis.places}
         curve = Curve(tuple(known), tuple(run.metrics[axis.metric] for run in known.values()))
 
         def measure(inside: Sequence[float]) -> list[float]:
-            more, _ = self._run([(self.chosen, axis.variant_at(x)) for x in inside])
+            more, _ = self._run([(self.chosen, axis.scenario_at(x)) for x in inside])
             known.update(zip(inside, more, strict=True))
             return [run.metrics[axis.metric] for run in more]
 
@@ -264,8 +265,8 @@ class _Answering:
         _, found = refined(curve, level, measure, rounds=ROUNDS, points=PLACES, logarithmic=axis.logarithmic)
         return tuple(known[x] for x in sorted(known)), found
 
-    def _reruns(self, base: Run, replicates: Floats | None) -> Reruns | None:
-        redraw = self.question.redraw
-        if redraw is None or replicates is None:
+    def _reruns(self, base: Run, replicates: Floats | None) -> BootstrapIntervals | None:
+        bootstrap = self.question.bootstrap
+        if bootstrap is None or replicates is None:
             return None
-        return redraw.reruns(self.question.subject.bars, base.metrics, replicates)
+        return bootstrap.reruns(self.question.experiment.bars, base.metrics, replicates)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.conclusions import Conclusions
+from gpt_trader.research.sweep_analysis import SweepAnalysis
 
 OTHERS = ("point", "plateau", "stopped", "error")
 
@@ -17,7 +17,7 @@ def names_of(parameters: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"parameter_{name}" if name in taken else name for name in parameters)
 
 
-def columns_of(found: Conclusions) -> dict[str, Any]:
+def columns_of(found: SweepAnalysis) -> dict[str, Any]:
     """The columns, one entry for each point in the order of their numbers.
 
     `point` its number, the swept parameters, every metric (NaN for a point that failed or was stopped early),
@@ -32,7 +32,9 @@ def columns_of(found: Conclusions) -> dict[str, Any]:
         "point": surface.numbers,
         **{name: list(values) for name, values in named},
         **{name: surface.values[:, i] for i, name in enumerate(METRIC_NAMES)},
-        "plateau": found.steadiness,
-        "stopped": [surface.looks[row].stop if row in surface.looks else None for row in range(count)],
+        "plateau": found.plateau_scores,
+        "stopped": [
+            surface.early_stops[row].stop if row in surface.early_stops else None for row in range(count)
+        ],
         "error": [surface.errors.get(row) for row in range(count)],
     }

@@ -16,11 +16,11 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import BadParameter
 from gpt_trader.relay import Leg, backtest_relay
-from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.plan import Plan, WorkedOff
-from gpt_trader.research.points import Gathered, Points, gathered
-from gpt_trader.research.profiles import PROFILE_BLOCKS, block_edges
+from gpt_trader.research.plan import Plan, PlanResult
+from gpt_trader.research.points import Points, RunScores, run_scores
+from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.result import Result
 from gpt_trader.validation.plateau import plateau
 from gpt_trader.validation.splits import Span, Split
@@ -41,14 +41,14 @@ SELECTIONS = (PEAK, PLATEAU)
 
 
 @dataclass(frozen=True)
-class WalkForward:
+class WalkForwardStudy:
     """The question: which of `points` each of W windows chooses on its training rows, and what trading them earns.
 
     `ordered` says which axes of the points have an order; `select` takes the best point or the best plateau by the
     `objective`; points with fewer than `fewest_trades` round trips in the training are not chosen.
     """
 
-    subject: Subject
+    experiment: Experiment
     points: Points
     ordered: tuple[bool, ...]
     windows: tuple[Split, ...]
@@ -61,18 +61,18 @@ class WalkForward:
         """Every point on the training rows of every window: an account that begins at its first row and does not see the
         bars after its last. The blocks are those of a profile of all bars, empty outside the window, so that the trials of
         different windows stand side by side."""
-        size = self.points.chunk_size(self.subject.bars)
-        profile = block_edges(0, self.subject.bars.T, PROFILE_BLOCKS)
+        size = self.points.chunk_size(self.experiment.bars)
+        profile = block_edges(0, self.experiment.bars.T, PROFILE_BLOCKS)
         chunks = []
         for window in self.windows:
             ((first, stop),) = window.train
             edges = tuple(np.clip(profile, first, stop).tolist())
             chunks += self.points.chunks(size, first=first, stop=stop, edges=edges)
-        return Plan(KIND, self.subject, tuple(chunks))
+        return Plan(KIND, self.experiment, tuple(chunks))
 
-    def choose(self, done: WorkedOff) -> Decided:
+    def choose(self, done: PlanResult) -> Decided:
         """What every window chooses. Raises BadParameter when none can choose a point."""
-        runs = gathered(self.plan.chunks, done, PROFILE_BLOCKS)
+        runs = run_scores(self.plan.chunks, done, PROFILE_BLOCKS)
         gains = np.where(
             runs.column("round_trips") >= self.fewest_trades, self.objective.gains(runs.values), np.nan
         )
@@ -85,7 +85,7 @@ class WalkForward:
             raise BadParameter(self._nothing_to_choose(runs))
         return Decided(self, runs, surface, chosen)
 
-    def _nothing_to_choose(self, runs: Gathered) -> str:
+    def _nothing_to_choose(self, runs: RunScores) -> str:
         if runs.errors:
             return f"no point could be run: {next(iter(runs.errors.values()))}"
         few = f" and {self.fewest_trades} round trips" if self.fewest_trades else ""
@@ -100,8 +100,8 @@ class Decided:
     """What every window chose. `runs` are window by window, in each point by point; `surface` (W, P) how good they are;
     `chosen` (W,) the choice, NONE for a window without one."""
 
-    question: WalkForward
-    runs: Gathered
+    question: WalkForwardStudy
+    runs: RunScores
     surface: Floats
     chosen: Integers
 
@@ -132,12 +132,12 @@ class Decided:
             legs.append((number, start, stop))
         return [Leg(self.question.points.make(number), start, stop) for number, start, stop in legs]
 
-    def trade(self, *, benchmark: bool = True, seed: int = 0) -> Walked:
+    def trade(self, *, benchmark: bool = True, seed: int = 0) -> WalkForwardResult:
         """Run the one account through all windows."""
-        subject, settings = self.question.subject, self.question.subject.settings
+        experiment, settings = self.question.experiment, self.question.experiment.settings
         result = backtest_relay(
             self.legs,
-            subject.bars,
+            experiment.bars,
             capital=settings.capital,
             costs=settings.costs,
             allocation=settings.allocation,
@@ -149,7 +149,7 @@ class Decided:
             benchmark=benchmark,
             seed=seed,
         )
-        return Walked(self, result)
+        return WalkForwardResult(self, result)
 
     def inside(self, window: int) -> Mapping[str, float]:
         """The metrics, in its training, of the point that trades in a window."""
@@ -177,7 +177,7 @@ class WindowFigures:
 
 
 @dataclass(frozen=True)
-class Walked:
+class WalkForwardResult:
     """The answer: what was `decided`, and the `result` of the account that traded it, all of it out of sample."""
 
     decided: Decided

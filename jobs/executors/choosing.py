@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gpt_trader.errors import ClusterError
-from gpt_trader.research.execution import Executor, Finished, InProcess
-from gpt_trader.research.planning import CHUNK_SECONDS, expected_seconds, whole
+from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, expected_seconds, whole
+from gpt_trader.research.executor import ChunkCompleted, Executor, InProcess
 
 if TYPE_CHECKING:
-    from gpt_trader.research.evaluation import Evaluation, Subject
+    from gpt_trader.research.chunk import Chunk
+    from gpt_trader.research.experiment import Experiment
 
-Work = Sequence[tuple[int, "Evaluation"]]
+Work = Sequence[tuple[int, "Chunk"]]
 
 RAY_START_SECONDS = 8.0
 """What a local Ray takes until its workers take chunks, on a busy machine of two cores."""
@@ -84,7 +85,9 @@ class Begun:
     The first part does not count: kernels are loaded and rules compiled in it.
     """
 
-    def __init__(self, work: Work, on_done: Callable[[Finished], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, work: Work, on_done: Callable[[ChunkCompleted], None], clock: Callable[[], float]
+    ) -> None:
         self._work, self._on_done, self._clock = dict(work), on_done, clock
         self._done = dict.fromkeys(self._work, 0)
         self._first = self._done.copy()
@@ -93,7 +96,7 @@ class Begun:
         self._began: float | None = None
         self._timed = 0
 
-    def took(self, finished: Finished) -> None:
+    def took(self, finished: ChunkCompleted) -> None:
         """More points are done: of the work as it was, or of what was `left`."""
         now, count = self._clock(), len(finished.places)
         if self._began is None:
@@ -159,25 +162,25 @@ class ChosenWhenRun:
 
     def run(
         self,
-        subject: Subject,
-        work: Sequence[tuple[int, Evaluation]],
-        on_done: Callable[[Finished], None],
+        experiment: Experiment,
+        work: Sequence[tuple[int, Chunk]],
+        on_done: Callable[[ChunkCompleted], None],
         cancelled: Callable[[], bool],
     ) -> None:
         """As the port says."""
-        choice = self._chosen(subject, work)
+        choice = self._chosen(experiment, work)
         if self._workers is None and choice.place == "process":
-            self._begin_here(subject, work, on_done, cancelled)
+            self._begin_here(experiment, work, on_done, cancelled)
             return
         if self._workers is None:
-            self._workers = self._connect(choice, subject.bars.panel.nbytes)
-        self._workers.run(subject, work, on_done, cancelled)
+            self._workers = self._connect(choice, experiment.bars.panel.nbytes)
+        self._workers.run(experiment, work, on_done, cancelled)
 
     def _begin_here(
         self,
-        subject: Subject,
+        experiment: Experiment,
         work: Work,
-        on_done: Callable[[Finished], None],
+        on_done: Callable[[ChunkCompleted], None],
         cancelled: Callable[[], bool],
     ) -> None:
         """Run the work in this process, as long as that is best."""
@@ -189,21 +192,21 @@ class ChosenWhenRun:
             better = self._better(begun)
             return better is not None
 
-        self._here.run(subject, work, begun.took, lambda: cancelled() or slow())
+        self._here.run(experiment, work, begun.took, lambda: cancelled() or slow())
         if better is None:
             return
         self._go_on(replace(better, why=f"slower than expected: {better.why}"))
         try:
-            self._workers = self._connect(better, subject.bars.panel.nbytes)
+            self._workers = self._connect(better, experiment.bars.panel.nbytes)
         except ClusterError as error:
             self._say(f"{error}; going on in this process")
             self._stays = True
-        (self._workers or self._here).run(subject, begun.left(), begun.took, cancelled)
+        (self._workers or self._here).run(experiment, begun.left(), begun.took, cancelled)
 
-    def _chosen(self, subject: Subject, work: Work) -> Choice:
+    def _chosen(self, experiment: Experiment, work: Work) -> Choice:
         """Where this work runs by the estimate of what it takes."""
         points = sum(len(chunk.points) for _, chunk in work)
-        seconds = expected_seconds(subject, (chunk for _, chunk in work))
+        seconds = expected_seconds(experiment, (chunk for _, chunk in work))
         share = max(1.0, self._points_to_come / max(points, 1))
         self._points_to_come -= points
         if self._choice is not None and self._in_steps:

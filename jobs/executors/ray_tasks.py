@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.errors import ClusterError, GptTraderError, first_line
-from gpt_trader.research.execution import Finished, failures
-from gpt_trader.research.planning import Pace, expected_seconds
+from gpt_trader.research.chunk_sizes import BatchSizer, expected_seconds
+from gpt_trader.research.executor import ChunkCompleted, failures
 from jobs.executors.ray_worker import Shipped, run_chunk
 
 if TYPE_CHECKING:
-    from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject
+    from gpt_trader.research.chunk import Chunk, ChunkResult
+    from gpt_trader.research.experiment import Experiment
 
 ATTEMPTS = 3
 AHEAD = 2
@@ -33,7 +34,7 @@ class _Flight:
     """Points of a chunk that are sent out: which attempt it is, when a worker began with them, and which one."""
 
     number: int
-    chunk: Evaluation
+    chunk: Chunk
     places: range
     attempt: int
     stream: Any = None
@@ -45,7 +46,7 @@ class _Flight:
 class _Landed:
     """What came back: a result, the error the chunk raised, or how it was `lost` before it could end; the seconds it took."""
 
-    result: Evaluated | None = None
+    result: ChunkResult | None = None
     error: str | None = None
     lost: str | None = None
     seconds: float = 0.0
@@ -72,7 +73,7 @@ class RayTasks:
     ) -> None:
         self._wanted, self._timeout, self._say, self._clock = workers, chunk_timeout, say, clock
         self._head_answers, self._looked, self._unanswered = head_answers, float("-inf"), 0
-        self._cpus, self._pace = 1, Pace()
+        self._cpus, self._pace = 1, BatchSizer()
         self._flying: dict[Any, _Flight] = {}
         self._waiting: deque[_Flight] = deque()
 
@@ -83,17 +84,17 @@ class RayTasks:
 
     def run(
         self,
-        subject: Subject,
-        work: Sequence[tuple[int, Evaluation]],
-        on_done: Callable[[Finished], None],
+        experiment: Experiment,
+        work: Sequence[tuple[int, Chunk]],
+        on_done: Callable[[ChunkCompleted], None],
         cancelled: Callable[[], bool],
     ) -> None:
         """As the port says. Raises ClusterError when workers cannot run any chunk, StrategyError when they lack the class."""
         import ray
 
         task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(run_chunk)
-        shipped = ray.put(Shipped.of(subject))
-        limit = self._limit(subject, work)
+        shipped = ray.put(Shipped.of(experiment))
+        limit = self._limit(experiment, work)
         self._waiting.extend(_Flight(number, chunk, range(len(chunk.points)), 1) for number, chunk in work)
         heard = self._clock()
         try:
@@ -101,7 +102,9 @@ class RayTasks:
                 with _plain_errors():
                     self._look_at_cluster()
                     self._send(
-                        lambda flight: task.remote(subject.key, [shipped], flight.chunk.only(flight.places))
+                        lambda flight: task.remote(
+                            experiment.key, [shipped], flight.chunk.only(flight.places)
+                        )
                     )
                     ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=POLL_SECONDS)
                     over = [*self._landed(ready), *self._given_up(limit)]
@@ -132,11 +135,11 @@ class RayTasks:
         if self._wanted is None:
             self._cpus = max(1, int(ray.cluster_resources().get("CPU", 0)))  # type: ignore[no-untyped-call]
 
-    def _limit(self, subject: Subject, work: Sequence[tuple[int, Evaluation]]) -> float:
+    def _limit(self, experiment: Experiment, work: Sequence[tuple[int, Chunk]]) -> float:
         """The seconds after which a chunk counts as hung."""
         if self._timeout is not None:
             return self._timeout
-        longest = max(expected_seconds(subject, [chunk]) for _, chunk in work)
+        longest = max(expected_seconds(experiment, [chunk]) for _, chunk in work)
         return max(SHORTEST_TIMEOUT, TIMEOUT_MULTIPLE * longest)
 
     def _send(self, remote: Callable[[_Flight], Any]) -> None:
@@ -153,7 +156,7 @@ class RayTasks:
             self._waiting.appendleft(replace(flight, places=places[count:]))
         return replace(flight, places=places[:count])
 
-    def _landed(self, ready: Sequence[Any]) -> Iterator[Finished]:
+    def _landed(self, ready: Sequence[Any]) -> Iterator[ChunkCompleted]:
         """What has come back for good; a lost chunk waits for its next attempt instead."""
         for stream in ready:
             landed = self._next_of(self._flying[stream])
@@ -186,7 +189,7 @@ class RayTasks:
         result, message, seconds = item
         return _Landed(None if result is None else result.copy(), message, seconds=seconds)
 
-    def _given_up(self, limit: float) -> Iterator[Finished]:
+    def _given_up(self, limit: float) -> Iterator[ChunkCompleted]:
         """The chunks that have run for longer than `limit` seconds; their workers are killed."""
         import ray
 
@@ -210,8 +213,8 @@ class RayTasks:
         return heard
 
 
-def _finished(flight: _Flight, result: Evaluated | None, error: str | None) -> Finished:
-    return Finished(flight.number, flight.places, result, error, flight.attempt, flight.worker)
+def _finished(flight: _Flight, result: ChunkResult | None, error: str | None) -> ChunkCompleted:
+    return ChunkCompleted(flight.number, flight.places, result, error, flight.attempt, flight.worker)
 
 
 @contextmanager

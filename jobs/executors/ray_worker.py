@@ -12,15 +12,16 @@ from typing import Any
 from gpt_trader.bars import Bars
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import ClusterError
-from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject, engine_hash
-from gpt_trader.research.execution import attempt
-from gpt_trader.research.reference import StrategyReference, reference_of
+from gpt_trader.research.chunk import Chunk, ChunkResult, ChunkRunner
+from gpt_trader.research.executor import attempt
+from gpt_trader.research.experiment import Experiment, engine_hash
+from gpt_trader.research.strategy_reference import StrategyReference, reference_of
 from gpt_trader.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A subject as it travels: the class by reference, the bars for the object store, and whose engine it is."""
+    """An experiment as it travels: the class by reference, the bars for the object store, and whose engine it is."""
 
     key: str
     reference: StrategyReference
@@ -30,13 +31,15 @@ class Shipped:
     version: str
 
     @classmethod
-    def of(cls, subject: Subject) -> Shipped:
+    def of(cls, experiment: Experiment) -> Shipped:
         """Raises StrategyError for a class that other processes cannot load."""
-        reference = reference_of(subject.strategy)
-        return cls(subject.key, reference, subject.bars, subject.settings, engine_hash(), __version__)
+        reference = reference_of(experiment.strategy)
+        return cls(
+            experiment.key, reference, experiment.bars, experiment.settings, engine_hash(), __version__
+        )
 
-    def unpacked(self) -> Subject:
-        """The subject in this process. Raises ClusterError when another version of the engine is installed here."""
+    def unpacked(self) -> Experiment:
+        """The experiment in this process. Raises ClusterError when another version of the engine is installed here."""
         from gpt_trader.adapters.strategy_files import class_of
 
         if engine_hash() != self.engine:
@@ -44,29 +47,29 @@ class Shipped:
                 f"worker {where_am_i()} has another GPT-Trader ({__version__}, the study's is {self.version}, or its files "
                 "differ); install the same version on every node"
             )
-        return Subject(class_of(self.reference), self.bars, self.settings)
+        return Experiment(class_of(self.reference), self.bars, self.settings)
 
 
-_benches: dict[str, Bench] = {}
+_benches: dict[str, ChunkRunner] = {}
 
 
-def run_chunk(key: str, shipped: Sequence[Any], chunk: Evaluation) -> Iterator[Any]:
+def run_chunk(key: str, shipped: Sequence[Any], chunk: Chunk) -> Iterator[Any]:
     """Yield where this is when the chunk begins, then its result and error (one of them None), and how many seconds it took.
 
     `shipped` is a list of one reference, so that Ray hands over the reference and not the bars: they are looked up once for
-    all chunks of a subject.
+    all chunks of an experiment.
     """
     yield where_am_i()
     yield _run(key, shipped, chunk)
 
 
-def _run(key: str, shipped: Sequence[Any], chunk: Evaluation) -> tuple[Evaluated | None, str | None, float]:
+def _run(key: str, shipped: Sequence[Any], chunk: Chunk) -> tuple[ChunkResult | None, str | None, float]:
     if key not in _benches:
         import ray
 
         _use_one_thread()
         _benches.clear()
-        _benches[key] = Bench(ray.get(shipped[0]).unpacked())
+        _benches[key] = ChunkRunner(ray.get(shipped[0]).unpacked())
     began = time.monotonic()
     result, error = attempt(_benches[key], chunk)
     return result, error, time.monotonic() - began

@@ -14,9 +14,10 @@ from gpt_trader import Allocation, load_bars
 from gpt_trader.adapters.chunk_store import ChunkStore
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import ClusterError
-from gpt_trader.research.evaluation import Evaluation, Subject
-from gpt_trader.research.execution import Finished, InProcess
-from gpt_trader.research.plan import Plan, work_off
+from gpt_trader.research.chunk import Chunk
+from gpt_trader.research.executor import ChunkCompleted, InProcess
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import Plan, run_chunks
 from gpt_trader.strategies import load_strategy
 from jobs.executors import ray_worker
 from jobs.executors.ray_tasks import ATTEMPTS, RayTasks
@@ -34,9 +35,9 @@ BAD = 3
 
 def plan_of(folder: Path, mood: str, at: int = BAD, strategy: Path = MOODY) -> Plan:
     """Six chunks of one point each, of which one (or all, with -1) is moody."""
-    subject = Subject(load_strategy(str(strategy)), BARS, SETTINGS)
+    experiment = Experiment(load_strategy(str(strategy)), BARS, SETTINGS)
     fixed = (("at", at), ("folder", str(folder)), ("mood", mood))
-    return Plan("sweep", subject, tuple(Evaluation(("x",), ((x,),), fixed) for x in range(CHUNKS)))
+    return Plan("sweep", experiment, tuple(Chunk(("x",), ((x,),), fixed) for x in range(CHUNKS)))
 
 
 class Run:
@@ -49,22 +50,22 @@ class Run:
         tasks: RayTasks | None = None,
         watch: Callable[[], None] = lambda: None,
     ) -> None:
-        self.plan, self.reported = plan, list[Finished]()
+        self.plan, self.reported = plan, list[ChunkCompleted]()
         self.store = ChunkStore(folder / "chunks")
 
         def look() -> bool:
             watch()
             return False
 
-        (tasks or RayTasks(None)).run(plan.subject, list(enumerate(plan.chunks)), self._take, look)
+        (tasks or RayTasks(None)).run(plan.experiment, list(enumerate(plan.chunks)), self._take, look)
 
-    def _take(self, done: Finished) -> None:
+    def _take(self, done: ChunkCompleted) -> None:
         self.reported.append(done)
         if done.result is not None:
             self.store.put(self.plan.keys[done.number], done.result)
 
     @property
-    def by_number(self) -> dict[int, Finished]:
+    def by_number(self) -> dict[int, ChunkCompleted]:
         """Every chunk; each must have been reported once."""
         numbers = [done.number for done in self.reported]
         assert sorted(numbers) == list(range(CHUNKS))
@@ -78,7 +79,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def in_process(plan: Plan, folder: Path) -> dict[str, bytes]:
     """The files that the same plan makes without Ray."""
-    work_off(plan, InProcess(), ChunkStore(folder / "reference"))
+    run_chunks(plan, InProcess(), ChunkStore(folder / "reference"))
     return files_in(folder / "reference")
 
 
@@ -172,9 +173,9 @@ def test_a_point_that_fails_is_not_tried_again_and_says_what_it_says_in_process(
 
 def test_a_cancelled_run_stops_with_what_is_finished(driver: Cluster, tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "meet", at=-1)
-    finished: list[Finished] = []
+    finished: list[ChunkCompleted] = []
     RayTasks(None).run(
-        plan.subject, list(enumerate(plan.chunks)), finished.append, lambda: bool(met(tmp_path))
+        plan.experiment, list(enumerate(plan.chunks)), finished.append, lambda: bool(met(tmp_path))
     )
     assert not finished
     for _, pid in met(tmp_path):
@@ -184,12 +185,12 @@ def test_a_cancelled_run_stops_with_what_is_finished(driver: Cluster, tmp_path: 
 def test_an_error_while_keeping_a_chunk_ends_the_run(driver: Cluster, tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "calm")
 
-    def refuse(_done: Finished) -> None:
+    def refuse(_done: ChunkCompleted) -> None:
         raise OSError("no space")
 
     tasks = RayTasks(None)
     with pytest.raises(OSError, match="no space"):
-        tasks.run(plan.subject, list(enumerate(plan.chunks)), refuse, lambda: False)
+        tasks.run(plan.experiment, list(enumerate(plan.chunks)), refuse, lambda: False)
     assert len(Run(plan, tmp_path, tasks).by_number) == CHUNKS  # nothing of the first run is left in it
 
 
@@ -228,10 +229,10 @@ class Where(Strategy):
 def test_workers_read_the_bars_where_they_lie_in_shared_memory(driver: Cluster, tmp_path: Path) -> None:
     file = tmp_path / "where.py"
     file.write_text(WHERE)
-    subject = Subject(load_strategy(str(file)), BARS, SETTINGS)
-    chunks = [(n, Evaluation(("x",), ((n,),))) for n in range(4)]
-    done: list[Finished] = []
-    RayTasks(None).run(subject, chunks, done.append, lambda: False)
+    experiment = Experiment(load_strategy(str(file)), BARS, SETTINGS)
+    chunks = [(n, Chunk(("x",), ((n,),))) for n in range(4)]
+    done: list[ChunkCompleted] = []
+    RayTasks(None).run(experiment, chunks, done.append, lambda: False)
     for item in done:
         assert item.result is not None
         assert "writeable False" in item.result.errors[0]

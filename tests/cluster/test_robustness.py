@@ -9,10 +9,10 @@ import pytest
 
 from gpt_trader import Allocation, load_bars
 from gpt_trader.engine.setup import Settings
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.execution import Executor, InProcess
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.replicates import Redraw
+from gpt_trader.research.bootstrap import Bootstrap
+from gpt_trader.research.executor import Executor, InProcess
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.robustness_study import Changes, Question, answer
 from gpt_trader.strategies import load_strategy
 from jobs.executors.ray_tasks import RayTasks
@@ -21,17 +21,17 @@ from tests.cluster.nodes import Cluster
 pytestmark = pytest.mark.ray
 
 
-def by(executor: Executor) -> Callable[[Plan], WorkedOff]:
-    return lambda plan: work_off(plan, executor, None)
+def by(executor: Executor) -> Callable[[Plan], PlanResult]:
+    return lambda plan: run_chunks(plan, executor, None)
 
 
 def test_workers_change_nothing(driver: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpt_trader.research.replicates.points_per_chunk", lambda _seconds: 16)
+    monkeypatch.setattr("gpt_trader.research.bootstrap.points_per_chunk", lambda _seconds: 16)
     bars = load_bars(["AAPL", "IBM"], start="2008-01-01", end="2010-12-31")
     settings = Settings(allocation=Allocation(gross=1.0, regime="IBM"))
     kind = load_strategy("demo_ma")
     question = Question(
-        Subject(kind, bars, settings), kind(5, 20), Changes(neighbours=5), Redraw(80).on(bars)
+        Experiment(kind, bars, settings), kind(5, 20), Changes(neighbours=5), Bootstrap(80).on(bars)
     )
     here, there = answer(question, by(InProcess())), answer(question, by(RayTasks(None)))
     assert here.replicates is not None
@@ -40,6 +40,6 @@ def test_workers_change_nothing(driver: Cluster, monkeypatch: pytest.MonkeyPatch
     assert here.reruns == there.reruns
     assert len(here.runs) == len(there.runs)
     for one, other in zip(here.runs, there.runs, strict=True):
-        assert (one.parameters, one.variant, one.error) == (other.parameters, other.variant, other.error)
+        assert (one.parameters, one.scenario, one.error) == (other.parameters, other.scenario, other.error)
         assert np.array_equal(list(one.metrics.values()), list(other.metrics.values()), equal_nan=True)
         assert one.sums.tobytes() == other.sums.tobytes()

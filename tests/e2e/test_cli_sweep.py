@@ -79,7 +79,7 @@ def test_json_is_one_object_with_every_point_and_the_promised_keys() -> None:
     said = done.json
     promised = {
         "run_id", "method", "objective", "points", "best", "trials", "dsr", "psr", "pbo", "min_track_record", "failed",
-        "cached", "pareto", "steadiest", "verdict", "folder", "look_ahead", "warnings",
+        "cached", "pareto", "most_robust", "verdict", "folder", "look_ahead", "warnings",
         "too_good",
     }  # fmt: skip
     assert promised <= said.keys()

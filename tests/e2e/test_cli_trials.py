@@ -14,7 +14,7 @@ from gpt_trader import Allocation, Costs, backtest, load_bars
 from gpt_trader.adapters.store import RunStore
 from gpt_trader.adapters.store.trials import TrialBatch
 from gpt_trader.engine.setup import Settings
-from gpt_trader.research.identity import TrialKeys, data_hash
+from gpt_trader.research.trial_identity import TrialKeys, data_hash
 from gpt_trader.strategies import load_strategy
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe, probabilistic_sharpe
 from tests.e2e.command import cli, one_message

@@ -13,7 +13,7 @@ from gpt_trader.adapters.report.page import write_page
 from gpt_trader.adapters.report.sweep_build import render_sweep
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.surface import BLOCKS, Look
+from gpt_trader.research.response_surface import BLOCKS, EarlyStop
 from tests.e2e.browsing import CONTRAST, browser, needs_chromium, opened, settled
 from tests.sweep_cases import concluded, made
 
@@ -48,9 +48,9 @@ def grid(**more: Any) -> Any:
 
 
 def page_of(name: str) -> str:
-    look = Look(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
+    look = EarlyStop(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
     if name == "grid":
-        return render_sweep(grid(errors={0: "why not"}, looks={5: look}), "grid", "abc123")
+        return render_sweep(grid(errors={0: "why not"}, early_stops={5: look}), "grid", "abc123")
     if name == "front":
         surface = made(POINTS, {"sharpe": SHARPE, "turnover": TURNOVER})
         both = [Objective("sharpe"), Objective("turnover", smallest=True)]

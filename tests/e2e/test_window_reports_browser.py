@@ -9,14 +9,16 @@ import pytest
 
 from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
 from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
-from gpt_trader.research.luck import luck_of
+from gpt_trader.research.selection_bias import trial_statistics_of
 from tests.e2e.browsing import browser, needs_chromium, opened, settled
 from tests.study_pages import HOSTILE, LENGTHS, crossed, walked
 
 __all__ = ["browser"]
 pytestmark = needs_chromium
 
-STATISTICS = luck_of({"sharpe": 1.0, "skew": 0.0, "kurtosis": 3.0, "periods_per_year": 252.0}, 700)
+STATISTICS = trial_statistics_of(
+    {"sharpe": 1.0, "skew": 0.0, "kurtosis": 3.0, "periods_per_year": 252.0}, 700
+)
 PAINTED = """() => [...document.querySelectorAll(".plot")].filter((el) => {
   const canvas = el.querySelector("canvas");
   if (!canvas) return true;

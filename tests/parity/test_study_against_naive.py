@@ -198,7 +198,7 @@ def test_a_plateau_is_what_a_point_and_three_quarters_around_it_have_at_least(
         ]
     ).ravel()
     np.testing.assert_allclose(table["plateau"], scores, rtol=ROUNDING)
-    assert table["plateau"][told["steadiest"]["point"]] == max(table["plateau"])
+    assert table["plateau"][told["most_robust"]["point"]] == max(table["plateau"])
 
 
 def trials(*more: str) -> int:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from gpt_trader import Bars, Strategy, param
 from gpt_trader.engine.setup import settings_of
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.execution import InProcess
+from gpt_trader.research.executor import InProcess
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.points import Points, points_of
-from gpt_trader.research.space import make_space
-from gpt_trader.research.walk_forward_study import WalkForward
+from gpt_trader.research.search_space import make_space
+from gpt_trader.research.walk_forward_study import WalkForwardStudy
 from gpt_trader.validation.durations import Duration
 from gpt_trader.validation.splits import walk_forward
 from tests.properties.truth_cases import ALL_IN, FREE, UNCAPPED, days
@@ -116,10 +116,10 @@ def with_noise_from(bars: Bars, row: int, seed: int = 99) -> Bars:
     return Bars(bars.symbols, bars.time, panel)
 
 
-def subject_of(strategy: type[Strategy], bars: Bars) -> Subject:
-    """The subject of a study without costs."""
+def subject_of(strategy: type[Strategy], bars: Bars) -> Experiment:
+    """The experiment of a study without costs."""
     settings = settings_of(bars, 100_000.0, FREE, ALL_IN, None, UNCAPPED, (), (), None)
-    return Subject(strategy, bars, settings)
+    return Experiment(strategy, bars, settings)
 
 
 def grid(strategy: type[Strategy], **given: str) -> Points:
@@ -127,9 +127,9 @@ def grid(strategy: type[Strategy], **given: str) -> Points:
     return points_of(strategy, make_space(strategy, given))
 
 
-def run(plan: Plan) -> WorkedOff:
+def run(plan: Plan) -> PlanResult:
     """The plan worked off in this process, with nothing kept."""
-    return work_off(plan, InProcess(), None)
+    return run_chunks(plan, InProcess(), None)
 
 
 def walk(
@@ -141,12 +141,12 @@ def walk(
     *,
     anchored: bool = False,
     **options: Any,
-) -> WalkForward:
+) -> WalkForwardStudy:
     """A walk-forward by Sharpe ratio over windows of so many bars."""
     windows = walk_forward(bars.time, Duration(bars=train), Duration(bars=test), anchored=anchored)
     ordered = (True,) * len(points.names)
     options = {"objective": Objective("sharpe"), **options}
-    return WalkForward(subject_of(strategy, bars), points, ordered, windows, **options)
+    return WalkForwardStudy(subject_of(strategy, bars), points, ordered, windows, **options)
 
 
 def sharpe_per_bar(returns: Sequence[float] | Floats) -> float:

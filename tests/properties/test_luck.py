@@ -10,7 +10,7 @@ import pytest
 
 from gpt_trader import Allocation, Bars, Costs, Features, Strategy, Weights, backtest_many, param
 from gpt_trader.batch import Scores
-from gpt_trader.research.evaluation import block_edges
+from gpt_trader.research.chunk import block_edges
 from gpt_trader.validation.overfitting import probability_of_overfitting
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe
 from tests.markets import random_market

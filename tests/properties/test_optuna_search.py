@@ -11,8 +11,8 @@ import pytest
 
 from gpt_trader.adapters.optuna_search import OptunaSearch
 from gpt_trader.research.objectives import not_beaten
-from gpt_trader.research.searching import Answer, RandomSearch, Search
-from gpt_trader.research.space import Values
+from gpt_trader.research.search_methods import Answer, RandomSearch, Search
+from gpt_trader.research.search_space import Values
 from tests.search_spaces import WIDE, points, space
 
 
@@ -106,8 +106,8 @@ def test_nsga2_covers_a_planted_front_better_than_random_search() -> None:
     def covered(search: Search) -> float:
         """The area between the front and the corner (-10, -10)."""
         gains = np.array([two_aims(point) for point in points(search, WIDE, two_aims)])
-        front = gains[not_beaten(gains)]
-        inside = front[(front > -10).all(axis=1)]
+        pareto_front = gains[not_beaten(gains)]
+        inside = pareto_front[(pareto_front > -10).all(axis=1)]
         area, reached = 0.0, -10.0
         for first, second in inside:
             if second > reached:

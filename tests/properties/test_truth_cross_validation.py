@@ -11,12 +11,12 @@ from gpt_trader import backtest
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.research.cross_validation_study import (
-    CrossValidated,
-    CrossValidation,
+    CrossValidationResult,
+    CrossValidationStudy,
     holding_bars,
     pilot_plan,
 )
-from gpt_trader.research.points import Points, gathered
+from gpt_trader.research.points import Points, run_scores
 from gpt_trader.validation.durations import NOTHING, Duration
 from gpt_trader.validation.splits import combinatorial
 from tests.properties.study_cases import (
@@ -36,9 +36,11 @@ HORIZON, EMBARGO = Duration(bars=5), Duration(bars=8)
 
 def validated(
     points: Points, bars, folds: int = 8, tested: int = 2, objective: str = "sharpe"
-) -> CrossValidated:
+) -> CrossValidationResult:
     splits = combinatorial(bars.time, folds, tested, horizon=HORIZON, embargo=EMBARGO)
-    question = CrossValidation(subject_of(points.strategy, bars), points, splits, HORIZON, EMBARGO, objective)
+    question = CrossValidationStudy(
+        subject_of(points.strategy, bars), points, splits, HORIZON, EMBARGO, objective
+    )
     chosen = question.choose(run(question.plan))
     return chosen.assemble(run(chosen.plan))
 
@@ -117,7 +119,7 @@ def test_the_horizon_is_how_long_round_trips_last() -> None:
     bars = noise(800, 3)
     points = grid(Follow, side="1", least="0:18:2")
     pilots = pilot_plan(subject_of(Follow, bars), points)
-    held = gathered(pilots.chunks, run(pilots), 1)
+    held = run_scores(pilots.chunks, run(pilots), 1)
     trades = [
         backtest(
             points.make(n), bars, costs=FREE, fills=UNCAPPED, allocation=ALL_IN, benchmark=False
@@ -139,8 +141,8 @@ def test_the_horizon_is_how_long_round_trips_last() -> None:
     assert (min(asked), max(asked)) == (1, 98)
     still = noise(100, 1)
     nothing = grid(Follow, side="0")
-    idle = pilot_plan(subject_of(Follow, still), nothing)
-    assert holding_bars(gathered(idle.chunks, run(idle), 1), 10) == 1
+    ineffective = pilot_plan(subject_of(Follow, still), nothing)
+    assert holding_bars(run_scores(ineffective.chunks, run(ineffective), 1), 10) == 1
 
 
 def nearest_neighbours(seed: int, horizon: int, bars: int = 1000, ahead: int = 20, folds: int = 50) -> float:

@@ -10,9 +10,10 @@ import pytest
 from gpt_trader import Strategy, Weights, param
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.evaluation import Evaluation, Subject
-from gpt_trader.research.execution import Finished
-from gpt_trader.research.planning import expected_seconds, seconds_per_run
+from gpt_trader.research.chunk import Chunk
+from gpt_trader.research.chunk_sizes import expected_seconds, seconds_per_run
+from gpt_trader.research.executor import ChunkCompleted
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.strategies import load_strategy
 from jobs.executors.choosing import Asked, Begun, ChosenWhenRun, choose
 from tests.markets import random_market
@@ -96,29 +97,29 @@ BARS = random_market(400, 2, 3)
 
 
 def test_what_chunks_take_is_the_sum_over_their_points_and_rows() -> None:
-    subject = Subject(load_strategy("demo_ma"), BARS, Settings())
-    whole = Evaluation(("fast", "slow"), ((5, 20), (5, 30), (5, 40)))
-    half = Evaluation(("fast", "slow"), ((5, 20),), stop=200)
+    experiment = Experiment(load_strategy("demo_ma"), BARS, Settings())
+    whole = Chunk(("fast", "slow"), ((5, 20), (5, 30), (5, 40)))
+    half = Chunk(("fast", "slow"), ((5, 20),), stop=200)
     one = seconds_per_run(load_strategy("demo_ma")(), BARS)
-    assert expected_seconds(subject, [whole]) == pytest.approx(3 * one)
-    assert expected_seconds(subject, [whole, half]) == pytest.approx(3.5 * one)
-    assert expected_seconds(subject, []) == 0.0
+    assert expected_seconds(experiment, [whole]) == pytest.approx(3 * one)
+    assert expected_seconds(experiment, [whole, half]) == pytest.approx(3.5 * one)
+    assert expected_seconds(experiment, []) == 0.0
 
 
 def test_a_point_that_cannot_be_made_does_not_hide_what_the_others_take() -> None:
-    subject = Subject(Picky, BARS, Settings())
-    assert expected_seconds(subject, [Evaluation(("x",), ((2,), (4,), (5,)))]) > 0
-    assert expected_seconds(subject, [Evaluation(("x",), ((2,), (4,)))]) == 0.0
+    experiment = Experiment(Picky, BARS, Settings())
+    assert expected_seconds(experiment, [Chunk(("x",), ((2,), (4,), (5,)))]) > 0
+    assert expected_seconds(experiment, [Chunk(("x",), ((2,), (4,)))]) == 0.0
 
 
 def test_the_reason_is_said_once_and_chunks_run_in_this_process() -> None:
-    subject = Subject(load_strategy("demo_ma"), BARS, Settings())
-    work = [(n, Evaluation(("fast", "slow"), ((5 + n, 20),))) for n in range(3)]
+    experiment = Experiment(load_strategy("demo_ma"), BARS, Settings())
+    work = [(n, Chunk(("fast", "slow"), ((5 + n, 20),))) for n in range(3)]
     said: list[str] = []
-    done: list[Finished] = []
+    done: list[ChunkCompleted] = []
     executor = ChosenWhenRun(NOTHING_ASKED, said.append)
     for _ in range(2):
-        executor.run(subject, work, done.append, lambda: False)
+        executor.run(experiment, work, done.append, lambda: False)
     executor.close()
     assert said == ["3 chunks, a second on one core: in this process"]
     assert [item.number for item in done] == [0, 1, 2, 0, 1, 2]
@@ -127,39 +128,39 @@ def test_the_reason_is_said_once_and_chunks_run_in_this_process() -> None:
 
 
 def test_the_first_step_of_a_study_in_steps_decides_for_all_of_them() -> None:
-    subject = Subject(load_strategy("demo_ma"), BARS, Settings())
-    together = [(0, Evaluation(("fast", "slow"), tuple((5 + n, 20) for n in range(3))))]
-    single = [(n, Evaluation(("fast", "slow"), ((5 + n, 20),))) for n in range(3)]
+    experiment = Experiment(load_strategy("demo_ma"), BARS, Settings())
+    together = [(0, Chunk(("fast", "slow"), tuple((5 + n, 20) for n in range(3))))]
+    single = [(n, Chunk(("fast", "slow"), ((5 + n, 20),))) for n in range(3)]
     said: list[str] = []
-    done: list[Finished] = []
+    done: list[ChunkCompleted] = []
     executor = ChosenWhenRun(Asked(workers=2), said.append, expected=3)
     for work in (together, single):  # three chunks would be worth the two workers
-        executor.run(subject, work, done.append, lambda: False)
+        executor.run(experiment, work, done.append, lambda: False)
     executor.close()
     assert said == ["1 chunk, a second on one core: in this process"]
     assert sum(len(item.places) for item in done) == 6
 
 
 def test_work_that_was_begun_goes_on_with_the_points_that_are_left() -> None:
-    chunks = [Evaluation(("x",), tuple((10 * n + x,) for x in range(4))) for n in range(3)]
+    chunks = [Chunk(("x",), tuple((10 * n + x,) for x in range(4))) for n in range(3)]
     heard: list[tuple[int, range]] = []
     now = iter((1.0, 5.0, 8.0, 9.0, 9.5))
     begun = Begun(
         list(enumerate(chunks)), lambda done: heard.append((done.number, done.places)), lambda: next(now)
     )
-    begun.took(Finished(0, range(4), None))
+    begun.took(ChunkCompleted(0, range(4), None))
     assert (begun.pace, begun.points_left) == (0.0, 8)  # the first part loads and compiles
-    begun.took(Finished(1, range(1), None))
+    begun.took(ChunkCompleted(1, range(1), None))
     assert (begun.pace, begun.points_left) == (4.0, 7)
-    begun.took(Finished(1, range(1, 3), None))
+    begun.took(ChunkCompleted(1, range(1, 3), None))
     assert (begun.pace, begun.seconds) == (7.0 / 3, 7.0)
     left = begun.left()
     assert [(number, chunk.points, chunk.among) for number, chunk in left] == [
         (1, ((13,),), 4),
         (2, ((20,), (21,), (22,), (23,)), None),
     ]
-    begun.took(Finished(2, range(2, 4), None))
-    begun.took(Finished(1, range(1), None))
+    begun.took(ChunkCompleted(2, range(2, 4), None))
+    begun.took(ChunkCompleted(1, range(1), None))
     assert heard == [
         (0, range(4)), (1, range(1)), (1, range(1, 3)), (2, range(2, 4)), (1, range(3, 4)),
     ]  # fmt: skip

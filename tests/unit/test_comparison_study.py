@@ -11,11 +11,11 @@ import pytest
 from gpt_trader import Allocation, Costs, Strategy, Weights, backtest, param
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.comparison_study import Contender, Contest, by_metric, decide
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.execution import InProcess
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.replicates import Redraw
+from gpt_trader.research.bootstrap import Bootstrap
+from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, by_metric, decide
+from gpt_trader.research.executor import InProcess
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
 from gpt_trader.validation.intervals import compare
@@ -40,22 +40,22 @@ class Knowing(Strategy):
         return np.where(tomorrow > 1.0, 1.0, 1.0 - self.edge)
 
 
-def work(plan: Plan) -> WorkedOff:
-    return work_off(plan, InProcess(), None)
+def work(plan: Plan) -> PlanResult:
+    return run_chunks(plan, InProcess(), None)
 
 
-def contest(*strategies: Strategy, count: int = 60, metric: str = "sharpe") -> Contest:
-    contenders = tuple(
-        Contender(f"{type(one).__name__} {number}", Subject(type(one), BARS, ALL_IN), one)
+def contest(*strategies: Strategy, count: int = 60, metric: str = "sharpe") -> ComparisonStudy:
+    candidates = tuple(
+        Candidate(f"{type(one).__name__} {number}", Experiment(type(one), BARS, ALL_IN), one)
         for number, one in enumerate(strategies)
     )
-    return Contest(contenders, Redraw(count).on(BARS), metric)
+    return ComparisonStudy(candidates, Bootstrap(count).on(BARS), metric)
 
 
 def test_every_side_is_run_on_the_bars_and_on_the_same_markets() -> None:
     found = decide(contest(DemoMa(5, 20), BuyAndHold()), work)
     for side in found.sides:
-        strategy = side.contender.strategy
+        strategy = side.candidate.strategy
         alone = backtest(strategy, BARS, allocation=ALL_IN.allocation, costs=ALL_IN.costs)
         expected = [alone.metrics[name] for name in side.run.metrics]
         assert np.array_equal(list(side.run.metrics.values()), expected, equal_nan=True)
@@ -111,9 +111,9 @@ def test_contests_that_make_no_sense_are_refused() -> None:
         contest(BuyAndHold())
     with pytest.raises(UnknownName, match="unknown metric 'calmer'"):
         contest(BuyAndHold(), DemoMa(), metric="calmer")
-    side = contest(BuyAndHold(), DemoMa()).contenders[0]
+    side = contest(BuyAndHold(), DemoMa()).candidates[0]
     with pytest.raises(BadParameter, match="the same name"):
-        Contest((side, side), Redraw(60))
+        ComparisonStudy((side, side), Bootstrap(60))
 
 
 def test_another_contest_has_another_id() -> None:

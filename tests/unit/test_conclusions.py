@@ -13,9 +13,9 @@ import gpt_trader
 from gpt_trader import backtest
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.research.conclusions import Claimed
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.surface import BLOCKS, Look, empty
+from gpt_trader.research.response_surface import BLOCKS, EarlyStop, empty
+from gpt_trader.research.sweep_analysis import Claimed
 from gpt_trader.research.sweep_table import columns_of, names_of
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe
 from tests.sweep_cases import ALL_IN, BARS, Steady, concluded, made
@@ -43,7 +43,7 @@ def test_the_best_point_leads_the_order_and_failed_ones_are_not_in_it() -> None:
     assert found.best == POINTS.index((2, 2))
     assert found.order[0] == found.best
     assert 11 not in found.order
-    assert found.front.tolist() == [found.best]
+    assert found.pareto_front.tolist() == [found.best]
     worst = concluded(surface, AXES, [Objective("sharpe", smallest=True)])
     assert worst.best == found.order[-1]
     assert concluded(made(POINTS, {"sharpe": [math.nan] * 12}), AXES).best is None
@@ -55,29 +55,29 @@ def test_the_plateau_of_a_lone_peak_is_low_and_that_of_a_mound_is_found() -> Non
     spiked[FIELD.index((6, 1))] = 5.0
     found = concluded(made(FIELD, {"sharpe": spiked}), WIDE)
     assert found.best == FIELD.index((6, 1))
-    assert found.steadiest == FIELD.index((3, 4))
-    assert found.steadiness[found.best] < 0.8
+    assert found.most_robust == FIELD.index((3, 4))
+    assert found.plateau_scores[found.best] < 0.8
     around = [spiked[FIELD.index((a, b))] for a in (2, 3, 4) for b in (3, 4, 5)]
-    assert found.steadiness[found.steadiest] == pytest.approx(np.quantile(around, 0.25))
+    assert found.plateau_scores[found.most_robust] == pytest.approx(np.quantile(around, 0.25))
 
 
-def test_with_a_cost_the_steadiest_is_where_it_is_small_and_scores_stay_in_its_units() -> None:
+def test_with_a_cost_the_most_robust_is_where_it_is_small_and_scores_stay_in_its_units() -> None:
     costs = [10.0 - value for value in MOUND]
     found = concluded(made(FIELD, {"costs": costs}), WIDE, [Objective("costs", smallest=True)])
-    assert found.steadiest == FIELD.index((3, 4))
-    assert 9.0 < found.steadiness[found.steadiest] < 9.1
+    assert found.most_robust == FIELD.index((3, 4))
+    assert 9.0 < found.plateau_scores[found.most_robust] < 9.1
 
 
 def test_a_point_whose_neighbours_were_not_run_has_no_plateau_score() -> None:
     some = [*(FIELD.index((a, b)) for a in (2, 3, 4) for b in (3, 4, 5)), FIELD.index((6, 1))]
     found = concluded(made([FIELD[i] for i in some], {"sharpe": [MOUND[i] for i in some]}), WIDE)
-    assert np.isfinite(found.steadiness[4])
-    assert np.isnan(found.steadiness[9])
+    assert np.isfinite(found.plateau_scores[4])
+    assert np.isnan(found.plateau_scores[9])
     lone = concluded(made([(1, 1), (6, 3)], {"sharpe": [1.0, 2.0]}), WIDE)
-    assert lone.steadiest is None
-    assert np.isnan(lone.steadiness).all()
+    assert lone.most_robust is None
+    assert np.isnan(lone.plateau_scores).all()
     corner = concluded(made(FIELD, {"sharpe": MOUND}), WIDE)
-    assert np.isfinite(corner.steadiness).all()
+    assert np.isfinite(corner.plateau_scores).all()
     fine = concluded(made([(0.5,), (0.25,)], {"sharpe": [1.0, 2.0]}, ("tilt",)), {"tilt": "-1:1"})
     assert fine.plateau is None
     words = concluded(
@@ -120,8 +120,8 @@ def test_the_test_for_overfitting_sees_the_blocks_of_all_points_that_ran_to_the_
     first = rng.normal(0.0, 0.01, (12, BLOCKS)) * np.sqrt(lengths)
     first[3] += 0.2  # better than the others in every block
     sums = np.stack([first, first**2 + 0.0001 * lengths], axis=1)
-    look = Look(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
-    surface = made(POINTS, {"sharpe": HILL}, sums=sums, errors={11: "no"}, looks={10: look})
+    look = EarlyStop(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
+    surface = made(POINTS, {"sharpe": HILL}, sums=sums, errors={11: "no"}, early_stops={10: look})
     test = concluded(surface, AXES).overfitting
     assert test is not None
     assert test.points == 10
@@ -144,8 +144,10 @@ def test_claimed_trials_count_as_their_surface_shows() -> None:
 
 
 def test_columns_hold_every_point_and_parameters_do_not_hide_metrics() -> None:
-    look = Look(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
-    columns = columns_of(concluded(made(POINTS, {"sharpe": HILL}, errors={1: "why"}, looks={2: look}), AXES))
+    look = EarlyStop(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
+    columns = columns_of(
+        concluded(made(POINTS, {"sharpe": HILL}, errors={1: "why"}, early_stops={2: look}), AXES)
+    )
     assert columns["share"] == [point[0] for point in POINTS]
     assert columns["sharpe"][3:].tolist() == HILL[3:]
     assert np.isnan(columns["sharpe"][[1, 2]]).all()
@@ -171,8 +173,8 @@ def test_the_best_point_of_a_sweep_is_a_backtest_with_its_parameters() -> None:
     assert result.best.metrics["cagr"] == result.table["cagr"].max()
     assert result.table.loc[0, ["share", "days"]].to_dict() == result.best.parameters
     assert len(result) == 30
-    assert result.front[0].parameters == result.best.parameters
-    assert result.steadiest is not None
+    assert result.pareto_front[0].parameters == result.best.parameters
+    assert result.most_robust is not None
 
 
 def test_a_table_has_failed_points_last_and_is_of_pandas() -> None:
@@ -220,16 +222,18 @@ def test_a_parameter_that_changes_nothing_is_named_and_one_that_was_never_change
     rng = np.random.default_rng(3)
     by_share = {share: rng.normal(0, 0.01, (2, BLOCKS)) for share in (1, 2, 3, 4)}
     sums = np.stack([by_share[share] for share, _ in POINTS])
-    assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums), AXES).idle == ("days",)
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums), AXES).ineffective == ("days",)
     rising = concluded(made(POINTS, {"sharpe": [share + days for share, days in POINTS]}, sums=sums), AXES)
     assert rising.plateau is not None
-    assert (rising.plateau.rim, rising.rim) == ((1,), ())
+    assert (rising.plateau.rim, rising.boundary) == ((1,), ())
     other = sums.copy()
     other[5, 0, 7] += 1e-3
-    assert concluded(made(POINTS, {"sharpe": HILL}, sums=other), AXES).idle == ()
-    assert concluded(made(POINTS, {"sharpe": HILL}, sums=other, errors={5: "no"}), AXES).idle == ("days",)
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=other), AXES).ineffective == ()
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=other, errors={5: "no"}), AXES).ineffective == (
+        "days",
+    )
     apart = [(1, 1), (2, 2), (3, 3), (4, 1)]
-    assert concluded(made(apart, {"sharpe": HILL[:4]}, sums=sums[[0, 3, 6, 9]]), AXES).idle == ()
-    assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums * 0), AXES).idle == ("share", "days")
-    assert concluded(made(apart, {}, errors=dict.fromkeys(range(4), "no")), AXES).idle == ()
-    assert concluded(empty(("share", "days")), AXES).idle == ()
+    assert concluded(made(apart, {"sharpe": HILL[:4]}, sums=sums[[0, 3, 6, 9]]), AXES).ineffective == ()
+    assert concluded(made(POINTS, {"sharpe": HILL}, sums=sums * 0), AXES).ineffective == ("share", "days")
+    assert concluded(made(apart, {}, errors=dict.fromkeys(range(4), "no")), AXES).ineffective == ()
+    assert concluded(empty(("share", "days")), AXES).ineffective == ()

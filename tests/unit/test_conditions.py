@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gpt_trader import Strategy, param
 from gpt_trader.errors import BadParameter, UnknownName, UserError
-from gpt_trader.research.conditions import parse_constraint
+from gpt_trader.research.constraints import parse_constraint
 from gpt_trader.strategy import parameters_of
 
 

@@ -16,8 +16,9 @@ from gpt_trader import Allocation, Bars, Costs, FillModel, Strategy, Weights, ba
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.evaluation import Bench, Evaluation, Subject, Variant, block_edges
-from gpt_trader.research.planning import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.chunk import Chunk, ChunkRunner, block_edges
+from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.experiment import Experiment, Scenario
 from gpt_trader.strategies import load_strategy
 from gpt_trader.tuning import Tuning
 from gpt_trader.validation.resampling import resample, resample_with_index
@@ -44,15 +45,15 @@ class Moody(Strategy):
         return np.full((1, 1, 1, 3), 1.0) if self.weight == 9 else np.full_like(now.close, self.weight / 20)
 
 
-def subject(**changed: Any) -> Subject:
-    return replace(Subject(DEMO, BARS, ALL_IN), **changed)
+def experiment(**changed: Any) -> Experiment:
+    return replace(Experiment(DEMO, BARS, ALL_IN), **changed)
 
 
-POINTS = Evaluation(("fast", "slow"), ((5, 20), (10, 40)))
+POINTS = Chunk(("fast", "slow"), ((5, 20), (10, 40)))
 
 
 def test_every_point_scores_what_its_backtest_says() -> None:
-    done = POINTS.run(subject())
+    done = POINTS.run(experiment())
     for place, (fast, slow) in enumerate(POINTS.points):
         single = backtest(DEMO(fast=fast, slow=slow), BARS, allocation=ALL_IN.allocation)
         assert done.values[place].tolist() == [single.metrics[name] for name in METRIC_NAMES]
@@ -60,7 +61,7 @@ def test_every_point_scores_what_its_backtest_says() -> None:
 
 
 def test_the_sums_are_those_of_the_returns_of_each_block() -> None:
-    done = POINTS.run(subject())
+    done = POINTS.run(experiment())
     single = backtest(DEMO(fast=5, slow=20), BARS, allocation=ALL_IN.allocation)
     equity = np.concatenate([[100_000.0], single.equity["equity"].to_numpy()])
     returns = np.diff(equity) / equity[:-1]
@@ -73,7 +74,7 @@ def test_the_sums_are_those_of_the_returns_of_each_block() -> None:
 
 def test_points_that_fail_are_listed_and_the_others_go_on() -> None:
     points = tuple((weight,) for weight in (1, 7, 8, 9, 2))
-    done = Evaluation(("weight",), points).run(Subject(Moody, BARS, ALL_IN))
+    done = Chunk(("weight",), points).run(Experiment(Moody, BARS, ALL_IN))
     assert list(done.errors) == [1, 2, 3]
     assert "weight=7: no" in done.errors[1]
     assert "eight" in done.errors[2]
@@ -81,53 +82,55 @@ def test_points_that_fail_are_listed_and_the_others_go_on() -> None:
     failed = np.isnan(done.values).all(axis=1)
     assert failed.tolist() == [False, True, True, True, False]
     assert np.isnan(done.sums[1:4]).all()
-    alone = Evaluation(("weight",), ((2,),)).run(Subject(Moody, BARS, ALL_IN))
+    alone = Chunk(("weight",), ((2,),)).run(Experiment(Moody, BARS, ALL_IN))
     assert done.values[4].tobytes() == alone.values[0].tobytes()
 
 
 def test_bars_from_stop_on_are_not_there() -> None:
-    early = subject(bars=BARS.select(end=BARS.time[199]))
-    assert replace(POINTS, stop=200).run(subject()).values.tobytes() == POINTS.run(early).values.tobytes()
+    early = experiment(bars=BARS.select(end=BARS.time[199]))
+    assert replace(POINTS, stop=200).run(experiment()).values.tobytes() == POINTS.run(early).values.tobytes()
 
 
 def test_fixed_values_stand_for_every_point() -> None:
-    fixed = Evaluation(("fast",), ((5,),), (("slow", 20),)).run(subject())
-    assert fixed.values[0].tobytes() == POINTS.run(subject()).values[0].tobytes()
+    fixed = Chunk(("fast",), ((5,),), (("slow", 20),)).run(experiment())
+    assert fixed.values[0].tobytes() == POINTS.run(experiment()).values[0].tobytes()
 
 
 def test_a_variant_changes_costs_and_capital() -> None:
-    free = replace(POINTS, variants=(Variant(cost_multiple=0.0),) * 2).run(subject())
-    expected = POINTS.run(subject(settings=replace(ALL_IN, costs=Costs().times(0.0))))
+    free = replace(POINTS, scenarios=(Scenario(cost_multiple=0.0),) * 2).run(experiment())
+    expected = POINTS.run(experiment(settings=replace(ALL_IN, costs=Costs().times(0.0))))
     assert free.values.tobytes() == expected.values.tobytes()
-    rich = replace(POINTS, variants=(Variant(capital_multiple=3.0),) * 2).run(subject())
+    rich = replace(POINTS, scenarios=(Scenario(capital_multiple=3.0),) * 2).run(experiment())
     assert (
         rich.values.tobytes()
-        == POINTS.run(subject(settings=replace(ALL_IN, capital=300_000.0))).values.tobytes()
+        == POINTS.run(experiment(settings=replace(ALL_IN, capital=300_000.0))).values.tobytes()
     )
 
 
 def test_each_point_is_scored_under_its_own_variant() -> None:
-    variants = (
-        Variant(replicate=3, block=5.0),
-        Variant(),
-        Variant(),
-        Variant(replicate=4, seed=2, block=5.0),
+    scenarios = (
+        Scenario(replicate=3, block=5.0),
+        Scenario(),
+        Scenario(),
+        Scenario(replicate=4, seed=2, block=5.0),
     )
     points = ((5, 20), (10, 40), (5, 20), (10, 40))
-    done = Evaluation(("fast", "slow"), points, variants=variants).run(subject())
-    for place, (point, variant) in enumerate(zip(points, variants, strict=True)):
+    done = Chunk(("fast", "slow"), points, scenarios=scenarios).run(experiment())
+    for place, (point, scenario) in enumerate(zip(points, scenarios, strict=True)):
         bars = (
-            BARS if variant.replicate is None else resample(BARS, variant.seed, variant.replicate, block=5.0)
+            BARS
+            if scenario.replicate is None
+            else resample(BARS, scenario.seed, scenario.replicate, block=5.0)
         )
-        alone = Evaluation(("fast", "slow"), (point,)).run(subject(bars=bars))
+        alone = Chunk(("fast", "slow"), (point,)).run(experiment(bars=bars))
         assert done.values[place].tobytes() == alone.values[0].tobytes()
         assert done.sums[place].tobytes() == alone.sums[0].tobytes()
 
 
 def test_errors_keep_their_place_under_variants() -> None:
     points = tuple((weight,) for weight in (1, 7, 8, 1, 9))
-    variants = (Variant(), Variant(), Variant(cost_multiple=2.0), Variant(cost_multiple=2.0), Variant())
-    done = Evaluation(("weight",), points, variants=variants).run(Subject(Moody, BARS, ALL_IN))
+    scenarios = (Scenario(), Scenario(), Scenario(cost_multiple=2.0), Scenario(cost_multiple=2.0), Scenario())
+    done = Chunk(("weight",), points, scenarios=scenarios).run(Experiment(Moody, BARS, ALL_IN))
     assert list(done.errors) == [1, 2, 4]
     assert "weight=7" in done.errors[1]
     assert "eight" in done.errors[2]
@@ -135,9 +138,9 @@ def test_errors_keep_their_place_under_variants() -> None:
 
 
 def test_a_variant_that_cannot_be_had_fails_its_own_points_only() -> None:
-    variants = (Variant(), Variant(capital_multiple=1e12), Variant(cost_multiple=2.0))
+    scenarios = (Scenario(), Scenario(capital_multiple=1e12), Scenario(cost_multiple=2.0))
     points = ((5, 20),) * 3
-    done = Evaluation(("fast", "slow"), points, variants=variants).run(subject())
+    done = Chunk(("fast", "slow"), points, scenarios=scenarios).run(experiment())
     assert list(done.errors) == [1]
     assert "capital is 1e+17" in done.errors[1]
     assert np.isnan(done.values).all(axis=1).tolist() == [False, True, False]
@@ -146,8 +149,8 @@ def test_a_variant_that_cannot_be_had_fails_its_own_points_only() -> None:
 
 def test_a_delay_is_added_to_that_of_the_settings() -> None:
     late = replace(ALL_IN, fills=FillModel(delay=1))
-    done = replace(POINTS, variants=(Variant(delay=2),) * 2).run(subject(settings=late))
-    expected = POINTS.run(subject(settings=replace(ALL_IN, fills=FillModel(delay=3))))
+    done = replace(POINTS, scenarios=(Scenario(delay=2),) * 2).run(experiment(settings=late))
+    expected = POINTS.run(experiment(settings=replace(ALL_IN, fills=FillModel(delay=3))))
     assert done.values.tobytes() == expected.values.tobytes()
 
 
@@ -156,18 +159,18 @@ def test_a_regime_index_is_resampled_with_the_market() -> None:
     index = Bars(("IDX",), index.time, index.panel)
     later = Bars(BARS.symbols, index.time[100:], BARS.panel)
     allocation = Allocation(gross=1.0, regime="IDX", regime_window=20)
-    given = Subject(DEMO, later, Settings(allocation=allocation, index=index))
-    done = replace(POINTS, variants=(Variant(replicate=1, block=9.0),) * 2).run(given)
+    given = Experiment(DEMO, later, Settings(allocation=allocation, index=index))
+    done = replace(POINTS, scenarios=(Scenario(replicate=1, block=9.0),) * 2).run(given)
     bars, beside = resample_with_index(later, index, 0, 1, block=9.0)
-    alone = POINTS.run(Subject(DEMO, bars, Settings(allocation=allocation, index=beside)))
+    alone = POINTS.run(Experiment(DEMO, bars, Settings(allocation=allocation, index=beside)))
     assert done.values.tobytes() == alone.values.tobytes()
-    with_the_old = POINTS.run(Subject(DEMO, bars, Settings(allocation=allocation, index=index)))
+    with_the_old = POINTS.run(Experiment(DEMO, bars, Settings(allocation=allocation, index=index)))
     assert done.values.tobytes() != with_the_old.values.tobytes()
 
 
 def test_variants_are_one_for_each_point() -> None:
     with pytest.raises(BadParameter, match="2 points has 1 variants"):
-        replace(POINTS, variants=(Variant(),))
+        replace(POINTS, scenarios=(Scenario(),))
 
 
 CHANGED_CHUNKS = [
@@ -178,14 +181,14 @@ CHANGED_CHUNKS = [
     {"first": 1},
     {"stop": 299},
     {"edges": (0, 300)},
-    {"variants": (Variant(delay=1),) * 2},
-    {"variants": (Variant(replicate=0), Variant(replicate=1))},
+    {"scenarios": (Scenario(delay=1),) * 2},
+    {"scenarios": (Scenario(replicate=0), Scenario(replicate=1))},
 ]
 
 
 @pytest.mark.parametrize("change", CHANGED_CHUNKS, ids=str)
 def test_another_chunk_has_another_address(change: dict[str, Any]) -> None:
-    assert replace(POINTS, **change).key(subject()) != POINTS.key(subject())
+    assert replace(POINTS, **change).key(experiment()) != POINTS.key(experiment())
 
 
 def shifted() -> Bars:
@@ -207,14 +210,14 @@ CHANGED_SUBJECTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", CHANGED_SUBJECTS, ids=range(len(CHANGED_SUBJECTS)))
 def test_another_subject_has_another_address(change: dict[str, Any]) -> None:
-    assert POINTS.key(subject(**change)) != POINTS.key(subject())
+    assert POINTS.key(experiment(**change)) != POINTS.key(experiment())
 
 
 @pytest.mark.slow
 def test_another_process_gives_the_same_address() -> None:
-    text = "from tests.unit.test_evaluation import POINTS, subject\nprint(POINTS.key(subject()))"
+    text = "from tests.unit.test_evaluation import POINTS, experiment\nprint(POINTS.key(experiment()))"
     told = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
-    assert told.stdout.strip() == POINTS.key(subject())
+    assert told.stdout.strip() == POINTS.key(experiment())
 
 
 @given(first=st.integers(0, 500), rows=st.integers(1, 3000), blocks=st.integers(1, 200))
@@ -255,13 +258,13 @@ def test_rules_that_run_bar_by_bar_are_expected_to_take_longer() -> None:
 
 def test_a_bench_gives_what_its_chunks_give_alone_in_any_order() -> None:
     chunks = [
-        replace(POINTS, first=first, stop=stop, variants=(variant,) * 2)
+        replace(POINTS, first=first, stop=stop, scenarios=(scenario,) * 2)
         for first, stop in ((0, None), (50, 200), (0, 200))
-        for variant in (Variant(), Variant(cost_multiple=2.0))
+        for scenario in (Scenario(), Scenario(cost_multiple=2.0))
     ]
-    bench = Bench(subject())
+    runner = ChunkRunner(experiment())
     for chunk in [*chunks, *reversed(chunks), chunks[0], chunks[0]]:
-        together, alone = bench.run(chunk), chunk.run(subject())
+        together, alone = runner.run(chunk), chunk.run(experiment())
         assert together.values.tobytes() == alone.values.tobytes()
         assert together.sums.tobytes() == alone.sums.tobytes()
 
@@ -269,14 +272,14 @@ def test_a_bench_gives_what_its_chunks_give_alone_in_any_order() -> None:
 def test_a_bench_computes_an_indicator_once_for_all_chunks() -> None:
     from gpt_trader.indicators import sma
 
-    bench = Bench(subject())
-    bench.run(POINTS)
-    known = bench.memo.misses
-    bench.run(Evaluation(("fast", "slow"), ((10, 20), (5, 40))))
-    assert bench.memo.misses == known > 0
-    with bench.memo:
+    runner = ChunkRunner(experiment())
+    runner.run(POINTS)
+    known = runner.memo.misses
+    runner.run(Chunk(("fast", "slow"), ((10, 20), (5, 40))))
+    assert runner.memo.misses == known > 0
+    with runner.memo:
         sma(BARS.continuous().close, 5)
-    assert bench.memo.misses == known
+    assert runner.memo.misses == known
 
 
 def test_bars_are_pickled_without_what_is_derived_from_them() -> None:
@@ -321,8 +324,8 @@ def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
     monkeypatch.setattr(batch, "chosen_mode", watched)
     tuning = Tuning(compile_from=4 * BARS.T)
     for runs, mode in ((3, "python"), (4, "compiled")):
-        variants = tuple(Variant(replicate=k) for k in range(runs))
-        Evaluation((), ((),) * runs, variants=variants).run(Subject(Stepwise, BARS, ALL_IN, tuning))
+        scenarios = tuple(Scenario(replicate=k) for k in range(runs))
+        Chunk((), ((),) * runs, scenarios=scenarios).run(Experiment(Stepwise, BARS, ALL_IN, tuning))
         assert chosen[::2] == [mode] * runs  # every second one is for a run after it, which does not come
         chosen.clear()
     three, four = (seconds_per_run(Stepwise(), BARS, runs, tuning) for runs in (3, 4))
@@ -351,7 +354,7 @@ class Rude(Strategy):
 
 
 def test_a_point_that_raises_what_it_must_not_fails_alone() -> None:
-    done = Evaluation(("n",), ((1,), (2,), (3,), (4,), (5,))).run(subject(strategy=Rude))
+    done = Chunk(("n",), ((1,), (2,), (3,), (4,), (5,))).run(experiment(strategy=Rude))
     assert set(done.errors) == {1, 2, 3}
     assert "two" in done.errors[1]
     assert "sys.exit(3)" in done.errors[2]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gpt_trader.research.luck import luck_of
+from gpt_trader.research.selection_bias import trial_statistics_of
 from gpt_trader.validation.sharpe_statistics import expected_maximum
 
 METRICS = {"sharpe": 1.0, "skew": 0.0, "kurtosis": 3.0, "periods_per_year": 252.0}
@@ -24,7 +24,7 @@ class Count:
 
 @pytest.mark.parametrize("observations", [1000, 500, 2000])
 def test_the_bar_is_that_of_luck_over_as_many_returns_as_the_run_has(observations: int) -> None:
-    found = luck_of(METRICS, observations, Count())
+    found = trial_statistics_of(METRICS, observations, Count())
     assert found.threshold is not None
     assert found.threshold / 252**0.5 == pytest.approx(expected_maximum(40, 0.0016 * 1000 / observations))
     assert found.threshold_effective is not None

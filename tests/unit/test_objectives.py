@@ -88,6 +88,6 @@ def test_the_front_holds_exactly_the_points_that_none_beats(gains: np.ndarray) -
         return any((other >= gains[run]).all() and (other > gains[run]).any() for other in gains)
 
     known = [run for run in range(len(gains)) if np.isfinite(gains[run]).all()]
-    front = not_beaten(gains)
-    assert sorted(front.tolist()) == [run for run in known if not beaten(run)]
-    assert np.all(np.diff(gains[front, 0]) <= 0)
+    pareto_front = not_beaten(gains)
+    assert sorted(pareto_front.tolist()) == [run for run in known if not beaten(run)]
+    assert np.all(np.diff(gains[pareto_front, 0]) <= 0)

@@ -13,11 +13,12 @@ from gpt_trader import Bars, Strategy, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import settings_of
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.evaluation import Evaluated, Subject
-from gpt_trader.research.plan import WorkedOff
-from gpt_trader.research.points import Points, gathered, points_of
-from gpt_trader.research.profiles import profile_of, profiles_between
-from gpt_trader.research.space import make_space
+from gpt_trader.research.chunk import ChunkResult
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import PlanResult
+from gpt_trader.research.points import Points, points_of, run_scores
+from gpt_trader.research.return_profiles import profile_of, profiles_between
+from gpt_trader.research.search_space import make_space
 from tests.markets import random_market
 
 
@@ -85,12 +86,12 @@ def test_chunks_hold_all_points_or_those_asked_for() -> None:
 
 def test_what_was_gathered_is_point_by_point_with_the_errors() -> None:
     chunks = points({"a": "0:5", "b": "9"}).chunks(2)
-    result = Evaluated(
+    result = ChunkResult(
         np.arange(2.0 * len(METRIC_NAMES)).reshape(2, -1), np.ones((2, 2, 4), np.float32), {1: "no"}
     )
-    begun = Evaluated(result.values[::-1], result.sums, missing=frozenset([1]))
-    done = WorkedOff((result, begun, None), cancelled=True)
-    found = gathered(chunks, done, 4)
+    begun = ChunkResult(result.values[::-1], result.sums, missing=frozenset([1]))
+    done = PlanResult((result, begun, None), cancelled=True)
+    found = run_scores(chunks, done, 4)
     assert found.values.shape == (6, len(METRIC_NAMES))
     np.testing.assert_array_equal(found.values[:2], result.values)
     assert found.values[2].tolist() == result.values[1].tolist()
@@ -124,15 +125,17 @@ def test_a_profile_of_a_part_is_that_of_the_whole_with_nothing_around_it(
 
 def test_another_question_about_the_same_points_is_another_study() -> None:
     bars = random_market(100)
-    subject = Subject(Rule, bars, settings_of(bars, 1e5, None, None, None, None, (), (), None))
+    experiment = Experiment(Rule, bars, settings_of(bars, 1e5, None, None, None, None, (), (), None))
     found = points({"a": "3:5"})
-    one = found.study_id("cv", subject, {"folds": 10})
-    assert one == points({"a": "3,4,5"}).study_id("cv", subject, {"folds": 10})
+    one = found.study_id("cv", experiment, {"folds": 10})
+    assert one == points({"a": "3,4,5"}).study_id("cv", experiment, {"folds": 10})
     others = {
-        found.study_id("walkforward", subject, {"folds": 10}),
-        found.study_id("cv", subject, {"folds": 9}),
-        points({"a": "3:6"}).study_id("cv", subject, {"folds": 10}),
-        points({"a": "3:5", "b": "8"}).study_id("cv", subject, {"folds": 10}),
-        found.study_id("cv", Subject(Rule, random_market(100, seed=1), subject.settings), {"folds": 10}),
+        found.study_id("walkforward", experiment, {"folds": 10}),
+        found.study_id("cv", experiment, {"folds": 9}),
+        points({"a": "3:6"}).study_id("cv", experiment, {"folds": 10}),
+        points({"a": "3:5", "b": "8"}).study_id("cv", experiment, {"folds": 10}),
+        found.study_id(
+            "cv", Experiment(Rule, random_market(100, seed=1), experiment.settings), {"folds": 10}
+        ),
     }
     assert len({one} | others) == 6

@@ -8,7 +8,7 @@ import pytest
 
 from gpt_trader.adapters.report import render
 from gpt_trader.adapters.report.luck import luck_section
-from gpt_trader.research.luck import luck_of
+from gpt_trader.research.selection_bias import trial_statistics_of
 from gpt_trader.validation.summary import TrialStatistics, trial_statistics
 from tests.report_cases import Page, run
 
@@ -39,17 +39,19 @@ def values(found: TrialStatistics) -> dict[str, str]:
 
 def test_the_statistics_are_those_of_the_metrics_per_bar() -> None:
     run_ = (0.1, 1000, -0.5, 6.0, 256.0)
-    assert luck_of(METRICS, 1000) == trial_statistics(*run_)
+    assert trial_statistics_of(METRICS, 1000) == trial_statistics(*run_)
     expected = trial_statistics(*run_, trials=40, variance=0.0009, effective=12.0, effective_variance=0.0012)
-    assert luck_of(METRICS, 1000, Ledger()) == expected
+    assert trial_statistics_of(METRICS, 1000, Ledger()) == expected
     assert expected.dsr is not None
     assert expected.dsr_effective is not None
     assert expected.dsr != expected.dsr_effective
-    assert luck_of(METRICS, 1000, YoungLedger()) == trial_statistics(*run_, trials=40, variance=0.0009)
+    assert trial_statistics_of(METRICS, 1000, YoungLedger()) == trial_statistics(
+        *run_, trials=40, variance=0.0009
+    )
 
 
 def test_a_run_with_a_count_shows_every_number() -> None:
-    found = luck_of(METRICS, 1000, Ledger())
+    found = trial_statistics_of(METRICS, 1000, Ledger())
     shown = values(found)
     assert found.dsr is not None
     assert found.dsr_effective is not None
@@ -69,7 +71,7 @@ def test_a_run_with_a_count_shows_every_number() -> None:
 
 
 def test_a_run_without_a_count_says_what_is_missing() -> None:
-    section = luck_section(luck_of(METRICS, 1000))
+    section = luck_section(trial_statistics_of(METRICS, 1000))
     assert [row.name for row in section["rows"]] == [
         "Sharpe ratio", "Probabilistic Sharpe ratio (PSR)", "Track record needed",
     ]  # fmt: skip
@@ -78,14 +80,14 @@ def test_a_run_without_a_count_says_what_is_missing() -> None:
 
 @pytest.mark.parametrize("sharpe", [math.nan, -0.4, 0.0])
 def test_a_run_without_a_gain_has_no_numbers_that_look_like_one(sharpe: float) -> None:
-    shown = values(luck_of({**METRICS, "sharpe": sharpe}, 1000, YoungLedger()))
+    shown = values(trial_statistics_of({**METRICS, "sharpe": sharpe}, 1000, YoungLedger()))
     assert shown["Track record needed"] in ("– years", "∞ years")
     assert "Effective trials" not in shown
 
 
 def test_the_page_has_the_section_with_its_verdict() -> None:
     result = run(("AAA",), 400)
-    found = luck_of(result.metrics, 400, Ledger())
+    found = trial_statistics_of(result.metrics, 400, Ledger())
     page = Page(render(result, found))
     (verdict,) = page.find("p", class_="verdict")
     assert verdict == found.verdict()

@@ -11,23 +11,23 @@ import pytest
 from gpt_trader import Costs
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UserError
-from gpt_trader.research.evaluation import Subject
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.strategies import load_strategy
 from jobs.resuming import check_same, going_on_with, resumed, typed, typing_of, what_changed, without
 from tests.markets import random_market
 from tests.unit.test_study_files import RECORD
 
 BARS = random_market(50, 2, 3)
-SUBJECT = Subject(load_strategy("demo_ma"), BARS, Settings())
+EXPERIMENT = Experiment(load_strategy("demo_ma"), BARS, Settings())
 
 
-def as_read(subject: Subject) -> Any:
+def as_read(experiment: Experiment) -> Any:
     """The identity as study.json gives it back."""
     import json
 
     from gpt_trader.adapters.canonical import canonical_json
 
-    return json.loads(canonical_json(subject.identity))
+    return json.loads(canonical_json(experiment.identity))
 
 
 @pytest.mark.parametrize(
@@ -43,26 +43,26 @@ def as_read(subject: Subject) -> Any:
     ],
 )
 def test_the_parts_that_differ_are_named(changed: dict[str, Any], words: list[str]) -> None:
-    assert what_changed(as_read(SUBJECT), as_read(replace(SUBJECT, **changed))) == words
+    assert what_changed(as_read(EXPERIMENT), as_read(replace(EXPERIMENT, **changed))) == words
 
 
 def test_another_engine_and_a_part_of_a_later_version_are_named() -> None:
-    now = as_read(SUBJECT)
+    now = as_read(EXPERIMENT)
     assert what_changed({**now, "engine": "other"}, now) == ["GPT-Trader itself"]
     assert what_changed(now, {**now, "weather": "rain"}) == ["weather"]
 
 
 def test_a_study_that_is_another_is_refused_with_the_command_that_runs_it_anew() -> None:
-    record = replace(RECORD, identity=as_read(SUBJECT))
-    check_same(record, "a1b2", SUBJECT.identity)
+    record = replace(RECORD, identity=as_read(EXPERIMENT))
+    check_same(record, "a1b2", EXPERIMENT.identity)
     with pytest.raises(UserError) as refused:
-        check_same(record, "c3", replace(SUBJECT, settings=Settings(capital=5.0)).identity)
+        check_same(record, "c3", replace(EXPERIMENT, settings=Settings(capital=5.0)).identity)
     assert str(refused.value) == (
         "study a1b2 cannot go on: the settings (capital) changed since it was started; "
         "gpt-trader sweep demo_ma --param fast=1:9 runs it anew as c3"
     )
     with pytest.raises(UserError, match="the points of its plan changed"):
-        check_same(record, "c3", SUBJECT.identity)
+        check_same(record, "c3", EXPERIMENT.identity)
 
 
 def test_a_study_goes_on_in_the_folder_where_it_was_started(tmp_path: Path) -> None:

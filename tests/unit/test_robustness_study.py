@@ -11,10 +11,10 @@ import pytest
 from gpt_trader import Allocation, Costs, FillModel, Strategy, Weights, backtest, param
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadData, BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.evaluation import AS_IT_IS, Subject
-from gpt_trader.research.execution import InProcess
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.replicates import Redraw, redrawn, rerun
+from gpt_trader.research.bootstrap import Bootstrap, bootstrapped, rerun
+from gpt_trader.research.executor import InProcess
+from gpt_trader.research.experiment import BASELINE, Experiment
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.robustness_study import Changes, Question, answer
 from gpt_trader.strategies import load_strategy
 from gpt_trader.validation.intervals import HEADLINE
@@ -32,16 +32,16 @@ class Worked:
     def __init__(self) -> None:
         self.runs: list[int] = []
 
-    def __call__(self, plan: Plan) -> WorkedOff:
+    def __call__(self, plan: Plan) -> PlanResult:
         self.runs.append(plan.points)
-        return work_off(plan, InProcess(), None)
+        return run_chunks(plan, InProcess(), None)
 
 
 def question(**changed: Any) -> Question:
     settings = Settings(allocation=Allocation(gross=1.0), **changed.pop("settings", {}))
-    subject = Subject(changed.pop("kind", DEMO), changed.pop("bars", BARS), settings)
-    strategy, redraw = changed.pop("strategy", CHOSEN), changed.pop("redraw", None)
-    return Question(subject, strategy, Changes(**{"neighbours": 12, **changed}), redraw)
+    experiment = Experiment(changed.pop("kind", DEMO), changed.pop("bars", BARS), settings)
+    strategy, bootstrap = changed.pop("strategy", CHOSEN), changed.pop("bootstrap", None)
+    return Question(experiment, strategy, Changes(**{"neighbours": 12, **changed}), bootstrap)
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ def test_every_run_is_what_its_backtest_says() -> None:
     found = answer(question(), Worked())
     allocation = Allocation(gross=1.0)
     for run in found.runs:
-        variant = run.variant
+        scenario = run.scenario
         single = backtest(
-            DEMO(**run.parameters), BARS, allocation=allocation, costs=Costs().times(variant.cost_multiple),
-            capital=100_000.0 * variant.capital_multiple, fills=FillModel(delay=variant.delay),
+            DEMO(**run.parameters), BARS, allocation=allocation, costs=Costs().times(scenario.cost_multiple),
+            capital=100_000.0 * scenario.capital_multiple, fills=FillModel(delay=scenario.delay),
         )  # fmt: skip
         assert run.error is None
         assert run.metrics == {name: single.metrics[name] for name in run.metrics}
     assert found.base.parameters == {"fast": 5, "slow": 20, "atr": 14}
-    assert [run.variant.delay for run in found.delays] == [0, 1, 2]
+    assert [run.scenario.delay for run in found.delays] == [0, 1, 2]
 
 
 def test_what_is_changed_is_run_once_and_crossings_are_narrowed_side_by_side() -> None:
@@ -82,14 +82,14 @@ def test_what_is_changed_is_run_once_and_crossings_are_narrowed_side_by_side() -
     found = answer(asked, worked)
     assert worked.runs[0] == len(asked.real_runs()) == 1 + 8 + 2 + 8 + 12
     assert set(worked.runs[1:]) == {7}
-    keys = [(tuple(run.parameters.values()), run.variant) for run in found.runs]
+    keys = [(tuple(run.parameters.values()), run.scenario) for run in found.runs]
     assert len(set(keys)) == len(keys)
     assert sum(worked.runs) == len(keys) <= asked.runs
-    multiples = [run.variant.cost_multiple for run in found.costs]
+    multiples = [run.scenario.cost_multiple for run in found.costs]
     assert multiples == sorted(set(multiples))
     assert found.break_even.found
     above, below = (
-        next(run for run in found.costs if run.variant.cost_multiple == x)
+        next(run for run in found.costs if run.scenario.cost_multiple == x)
         for x in (found.break_even.low, found.break_even.high)
     )
     assert above.metrics["sharpe"] > 0 >= below.metrics["sharpe"]
@@ -101,8 +101,8 @@ def test_the_capacity_is_where_half_of_the_growth_is_left() -> None:
     found = answer(question(bars=thin), Worked())
     assert found.base.metrics["cagr"] > 0.02
     assert found.capacity.level == 0.5 * found.base.metrics["cagr"]
-    low = next(run for run in found.capitals if run.variant.capital_multiple == found.capacity.low)
-    high = next(run for run in found.capitals if run.variant.capital_multiple == found.capacity.high)
+    low = next(run for run in found.capitals if run.scenario.capital_multiple == found.capacity.low)
+    high = next(run for run in found.capitals if run.scenario.capital_multiple == found.capacity.high)
     assert low.metrics["cagr"] > found.capacity.level >= high.metrics["cagr"]
     assert found.capacity.low <= found.capacity.at <= found.capacity.high
     more = answer(question(bars=thin, kept=0.2), Worked())
@@ -123,7 +123,7 @@ def replace_panel(panel: np.ndarray) -> Any:
 
 def test_without_costs_there_is_no_break_even_and_without_growth_no_capacity() -> None:
     free = answer(question(settings={"costs": Costs.commission_only(0)}), Worked())
-    assert [run.variant for run in free.costs] == [AS_IT_IS]
+    assert [run.scenario for run in free.costs] == [BASELINE]
     assert np.isnan([free.break_even.at, free.break_even.low]).all()
     falling = BARS.panel.copy()
     falling[:4] = falling[[0, 2, 1, 3]] = 1e4 / falling[:4]
@@ -156,14 +156,14 @@ def test_a_strategy_that_fails_as_it_is_ends_the_study() -> None:
 
 
 def test_another_question_has_another_id_and_the_same_the_same() -> None:
-    redraw = Redraw(100)
+    bootstrap = Bootstrap(100)
     ids = {
         question().study_id,
         question(metric="cagr").study_id,
         question(seed=1).study_id,
         question(strategy=DEMO(fast=6, slow=20)).study_id,
-        question(redraw=redraw).study_id,
-        question(redraw=replace(redraw, block=3.0)).study_id,
+        question(bootstrap=bootstrap).study_id,
+        question(bootstrap=replace(bootstrap, block=3.0)).study_id,
         question(settings={"capital": 5.0}).study_id,
     }
     assert len(ids) == 7
@@ -182,10 +182,10 @@ def test_questions_that_make_no_sense_are_refused() -> None:
 
 
 def test_replicates_are_runs_on_the_resampled_markets_in_order() -> None:
-    subject = question().subject
-    redraw = Redraw(40, seed=3).on(BARS)
-    assert redraw.block == mean_block(BARS)
-    values = redrawn(CHOSEN, subject, redraw, Worked(), "test")
+    experiment = question().experiment
+    bootstrap = Bootstrap(40, seed=3).on(BARS)
+    assert bootstrap.block == mean_block(BARS)
+    values = bootstrapped(CHOSEN, experiment, bootstrap, Worked(), "test")
     assert values.shape[0] == 40
     for k in (0, 17, 39):
         single = backtest(CHOSEN, resample(BARS, 3, k), allocation=Allocation(gross=1.0))
@@ -193,19 +193,19 @@ def test_replicates_are_runs_on_the_resampled_markets_in_order() -> None:
 
 
 def test_chunks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    subject, redraw = question().subject, Redraw(45).on(BARS)
-    whole = redrawn(CHOSEN, subject, redraw, Worked(), "test")
-    monkeypatch.setattr("gpt_trader.research.replicates.points_per_chunk", lambda _seconds: 4)
+    experiment, bootstrap = question().experiment, Bootstrap(45).on(BARS)
+    whole = bootstrapped(CHOSEN, experiment, bootstrap, Worked(), "test")
+    monkeypatch.setattr("gpt_trader.research.bootstrap.points_per_chunk", lambda _seconds: 4)
     worked = Worked()
-    assert len(redraw.chunks(CHOSEN, BARS)) == 12
-    assert redrawn(CHOSEN, subject, redraw, worked, "test").tobytes() == whole.tobytes()
+    assert len(bootstrap.chunks(CHOSEN, BARS)) == 12
+    assert bootstrapped(CHOSEN, experiment, bootstrap, worked, "test").tobytes() == whole.tobytes()
 
 
 @pytest.mark.slow
 def test_intervals_of_a_run_hold_its_numbers() -> None:
-    subject = question().subject
+    experiment = question().experiment
     single = backtest(CHOSEN, BARS, allocation=Allocation(gross=1.0))
-    reruns = rerun(CHOSEN, subject, single.metrics, Redraw(60), Worked())
+    reruns = rerun(CHOSEN, experiment, single.metrics, Bootstrap(60), Worked())
     found = reruns.intervals
     assert [item.name for item in found] == list(HEADLINE)
     for item in found:
@@ -218,9 +218,9 @@ def test_intervals_of_a_run_hold_its_numbers() -> None:
     assert ours.deviation == pytest.approx(
         np.std(again, ddof=1), rel=0.05
     )  # the gross cap differs, and hardly matters
-    narrow = rerun(CHOSEN, subject, single.metrics, Redraw(60, level=0.5), Worked())
+    narrow = rerun(CHOSEN, experiment, single.metrics, Bootstrap(60, level=0.5), Worked())
     assert narrow.of("sharpe").high - narrow.of("sharpe").low < 0.6 * (ours.high - ours.low)
-    study = answer(question(redraw=Redraw(60).on(BARS)), Worked())
+    study = answer(question(bootstrap=Bootstrap(60).on(BARS)), Worked())
     assert study.reruns == reruns
     assert study.replicates is not None
     assert study.replicates.shape[0] == 60
@@ -228,20 +228,20 @@ def test_intervals_of_a_run_hold_its_numbers() -> None:
 
 def test_what_intervals_cannot_be_had_of_is_refused_before_any_run() -> None:
     with pytest.raises(BadParameter, match="38 resampled markets are too few"):
-        Redraw(38).on(BARS)
+        Bootstrap(38).on(BARS)
     with pytest.raises(BadParameter, match="3 at the least"):
-        Redraw(100, block=200.0).on(BARS)
+        Bootstrap(100, block=200.0).on(BARS)
     with pytest.raises(BadData, match="cannot be resampled"):
-        Redraw(100).on(random_market(12, 1))
+        Bootstrap(100).on(random_market(12, 1))
 
 
 def test_a_strategy_that_fails_on_some_markets_counts_the_others_and_on_all_it_says_why() -> None:
-    subject, redraw = question(kind=Fragile, strategy=Fragile()).subject, Redraw(60).on(BARS)
+    experiment, bootstrap = question(kind=Fragile, strategy=Fragile()).experiment, Bootstrap(60).on(BARS)
     highest = np.array([resample(BARS, 0, k).close.max() for k in range(60)])
     limit = float(np.median(highest))
-    values = redrawn(Fragile(limit=limit), subject, redraw, Worked(), "test")
+    values = bootstrapped(Fragile(limit=limit), experiment, bootstrap, Worked(), "test")
     assert np.isnan(values).all(axis=1).tolist() == (highest > limit).tolist()
-    found = redraw.reruns(BARS, dict.fromkeys(HEADLINE, 0.1), values).intervals
+    found = bootstrap.reruns(BARS, dict.fromkeys(HEADLINE, 0.1), values).intervals
     assert {item.count for item in found} == {30}
     with pytest.raises(GptTraderError, match=r"every resampled market: .*ZeroDivisionError"):
-        redrawn(Fragile(limit=1.0), subject, redraw, Worked(), "test")
+        bootstrapped(Fragile(limit=1.0), experiment, bootstrap, Worked(), "test")

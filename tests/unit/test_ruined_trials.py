@@ -15,16 +15,16 @@ from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.metrics import returns
-from gpt_trader.research.conclusions import Conclusions
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.luck import returns_counted
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.searching import GridSearch
-from gpt_trader.research.single_runs import Run
-from gpt_trader.research.space import make_space
-from gpt_trader.research.surface import Surface
-from gpt_trader.research.sweep import Sweep, run_sweep
-from jobs.conclusion import worth_of_run as luck_of_run
+from gpt_trader.research.response_surface import Surface
+from gpt_trader.research.scenario_runs import Run
+from gpt_trader.research.search_methods import GridSearch
+from gpt_trader.research.search_space import make_space
+from gpt_trader.research.selection_bias import returns_counted
+from gpt_trader.research.sweep_analysis import SweepAnalysis
+from gpt_trader.research.sweep_study import SweepStudy, run_sweep
+from jobs.conclusion import verdict_of_run as luck_of_run
 from jobs.counting import batches_of_runs, trial_of
 from jobs.counting import batches_of_surface as batches
 from tests.markets import random_market
@@ -56,7 +56,7 @@ class Short(Strategy):
 
 
 BARS = jumping()
-SUBJECT = Subject(Short, BARS, SETTINGS)
+EXPERIMENT = Experiment(Short, BARS, SETTINGS)
 SPACE = make_space(Short, {"share": SHARES})
 LENGTHS = [(173, 2), (302, 1), (400, 2)]
 """How many accounts have how many returns."""
@@ -73,7 +73,9 @@ def lived(share: int) -> int:
 
 @pytest.fixture(scope="module")
 def surface() -> Surface:
-    return run_sweep(Sweep(SUBJECT, SPACE, GridSearch(SPACE), (Objective("sharpe"),)), in_order).surface
+    return run_sweep(
+        SweepStudy(EXPERIMENT, SPACE, GridSearch(SPACE), (Objective("sharpe"),)), in_order
+    ).surface
 
 
 def test_the_market_ruins_some_accounts_early_and_some_late() -> None:
@@ -99,7 +101,7 @@ def test_an_account_that_is_ruined_on_its_first_bar_has_one_return() -> None:
 
 
 def test_a_ruined_point_is_the_trial_that_its_backtest_is(surface: Surface) -> None:
-    made = list(batches(surface, SUBJECT, SPACE))
+    made = list(batches(surface, EXPERIMENT, SPACE))
     assert sorted((batch.observations, len(batch.keys)) for batch in made) == LENGTHS
     by_key = {key.tobytes(): batch for batch in made for key in batch.keys}
     assert len(by_key) == len(SHARES)
@@ -117,7 +119,7 @@ def test_runs_of_other_studies_are_these_trials_as_well(surface: Surface) -> Non
         Run({"share": share}, None, surface.metrics(row), surface.sums[row], None)  # type: ignore[arg-type]
         for row, share in enumerate(SHARES)
     ]
-    made = list(batches_of_runs(SUBJECT, "compare", runs))
+    made = list(batches_of_runs(EXPERIMENT, "compare", runs))
     assert sorted((batch.observations, len(batch.keys)) for batch in made) == LENGTHS
 
 
@@ -125,7 +127,7 @@ def test_runs_of_other_studies_are_these_trials_as_well(surface: Surface) -> Non
 def test_what_a_sweep_says_of_a_point_is_what_its_backtest_says(surface: Surface, row: int) -> None:
     result = alone(SHARES[row])
     single = luck_of_run(result, trial_of(result), None).statistics
-    said = Conclusions(SUBJECT, SPACE, surface, (Objective("sharpe"),)).statistics_of(row)
+    said = SweepAnalysis(EXPERIMENT, SPACE, surface, (Objective("sharpe"),)).statistics_of(row)
     assert (said.observations, said.psr, said.min_track_record_bars) == (
         single.observations,
         pytest.approx(single.psr, rel=1e-12),

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader.research.searching import Draws, GridSearch, RandomSearch
-from gpt_trader.research.stopping import MedianRule, rungs_of
+from gpt_trader.research.early_stopping import MedianRule, rungs_of
+from gpt_trader.research.search_methods import Draws, GridSearch, RandomSearch
 from tests.search_spaces import points, space
 
 
@@ -81,11 +81,11 @@ def test_nothing_is_given_up_before_enough_points_are_finished() -> None:
     rule = MedianRule((100,))
     for gain in range(9):
         rule.finished([float(gain)])
-    assert not rule.hopeless(0, np.array([-100.0])).any()
+    assert not rule.to_prune(0, np.array([-100.0])).any()
     rule.finished([float("nan")])
-    assert not rule.hopeless(0, np.array([-100.0])).any()
+    assert not rule.to_prune(0, np.array([-100.0])).any()
     rule.finished([9.0])
-    assert rule.hopeless(0, np.array([-100.0, 4.4, 4.5, np.nan, 5.0])).tolist() == [
+    assert rule.to_prune(0, np.array([-100.0, 4.4, 4.5, np.nan, 5.0])).tolist() == [
         True,
         True,
         False,
@@ -108,7 +108,7 @@ def test_the_rule_gives_up_what_the_median_pruner_of_optuna_gives_up() -> None:
     for gain in random.normal(size=200).tolist():
         trial = study.ask()
         trial.report(gain, 0)
-        ours = bool(rule.hopeless(0, np.array([gain]))[0])
+        ours = bool(rule.to_prune(0, np.array([gain]))[0])
         assert ours == trial.should_prune()
         given_up.append(ours)
         if ours:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from gpt_trader import Strategy, param
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
-from gpt_trader.research.axes import Steps, axis_of_text
-from gpt_trader.research.space import make_space
+from gpt_trader.research.parameter_axes import Steps, axis_of_text
+from gpt_trader.research.search_space import make_space
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import parameters_of
 

@@ -14,7 +14,7 @@ import pytest
 from gpt_trader import Strategy, Weights
 from gpt_trader.adapters.strategy_files import class_of
 from gpt_trader.errors import StrategyError
-from gpt_trader.research.reference import StrategyReference, reference_of
+from gpt_trader.research.strategy_reference import StrategyReference, reference_of
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy_code import code_hash
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.evaluation import Evaluated, Evaluation
+from gpt_trader.research.chunk import Chunk, ChunkResult
 from jobs.study_progress import Tracker, Watched, duration
 
 
@@ -21,12 +21,12 @@ class Clock:
         return self.now
 
 
-def chunk(first: int, *sharpes: float) -> tuple[Evaluation, Evaluated]:
+def chunk(first: int, *sharpes: float) -> tuple[Chunk, ChunkResult]:
     """Points first, first + 1 … with these Sharpe ratios."""
     values = np.zeros((len(sharpes), len(METRIC_NAMES)))
     values[:, METRIC_NAMES.index("sharpe")] = sharpes
     points = tuple((first + n,) for n in range(len(sharpes)))
-    return Evaluation(("x",), points), Evaluated(values, np.zeros((len(sharpes), 2, 1), np.float32))
+    return Chunk(("x",), points), ChunkResult(values, np.zeros((len(sharpes), 2, 1), np.float32))
 
 
 def test_the_best_is_over_all_chunks_and_failed_points_do_not_count() -> None:

@@ -20,14 +20,14 @@ from gpt_trader.adapters.report.robustness import write_robustness_report
 from gpt_trader.bars import Bars
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.comparison_study import Contender, Contest, Decided, decide
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.execution import InProcess
-from gpt_trader.research.luck import luck_of
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.replicates import Redraw, rerun
-from gpt_trader.research.robustness_study import Changes, Question, Robustness, answer
-from gpt_trader.research.robustness_words import capacity_line, costs_line, jitter_line
+from gpt_trader.research.bootstrap import Bootstrap, rerun
+from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, Decided, decide
+from gpt_trader.research.executor import InProcess
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
+from gpt_trader.research.robustness_study import Changes, Question, RobustnessResult, answer
+from gpt_trader.research.robustness_text import capacity_line, costs_line, jitter_line
+from gpt_trader.research.selection_bias import trial_statistics_of
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
 from jobs.tables import LABELS, interval_table
@@ -40,24 +40,24 @@ BARS = random_market(400, 1, 11, sigma=0.01, drift=0.0012)
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"
 
 
-def work(plan: Plan) -> WorkedOff:
-    return work_off(plan, InProcess(), None)
+def work(plan: Plan) -> PlanResult:
+    return run_chunks(plan, InProcess(), None)
 
 
-def studied(bars: Bars = BARS, redraw: Redraw | None = None, **settings: Any) -> Robustness:
-    subject = Subject(DemoMa, bars, Settings(allocation=Allocation(gross=1.0), **settings))
-    known = None if redraw is None else redraw.on(bars)
-    return answer(Question(subject, DemoMa(5, 20), Changes(neighbours=12), known), work)
+def studied(bars: Bars = BARS, bootstrap: Bootstrap | None = None, **settings: Any) -> RobustnessResult:
+    experiment = Experiment(DemoMa, bars, Settings(allocation=Allocation(gross=1.0), **settings))
+    known = None if bootstrap is None else bootstrap.on(bars)
+    return answer(Question(experiment, DemoMa(5, 20), Changes(neighbours=12), known), work)
 
 
 def contest(*names: str, bars: Bars = BARS) -> Decided:
     settings = Settings(allocation=Allocation(gross=1.0))
     made = [DemoMa(5, 20), BuyAndHold(), DemoMa(20, 60)][: len(names)]
     sides = tuple(
-        Contender(name, Subject(type(one), bars, settings), one)
+        Candidate(name, Experiment(type(one), bars, settings), one)
         for name, one in zip(names, made, strict=True)
     )
-    return decide(Contest(sides, Redraw(60).on(bars)), work)
+    return decide(ComparisonStudy(sides, Bootstrap(60).on(bars)), work)
 
 
 class Text(HTMLParser):
@@ -86,13 +86,13 @@ class Text(HTMLParser):
         return re.sub(r"[ \n]+", " ", " ".join(self.words))
 
 
-def written(found: Robustness, path: Path) -> Text:
-    statistics = luck_of(found.base.metrics, BARS.T)
+def written(found: RobustnessResult, path: Path) -> Text:
+    statistics = trial_statistics_of(found.base.metrics, BARS.T)
     return Text(write_robustness_report(found, "0123456789abcdef", statistics, path).read_text())
 
 
 def test_the_page_of_a_robustness_study_says_what_was_found(tmp_path: Path) -> None:
-    found = studied(redraw=Redraw(60))
+    found = studied(bootstrap=Bootstrap(60))
     page = written(found, tmp_path / "report.html")
     base = found.base.metrics
     for expected in (
@@ -161,8 +161,8 @@ def test_the_page_of_a_comparison_says_what_was_found(tmp_path: Path) -> None:
 def test_a_run_page_shows_intervals_only_when_there_are_some() -> None:
     result = run(count=300)
     assert "Resampled" not in Text(render(result)).all
-    subject = Subject(type(result._instance), result.bars, result.settings)
-    reruns = rerun(result._instance, subject, result.metrics, Redraw(60), work)
+    experiment = Experiment(type(result._instance), result.bars, result.settings)
+    reruns = rerun(result._instance, experiment, result.metrics, Bootstrap(60), work)
     page = Text(render(result, None, reruns))
     assert "60 resampled markets" in page.all
     sharpe = reruns.of("sharpe")
@@ -170,7 +170,7 @@ def test_a_run_page_shows_intervals_only_when_there_are_some() -> None:
 
 
 def test_a_rule_that_lives_on_memory_is_warned_of() -> None:
-    found = studied(redraw=Redraw(60)).reruns
+    found = studied(bootstrap=Bootstrap(60)).reruns
     assert found is not None
     changed = [
         replace(item, median=item.estimate - shift * item.deviation)
@@ -185,7 +185,7 @@ def test_a_rule_that_lives_on_memory_is_warned_of() -> None:
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     hostile = Bars((HOSTILE,), BARS.time, BARS.panel)
-    page = written(studied(hostile, redraw=Redraw(60)), tmp_path / "a.html")
+    page = written(studied(hostile, bootstrap=Bootstrap(60)), tmp_path / "a.html")
     assert HOSTILE in page.all
     assert page.tags.count("script") == 3
     assert "img" not in page.tags
@@ -194,10 +194,10 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 
 
 def test_the_same_study_gives_the_same_page_and_a_folder_is_refused(tmp_path: Path) -> None:
-    found = studied(redraw=Redraw(60))
-    statistics = luck_of(found.base.metrics, BARS.T)
+    found = studied(bootstrap=Bootstrap(60))
+    statistics = trial_statistics_of(found.base.metrics, BARS.T)
     assert robustness_content(found, "x", statistics) == robustness_content(
-        studied(redraw=Redraw(60)), "x", statistics
+        studied(bootstrap=Bootstrap(60)), "x", statistics
     )
     with pytest.raises(BadParameter, match="is a folder"):
         write_robustness_report(found, "x", statistics, tmp_path)

@@ -16,40 +16,42 @@ from hypothesis.extra import numpy as arrays
 from gpt_trader import backtest
 from gpt_trader.adapters.optuna_search import OptunaSearch
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.evaluation import Evaluation
-from gpt_trader.research.execution import Finished, InProcess
+from gpt_trader.research.chunk import Chunk
+from gpt_trader.research.early_stopping import MedianRule
+from gpt_trader.research.executor import ChunkCompleted, InProcess
 from gpt_trader.research.objectives import Objective, parse_objectives
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.searching import GridSearch, RandomSearch, Search
-from gpt_trader.research.space import Space, make_space
-from gpt_trader.research.stopping import MedianRule
-from gpt_trader.research.surface import BLOCKS, Surface, coarser, empty, joined
-from gpt_trader.research.sweep import Sweep, Swept, run_sweep
-from tests.sweep_cases import ALL_IN, BARS, SUBJECT, Steady, made
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
+from gpt_trader.research.response_surface import BLOCKS, Surface, coarser, empty, joined
+from gpt_trader.research.search_methods import GridSearch, RandomSearch, Search
+from gpt_trader.research.search_space import Space, make_space
+from gpt_trader.research.sweep_study import SweepStudy, Swept, run_sweep
+from tests.sweep_cases import ALL_IN, BARS, EXPERIMENT, Steady, made
 
 SHARPE = (Objective("sharpe"),)
 GRID = make_space(Steady, {"share": "1:9", "days": "2:8:3"}, ["share + days < 15"])
 
 
-def in_order(plan: Plan) -> WorkedOff:
-    return work_off(plan, InProcess(), None)
+def in_order(plan: Plan) -> PlanResult:
+    return run_chunks(plan, InProcess(), None)
 
 
 class Backwards(InProcess):
     """Works from the last chunk to the first."""
 
-    def run(self, subject: Any, work: Any, on_done: Any, cancelled: Any) -> None:
-        super().run(subject, work[::-1], on_done, cancelled)
+    def run(self, experiment: Any, work: Any, on_done: Any, cancelled: Any) -> None:
+        super().run(experiment, work[::-1], on_done, cancelled)
 
 
-def backwards(plan: Plan) -> WorkedOff:
-    return work_off(plan, Backwards(), None)
+def backwards(plan: Plan) -> PlanResult:
+    return run_chunks(plan, Backwards(), None)
 
 
 def run(
     space: Space, search: Search, work: Any = in_order, rule: MedianRule | None = None, **more: Any
 ) -> Swept:
-    return run_sweep(Sweep(SUBJECT, space, search, more.pop("objectives", SHARPE), rule), work, **more)
+    return run_sweep(
+        SweepStudy(EXPERIMENT, space, search, more.pop("objectives", SHARPE), rule), work, **more
+    )
 
 
 def same(one: Surface, other: Surface) -> bool:
@@ -58,7 +60,7 @@ def same(one: Surface, other: Surface) -> bool:
         and one.numbers.tolist() == other.numbers.tolist()
         and one.values.tobytes() == other.values.tobytes()
         and one.sums.tobytes() == other.sums.tobytes()
-        and (one.errors, one.looks.keys()) == (other.errors, other.looks.keys())
+        and (one.errors, one.early_stops.keys()) == (other.errors, other.early_stops.keys())
     )
 
 
@@ -123,7 +125,7 @@ def test_parts_are_handed_on_as_they_come_and_join_to_the_surface() -> None:
 def cut_after(chunks: int) -> Any:
     """Work that is stopped after so many chunks."""
 
-    def work(plan: Plan) -> WorkedOff:
+    def work(plan: Plan) -> PlanResult:
         done = 0
 
         def stop() -> bool:
@@ -131,7 +133,7 @@ def cut_after(chunks: int) -> Any:
             done += 1
             return done > chunks
 
-        return work_off(plan, InProcess(), None, cancelled=stop)
+        return run_chunks(plan, InProcess(), None, cancelled=stop)
 
     return work
 
@@ -148,16 +150,16 @@ def test_what_was_reached_before_the_end_of_the_time_is_kept() -> None:
 class Losing(InProcess):
     """Loses the points of every second chunk."""
 
-    def run(self, subject: Any, work: Any, on_done: Any, cancelled: Any) -> None:
-        def lose(done: Finished) -> None:
-            lost = Finished(done.number, done.places, None, "given up after 3 attempts", 3, "w1")
+    def run(self, experiment: Any, work: Any, on_done: Any, cancelled: Any) -> None:
+        def lose(done: ChunkCompleted) -> None:
+            lost = ChunkCompleted(done.number, done.places, None, "given up after 3 attempts", 3, "w1")
             on_done(lost if done.number == 1 else done)
 
-        super().run(subject, work, lose, cancelled)
+        super().run(experiment, work, lose, cancelled)
 
 
-def losing(plan: Plan) -> WorkedOff:
-    return work_off(plan, Losing(), None)
+def losing(plan: Plan) -> PlanResult:
+    return run_chunks(plan, Losing(), None)
 
 
 def test_points_of_a_chunk_without_result_failed() -> None:
@@ -177,9 +179,9 @@ def test_points_worse_than_most_on_the_first_bars_are_given_up_and_remembered() 
     swept = run(space, RandomSearch(space, 60, 1, 15), rule=MedianRule((100, 200)))
     surface = swept.surface
     assert len(surface) == 60
-    assert 5 < len(surface.looks) < 45
-    assert min(surface.numbers[list(surface.looks)]) >= 10  # none before ten are finished
-    for row, look in surface.looks.items():
+    assert 5 < len(surface.early_stops) < 45
+    assert min(surface.numbers[list(surface.early_stops)]) >= 10  # none before ten are finished
+    for row, look in surface.early_stops.items():
         short = BARS.select(end=BARS.time[look.stop - 1])
         single = backtest(
             Steady(**surface.parameters(row)), short, allocation=ALL_IN.allocation, benchmark=False
@@ -210,7 +212,7 @@ def test_a_search_that_learns_is_told_of_early_stops() -> None:
         for work in (in_order, backwards)
     )
     assert same(one, other)
-    assert one.looks
+    assert one.early_stops
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
@@ -252,9 +254,9 @@ def test_a_space_of_which_no_point_can_be_made_says_why() -> None:
 
 
 def test_the_plan_of_a_grid_holds_each_point_once() -> None:
-    seen: list[Evaluation] = []
+    seen: list[Chunk] = []
 
-    def noting(plan: Plan) -> WorkedOff:
+    def noting(plan: Plan) -> PlanResult:
         seen.extend(plan.chunks)
         return in_order(plan)
 

@@ -25,10 +25,10 @@ from gpt_trader.adapters.report.sweep_grids import (
 )
 from gpt_trader.adapters.report.sweep_texts import shown_metrics
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.axes import axis_of_text
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.space import make_space
-from gpt_trader.research.surface import BLOCKS, Look
+from gpt_trader.research.parameter_axes import axis_of_text
+from gpt_trader.research.response_surface import BLOCKS, EarlyStop
+from gpt_trader.research.search_space import make_space
 from gpt_trader.strategy import parameters_of
 from tests.sweep_cases import Steady, concluded, made
 
@@ -91,12 +91,12 @@ def test_a_fine_axis_names_the_ends_between_its_values() -> None:
 
 
 def test_each_cell_has_the_best_point_and_the_median_over_the_other_axes() -> None:
-    look = Look(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
+    look = EarlyStop(100, np.zeros(len(METRIC_NAMES)), np.zeros((2, BLOCKS), np.float32))
     sharpe = [*SHARPE]
     sharpe[0] = sharpe[1] = sharpe[8] = math.nan
     surface = made(
         POINTS, {"sharpe": sharpe, "turnover": TURNOVER}, ("share", "days", "mode"),
-        errors={0: "no", 1: "no"}, looks={8: look},
+        errors={0: "no", 1: "no"}, early_stops={8: look},
     )  # fmt: skip
     found = concluded(surface, AXES)
     chart = surface_chart(found, ("sharpe", "turnover"))
@@ -174,16 +174,18 @@ def test_effects_are_quartiles_and_the_best_at_each_value() -> None:
 def test_the_front_and_the_plateau_name_their_points() -> None:
     surface = made(POINTS, {"sharpe": SHARPE, "turnover": TURNOVER}, ("share", "days", "mode"))
     found = concluded(surface, AXES, [Objective("sharpe"), Objective("turnover", smallest=True)])
-    front = front_chart(found)
-    assert front is not None
-    assert front["front"] == sorted(found.front.tolist())
-    assert front["rows"][0] == "share 1 · days 2 · mode both"
+    pareto_front = front_chart(found)
+    assert pareto_front is not None
+    assert pareto_front["front"] == sorted(found.pareto_front.tolist())
+    assert pareto_front["rows"][0] == "share 1 · days 2 · mode both"
     assert front_chart(three_axes()) is None
     flat = plateau_chart(found)
     assert flat is not None
     assert flat["value"][flat["peak"]] == pytest.approx(max(SHARPE), rel=1e-4)
-    assert found.steadiest is not None
-    assert flat["score"][flat["steadiest"]] == pytest.approx(found.steadiness[found.steadiest], rel=1e-4)
+    assert found.most_robust is not None
+    assert flat["score"][flat["most_robust"]] == pytest.approx(
+        found.plateau_scores[found.most_robust], rel=1e-4
+    )
 
 
 def test_the_test_for_overfitting_is_drawn_per_year() -> None:

@@ -16,23 +16,25 @@ from gpt_trader.adapters.report.cross_validation import (
 )
 from gpt_trader.adapters.report.walk_forward import render_walk_forward, write_walk_forward_report
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.cross_validation_study import CrossValidated
-from gpt_trader.research.luck import luck_of
-from gpt_trader.research.walk_forward_study import Walked
+from gpt_trader.research.cross_validation_study import CrossValidationResult
+from gpt_trader.research.selection_bias import trial_statistics_of
+from gpt_trader.research.walk_forward_study import WalkForwardResult
 from tests.report_cases import Page
 from tests.study_pages import HOSTILE, LENGTHS, crossed, walked
 
-STATISTICS = luck_of({"sharpe": 1.0, "skew": 0.0, "kurtosis": 3.0, "periods_per_year": 252.0}, 700)
+STATISTICS = trial_statistics_of(
+    {"sharpe": 1.0, "skew": 0.0, "kurtosis": 3.0, "periods_per_year": 252.0}, 700
+)
 NOTES = [f"beware of {HOSTILE}"]
 
 
 @pytest.fixture(scope="module")
-def walk() -> Walked:
+def walk() -> WalkForwardResult:
     return walked()
 
 
 @pytest.fixture(scope="module")
-def cross() -> CrossValidated:
+def cross() -> CrossValidationResult:
     return crossed()
 
 
@@ -40,7 +42,7 @@ def running(steps: list[int]) -> list[int]:
     return np.cumsum(steps).tolist()
 
 
-def test_the_page_of_a_walk_forward_shows_every_window_as_it_was(walk: Walked) -> None:
+def test_the_page_of_a_walk_forward_shows_every_window_as_it_was(walk: WalkForwardResult) -> None:
     page = Page(render_walk_forward(walk, "abc123", LENGTHS, STATISTICS, NOTES))
     data, windows = page.data, walk.windows
     assert len(data["windows"]) == len(windows)
@@ -77,7 +79,7 @@ def test_the_page_of_a_walk_forward_shows_every_window_as_it_was(walk: Walked) -
     assert f"Beware of {HOSTILE}" in page.find("li")
 
 
-def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossValidated) -> None:
+def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossValidationResult) -> None:
     page = Page(render_cross_validation(cross, "abc123", STATISTICS))
     data = page.data
     assert data["sharpe"] == pytest.approx(np.sort(cross.path_sharpe), rel=1e-4)
@@ -86,7 +88,7 @@ def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossV
     for drawn, path in zip(data["fan"]["paths"], order, strict=True):
         assert drawn[-1] == pytest.approx(cross.equity[path, -1], rel=1e-5)
     assert data["fan"]["median"][-1] == pytest.approx(np.median(cross.equity[:, -1]), rel=1e-5)
-    time = cross.question.subject.bars.time.astype("datetime64[D]").astype(int)
+    time = cross.question.experiment.bars.time.astype("datetime64[D]").astype(int)
     assert data["fan"]["folds"] == [time[start] for start, _ in cross.question.splits.folds]
     assert running(data["fan"]["x"])[-1] == data["fan"]["end"] == time[-1]
     assert data["splits"]["inside"] == pytest.approx(cross.inside, rel=1e-4)
@@ -104,7 +106,7 @@ def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossV
 
 
 def test_only_the_scripts_of_the_page_run_and_hostile_text_stays_text(
-    walk: Walked, cross: CrossValidated
+    walk: WalkForwardResult, cross: CrossValidationResult
 ) -> None:
     pages = (
         render_walk_forward(walk, HOSTILE, LENGTHS, STATISTICS, NOTES),
@@ -131,14 +133,14 @@ def test_only_the_scripts_of_the_page_run_and_hostile_text_stays_text(
         assert not [tag for tag, _, _ in page.elements if tag in ("img", "iframe", "object")]
 
 
-def test_the_same_study_is_the_same_page(walk: Walked, cross: CrossValidated) -> None:
+def test_the_same_study_is_the_same_page(walk: WalkForwardResult, cross: CrossValidationResult) -> None:
     assert render_walk_forward(walk, "a", LENGTHS, STATISTICS, NOTES) == render_walk_forward(
         walk, "a", LENGTHS, STATISTICS, NOTES
     )
     assert render_cross_validation(cross, "a", STATISTICS) == render_cross_validation(cross, "a", STATISTICS)
 
 
-def test_of_many_paths_some_are_drawn_from_the_worst_to_the_best(cross: CrossValidated) -> None:
+def test_of_many_paths_some_are_drawn_from_the_worst_to_the_best(cross: CrossValidationResult) -> None:
     many = replace(cross, paths=np.repeat(cross.paths, 20, axis=0) * np.linspace(0.5, 1.5, 100)[:, None])
     data = Page(render_cross_validation(many, "a", STATISTICS)).data
     assert len(data["sharpe"]) == 100
@@ -149,7 +151,9 @@ def test_of_many_paths_some_are_drawn_from_the_worst_to_the_best(cross: CrossVal
     assert (np.diff(sharpe) >= 0).all()
 
 
-def test_pages_are_written_whole_or_not_at_all(walk: Walked, cross: CrossValidated, tmp_path: Path) -> None:
+def test_pages_are_written_whole_or_not_at_all(
+    walk: WalkForwardResult, cross: CrossValidationResult, tmp_path: Path
+) -> None:
     one = write_walk_forward_report(walk, "a", LENGTHS, STATISTICS, NOTES, tmp_path / "new" / "walk.html")
     other = write_cross_validation_report(cross, "a", STATISTICS, tmp_path / "cv.html")
     assert one.read_text().endswith("</html>")

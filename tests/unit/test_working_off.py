@@ -17,10 +17,11 @@ from gpt_trader import Allocation, Strategy, Weights, batch, param
 from gpt_trader.adapters.chunk_store import ChunkStore
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject, Variant
-from gpt_trader.research.execution import InProcess
-from gpt_trader.research.plan import Plan, WorkedOff, work_off
-from gpt_trader.research.planning import CHUNK_SECONDS, GROWTH, LONGEST_SECONDS, MOST_BLIND, Pace
+from gpt_trader.research.chunk import Chunk, ChunkResult
+from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, GROWTH, LONGEST_SECONDS, MOST_BLIND, BatchSizer
+from gpt_trader.research.executor import InProcess
+from gpt_trader.research.experiment import Experiment, Scenario
+from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 
@@ -69,7 +70,7 @@ class Slow(Strategy):
         return np.full_like(now.half, self.x / 100)
 
 
-PLAN = Plan("sweep", Subject(Slow, BARS, ALL_IN), (Evaluation(("x",), tuple((x,) for x in range(POINTS))),))
+PLAN = Plan("sweep", Experiment(Slow, BARS, ALL_IN), (Chunk(("x",), tuple((x,) for x in range(POINTS))),))
 
 
 def work(
@@ -77,11 +78,11 @@ def work(
     cancelled: Callable[[], bool] = lambda: False,
     plan: Plan = PLAN,
     **more: Any,
-) -> WorkedOff:
-    return work_off(plan, InProcess(WORLD), kept, cancelled=cancelled, clock=WORLD, **more)
+) -> PlanResult:
+    return run_chunks(plan, InProcess(WORLD), kept, cancelled=cancelled, clock=WORLD, **more)
 
 
-def result_of(done: WorkedOff) -> Evaluated:
+def result_of(done: PlanResult) -> ChunkResult:
     (result,) = done.results
     assert result is not None
     return result
@@ -205,36 +206,36 @@ def test_the_parts_of_a_chunk_run_in_the_way_of_the_whole(
         return "python"
 
     monkeypatch.setattr(batch, "chosen_mode", watched)
-    subject = Subject(Stepwise, BARS, ALL_IN, Tuning(compile_from=10 * BARS.T))
-    alone = Evaluation(("x",), tuple((x,) for x in range(runs)))
-    for chunk in (alone, replace(alone, variants=tuple(Variant(delay=x // 6) for x in range(runs)))):
-        whole = chunk.run(subject)
+    experiment = Experiment(Stepwise, BARS, ALL_IN, Tuning(compile_from=10 * BARS.T))
+    alone = Chunk(("x",), tuple((x,) for x in range(runs)))
+    for chunk in (alone, replace(alone, scenarios=tuple(Scenario(delay=x // 6) for x in range(runs)))):
+        whole = chunk.run(experiment)
         for places in (range(3), range(3, runs), range(5, 6)):
             chosen.clear()
-            part = chunk.only(places).run(subject)
+            part = chunk.only(places).run(experiment)
             assert chosen[0] == mode
             assert part.values.tobytes() == whole.values[list(places)].tobytes()
             assert part.sums.tobytes() == whole.sums[list(places)].tobytes()
 
 
 def test_a_part_of_a_part_is_of_the_same_chunk() -> None:
-    chunk = replace(PLAN.chunks[0], variants=tuple(Variant(delay=x) for x in range(POINTS)))
+    chunk = replace(PLAN.chunks[0], scenarios=tuple(Scenario(delay=x) for x in range(POINTS)))
     part = chunk.only(range(10, 30)).only([3, 5])
-    assert (part.points, part.variants) == (((13,), (15,)), (Variant(delay=13), Variant(delay=15)))
+    assert (part.points, part.scenarios) == (((13,), (15,)), (Scenario(delay=13), Scenario(delay=15)))
     assert part.among == POINTS
     assert chunk.only(range(POINTS)) is chunk
 
 
 def test_points_that_are_lost_keep_their_error_and_are_tried_again(tmp_path: Path) -> None:
     class Losing(InProcess):
-        def run(self, subject: Any, work: Any, on_done: Any, cancelled: Any) -> None:
+        def run(self, experiment: Any, work: Any, on_done: Any, cancelled: Any) -> None:
             def lose(done: Any) -> None:
                 on_done(replace(done, result=None, error="its worker died") if 20 in done.places else done)
 
-            super().run(subject, work, lose, cancelled)
+            super().run(experiment, work, lose, cancelled)
 
     kept = ChunkStore(tmp_path)
-    done = work_off(PLAN, Losing(WORLD), kept, clock=WORLD)
+    done = run_chunks(PLAN, Losing(WORLD), kept, clock=WORLD)
     (lost,) = done.failed
     assert (20,) in lost.part.points
     assert (lost.number, lost.error) == (0, "its worker died")
@@ -251,7 +252,7 @@ def test_points_that_are_lost_keep_their_error_and_are_tried_again(tmp_path: Pat
 
 
 def parts(
-    pace: Pace, seconds: list[float], failing: Callable[[int], bool] = lambda _place: False
+    pace: BatchSizer, seconds: list[float], failing: Callable[[int], bool] = lambda _place: False
 ) -> list[range]:
     """How points that take so long each are parted."""
     found, at = [], 0
@@ -264,30 +265,30 @@ def parts(
 
 
 def test_points_as_quick_as_expected_soon_go_together() -> None:
-    pace = Pace()
+    pace = BatchSizer()
     sizes = [len(part) for part in parts(pace, [1e-4] * 8192)]
     assert len(sizes) <= 6
     assert [len(part) for part in parts(pace, [1e-4] * 8192)] == [8192]
 
 
 def test_slow_points_go_about_a_second_at_a_time() -> None:
-    pace = Pace()
+    pace = BatchSizer()
     sizes = [len(part) for part in parts(pace, [0.3] * 100)]
     assert sizes[0] == 1
     assert set(sizes[1:-1]) == {3}
     assert [len(part) for part in parts(pace, [0.3] * 6)] == [6]
-    assert [len(part) for part in parts(Pace(), [30.0] * 5)] == [1] * 5
+    assert [len(part) for part in parts(BatchSizer(), [30.0] * 5)] == [1] * 5
 
 
 def test_points_that_are_refused_do_not_hide_how_slow_the_others_are() -> None:
     seconds = [1e-6] * 500 + [1.0] * 100
-    for part in parts(Pace(), seconds, lambda place: place < 500):
+    for part in parts(BatchSizer(), seconds, lambda place: place < 500):
         assert sum(seconds[place] for place in part) <= MOST_BLIND
 
 
 @given(st.lists(st.floats(1e-6, 10.0), min_size=1, max_size=200))
 def test_a_part_is_as_long_as_the_one_before_it_allows(seconds: list[float]) -> None:
-    found = parts(Pace(), seconds)
+    found = parts(BatchSizer(), seconds)
     assert [place for part in found for place in part] == list(range(len(seconds)))
     assert len(found[0]) == 1
     for before, part in pairwise(found):

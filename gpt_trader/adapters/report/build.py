@@ -16,14 +16,14 @@ from gpt_trader.adapters.report import catalogue, figures, luck, settings, table
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.trust import trust_in
-from gpt_trader.research.luck import luck_of
+from gpt_trader.research.selection_bias import trial_statistics_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gpt_trader.bars import Bars
     from gpt_trader.look_ahead import LookAhead
-    from gpt_trader.research.replicates import Reruns
+    from gpt_trader.research.bootstrap import BootstrapIntervals
     from gpt_trader.validation.summary import TrialStatistics
 
 PAGE_ROWS = 25
@@ -76,7 +76,7 @@ def write_report(
     result: ReportableResult,
     path: str | os.PathLike[str],
     statistics: TrialStatistics | None = None,
-    reruns: Reruns | None = None,
+    reruns: BootstrapIntervals | None = None,
 ) -> Path:
     """Writes the report of `result` to `path`, whole or not at all, and returns the path; missing folders are made.
 
@@ -90,7 +90,9 @@ def write_report(
 
 
 def render(
-    result: ReportableResult, statistics: TrialStatistics | None = None, reruns: Reruns | None = None
+    result: ReportableResult,
+    statistics: TrialStatistics | None = None,
+    reruns: BootstrapIntervals | None = None,
 ) -> str:
     """The report of `result` as one page that needs nothing outside itself; the same result gives the same text."""
     return render_page("report.html.j2", "report.js", _content(result, statistics, reruns))
@@ -107,7 +109,7 @@ class _Run(NamedTuple):
 
 
 def _content(
-    result: ReportableResult, statistics: TrialStatistics | None, reruns: Reruns | None
+    result: ReportableResult, statistics: TrialStatistics | None, reruns: BootstrapIntervals | None
 ) -> dict[str, Any]:
     """Everything the template shows."""
     equity = result.equity
@@ -119,7 +121,7 @@ def _content(
     run = _Run(result, clock, capital, years, lines)
     charts = _charts(run)
     if statistics is None:
-        statistics = luck_of(result.metrics, int(np.isfinite(lines.returns).sum()))
+        statistics = trial_statistics_of(result.metrics, int(np.isfinite(lines.returns).sum()))
         statistics = statistics.believed(result.look_ahead, result.too_good)
     return {
         **trust_in(statistics),

@@ -40,15 +40,15 @@ def content(found: Decided, run_id: str, states: Mapping[str, LookAhead] | None 
     """Everything the template shows."""
     contest = found.contest
     metric = contest.metric
-    names = [side.contender.name for side in found.sides]
+    names = [side.candidate.name for side in found.sides]
     label, kind = LABELS[metric]
-    pictured = [(side.contender.name, side.reruns.of(metric)) for side in found.sides]
+    pictured = [(side.candidate.name, side.reruns.of(metric)) for side in found.sides]
     return {
-        **subject_header(contest.contenders[0].subject, run_id),
+        **subject_header(contest.candidates[0].experiment, run_id),
         "strategy": " against ".join(names),
         **trust({name: (states or {}).get(name, LookAhead()) for name in names}, too_good_in(found)),
         "label": label,
-        "level": f"{contest.redraw.level * 100:g} %",
+        "level": f"{contest.bootstrap.level * 100:g} %",
         "names": names,
         "rows": [
             {"name": LABELS[item.name][0], "cells": [_cell(side.reruns.of(item.name)) for side in found.sides]}
@@ -64,12 +64,12 @@ def content(found: Decided, run_id: str, states: Mapping[str, LookAhead] | None 
         ],
         "pairs": [_pair(names, pair, metric) for pair in found.pairs],
         "parameters": [
-            (side.contender.name, [(name, texts.setting(value)) for name, value in side.run.parameters.items()])
+            (side.candidate.name, [(name, texts.setting(value)) for name, value in side.run.parameters.items()])
             for side in found.sides
         ],
         "made": made_of(found.sides[0].reruns),
         "warnings": [
-            f"{side.contender.name}: {note}" for side in found.sides if (note := memory_note(side.reruns))
+            f"{side.candidate.name}: {note}" for side in found.sides if (note := memory_note(side.reruns))
         ],
         "explanation": EXPLANATION,
         "payload": script_json({}),

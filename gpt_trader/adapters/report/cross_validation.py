@@ -15,7 +15,7 @@ from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import Tile, failed_rows, header, is_intraday, point_text, tone
 from gpt_trader.adapters.report.trust import trust_in
-from gpt_trader.research.cross_validation_study import CrossValidated
+from gpt_trader.research.cross_validation_study import CrossValidationResult
 from gpt_trader.validation.walk_forward import NONE
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ POINTS, BUCKETS = 1_200, 150  # of a line; there are many lines
 
 
 def write_cross_validation_report(
-    found: CrossValidated, run_id: str, statistics: TrialStatistics, path: str | os.PathLike[str]
+    found: CrossValidationResult, run_id: str, statistics: TrialStatistics, path: str | os.PathLike[str]
 ) -> Path:
     """Write the report, whole or not at all, and return the path. Raises BadParameter for a place that cannot be written."""
     check_place(path)
     return write_page(render_cross_validation(found, run_id, statistics), path)
 
 
-def render_cross_validation(found: CrossValidated, run_id: str, statistics: TrialStatistics) -> str:
+def render_cross_validation(found: CrossValidationResult, run_id: str, statistics: TrialStatistics) -> str:
     """The report as one page that needs nothing outside itself; the same cross-validation gives the same text."""
     question = found.question
-    time = question.subject.bars.time
-    clock = figures.Clock(time, is_intraday(question.subject))
+    time = question.experiment.bars.time
+    clock = figures.Clock(time, is_intraday(question.experiment))
     payload = {
         "intraday": clock.intraday,
         "bars": time.size,
@@ -49,7 +49,7 @@ def render_cross_validation(found: CrossValidated, run_id: str, statistics: Tria
     payload["clock"] = clock.knots()
     made = int((found.choices.point != NONE).sum())
     content = {
-        **header(question.subject, question.points, run_id),
+        **header(question.experiment, question.points, run_id),
         **trust_in(statistics),
         "fold_count": len(question.splits.folds),
         "test_count": question.splits.tested.shape[1],
@@ -77,7 +77,7 @@ def render_cross_validation(found: CrossValidated, run_id: str, statistics: Tria
     return render_page("cross_validation.html.j2", "cross_validation.js", content)
 
 
-def _fan(found: CrossValidated, clock: figures.Clock) -> dict[str, Any]:
+def _fan(found: CrossValidationResult, clock: figures.Clock) -> dict[str, Any]:
     """Some of the paths, from the worst to the best, and the median of all at each bar."""
     equity, order = found.equity, np.argsort(found.path_sharpe, kind="stable")
     drawn = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), PATHS_DRAWN)).astype(np.int64))]
@@ -93,7 +93,7 @@ def _fan(found: CrossValidated, clock: figures.Clock) -> dict[str, Any]:
     }
 
 
-def _splits(found: CrossValidated) -> dict[str, Any]:
+def _splits(found: CrossValidationResult) -> dict[str, Any]:
     """In-sample and out-of-sample Sharpe ratio of every split that chose, with its test folds and its choice."""
     made = np.flatnonzero(found.choices.point != NONE)
     points, tested = found.question.points, found.question.splits.tested
@@ -105,7 +105,7 @@ def _splits(found: CrossValidated) -> dict[str, Any]:
     }
 
 
-def _summary(found: CrossValidated) -> list[str]:
+def _summary(found: CrossValidationResult) -> list[str]:
     """The answer in plain sentences."""
     question, spread, lost = found.question, found.distribution, found.degradation
     paths = f"{len(found.paths):,} path{'s' if len(found.paths) > 1 else ''}"
@@ -122,7 +122,7 @@ def _summary(found: CrossValidated) -> list[str]:
     return [first, second]
 
 
-def _tiles(found: CrossValidated) -> list[Tile]:
+def _tiles(found: CrossValidationResult) -> list[Tile]:
     spread, lost = found.distribution, found.degradation
     return [
         Tile("Mean Sharpe", texts.number(spread["mean"]), f"of {len(found.paths):,} paths, out of sample",
@@ -137,7 +137,7 @@ def _tiles(found: CrossValidated) -> list[Tile]:
     ]  # fmt: skip
 
 
-def _path_rows(found: CrossValidated) -> list[list[str]]:
+def _path_rows(found: CrossValidationResult) -> list[list[str]]:
     """The paths from the best to the worst, of very many some."""
     figures_of = found.path_figures
     order = np.argsort(-found.path_sharpe, kind="stable")

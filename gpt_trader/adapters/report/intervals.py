@@ -10,7 +10,7 @@ from gpt_trader.adapters.report.catalogue import unsigned_kind
 from gpt_trader.engine.metric_definitions import INTERVAL_METRICS, METRIC
 
 if TYPE_CHECKING:
-    from gpt_trader.research.replicates import Reruns
+    from gpt_trader.research.bootstrap import BootstrapIntervals
     from gpt_trader.validation.intervals import Interval
 
 _NAMES = {"sharpe": METRIC["sharpe"].title, "max_drawdown": METRIC["max_drawdown"].label}
@@ -30,7 +30,7 @@ EXPLANATION = (
 MEMORY = 0.5
 
 
-def intervals_section(found: Reruns) -> dict[str, Any]:
+def intervals_section(found: BootstrapIntervals) -> dict[str, Any]:
     """What the template shows: rows, a picture of the ratios and one of the rates, how it was made and what to beware of."""
     rows = [
         {"name": label, "cells": [texts.write(value, kind) for value in (item.estimate, item.low, item.high, item.median)]}
@@ -38,7 +38,7 @@ def intervals_section(found: Reruns) -> dict[str, Any]:
         for label, kind in (LABELS[item.name],)
     ]  # fmt: skip
     return {
-        "level": f"{found.redraw.level * 100:g} %",
+        "level": f"{found.bootstrap.level * 100:g} %",
         "rows": rows,
         "ratios": _picture([item for item in found.intervals if item.name in RATIOS], "ratio"),
         "rates": _picture([item for item in found.intervals if item.name in RATES], "percent"),
@@ -48,16 +48,16 @@ def intervals_section(found: Reruns) -> dict[str, Any]:
     }
 
 
-def made_of(found: Reruns) -> str:
+def made_of(found: BootstrapIntervals) -> str:
     """How the markets were resampled."""
-    redraw = found.redraw
+    drawn = found.bootstrap
     return (
-        f"{redraw.count:,} resampled markets, seed {redraw.seed}, blocks of {redraw.block or 0.0:.1f} sessions on average, of "
-        f"which the history holds {found.blocks:,.0f}"
+        f"{drawn.count:,} resampled markets, seed {drawn.seed}, blocks of {drawn.block or 0.0:.1f} sessions on average, "
+        f"of which the history holds {found.blocks:,.0f}"
     )
 
 
-def memory_note(found: Reruns) -> str:
+def memory_note(found: BootstrapIntervals) -> str:
     """A warning when the Sharpe ratio is much lower in resampled markets; empty otherwise."""
     sharpe = found.of("sharpe")
     if not sharpe.lost > MEMORY:

@@ -14,7 +14,7 @@ from gpt_trader.adapters.report.page import check_place, render_page, script_jso
 from gpt_trader.adapters.report.study_parts import subject_header
 from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.engine.metric_definitions import METRIC
-from gpt_trader.research.robustness_words import (
+from gpt_trader.research.robustness_text import (
     METRIC_WORDS,
     capacity_line,
     changes,
@@ -26,8 +26,8 @@ from gpt_trader.research.robustness_words import (
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from gpt_trader.research.robustness_study import Robustness
-    from gpt_trader.research.single_runs import Run
+    from gpt_trader.research.robustness_study import RobustnessResult
+    from gpt_trader.research.scenario_runs import Run
     from gpt_trader.validation.summary import TrialStatistics
 
 COLUMNS = tuple(
@@ -39,7 +39,7 @@ WIDEST = 2.0
 
 
 def write_robustness_report(
-    found: Robustness, run_id: str, statistics: TrialStatistics, path: str | os.PathLike[str]
+    found: RobustnessResult, run_id: str, statistics: TrialStatistics, path: str | os.PathLike[str]
 ) -> Path:
     """Write the page to `path`, whole or not at all, and return the path. Raises BadParameter as `write_page`."""
     target = check_place(path)
@@ -48,12 +48,12 @@ def write_robustness_report(
     )
 
 
-def content(found: Robustness, run_id: str, statistics: TrialStatistics) -> dict[str, Any]:
+def content(found: RobustnessResult, run_id: str, statistics: TrialStatistics) -> dict[str, Any]:
     """Everything the template shows."""
     question = found.question
     metric = question.changes.metric
     return {
-        **subject_header(question.subject, run_id),
+        **subject_header(question.experiment, run_id),
         **trust_in(statistics),
         "parameters": [(name, texts.setting(value)) for name, value in found.base.parameters.items()],
         "metric": METRIC_WORDS[metric],
@@ -77,12 +77,12 @@ def _write(metric: str) -> svg.Write:
     return (lambda value: texts.number(value)) if metric == "sharpe" else (lambda value: texts.percent(value))
 
 
-def _costs(found: Robustness, metric: str) -> Markup | None:
+def _costs(found: RobustnessResult, metric: str) -> Markup | None:
     edge = max(8.0, WIDEST * found.break_even.at) if found.break_even.found else 64.0
     points = [
-        (run.variant.cost_multiple, run.metrics[metric])
+        (run.scenario.cost_multiple, run.metrics[metric])
         for run in found.costs
-        if run.variant.cost_multiple <= edge
+        if run.scenario.cost_multiple <= edge
     ]
     label = f"Curve of the {METRIC_WORDS[metric]} over the multiple of the costs: {costs_line(found)}"
     return svg.curve(
@@ -93,22 +93,22 @@ def _costs(found: Robustness, metric: str) -> Markup | None:
 
 def _delays(runs: Sequence[Run], metric: str) -> Markup | None:
     values = [
-        ("as it is" if not run.variant.delay else f"+{run.variant.delay}", run.metrics[metric])
+        ("as it is" if not run.scenario.delay else f"+{run.scenario.delay}", run.metrics[metric])
         for run in runs
     ]
     return svg.columns(values, f"Bars of the {METRIC_WORDS[metric]} by bars of delay", write=_write(metric))
 
 
-def _capital(found: Robustness) -> Markup | None:
+def _capital(found: RobustnessResult) -> Markup | None:
     points = [(found.capital_of(run), run.metrics["cagr"]) for run in found.capitals]
-    scale = found.question.subject.settings.capital
+    scale = found.question.experiment.settings.capital
     return svg.curve(
         points, f"Curve of the yearly growth over the capital: {capacity_line(found)}", write_x=_short, write_y=_write("cagr"),
         logarithmic=True, level=0.0, mark=found.capacity.at * scale if found.capacity.found else None,
     )  # fmt: skip
 
 
-def _jitter(found: Robustness, metric: str) -> Markup | None:
+def _jitter(found: RobustnessResult, metric: str) -> Markup | None:
     values = [run.metrics[metric] for run in found.neighbours]
     label = f"Histogram of the {METRIC_WORDS[metric]} of the neighbours, with a line at the chosen point"
     return svg.histogram(values, label, write=_write(metric), mark=found.jitter.chosen)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gpt_trader.adapters.report import catalogue, settings, texts
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.identity import data_hash
+from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.trial_identity import data_hash
 from gpt_trader.strategy import strategy_name
 from gpt_trader.version import __version__
 
@@ -29,43 +29,43 @@ class Tile(NamedTuple):
     tone: str = ""
 
 
-def header(subject: Subject, points: Points, run_id: str) -> dict[str, Any]:
+def header(experiment: Experiment, points: Points, run_id: str) -> dict[str, Any]:
     """What stands at the top and at the end of the page of a study of many points, and what its runs assume."""
     return {
-        **subject_header(subject, run_id),
+        **subject_header(experiment, run_id),
         "axes": axes_of(points),
         "fixed": [(name, texts.setting(value)) for name, value in points.fixed],
         "points_count": texts.number(len(points), 0),
     }
 
 
-def subject_header(subject: Subject, run_id: str) -> dict[str, Any]:
+def subject_header(experiment: Experiment, run_id: str) -> dict[str, Any]:
     """The part of it that does not depend on points."""
-    bars = subject.bars
+    bars = experiment.bars
     names = [str(name) for name in bars.symbols]
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     prints = bars.fingerprint()
-    intraday = is_intraday(subject)
+    intraday = is_intraday(experiment)
     run = {
-        "capital": subject.settings.capital,
+        "capital": experiment.settings.capital,
         "timeframe": bars.timeframe,
         "adjustment": bars.adjustment,
-        "costs": subject.identity["settings"]["costs"],
-        "fills": subject.identity["settings"]["fills"],
-        "allocation": subject.identity["settings"]["allocation"],
-        "exits": subject.identity["settings"]["exits"],
-        "risk": subject.identity["settings"]["risk"],
+        "costs": experiment.identity["settings"]["costs"],
+        "fills": experiment.identity["settings"]["fills"],
+        "allocation": experiment.identity["settings"]["allocation"],
+        "exits": experiment.identity["settings"]["exits"],
+        "risk": experiment.identity["settings"]["risk"],
         "version": __version__,
     }
     return {
-        "strategy": strategy_name(subject.strategy),
+        "strategy": strategy_name(experiment.strategy),
         "symbols": names,
         "symbols_short": ", ".join(names[:8]) + more,
         "first": texts.moment(bars.time[0], intraday),
         "last": texts.moment(bars.time[-1], intraday),
         "bars_count": texts.number(bars.T, 0),
         "timeframe": bars.timeframe,
-        "capital": texts.cash(subject.settings.capital),
+        "capital": texts.cash(experiment.settings.capital),
         "run_id": run_id,
         "fingerprint_short": data_hash(prints)[:12],
         "version": __version__,
@@ -75,9 +75,9 @@ def subject_header(subject: Subject, run_id: str) -> dict[str, Any]:
     }
 
 
-def is_intraday(subject: Subject) -> bool:
+def is_intraday(experiment: Experiment) -> bool:
     """Whether bars begin within a day."""
-    time = subject.bars.time
+    time = experiment.bars.time
     return bool((time != time.astype("datetime64[D]")).any())
 
 

@@ -159,7 +159,7 @@ if (data.front) {
   });
 }
 if (data.plateau) {
-  const { value, score, rows, peak, steadiest } = data.plateau, x = reach(value), y = reach(score);
+  const { value, score, rows, peak, most_robust } = data.plateau, x = reach(value), y = reach(score);
   plot("plateau", {
     x, y, xTicks: ticksOf(main.key, x, 7), yTicks: ticksOf(main.key, y), names: [main.label, "around it"],
     dots: rows.map((text, k) => ({ x: value[k], y: score[k], told: [["", text], [main.label, say(main.key, value[k])], ["around it", say(main.key, score[k])]] })),
@@ -167,8 +167,8 @@ if (data.plateau) {
       const low = Math.max(x[0], y[0]), high = Math.min(x[1], y[1]);
       if (high > low) add("line", { x1: px(low), y1: py(low), x2: px(high), y2: py(high), class: "zero" });
       rows.forEach((_, k) => dot(add, px(value[k]), py(score[k]), "strategy", 3, 0.45));
-      if (peak !== steadiest) ring(add, px(value[peak]), py(score[peak]), "peak");
-      ring(add, px(value[steadiest]), py(score[steadiest]), peak === steadiest ? "peak and steadiest" : "steadiest");
+      if (peak !== most_robust) ring(add, px(value[peak]), py(score[peak]), "peak");
+      ring(add, px(value[most_robust]), py(score[most_robust]), peak === most_robust ? "peak and most robust" : "most robust");
     },
   });
 }

@@ -16,8 +16,8 @@ from gpt_trader.adapters.report.sweep_grids import written
 from gpt_trader.adapters.report.sweep_texts import metric, write
 from gpt_trader.adapters.report.trust import trust
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.axes import Axis
-from gpt_trader.research.conclusions import Conclusions, too_good_lines
+from gpt_trader.research.parameter_axes import Axis
+from gpt_trader.research.sweep_analysis import SweepAnalysis, too_good_lines
 from gpt_trader.strategy import strategy_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ METHODS = {
 
 
 def write_sweep_report(
-    found: Conclusions, method: str, run_id: str, path: str | os.PathLike[str], ended: str | None = None
+    found: SweepAnalysis, method: str, run_id: str, path: str | os.PathLike[str], ended: str | None = None
 ) -> Path:
     """Write the report of a sweep, whole or not at all, and return the path. Raises BadParameter for a place that cannot be
     written. The best point is run once more for its equity."""
@@ -43,7 +43,7 @@ def write_sweep_report(
     return write_page(render_sweep(found, method, run_id, ended), path)
 
 
-def render_sweep(found: Conclusions, method: str, run_id: str, ended: str | None = None) -> str:
+def render_sweep(found: SweepAnalysis, method: str, run_id: str, ended: str | None = None) -> str:
     """The report as one page; the same sweep gives the same text. `ended` says why not all points were reached."""
     best = None if found.best is None else best_result(found, found.best)
     if best is not None:
@@ -62,8 +62,8 @@ def render_sweep(found: Conclusions, method: str, run_id: str, ended: str | None
     payload = {
         "intraday": content.pop("intraday"),
         "clock": content.pop("clock"),
-        "capital": found.subject.settings.capital,
-        "bars": found.subject.bars.T,
+        "capital": found.experiment.settings.capital,
+        "bars": found.experiment.bars.T,
         "account": content.pop("account"),
         "metrics": [item._asdict() for item in map(metric, shown)],
         "objectives": len(found.objectives),
@@ -84,32 +84,37 @@ def render_sweep(found: Conclusions, method: str, run_id: str, ended: str | None
     return render_page("sweep.html.j2", SCRIPTS, {**content, **flags}, "sweep.css")
 
 
-def best_result(found: Conclusions, row: int) -> Result:
+def best_result(found: SweepAnalysis, row: int) -> Result:
     """The backtest of a point, with buy and hold."""
     from gpt_trader.backtesting import buy_and_hold
     from gpt_trader.engine.session import simulate
     from gpt_trader.result import Result
 
-    subject = found.subject
-    strategy = subject.strategy(**found.space.fixed, **found.surface.parameters(row))
-    outcome = simulate(strategy, subject.bars, subject.settings)
+    experiment = found.experiment
+    strategy = experiment.strategy(**found.space.fixed, **found.surface.parameters(row))
+    outcome = simulate(strategy, experiment.bars, experiment.settings)
     return Result(
-        strategy, subject.bars, subject.settings, 0, outcome, buy_and_hold(subject.bars, subject.settings)
+        strategy,
+        experiment.bars,
+        experiment.settings,
+        0,
+        outcome,
+        buy_and_hold(experiment.bars, experiment.settings),
     )
 
 
 # -- the head ------------------------------------------------------------------------------------------------------------
 
 
-def _header(found: Conclusions, method: str, run_id: str, best: Result | None) -> dict[str, Any]:
-    bars = found.subject.bars
+def _header(found: SweepAnalysis, method: str, run_id: str, best: Result | None) -> dict[str, Any]:
+    bars = found.experiment.bars
     names = [str(name) for name in bars.symbols]
     intraday = bars.timeframe not in ("1d", "1w", "1mo")
     manifest = {} if best is None else dict(best.manifest)
     manifest.pop("parameters", None)
     prints = bars.fingerprint()
     return {
-        "strategy": strategy_name(found.subject.strategy),
+        "strategy": strategy_name(found.experiment.strategy),
         "axes": [(axis.name, _span(axis)) for axis in found.space.axes],
         "fixed": [(name, texts.setting(value)) for name, value in found.space.fixed.items()],
         "constraints": [item.text for item in found.space.constraints],
@@ -119,7 +124,7 @@ def _header(found: Conclusions, method: str, run_id: str, best: Result | None) -
         "last": texts.moment(bars.time[-1], intraday),
         "bars_count": texts.number(bars.T, 0),
         "timeframe": bars.timeframe,
-        "capital": texts.cash(found.subject.settings.capital),
+        "capital": texts.cash(found.experiment.settings.capital),
         "points_count": texts.number(len(found.surface), 0),
         "method": METHODS.get(method, method),
         "objective": ", ".join(str(item).replace("_", " ") for item in found.objectives),
@@ -146,7 +151,7 @@ def _span(axis: Axis) -> str:
 # -- points --------------------------------------------------------------------------------------------------------------
 
 
-def _points(found: Conclusions, shown: Sequence[str]) -> dict[str, Any]:
+def _points(found: SweepAnalysis, shown: Sequence[str]) -> dict[str, Any]:
     heads = [
         *((axis.name, "n" if axis.ordered else "") for axis in found.space.axes),
         *((metric(key).label, "n") for key in shown),
@@ -155,15 +160,15 @@ def _points(found: Conclusions, shown: Sequence[str]) -> dict[str, Any]:
     return {
         "point_heads": heads,
         "top_rows": [_row(found, row, shown) for row in found.order[:TOP_ROWS].tolist()],
-        "front_rows": [_row(found, row, shown) for row in found.front[: 2 * TOP_ROWS].tolist()]
+        "front_rows": [_row(found, row, shown) for row in found.pareto_front[: 2 * TOP_ROWS].tolist()]
         if len(found.objectives) > 1
         else [],
-        "front_count": len(found.front),
+        "front_count": len(found.pareto_front),
         "ranked_count": len(found.order),
     }
 
 
-def _row(found: Conclusions, row: int, shown: Sequence[str]) -> list[tuple[str, str, str]]:
+def _row(found: SweepAnalysis, row: int, shown: Sequence[str]) -> list[tuple[str, str, str]]:
     """The cells of a point: text, class, and the number it is sorted by."""
     surface, first = found.surface, found.objectives[0]
     cells = []
@@ -172,19 +177,19 @@ def _row(found: Conclusions, row: int, shown: Sequence[str]) -> list[tuple[str, 
     for key in shown:
         value = float(surface.values[row, METRIC_NAMES.index(key)])
         cells.append((write(key, value), "n", repr(value)))
-    deflated, around = found.deflated(row), float(found.steadiness[row])
+    deflated, around = found.deflated(row), float(found.plateau_scores[row])
     cells.append((texts.percent(deflated), "n", repr(deflated)))
     cells.append((write(first.metric, around), "n", repr(around)))
     return cells
 
 
-def _ground(found: Conclusions) -> dict[str, Any]:
+def _ground(found: SweepAnalysis) -> dict[str, Any]:
     """Peak and plateau beside each other, and what the test for overfitting found."""
     first, surface = found.objectives[0], found.surface
     rows = []
-    if found.plateau is not None and found.steadiest is not None and found.best is not None:
-        for name, row in (("Highest point", found.best), ("Steadiest neighbourhood", found.steadiest)):
-            value, score = float(surface[first.metric][row]), float(found.steadiness[row])
+    if found.plateau is not None and found.most_robust is not None and found.best is not None:
+        for name, row in (("Highest point", found.best), ("Steadiest neighbourhood", found.most_robust)):
+            value, score = float(surface[first.metric][row]), float(found.plateau_scores[row])
             known = texts.percent(float(found.plateau.known[row]), 0)
             rows.append(
                 (
@@ -199,7 +204,7 @@ def _ground(found: Conclusions) -> dict[str, Any]:
     return {
         "objective_label": metric(first.metric).label,
         "objective_labels": [metric(item.metric).label for item in found.objectives],
-        "idle": " and ".join(found.idle),
+        "ineffective": " and ".join(found.ineffective),
         "plateau_rows": rows,
         "pbo": None if test is None or math.isnan(test.pbo) else texts.percent(test.pbo),
         "pbo_points": "" if test is None else f"{test.points:,}",
@@ -208,7 +213,7 @@ def _ground(found: Conclusions) -> dict[str, Any]:
     }
 
 
-def _failed(found: Conclusions) -> list[tuple[str, str]]:
+def _failed(found: SweepAnalysis) -> list[tuple[str, str]]:
     errors = list(found.surface.errors.items())[:FAILED_ROWS]
     return [(sweep_grids.point_text(found, row), text) for row, text in errors]
 

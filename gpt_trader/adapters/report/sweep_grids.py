@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.adapters.report.figures import short
-from gpt_trader.research.axes import Axis
-from gpt_trader.research.conclusions import Conclusions
+from gpt_trader.research.parameter_axes import Axis
+from gpt_trader.research.sweep_analysis import SweepAnalysis
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -70,7 +70,7 @@ def written(value: Any) -> str:
     return f"{value:.6g}".replace("-", "−") if isinstance(value, int | float) else str(value)
 
 
-def surface_chart(found: Conclusions, metrics: Sequence[str]) -> dict[str, Any] | None:
+def surface_chart(found: SweepAnalysis, metrics: Sequence[str]) -> dict[str, Any] | None:
     """The cells of every pair of axes for the heat map and the landscape; None with fewer than two axes and
     when no point has the first objective.
 
@@ -93,13 +93,13 @@ def surface_chart(found: Conclusions, metrics: Sequence[str]) -> dict[str, Any] 
             for a, b in combinations(chosen, 2)
         ],
         "best": [int(bins[i].place[found.best]) for i in chosen],
-        "steadiest": [int(bins[i].place[found.steadiest]) for i in chosen]
-        if found.steadiest is not None
+        "most_robust": [int(bins[i].place[found.most_robust]) for i in chosen]
+        if found.most_robust is not None
         else None,
     }
 
 
-def _most(found: Conclusions, axes: Sequence[Axis], numbers: int) -> int:
+def _most(found: SweepAnalysis, axes: Sequence[Axis], numbers: int) -> int:
     """How many places an axis has at most: all pairs together have at most NUMBERS, `numbers` of them in each cell."""
 
     def size(most: int) -> int:
@@ -110,7 +110,7 @@ def _most(found: Conclusions, axes: Sequence[Axis], numbers: int) -> int:
     return min(fitting, _filled(found))
 
 
-def _filled(found: Conclusions) -> int:
+def _filled(found: SweepAnalysis) -> int:
     """How many places of an axis the points fill: all when the whole space was run, else about the root of their number."""
     count = len(found.surface)
     if count == found.space.count:
@@ -118,7 +118,7 @@ def _filled(found: Conclusions) -> int:
     return min(max(math.isqrt(count), SAMPLED[0]), SAMPLED[1])
 
 
-def _pair(found: Conclusions, across: Bins, up: Bins, metrics: Sequence[str]) -> dict[str, Any]:
+def _pair(found: SweepAnalysis, across: Bins, up: Bins, metrics: Sequence[str]) -> dict[str, Any]:
     """The cells of two axes, row by row from the first value of `up`."""
     surface = found.surface
     count = len(across.labels) * len(up.labels)
@@ -132,7 +132,7 @@ def _pair(found: Conclusions, across: Bins, up: Bins, metrics: Sequence[str]) ->
     return {
         "count": np.bincount(cell[complete], minlength=count).tolist(),
         "failed": np.bincount(cell[list(surface.errors)].astype(np.int64), minlength=count).tolist(),
-        "stopped": np.bincount(cell[list(surface.looks)].astype(np.int64), minlength=count).tolist(),
+        "stopped": np.bincount(cell[list(surface.early_stops)].astype(np.int64), minlength=count).tolist(),
         "number": number.tolist(),
         "best": {
             name: short(np.where(best < 0, np.nan, values[best]), DIGITS) for name, values in columns.items()
@@ -163,7 +163,7 @@ def medians(values: Floats, group: Integers, count: int, share: float = 0.5) -> 
     return np.where(size > 0, between, np.nan)
 
 
-def effect_charts(found: Conclusions) -> list[dict[str, Any]]:
+def effect_charts(found: SweepAnalysis) -> list[dict[str, Any]]:
     """For each axis, over all other axes: quartiles and the best of the first objective at each of its values."""
     objective, surface = found.objectives[0], found.surface
     values, known = surface[objective.metric], np.isfinite(found.gains[:, 0])
@@ -195,38 +195,38 @@ def spread_rows(rows: Integers, kept: Sequence[int], most: int = SCATTER) -> Int
     return np.unique(np.concatenate([rows, np.array(kept, np.int64)]))
 
 
-def plateau_chart(found: Conclusions) -> dict[str, Any] | None:
+def plateau_chart(found: SweepAnalysis) -> dict[str, Any] | None:
     """The objective of each point against the score of its neighbourhood; None where there is none."""
-    if found.plateau is None or found.steadiest is None:
+    if found.plateau is None or found.most_robust is None:
         return None
     metric = found.objectives[0].metric
-    rows = np.flatnonzero(np.isfinite(found.steadiness) & np.isfinite(found.gains[:, 0]))
-    rows = spread_rows(rows, [found.plateau.peak, found.steadiest])
+    rows = np.flatnonzero(np.isfinite(found.plateau_scores) & np.isfinite(found.gains[:, 0]))
+    rows = spread_rows(rows, [found.plateau.peak, found.most_robust])
     return {
         "value": short(found.surface[metric][rows], DIGITS),
-        "score": short(found.steadiness[rows], DIGITS),
+        "score": short(found.plateau_scores[rows], DIGITS),
         "rows": [point_text(found, row) for row in rows.tolist()],
         "peak": int(np.flatnonzero(rows == found.plateau.peak)[0]),
-        "steadiest": int(np.flatnonzero(rows == found.steadiest)[0]),
+        "most_robust": int(np.flatnonzero(rows == found.most_robust)[0]),
     }
 
 
-def front_chart(found: Conclusions) -> dict[str, Any] | None:
+def front_chart(found: SweepAnalysis) -> dict[str, Any] | None:
     """Points by the first two objectives, and which of them no other beats; None with one objective."""
-    if len(found.objectives) < 2 or not len(found.front):
+    if len(found.objectives) < 2 or not len(found.pareto_front):
         return None
     x, y = (found.surface[item.metric] for item in found.objectives[:2])
     known = np.flatnonzero(np.isfinite(found.gains).all(axis=1))
-    rows = spread_rows(known, found.front.tolist())
+    rows = spread_rows(known, found.pareto_front.tolist())
     return {
         "x": short(x[rows], DIGITS),
         "y": short(y[rows], DIGITS),
         "rows": [point_text(found, row) for row in rows.tolist()],
-        "front": np.flatnonzero(np.isin(rows, found.front)).tolist(),
+        "front": np.flatnonzero(np.isin(rows, found.pareto_front)).tolist(),
     }
 
 
-def overfitting_chart(found: Conclusions, splits: int = 400) -> dict[str, Any] | None:
+def overfitting_chart(found: SweepAnalysis, splits: int = 400) -> dict[str, Any] | None:
     """The histogram of the logits, and some splits with the Sharpe ratio a year of their choice in sample and out."""
     from gpt_trader.validation.overfitting import logit_histogram
 
@@ -246,7 +246,7 @@ def overfitting_chart(found: Conclusions, splits: int = 400) -> dict[str, Any] |
     }
 
 
-def point_text(found: Conclusions, row: int) -> str:
+def point_text(found: SweepAnalysis, row: int) -> str:
     """The parameters of a point in a line."""
     return (
         " · ".join(f"{name} {written(value)}" for name, value in found.surface.parameters(row).items())

@@ -33,7 +33,7 @@ function drawLandscape(c, figure) {
   }
   const stems = [...lone].map((one) => ({ stem: one, depth: one.depth }));
   for (const one of [...faces, ...stems].sort((a, b) => b.depth - a.depth)) one.face ? drawFace(c, one.face, faces.length) : drawStem(c, figure, one.stem);
-  for (const [where, round] of [[cells.best, true], [cells.steadiest, false]]) if (where) markCorner(c, at[where[1] * nx + where[0]], round);
+  for (const [where, round] of [[cells.best, true], [cells.most_robust, false]]) if (where) markCorner(c, at[where[1] * nx + where[0]], round);
   if (view.at) markCorner(c, at[view.at[1] * nx + view.at[0]], true, "accent");
 }
 function drawFace(c, face, count) {

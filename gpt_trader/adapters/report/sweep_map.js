@@ -73,7 +73,7 @@ function chooseCells() {
     value: (i, j) => values[index(i, j)],
     count: (i, j) => pair.count[index(i, j)], failed: (i, j) => pair.failed[index(i, j)], stopped: (i, j) => pair.stopped[index(i, j)], number: (i, j) => pair.number[index(i, j)],
     best: surface.best && [surface.best[view.x], surface.best[view.y]],
-    steadiest: surface.steadiest && [surface.steadiest[view.x], surface.steadiest[view.y]],
+    most_robust: surface.most_robust && [surface.most_robust[view.x], surface.most_robust[view.y]],
   };
 }
 
@@ -128,7 +128,7 @@ function drawMap(c, figure) {
   c.fillText(`${across.name} →`, figure.width - 4, figure.height - 16);
   c.textAlign = "left";
   c.fillText(`↑ ${up.name}`, 2, figure.height - 16);
-  for (const [where, round] of [[cells.best, true], [cells.steadiest, false]]) if (where) drawMark(c, where, round, w, h);
+  for (const [where, round] of [[cells.best, true], [cells.most_robust, false]]) if (where) drawMark(c, where, round, w, h);
   if (view.at) {
     c.strokeStyle = colour("accent");
     c.lineWidth = 2;
@@ -141,7 +141,7 @@ function drawCell(c, i, j, x, y, w, h) {
     const rgb = shade(value), text = say(view.metric, value);
     c.fillStyle = css(rgb);
     c.fillRect(x, y, Math.max(w, 1), Math.max(h, 1));
-    const marked = [cells.best, cells.steadiest].some((one) => one && one[0] === i && one[1] === j);
+    const marked = [cells.best, cells.most_robust].some((one) => one && one[0] === i && one[1] === j);
     if (!marked && h > 15 && w > c.measureText(text).width + 6) { c.fillStyle = ink(rgb); c.textAlign = "center"; c.textBaseline = "middle"; c.fillText(text, x + w / 2, y + h / 2 + 0.5); }
     return;
   }
@@ -197,7 +197,7 @@ function startMap() {
   map.el.addEventListener("pointerleave", () => pointAt(null));
   map.el.addEventListener("blur", () => pointAt(null));
   map.el.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key], jump = { Home: cells.best, End: cells.steadiest }[event.key];
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key], jump = { Home: cells.best, End: cells.most_robust }[event.key];
     if ((!step && !jump) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     $("readout-map").setAttribute("aria-live", "polite");

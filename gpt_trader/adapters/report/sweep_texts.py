@@ -10,7 +10,7 @@ import numpy as np
 from gpt_trader.adapters.report import catalogue, texts
 from gpt_trader.adapters.report.sweep_grids import point_text
 from gpt_trader.engine.metric_definitions import METRIC
-from gpt_trader.research.conclusions import Conclusions
+from gpt_trader.research.sweep_analysis import SweepAnalysis
 
 if TYPE_CHECKING:
     from gpt_trader.result import Result
@@ -29,7 +29,7 @@ class Metric(NamedTuple):
     kind: str
 
 
-def shown_metrics(found: Conclusions) -> tuple[str, ...]:
+def shown_metrics(found: SweepAnalysis) -> tuple[str, ...]:
     """The objectives, then what is always of interest."""
     return tuple(dict.fromkeys((*(item.metric for item in found.objectives), *ALWAYS)))
 
@@ -44,7 +44,7 @@ def write(key: str, value: float) -> str:
     return catalogue.written(key, value)
 
 
-def headline(found: Conclusions, best: Result | None, ended: str | None) -> dict[str, Any]:
+def headline(found: SweepAnalysis, best: Result | None, ended: str | None) -> dict[str, Any]:
     if found.best is None or best is None:
         why = next(iter(found.surface.errors.values()), "no point traded, or none has this metric")
         return {
@@ -59,9 +59,9 @@ def headline(found: Conclusions, best: Result | None, ended: str | None) -> dict
     }
 
 
-def _summary(found: Conclusions, best: Result) -> list[str]:
+def _summary(found: SweepAnalysis, best: Result) -> list[str]:
     """What came out in two or three sentences."""
-    first, surface, steadiest = found.objectives[0], found.surface, found.steadiest
+    first, surface, most_robust = found.objectives[0], found.surface, found.most_robust
     row = int(found.order[0])
     values = surface[first.metric][np.isfinite(found.gains[:, 0])]
     top, middle = (
@@ -77,18 +77,18 @@ def _summary(found: Conclusions, best: Result) -> list[str]:
         f"The account of that point grew by {texts.percent(growth, signed=True)} a year with a deepest fall of "
         f"{texts.percent(abs(fall))}{beside}."
     )
-    if steadiest is not None and steadiest != row:
-        score = write(first.metric, float(found.steadiness[steadiest]))
+    if most_robust is not None and most_robust != row:
+        score = write(first.metric, float(found.plateau_scores[most_robust]))
         lines.append(
-            f"The steadiest neighbourhood is around {point_text(found, steadiest)}, where three quarters of the "
+            f"The most robust neighbourhood is around {point_text(found, most_robust)}, where three quarters of the "
             f"points have {score} or better."
         )
     return lines
 
 
-def _tiles(found: Conclusions, row: int) -> list[dict[str, str]]:
+def _tiles(found: SweepAnalysis, row: int) -> list[dict[str, str]]:
     first, surface, said = found.objectives[0], found.surface, found.statistics_of(row)
-    top, around = (write(first.metric, float(v[row])) for v in (surface[first.metric], found.steadiness))
+    top, around = (write(first.metric, float(v[row])) for v in (surface[first.metric], found.plateau_scores))
     pbo = math.nan if said.pbo is None else said.pbo
     counted = "what the ledger counts of this strategy on these data"
     if said.effective_trials is not None:
@@ -104,17 +104,18 @@ def _tiles(found: Conclusions, row: int) -> list[dict[str, str]]:
     return [{"label": label, "value": value, "hint": hint} for label, value, hint in rows]
 
 
-def _cautions(found: Conclusions, row: int, ended: str | None) -> list[str]:
+def _cautions(found: SweepAnalysis, row: int, ended: str | None) -> list[str]:
     """What a careful reader should know before trading the best point."""
     surface, flat = found.surface, found.plateau
     trips = float(surface["round_trips"][row])
-    rim = " and ".join(found.rim)
+    boundary = " and ".join(found.boundary)
+    early = len(surface.early_stops)
     left = 1.0 if flat is None or math.isnan(flat.peak_ratio) else max(flat.peak_ratio, 0.0)
     notes = (
         (trips < FEW_TRIPS, f"The best point closed {trips:.0f} round trips. So few trades say little, whatever the ratio."),
-        (rim, f"The best neighbourhood lies at the end of {rim}: what is better may lie beyond. Look further."),
+        (boundary, f"The best neighbourhood lies at the end of {boundary}: what is better may lie beyond. Look further."),
         (left < LONE, f"The best point stands alone: {texts.percent(left, 0)} of its height is left in its neighbourhood."),
-        (surface.looks, f"{len(surface.looks):,} points were given up on the first bars, where most were better; they count."),
+        (early, f"{early:,} points were given up on the first bars, where most were better; they count."),
         (surface.errors, f"{len(surface.errors):,} points failed; they are listed below."),
         (ended, f"The search was {ended}; what it had not reached may be better or worse."),
         (found.trials is None, "The trials were not counted, so nothing here is deflated."),

@@ -23,7 +23,7 @@ from gpt_trader.adapters.report.study_parts import (
     tone,
 )
 from gpt_trader.adapters.report.trust import trust_in
-from gpt_trader.research.walk_forward_study import Walked, WindowFigures
+from gpt_trader.research.walk_forward_study import WalkForwardResult, WindowFigures
 
 if TYPE_CHECKING:
     from gpt_trader.validation.summary import TrialStatistics
@@ -32,7 +32,7 @@ nan = math.nan
 
 
 def write_walk_forward_report(
-    walked: Walked,
+    walked: WalkForwardResult,
     run_id: str,
     lengths: Mapping[str, Any],
     statistics: TrialStatistics,
@@ -48,7 +48,7 @@ def write_walk_forward_report(
 
 
 def render_walk_forward(
-    walked: Walked,
+    walked: WalkForwardResult,
     run_id: str,
     lengths: Mapping[str, Any],
     statistics: TrialStatistics,
@@ -56,7 +56,7 @@ def render_walk_forward(
 ) -> str:
     """The report as one page that needs nothing outside itself; the same walk-forward gives the same text."""
     question, result = walked.decided.question, walked.result
-    clock = figures.Clock(result.time, is_intraday(question.subject))
+    clock = figures.Clock(result.time, is_intraday(question.experiment))
     lines = figures.account_lines(result.equity, result.settings.capital)
     account = figures.line_chart(lines, clock)
     drawn, size = len(account["x"]), result.time.size
@@ -70,7 +70,7 @@ def render_walk_forward(
     }
     payload["clock"] = clock.knots()
     content = {
-        **header(question.subject, question.points, run_id),
+        **header(question.experiment, question.points, run_id),
         **trust_in(statistics),
         "lengths": lengths,
         "window_count": len(walked.windows),
@@ -92,7 +92,7 @@ def render_walk_forward(
     return render_page("walk_forward.html.j2", "walk_forward.js", content)
 
 
-def _summary(walked: Walked) -> list[str]:
+def _summary(walked: WalkForwardResult) -> list[str]:
     """The answer in plain sentences."""
     found, result, kept = walked.result.metrics, walked.result, walked.efficiency
     held = found["benchmark_total_return"]
@@ -114,7 +114,7 @@ def _summary(walked: Walked) -> list[str]:
     return [first, second]
 
 
-def _tiles(walked: Walked) -> list[Tile]:
+def _tiles(walked: WalkForwardResult) -> list[Tile]:
     found, kept, steady = walked.result.metrics, walked.efficiency, walked.stability
     gains = [window.outside["total_return"] > 0 for window in walked.windows]
 
@@ -135,9 +135,12 @@ def _tiles(walked: Walked) -> list[Tile]:
     ]  # fmt: skip
 
 
-def _row(walked: Walked, window: WindowFigures) -> dict[str, Any]:
+def _row(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
     """One line of the table of windows."""
-    time, intraday = walked.decided.question.subject.bars.time, is_intraday(walked.decided.question.subject)
+    time, intraday = (
+        walked.decided.question.experiment.bars.time,
+        is_intraday(walked.decided.question.experiment),
+    )
     clock_x = figures.Clock(walked.result.time, intraday).x
     first = walked.result.first
 
@@ -163,7 +166,7 @@ def _row(walked: Walked, window: WindowFigures) -> dict[str, Any]:
     }
 
 
-def _drawn(walked: Walked, window: WindowFigures, clock: figures.Clock) -> dict[str, Any]:
+def _drawn(walked: WalkForwardResult, window: WindowFigures, clock: figures.Clock) -> dict[str, Any]:
     """What the charts know of a window."""
     first, number = walked.result.first, window.number - walked.decided.begins
     start, end = clock.x(np.array([window.test[0] - first, window.test[1] - 1 - first]))
@@ -188,7 +191,7 @@ def _drawn(walked: Walked, window: WindowFigures, clock: figures.Clock) -> dict[
     }
 
 
-def _axis(walked: Walked, name: str) -> dict[str, Any]:
+def _axis(walked: WalkForwardResult, name: str) -> dict[str, Any]:
     """What each window chose on an axis: numbers, or places among labels."""
     points = walked.decided.question.points
     column = points.names.index(name)
@@ -209,7 +212,7 @@ def _axis(walked: Walked, name: str) -> dict[str, Any]:
     }
 
 
-def _stability(walked: Walked) -> list[tuple[str, str, str]]:
+def _stability(walked: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Rows of the table of stability: what, how much, what it says."""
     steady, names = walked.stability, walked.decided.question.points.names
     rows = [

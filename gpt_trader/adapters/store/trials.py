@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gpt_trader.adapters.store.rows import Rows, json_text, moment, time_of
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.identity import KEY_BYTES
-from gpt_trader.research.profiles import PROFILE_BLOCKS
+from gpt_trader.research.return_profiles import PROFILE_BLOCKS
+from gpt_trader.research.trial_identity import KEY_BYTES
 
 SAMPLE_LIMIT = 4000
 LOOK_UP = 500  # keys in one question; SQLite takes 999 values at least

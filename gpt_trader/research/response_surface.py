@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.space import Values
+from gpt_trader.research.search_space import Values
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ BLOCKS = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class EarlyStop:
     """What a point that was given up early had shown: the metrics (metrics,) and block sums (2, BLOCKS) of the bars
     before row `stop`; the blocks are those of all bars, zero from there on."""
 
@@ -35,7 +35,7 @@ class Surface:
 
     `numbers` (n,); `points` values of the parameters `names`; `values` (n, metrics) by METRIC_NAMES, NaN for a point that
     failed or was stopped early; `sums` (n, 2, BLOCKS) of the returns of each block of bars and of their squares;
-    `errors` the message of each that failed and `looks` what those stopped early had shown, by row.
+    `errors` the message of each that failed and `early_stops` what those stopped early had shown, by row.
     """
 
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class Surface:
     values: Floats
     sums: NDArray[np.float32]
     errors: Mapping[int, str] = field(default_factory=dict)
-    looks: Mapping[int, Look] = field(default_factory=dict)
+    early_stops: Mapping[int, EarlyStop] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -56,7 +56,7 @@ class Surface:
     @property
     def complete(self) -> NDArray[np.int64]:
         """The rows that ran to the end."""
-        odd = self.errors.keys() | self.looks.keys()
+        odd = self.errors.keys() | self.early_stops.keys()
         return np.array([row for row in range(len(self)) if row not in odd], np.int64)
 
     def metrics(self, row: int) -> dict[str, float]:
@@ -72,7 +72,7 @@ class Surface:
         return np.column_stack([item.gains(self.values) for item in objectives])
 
 
-def idle_axes(surface: Surface, places: NDArray[np.int64]) -> tuple[str, ...]:
+def ineffective_parameters(surface: Surface, places: NDArray[np.int64]) -> tuple[str, ...]:
     """The parameters that change nothing: points that differ in their value alone have the same returns in every block.
 
     `places` (n, axes) says where each point lies. Only points that ran to the end are compared, and a parameter is not named when
@@ -81,14 +81,14 @@ def idle_axes(surface: Surface, places: NDArray[np.int64]) -> tuple[str, ...]:
     rows = surface.complete
     at, sums = places[rows], surface.sums[rows]
     different = len(np.unique(at, axis=0))
-    idle = []
+    ineffective = []
     for axis, name in enumerate(surface.names):
         _, first, group = np.unique(
             np.delete(at, axis, axis=1), axis=0, return_index=True, return_inverse=True
         )
         if len(first) < different and np.array_equal(sums, sums[first[group.ravel()]], equal_nan=True):
-            idle.append(name)
-    return tuple(idle)
+            ineffective.append(name)
+    return tuple(ineffective)
 
 
 def empty(names: tuple[str, ...]) -> Surface:
@@ -105,10 +105,10 @@ def joined(parts: Sequence[Surface]) -> Surface:
     row_of[order] = np.arange(len(order))
     starts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
     errors: dict[int, str] = {}
-    looks: dict[int, Look] = {}
+    early_stops: dict[int, EarlyStop] = {}
     for start, part in zip(starts, parts, strict=False):
         errors |= {int(row_of[start + row]): text for row, text in part.errors.items()}
-        looks |= {int(row_of[start + row]): look for row, look in part.looks.items()}
+        early_stops |= {int(row_of[start + row]): look for row, look in part.early_stops.items()}
     points = [point for part in parts for point in part.points]
     return Surface(
         parts[0].names,
@@ -117,7 +117,7 @@ def joined(parts: Sequence[Surface]) -> Surface:
         np.concatenate([part.values for part in parts])[order],
         np.concatenate([part.sums for part in parts])[order],
         dict(sorted(errors.items())),
-        dict(sorted(looks.items())),
+        dict(sorted(early_stops.items())),
     )
 
 

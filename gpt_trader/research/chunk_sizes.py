@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from gpt_trader.bars import Bars
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.space import Values
+from gpt_trader.research.search_space import Values
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol, uses_held
 from gpt_trader.tuning import STANDARD, Tuning
 
 if TYPE_CHECKING:
-    from gpt_trader.research.evaluation import Evaluation, Subject
+    from gpt_trader.research.chunk import Chunk
+    from gpt_trader.research.experiment import Experiment
 
 CHUNK_SECONDS = 1.0
 LONGEST_SECONDS = 2.0
@@ -42,22 +43,22 @@ def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1, tuning: Tunin
     return _COMPILED[0] + _COMPILED[1] * cells if runs * calls >= enough else _PYTHON[0] + _PYTHON[1] * calls
 
 
-def expected_seconds(subject: Subject, chunks: Iterable[Evaluation]) -> float:
+def expected_seconds(experiment: Experiment, chunks: Iterable[Chunk]) -> float:
     """What `chunks` take on one core, good to a factor of three; nothing when none of their points can be made."""
     some: Strategy | None = None
     runs = 0.0
     for chunk in chunks:
-        some = some or _some_point(subject, chunk)
-        share = 1.0 if chunk.stop is None else chunk.stop / subject.bars.T
+        some = some or _some_point(experiment, chunk)
+        share = 1.0 if chunk.stop is None else chunk.stop / experiment.bars.T
         runs += share * len(chunk.points)
-    return 0.0 if some is None else runs * seconds_per_run(some, subject.bars, int(runs))
+    return 0.0 if some is None else runs * seconds_per_run(some, experiment.bars, int(runs))
 
 
-def _some_point(subject: Subject, chunk: Evaluation) -> Strategy | None:
+def _some_point(experiment: Experiment, chunk: Chunk) -> Strategy | None:
     """A strategy of the chunk, the first that can be made."""
     for values in chunk.points:
         try:
-            return subject.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
+            return experiment.strategy(**dict(chunk.fixed), **dict(zip(chunk.names, values, strict=True)))
         except GptTraderError:
             continue
     return None
@@ -76,7 +77,7 @@ def points_per_chunk(seconds: float) -> int:
     return size
 
 
-class Pace:
+class BatchSizer:
     """How long a point takes, as it was measured last, and so how many are run before the executor looks up again.
 
     What a point scores does not depend on it. The first is run alone, and of others at most eight times as many as were timed,

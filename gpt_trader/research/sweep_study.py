@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Evaluation, Subject, block_edges
+from gpt_trader.research.chunk import Chunk, block_edges
+from gpt_trader.research.chunk_sizes import cut, points_per_chunk, seconds_per_run
+from gpt_trader.research.early_stopping import MedianRule
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
-from gpt_trader.research.plan import Plan, WorkedOff
-from gpt_trader.research.planning import cut, points_per_chunk, seconds_per_run
-from gpt_trader.research.searching import Answer, Search
-from gpt_trader.research.space import Places, Space, Values
-from gpt_trader.research.stopping import MedianRule
-from gpt_trader.research.surface import BLOCKS, Look, Surface, coarser, empty, joined
+from gpt_trader.research.plan import Plan, PlanResult
+from gpt_trader.research.response_surface import BLOCKS, EarlyStop, Surface, coarser, empty, joined
+from gpt_trader.research.search_methods import Answer, Search
+from gpt_trader.research.search_space import Places, Space, Values
 from gpt_trader.strategy import Strategy
 
 Floats = NDArray[np.float64]
-Work = Callable[[Plan], WorkedOff]
+Work = Callable[[Plan], PlanResult]
 
 KIND = "sweep"
 SPREAD = 8
@@ -31,10 +32,10 @@ SAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepStudy:
     """What is searched, how, and for what. `rule` gives points up early; None runs each to the end."""
 
-    subject: Subject
+    experiment: Experiment
     space: Space
     search: Search
     objectives: tuple[Objective, ...]
@@ -51,7 +52,7 @@ class Swept:
     cut_short: bool = False
 
 
-def run_sweep(sweep: Sweep, work: Work, keep: Callable[[Surface], None] = lambda _part: None) -> Swept:
+def run_sweep(sweep: SweepStudy, work: Work, keep: Callable[[Surface], None] = lambda _part: None) -> Swept:
     """Ask, run and tell until the search ends or `work` was cut short; `keep` takes the points of each generation.
 
     The surface depends on the sweep alone, not on who works or in which order.
@@ -59,7 +60,7 @@ def run_sweep(sweep: Sweep, work: Work, keep: Callable[[Surface], None] = lambda
     parts, cached, cut_short = [empty(sweep.space.names)], 0, False
     sample = sample_of(sweep)
     while not cut_short and (asked := sweep.search.ask()):
-        size = points_per_chunk(seconds_per_run(sample, sweep.subject.bars, len(asked)))
+        size = points_per_chunk(seconds_per_run(sample, sweep.experiment.bars, len(asked)))
         generation = _Generation(sweep, asked, size, work)
         part = generation.run()
         cached, cut_short = cached + generation.cached, generation.cut_short
@@ -70,9 +71,9 @@ def run_sweep(sweep: Sweep, work: Work, keep: Callable[[Surface], None] = lambda
     return Swept(joined(parts), cached, cut_short)
 
 
-def sample_of(sweep: Sweep) -> Strategy:
+def sample_of(sweep: SweepStudy) -> Strategy:
     """A strategy of the space, from which is told how long a run takes. Raises what its points raise when all do."""
-    space, strategy = sweep.space, sweep.subject.strategy
+    space, strategy = sweep.space, sweep.experiment.strategy
     problem: GptTraderError | None = None
     for index in islice(space.indices(), SAMPLES):
         try:
@@ -98,7 +99,7 @@ class _Scored:
 class _Generation:
     """The points asked for together: looked at on parts of the bars, run on all of them, collected."""
 
-    def __init__(self, sweep: Sweep, asked: Sequence[tuple[int, Places]], size: int, work: Work) -> None:
+    def __init__(self, sweep: SweepStudy, asked: Sequence[tuple[int, Places]], size: int, work: Work) -> None:
         self.sweep, self.work = sweep, work
         self.numbers = np.array([number for number, _ in asked], np.int64)
         self.points: list[Values] = [sweep.space.at(places) for _, places in asked]
@@ -106,7 +107,7 @@ class _Generation:
         self.size = max(1, min(size, -(-len(asked) // SPREAD))) if waited_for else size
         self.cached, self.cut_short = 0, False
         self.shown: list[list[float]] = [[] for _ in asked]
-        self.looks: dict[int, Look] = {}
+        self.early_stops: dict[int, EarlyStop] = {}
 
     def run(self) -> Surface:
         """The points that were reached."""
@@ -120,7 +121,7 @@ class _Generation:
         values[rows], sums[rows] = scored.values, scored.sums
         reached = np.zeros(len(self.points), np.bool_)
         reached[rows[scored.reached]] = True
-        reached[list(self.looks)] = True
+        reached[list(self.early_stops)] = True
         place = np.cumsum(reached) - 1
         return Surface(
             self.sweep.space.names,
@@ -129,7 +130,7 @@ class _Generation:
             values[reached],
             sums[reached],
             {int(place[rows[row]]): text for row, text in scored.errors.items()},
-            {int(place[row]): look for row, look in sorted(self.looks.items())},
+            {int(place[row]): look for row, look in sorted(self.early_stops.items())},
         )
 
     def _look(self, rows: NDArray[np.int64], rung: int, stop: int) -> NDArray[np.int64]:
@@ -138,11 +139,11 @@ class _Generation:
         if self.cut_short or self.sweep.rule is None:
             return rows[:0]
         gains = self.sweep.objectives[0].gains(scored.values)
-        given_up = self.sweep.rule.hopeless(rung, gains)
+        given_up = self.sweep.rule.to_prune(rung, gains)
         for place, row in enumerate(rows.tolist()):
             self.shown[row].append(float(gains[place]))
             if given_up[place]:
-                self.looks[row] = Look(stop, scored.values[place], scored.sums[place])
+                self.early_stops[row] = EarlyStop(stop, scored.values[place], scored.sums[place])
         return rows[~given_up]
 
     def _score(self, rows: NDArray[np.int64], stop: int | None) -> _Scored:
@@ -150,10 +151,10 @@ class _Generation:
         space = self.sweep.space
         fixed = tuple(sorted(space.fixed.items()))
         parts = tuple(cut((self.points[row] for row in rows.tolist()), self.size))
-        edges = block_edges(0, self.sweep.subject.bars.T)
+        edges = block_edges(0, self.sweep.experiment.bars.T)
         seen = None if stop is None else tuple(edges[edges <= stop].tolist())
-        chunks = tuple(Evaluation(space.names, part, fixed, stop=stop, edges=seen) for part in parts)
-        done = self.work(Plan(KIND, self.sweep.subject, chunks)) if chunks else WorkedOff(())
+        chunks = tuple(Chunk(space.names, part, fixed, stop=stop, edges=seen) for part in parts)
+        done = self.work(Plan(KIND, self.sweep.experiment, chunks)) if chunks else PlanResult(())
         self.cached += done.cached
         self.cut_short = self.cut_short or done.cancelled
         scored = _Scored(
@@ -181,6 +182,6 @@ class _Generation:
             shown = self.shown[row]
             if self.sweep.rule is not None and known:
                 self.sweep.rule.finished(shown)
-            early = (len(shown) - 1, shown[-1]) if row in part.looks else None
+            early = (len(shown) - 1, shown[-1]) if row in part.early_stops else None
             answers.append(Answer(tuple(gains[row].tolist()) if known else None, early))
         return answers

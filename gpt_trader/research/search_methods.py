@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.space import COUNTABLE, Places, Space
+from gpt_trader.research.search_space import COUNTABLE, Places, Space
 
 Floats = NDArray[np.float64]
 

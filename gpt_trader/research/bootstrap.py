@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Evaluated, Evaluation, Subject, Variant
-from gpt_trader.research.plan import Plan, WorkedOff
-from gpt_trader.research.planning import points_per_chunk, seconds_per_replicate
+from gpt_trader.research.chunk import Chunk, ChunkResult
+from gpt_trader.research.chunk_sizes import points_per_chunk, seconds_per_replicate
+from gpt_trader.research.experiment import Experiment, Scenario
+from gpt_trader.research.plan import Plan, PlanResult
 from gpt_trader.strategy import Strategy
 from gpt_trader.validation.intervals import HEADLINE, Interval, check_counts, intervals
 from gpt_trader.validation.resampling import independent_blocks, mean_block
 
 Floats = NDArray[np.float64]
-Work = Callable[[Plan], WorkedOff]
+Work = Callable[[Plan], PlanResult]
 REPLICATES = 500
 HEADLINE_COLUMNS = [METRIC_NAMES.index(name) for name in HEADLINE]
 
 
 @dataclass(frozen=True, slots=True)
-class Redraw:
+class Bootstrap:
     """`count` markets that `seed` draws from the bars in blocks of mean length `block` sessions, for intervals at `level`."""
 
     count: int = REPLICATES
@@ -35,38 +36,38 @@ class Redraw:
     block: float | None = None
     level: float = 0.95
 
-    def on(self, bars: Bars) -> Redraw:
+    def on(self, bars: Bars) -> Bootstrap:
         """The same with its block length known. Raises BadParameter or BadData where intervals cannot be had of `bars`."""
         check_counts(self.count, independent_blocks(bars, self.block), self.level)
         return dataclasses.replace(self, block=mean_block(bars) if self.block is None else float(self.block))
 
-    def chunks(self, strategy: Strategy, bars: Bars) -> tuple[Evaluation, ...]:
+    def chunks(self, strategy: Strategy, bars: Bars) -> tuple[Chunk, ...]:
         """The runs of `strategy` on every market."""
         size = points_per_chunk(seconds_per_replicate(strategy, bars, self.count))
         names, values = point_of(strategy)
         made = []
         for first in range(0, self.count, size):
             numbers = range(first, min(first + size, self.count))
-            variants = tuple(Variant(replicate=k, seed=self.seed, block=self.block) for k in numbers)
-            made.append(Evaluation(names, (values,) * len(variants), edges=(0, bars.T), variants=variants))
+            scenarios = tuple(Scenario(replicate=k, seed=self.seed, block=self.block) for k in numbers)
+            made.append(Chunk(names, (values,) * len(scenarios), edges=(0, bars.T), scenarios=scenarios))
         return tuple(made)
 
-    def reruns(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> Reruns:
+    def reruns(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> BootstrapIntervals:
         """What the `replicates` (B, metrics) of a run say of its headline numbers among `metrics`."""
         estimates = np.array([metrics[name] for name in HEADLINE])
         blocks = independent_blocks(bars, self.block)
         found = intervals(
             HEADLINE, estimates, replicates[:, HEADLINE_COLUMNS], blocks=blocks, level=self.level
         )
-        return Reruns(self, blocks, found)
+        return BootstrapIntervals(self, blocks, found)
 
 
 @dataclass(frozen=True, slots=True)
-class Reruns:
-    """What came of running a strategy again on the markets of `redraw`, of whose blocks the history holds so many: an
+class BootstrapIntervals:
+    """What came of running a strategy again on the markets of `bootstrap`, of whose blocks the history holds so many: an
     interval for each headline number."""
 
-    redraw: Redraw
+    bootstrap: Bootstrap
     blocks: float
     intervals: tuple[Interval, ...]
 
@@ -78,10 +79,10 @@ class Reruns:
         """The JSON object: how the markets were resampled, and the intervals by metric."""
         figures = ("estimate", "low", "high", "median", "deviation", "lost", "count")
         return {
-            "level": self.redraw.level,
-            "replicates": self.redraw.count,
-            "seed": self.redraw.seed,
-            "block": self.redraw.block,
+            "level": self.bootstrap.level,
+            "replicates": self.bootstrap.count,
+            "seed": self.bootstrap.seed,
+            "block": self.bootstrap.block,
             "blocks": self.blocks,
             "metrics": {
                 item.name: {name: getattr(item, name) for name in figures} for item in self.intervals
@@ -95,17 +96,19 @@ def point_of(strategy: Strategy) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     return names, tuple(getattr(strategy, name) for name in names)
 
 
-def redrawn(strategy: Strategy, subject: Subject, redraw: Redraw, work: Work, kind: str) -> Floats:
-    """(B, metrics) of `strategy` on every market of `redraw`; NaN where it failed.
+def bootstrapped(
+    strategy: Strategy, experiment: Experiment, bootstrap: Bootstrap, work: Work, kind: str
+) -> Floats:
+    """(B, metrics) of `strategy` on every market of `bootstrap`; NaN where it failed.
 
     Raises GptTraderError with the first message when it failed on all of them.
     """
-    chunks = redraw.chunks(strategy, subject.bars)
-    return replicates_of(chunks, work(Plan(kind, subject, chunks)).results)
+    chunks = bootstrap.chunks(strategy, experiment.bars)
+    return replicates_of(chunks, work(Plan(kind, experiment, chunks)).results)
 
 
-def replicates_of(chunks: Sequence[Evaluation], results: Sequence[Evaluated | None]) -> Floats:
-    """The metrics of runs on resampled markets from the results of their chunks. Raises as `redrawn`."""
+def replicates_of(chunks: Sequence[Chunk], results: Sequence[ChunkResult | None]) -> Floats:
+    """The metrics of runs on resampled markets from the results of their chunks. Raises as `bootstrapped`."""
     found = [
         np.full((len(chunk.points), len(METRIC_NAMES)), np.nan) if result is None else result.values
         for chunk, result in zip(chunks, results, strict=True)
@@ -120,8 +123,10 @@ def replicates_of(chunks: Sequence[Evaluation], results: Sequence[Evaluated | No
 
 
 def rerun(
-    strategy: Strategy, subject: Subject, metrics: Mapping[str, float], redraw: Redraw, work: Work
-) -> Reruns:
-    """Intervals for a run that is done: `metrics` of `strategy` on the subject."""
-    known = redraw.on(subject.bars)
-    return known.reruns(subject.bars, metrics, redrawn(strategy, subject, known, work, "intervals"))
+    strategy: Strategy, experiment: Experiment, metrics: Mapping[str, float], bootstrap: Bootstrap, work: Work
+) -> BootstrapIntervals:
+    """Intervals for a run that is done: `metrics` of `strategy` on the experiment."""
+    known = bootstrap.on(experiment.bars)
+    return known.reruns(
+        experiment.bars, metrics, bootstrapped(strategy, experiment, known, work, "intervals")
+    )

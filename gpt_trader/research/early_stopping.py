@@ -31,15 +31,15 @@ class MedianRule:
         self.rungs = rungs
         self._finished: list[list[float]] = []
 
-    def hopeless(self, rung: int, gains: Floats) -> NDArray[np.bool_]:
+    def to_prune(self, rung: int, gains: Floats) -> NDArray[np.bool_]:
         """Which points to give up, from their gains (n,) at look number `rung`."""
-        seen = np.array([looks[rung] for looks in self._finished])
+        seen = np.array([early_stops[rung] for early_stops in self._finished])
         seen = seen[np.isfinite(seen)]
         if len(seen) < FEWEST_POINTS:
             return np.zeros(len(gains), np.bool_)
         worse: NDArray[np.bool_] = gains < np.median(seen)
         return worse
 
-    def finished(self, looks: list[float]) -> None:
+    def finished(self, early_stops: list[float]) -> None:
         """Remember the gains that a point had at each look before it ran to the end."""
-        self._finished.append(looks)
+        self._finished.append(early_stops)

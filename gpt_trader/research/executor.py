@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.evaluation import Bench, Evaluated, Evaluation, Subject, told_of
-from gpt_trader.research.planning import Pace
+from gpt_trader.research.chunk import Chunk, ChunkResult, ChunkRunner, told_of
+from gpt_trader.research.chunk_sizes import BatchSizer
+from gpt_trader.research.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ChunkCompleted:
     """Points that are done: the number of their chunk in the work, their `places` in it, and their result or why there is none
     after so many `attempts`."""
 
     number: int
     places: range
-    result: Evaluated | None
+    result: ChunkResult | None
     error: str | None = None
     attempts: int = 1
     worker: str = "this process"
@@ -35,9 +36,9 @@ class Executor(Protocol):
 
     def run(
         self,
-        subject: Subject,
-        work: Sequence[tuple[int, Evaluation]],
-        on_done: Callable[[Finished], None],
+        experiment: Experiment,
+        work: Sequence[tuple[int, Chunk]],
+        on_done: Callable[[ChunkCompleted], None],
         cancelled: Callable[[], bool],
     ) -> None:
         """Run each (number, chunk), in parts where it takes longer than it should; call `on_done` as they finish, in this
@@ -57,17 +58,17 @@ class InProcess:
     workers = 1
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._pace = clock, Pace()
+        self._clock, self._pace = clock, BatchSizer()
 
     def run(
         self,
-        subject: Subject,
-        work: Sequence[tuple[int, Evaluation]],
-        on_done: Callable[[Finished], None],
+        experiment: Experiment,
+        work: Sequence[tuple[int, Chunk]],
+        on_done: Callable[[ChunkCompleted], None],
         cancelled: Callable[[], bool],
     ) -> None:
         """As the port says."""
-        bench = Bench(subject)
+        runner = ChunkRunner(experiment)
         for number, chunk in work:
             at = 0
             while at < len(chunk.points):
@@ -75,22 +76,22 @@ class InProcess:
                     return
                 places = range(at, at + self._pace.of(len(chunk.points) - at))
                 began = self._clock()
-                result, error = attempt(bench, chunk.only(places))
+                result, error = attempt(runner, chunk.only(places))
                 self._pace.took(len(places), failures(len(places), result), self._clock() - began)
-                on_done(Finished(number, places, result, error))
+                on_done(ChunkCompleted(number, places, result, error))
                 at = places.stop
 
 
-def attempt(bench: Bench, chunk: Evaluation) -> tuple[Evaluated, None] | tuple[None, str]:
+def attempt(runner: ChunkRunner, chunk: Chunk) -> tuple[ChunkResult, None] | tuple[None, str]:
     """A chunk's result, or the message of what it raised."""
     try:
-        return bench.run(chunk), None
+        return runner.run(chunk), None
     except GptTraderError as error:
         return None, str(error)
     except (Exception, SystemExit) as error:
         return None, told_of(error)
 
 
-def failures(points: int, result: Evaluated | None) -> int:
+def failures(points: int, result: ChunkResult | None) -> int:
     """How many of the `points` of a part have no scores."""
     return points if result is None else len(result.errors)

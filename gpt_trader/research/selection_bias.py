@@ -33,7 +33,7 @@ class Counted(Protocol):
     def effective(self) -> tuple[float, float]: ...
 
 
-def luck_of(
+def trial_statistics_of(
     metrics: Mapping[str, float], observations: int, counted: Counted | None = None
 ) -> TrialStatistics:
     """The statistics of a run with these `metrics` over so many returns; without a ledger's answer none is deflated.

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.look_ahead import LookAhead, look_ahead_here
-from gpt_trader.research.evaluation import Subject
-from gpt_trader.research.luck import Counted, returns_counted
+from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective, not_beaten, ranked
-from gpt_trader.research.profiles import profiles_of
-from gpt_trader.research.space import Space
-from gpt_trader.research.surface import BLOCKS, Surface, idle_axes
+from gpt_trader.research.response_surface import BLOCKS, Surface, ineffective_parameters
+from gpt_trader.research.return_profiles import profiles_of
+from gpt_trader.research.search_space import Space
+from gpt_trader.research.selection_bias import Counted, returns_counted
 from gpt_trader.strategy import Strategy
 from gpt_trader.too_good import PREFIX, Holding, flags_of, of_metrics
 from gpt_trader.validation.effective_trials import effective_trials
@@ -32,12 +32,12 @@ FEWEST_BARS = 128
 
 
 @dataclass(frozen=True)
-class Conclusions:
-    """The surface of `subject` over `space` seen by its objectives; `trials` is None without a ledger, `look_ahead` (of the
+class SweepAnalysis:
+    """The surface of `experiment` over `space` seen by its objectives; `trials` is None without a ledger, `look_ahead` (of the
     best point) where nobody was asked: then what this process knows counts. `best_too_good` is what a run of the best point
     of its own showed to be too good; without one its metrics alone tell."""
 
-    subject: Subject
+    experiment: Experiment
     space: Space
     surface: Surface
     objectives: tuple[Objective, ...]
@@ -61,7 +61,7 @@ class Conclusions:
         return int(self.order[0]) if len(self.order) else None
 
     @cached_property
-    def front(self) -> NDArray[np.int64]:
+    def pareto_front(self) -> NDArray[np.int64]:
         """The rows that no other beats in all objectives, by the first one; with one objective the best alone."""
         if len(self.objectives) > 1:
             return not_beaten(self.gains)
@@ -82,7 +82,7 @@ class Conclusions:
         return found if whole or (found.known >= ENOUGH).any() else None
 
     @cached_property
-    def steadiness(self) -> Floats:
+    def plateau_scores(self) -> Floats:
         """The plateau score (n,) of each point in units of the first objective; NaN where, in a space of which not all was
         run, less than half of the neighbourhood is known."""
         if self.plateau is None:
@@ -92,7 +92,7 @@ class Conclusions:
         return np.where(whole | (self.plateau.known >= ENOUGH), scores, np.nan)
 
     @property
-    def steadiest(self) -> int | None:
+    def most_robust(self) -> int | None:
         """The row of the best point of the best neighbourhood."""
         return None if self.plateau is None or self.plateau.best < 0 else self.plateau.best
 
@@ -105,23 +105,23 @@ class Conclusions:
         )
 
     @cached_property
-    def idle(self) -> tuple[str, ...]:
+    def ineffective(self) -> tuple[str, ...]:
         """The swept parameters that changed nothing; none where values of an axis are too fine to meet again."""
         comparable = len(self.surface) > 0 and bool(self.space.axes) and not self.space.fine
-        return idle_axes(self.surface, self.places) if comparable else ()
+        return ineffective_parameters(self.surface, self.places) if comparable else ()
 
     @property
-    def rim(self) -> tuple[str, ...]:
-        """The parameters at whose end the steadiest point lies, but for those that changed nothing."""
+    def boundary(self) -> tuple[str, ...]:
+        """The parameters at whose end the most robust point lies, but for those that changed nothing."""
         names = () if self.plateau is None else (self.surface.names[axis] for axis in self.plateau.rim)
-        return tuple(name for name in names if name not in self.idle)
+        return tuple(name for name in names if name not in self.ineffective)
 
     @cached_property
     def overfitting(self) -> Overfitting | None:
         """The test by symmetric cross-validation over all points that ran to the end; None for bars too few to cut."""
         rows = self.surface.complete
-        lengths = np.diff(np.arange(BLOCKS + 1) * self.subject.bars.T // BLOCKS)
-        if self.subject.bars.T < FEWEST_BARS or len(rows) < 2:
+        lengths = np.diff(np.arange(BLOCKS + 1) * self.experiment.bars.T // BLOCKS)
+        if self.experiment.bars.T < FEWEST_BARS or len(rows) < 2:
             return None
         return probability_of_overfitting(self.surface.sums[rows], lengths, GROUPS)
 
@@ -150,7 +150,7 @@ class Conclusions:
     def best_run(self) -> tuple[type[Strategy], dict[str, Any]]:
         """The strategy with all parameters of the best point; of a sweep without one with those that were fixed."""
         chosen = {} if self.best is None else self.surface.parameters(self.best)
-        return self.subject.strategy, {**self.space.fixed, **chosen}
+        return self.experiment.strategy, {**self.space.fixed, **chosen}
 
     @cached_property
     def too_good(self) -> NDArray[np.int64]:
@@ -167,7 +167,7 @@ class Conclusions:
 
     @cached_property
     def _holding(self) -> Holding:
-        return Holding(self.subject.bars)
+        return Holding(self.experiment.bars)
 
     @cached_property
     def independent(self) -> tuple[float, float] | None:
@@ -181,7 +181,7 @@ class Conclusions:
         number, variance = self.independent or (None, math.nan)
         here = slice(row, row + 1)
         count = int(
-            returns_counted(self.surface.values[here], self.surface.sums[here], self.subject.bars.T)[0]
+            returns_counted(self.surface.values[here], self.surface.sums[here], self.experiment.bars.T)[0]
         )
         length = math.nan if trials is None else trials.observations / count
         return trial_statistics(
@@ -204,7 +204,7 @@ class Conclusions:
         return math.nan if chosen is None else chosen
 
 
-def too_good_lines(found: Conclusions) -> list[str]:
+def too_good_lines(found: SweepAnalysis) -> list[str]:
     """What is too good to be true about the best point, and about how many points."""
     lines = list(found.too_good_of_best)
     number = len(found.too_good)

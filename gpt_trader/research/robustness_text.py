@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gpt_trader.research.evaluation import AS_IT_IS
-from gpt_trader.research.robustness_study import Robustness
-from gpt_trader.research.single_runs import Run
+from gpt_trader.research.experiment import BASELINE
+from gpt_trader.research.robustness_study import RobustnessResult
+from gpt_trader.research.scenario_runs import Run
 
 SHOWN_COSTS = (0.0, 2.0, 4.0)
 SHOWN_CAPITAL = 1_000.0
@@ -17,20 +17,20 @@ PEAK = 0.9
 """From this share of worse neighbours on a point is called a peak."""
 
 
-def changes(found: Robustness) -> Iterator[tuple[str, Sequence[Run]]]:
+def changes(found: RobustnessResult) -> Iterator[tuple[str, Sequence[Run]]]:
     """What is shown of the study in a table: a name for what was changed, and the runs whose median is shown."""
     yield "nothing", (found.base,)
     for run in found.costs:
-        multiple = run.variant.cost_multiple
+        multiple = run.scenario.cost_multiple
         if multiple in SHOWN_COSTS:
             yield "no costs" if multiple == 0 else f"costs x {multiple:g}", (run,)
     for run in found.delays:
-        if run.variant.delay:
-            yield f"{run.variant.delay} {'bar' if run.variant.delay == 1 else 'bars'} more of delay", (run,)
+        if run.scenario.delay:
+            yield f"{run.scenario.delay} {'bar' if run.scenario.delay == 1 else 'bars'} more of delay", (run,)
     last = max(SHOWN_CAPITAL, 10.0 * found.capacity.high if found.capacity.found else 0.0)
     for run in found.capitals:
-        multiple = run.variant.capital_multiple
-        if run.variant != AS_IT_IS and multiple <= last and float(np.log10(multiple)).is_integer():
+        multiple = run.scenario.capital_multiple
+        if run.scenario != BASELINE and multiple <= last and float(np.log10(multiple)).is_integer():
             yield f"capital {found.capital_of(run):,.0f}", (run,)
     if found.neighbours:
         share = f"parameters ±{found.question.changes.jitter * 100:g} %"
@@ -43,7 +43,7 @@ def middle(runs: Sequence[Run], metric: str) -> float:
     return float(np.median(known)) if known else float("nan")
 
 
-def costs_line(found: Robustness) -> str:
+def costs_line(found: RobustnessResult) -> str:
     """Where costs have eaten the edge."""
     at, metric = found.break_even, METRIC_WORDS[found.question.changes.metric]
     if len(found.costs) < 2:
@@ -55,11 +55,11 @@ def costs_line(found: Robustness) -> str:
     return f"the {metric} is not above 0 even without costs"
 
 
-def capacity_line(found: Robustness) -> str:
+def capacity_line(found: RobustnessResult) -> str:
     """Where the account is too big for its market."""
     question, at = found.question, found.capacity
-    settings, left = question.subject.settings, f"{question.changes.kept * 100:g} % of the growth"
-    if not bool((question.subject.bars.volume > 0).any()):
+    settings, left = question.experiment.settings, f"{question.changes.kept * 100:g} % of the growth"
+    if not bool((question.experiment.bars.volume > 0).any()):
         return "unknown: the bars have no volume"
     if settings.fills.volume_cap is None and settings.costs.impact == 0:
         return "unlimited by assumption: no volume cap and no impact are set"
@@ -70,7 +70,7 @@ def capacity_line(found: Robustness) -> str:
     return "none: there is no growth to lose"
 
 
-def jitter_line(found: Robustness) -> str:
+def jitter_line(found: RobustnessResult) -> str:
     """What the neighbours say about the point."""
     jitter, changed = found.jitter, found.question.changes
     if not jitter.count:

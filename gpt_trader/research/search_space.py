@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.research.axes import Axis, axis_of_text, axis_of_values
-from gpt_trader.research.conditions import Constraint, parse_constraint
+from gpt_trader.research.constraints import Constraint, parse_constraint
+from gpt_trader.research.parameter_axes import Axis, axis_of_text, axis_of_values
 from gpt_trader.strategy import Strategy, parameters_of, require_defaults, strategy_name
 
 Values = tuple[Any, ...]

@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.evaluation import Evaluated
+from gpt_trader.research.chunk import ChunkResult
 
 
-class Assembly:
+class ChunkAccumulator:
     """One chunk of `size` points as it fills: `waiting` points have still to come, `result` is what there is.
 
     `known` is what an earlier run has left of it.
     """
 
-    def __init__(self, size: int, known: Evaluated | None) -> None:
+    def __init__(self, size: int, known: ChunkResult | None) -> None:
         self._size = size
-        self.lacking = list(range(size)) if known is None else sorted(known.missing | known.passing)
-        self.waiting = len(self.lacking)
+        self.missing_places = list(range(size)) if known is None else sorted(known.missing | known.transient)
+        self.waiting = len(self.missing_places)
         self.result = known if known is None or not self.waiting else known.copy()
 
-    def add(self, places: Sequence[int], part: Evaluated) -> None:
+    def add(self, places: Sequence[int], part: ChunkResult) -> None:
         """The scores of the points at `places` have come."""
         self.waiting -= len(places)
         if len(places) == self._size:
@@ -34,13 +34,13 @@ class Assembly:
         again = frozenset(rows)
         errors = {place: text for place, text in before.errors.items() if place not in again}
         errors |= {rows[row]: text for row, text in part.errors.items()}
-        passing = (before.passing - again) | {rows[row] for row in part.passing}
-        self.result = Evaluated(
-            before.values, before.sums, dict(sorted(errors.items())), passing, before.missing - again
+        transient = (before.transient - again) | {rows[row] for row in part.transient}
+        self.result = ChunkResult(
+            before.values, before.sums, dict(sorted(errors.items())), transient, before.missing - again
         )
 
 
-def _nothing(size: int, blocks: tuple[int, ...]) -> Evaluated:
+def _nothing(size: int, blocks: tuple[int, ...]) -> ChunkResult:
     values = np.full((size, len(METRIC_NAMES)), np.nan)
     sums = np.full((size, *blocks), np.nan, np.float32)
-    return Evaluated(values, sums, missing=frozenset(range(size)))
+    return ChunkResult(values, sums, missing=frozenset(range(size)))
