@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +138,8 @@ def sweep(
     from gpt_trader.research.objectives import parse_objectives
     from gpt_trader.research.plan import run_chunks
     from gpt_trader.research.search_space import make_space
-    from gpt_trader.research.sweep_study import SweepStudy, run_sweep
+    from gpt_trader.research.study import run_study
+    from gpt_trader.research.sweep_study import SweepStudy
 
     space = make_space(strategy, grid, constraints)
     objectives = parse_objectives((objective,) if isinstance(objective, str) else objective)
@@ -147,11 +148,10 @@ def sweep(
     search = _search(space, method, points, seed)
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     experiment = Experiment(strategy, bars, settings)
-    surface = run_sweep(
-        SweepStudy(experiment, space, search, objectives), lambda plan: run_chunks(plan, InProcess(), None)
-    ).surface
-    counted = None if trials is None else Claimed(max(trials, len(surface)), bars.T, surface)
-    return SweepResult(SweepAnalysis(experiment, space, surface, objectives, counted))
+    study = SweepStudy(experiment, space, search, objectives)
+    found = run_study(study, lambda plan: run_chunks(plan, InProcess(), None))
+    counted = None if trials is None else Claimed(max(trials, len(found.surface)), bars.T, found.surface)
+    return SweepResult(replace(found, trials=counted))
 
 
 def _search(space: Space, method: str, points: int, seed: int) -> Search:

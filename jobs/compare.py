@@ -36,7 +36,7 @@ def compare(
     options: StudyPreamble,
 ) -> None:
     """Run every strategy on the bars and on every resampled market, and compare them in pairs."""
-    from gpt_trader.research.comparison_study import KIND, Candidate, ComparisonStudy, checked_metric, decide
+    from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, checked_metric
     from gpt_trader.strategy_code import code_hash
 
     made = named(strategies)
@@ -44,23 +44,23 @@ def compare(
     bootstraps.check_size(len(made), yes=options.run.yes)
     inputs = StudyInputs(options)
     first = inputs.experiment(type(next(iter(made.values()))))
-    from jobs.compare_output import conclude
+    from jobs.compare_output import ComparisonView
+    from jobs.conclusion import conclude_study
 
     candidates = tuple(Candidate(name, first.with_strategy(type(one)), one) for name, one in made.items())
-    contest = ComparisonStudy(candidates, bootstraps.bootstrap(inputs.seed).on(first.bars), metric)
-    with inputs.study(
-        KIND,
-        contest.study_id,
-        first,
-        points=contest.runs,
+    study = ComparisonStudy(candidates, bootstraps.bootstrap(inputs.seed).on(first.bars), metric)
+    conclude_study(
+        study,
+        ComparisonView(),
+        inputs,
+        [text.partition(",")[0].strip() for text in strategies],
         watched=Watched("sharpe"),
         about={
             "strategies": list(made),
             "metric": metric,
             "codes": [code_hash(type(one)) for one in made.values()],
         },
-    ) as running:
-        conclude(decide(contest, running.run_chunks), running, inputs, strategies)
+    )
 
 
 def named(given: Sequence[str]) -> dict[str, Strategy]:

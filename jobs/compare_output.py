@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.comparison_study import KIND, Decided, by_metric, too_good_in
+from gpt_trader.research.comparison_study import ComparisonResult, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, verdict_of_blocks
-from jobs.counting import Counted, batches_of_runs, count_all
-from jobs.look_ahead import known, look_ahead_line
+from jobs.conclusion import Concluded, StudyView, TrialVerdict
+from jobs.look_ahead import look_ahead_line
 from jobs.tables import LABELS, bars_line, interval_lines, listing, text_of
 
 if TYPE_CHECKING:
@@ -20,85 +19,68 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from gpt_trader.adapters.store import RunStore
     from gpt_trader.look_ahead import LookAhead
-    from gpt_trader.research.experiment import Experiment
-    from gpt_trader.research.scenario_runs import Run
     from jobs.console import Output
-    from jobs.preamble import StudyInputs
-    from jobs.studies import Study
 
 
-def conclude(found: Decided, study: Study, inputs: StudyInputs, given: Sequence[str]) -> None:
-    """Count each strategy's run, write the files and the report, print. Raises what the store refused, last of all. `given` are
-    the strategies as they were typed."""
-    store = inputs.store
-    counted = [_counted(side.candidate.experiment, side.run, store) for side in found.sides]
-    problem = next((answer.problem for answer in counted if answer.problem is not None), None)
-    study.answer(found.sides[0].run.metrics)
-    states = {
-        side.candidate.name: known(
-            store if problem is None else None,
-            [(side.candidate.experiment.strategy, side.run.parameters)],
-            text.partition(",")[0].strip(),
-        )
-        for side, text in zip(found.sides, given, strict=True)
-    }
-    result = result_of(found, counted, states)
+class ComparisonView(StudyView["ComparisonResult"]):
+    """As in `StudyView`."""
 
-    def write_report(file: Path) -> None:
+    def as_object(self, found: Concluded[ComparisonResult]) -> dict[str, Any]:
+        """All that the comparison says."""
+        return result_of(found.result, found.verdicts)
+
+    def tables(self, found: Concluded[ComparisonResult]) -> Mapping[str, Mapping[str, Any]]:
+        """One row for each strategy and resampled market."""
+        return tables_of(found.result)
+
+    def write_report(self, found: Concluded[ComparisonResult], file: Path) -> None:
+        """The HTML report."""
         from gpt_trader.adapters.report.comparison import write_comparison_report
 
-        write_comparison_report(found, study.study_id, file, states)
+        write_comparison_report(found.result, found.run_id, file, states_of(found))
 
-    conclude_study(
-        study,
-        inputs,
-        result,
-        tables_of(found),
-        write_report=write_report,
-        show=lambda: show(found, result, states, inputs.output),
-        problem=problem,
-    )
+    def show(self, found: Concluded[ComparisonResult], said: Mapping[str, Any], output: Output) -> None:
+        """The metrics with their intervals side by side, then who beats whom."""
+        show(found.result, said, states_of(found), output)
 
 
-def _counted(experiment: Experiment, run: Run, store: RunStore) -> Counted:
-    return count_all(store, experiment, KIND, batches_of_runs(experiment, KIND, [run]))
+def states_of(found: Concluded[ComparisonResult]) -> dict[str, LookAhead]:
+    """What is known of the look-ahead of each strategy, by its name."""
+    sides = zip(found.result.sides, found.verdicts, strict=True)
+    return {side.candidate.name: verdict.state for side, verdict in sides}
 
 
-def result_of(found: Decided, counted: Sequence[Counted], states: Mapping[str, LookAhead]) -> dict[str, Any]:
+def result_of(found: ComparisonResult, verdicts: Sequence[TrialVerdict]) -> dict[str, Any]:
     """All that the comparison says."""
-    contest, bars = found.contest, found.contest.candidates[0].experiment.bars
-    sides = []
-    for side, answer in zip(found.sides, counted, strict=True):
-        state = states[side.candidate.name]
-        verdict = verdict_of_blocks(side.run.metrics, side.run.sums, bars.T, answer.count)
-        sides.append(
-            {
-                "name": side.candidate.name,
-                "strategy": strategy_name(side.candidate.experiment.strategy),
-                "parameters": side.run.parameters,
-                "metrics": side.run.metrics,
-                "intervals": side.reruns.as_object()["metrics"],
-                **verdict.believed(state, side.too_good).keys,
-                "warnings": side.too_good,
-            }
-        )
+    study, bars = found.study, found.study.experiment.bars
+    sides = [
+        {
+            "name": side.candidate.name,
+            "strategy": strategy_name(side.candidate.experiment.strategy),
+            "parameters": side.run.parameters,
+            "metrics": side.run.metrics,
+            "intervals": side.intervals.as_object()["metrics"],
+            **verdict.keys,
+            "warnings": side.too_good,
+        }
+        for side, verdict in zip(found.sides, verdicts, strict=True)
+    ]
     names = [side.candidate.name for side in found.sides]
-    setting = found.sides[0].reruns.as_object()
+    setting = found.sides[0].intervals.as_object()
     return {
         "symbols": bars.symbols,
         "start": bars.time[0],
         "end": bars.time[-1],
         "bars": bars.T,
-        "metric": contest.metric,
+        "metric": study.metric,
         **{name: setting[name] for name in ("level", "replicates", "seed", "block", "blocks")},
         "strategies": sides,
         "pairs": [
             {
                 "first": names[first],
                 "second": names[second],
-                **_comparison(by_metric(comparisons, contest.metric)),
+                **_comparison(by_metric(comparisons, study.metric)),
                 "by_metric": {item.name: _comparison(item) for item in comparisons},
             }
             for first, second, comparisons in found.pairs
@@ -112,7 +94,7 @@ def _comparison(item: Any) -> dict[str, Any]:
     }
 
 
-def tables_of(found: Decided) -> dict[str, Mapping[str, Any]]:
+def tables_of(found: ComparisonResult) -> dict[str, Mapping[str, Any]]:
     """The Parquet table of the re-runs: one row for each strategy and resampled market."""
     count = len(found.sides[0].replicates)
     values = np.concatenate([side.replicates for side in found.sides])
@@ -128,14 +110,16 @@ def tables_of(found: Decided) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(found: Decided, result: Mapping[str, Any], states: Mapping[str, LookAhead], output: Output) -> None:
+def show(
+    found: ComparisonResult, result: Mapping[str, Any], states: Mapping[str, LookAhead], output: Output
+) -> None:
     """The metrics with their intervals side by side, then who beats whom."""
-    output.line(bars_line(found.contest.candidates[0].experiment.bars) + "\n")
+    output.line(bars_line(found.study.candidates[0].experiment.bars) + "\n")
     output.show(_metrics(result))
     output.line("")
     output.show(_chances(found))
     output.line("")
-    kind = LABELS[found.contest.metric][1]
+    kind = LABELS[found.study.metric][1]
     for pair in result["pairs"]:
         output.line(f"ahead    {_lead(pair, result['level'], kind)}")
     for number, side in enumerate(result["strategies"]):
@@ -179,9 +163,9 @@ def _metrics(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def _chances(found: Decided) -> Table:
+def _chances(found: ComparisonResult) -> Table:
     names = [side.candidate.name for side in found.sides]
-    label = LABELS[found.contest.metric][0]
+    label = LABELS[found.study.metric][0]
     heads = [f"Beats, by {label.lower()}", *names]
     lines = [
         [name, *(text_of(float(chance), "share") for chance in row)]

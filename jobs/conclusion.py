@@ -4,76 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.look_ahead import LookAhead
 from gpt_trader.metrics import returns
-from gpt_trader.research.selection_bias import returns_counted, trial_statistics_of
-from gpt_trader.too_good import Holding, is_too_good, of_metrics
+from gpt_trader.research.selection_bias import trial_statistics_of
+from gpt_trader.too_good import is_too_good
 from jobs.look_ahead import known, known_of_stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from gpt_trader.adapters.store import RunRecord, RunStore, StoreError
     from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
-    from gpt_trader.research.experiment import Experiment
+    from gpt_trader.research.study import JudgedRun, Study, StudyResult
     from gpt_trader.result import Result
+    from gpt_trader.validation.overfitting import Overfitting
     from gpt_trader.validation.summary import TrialStatistics
     from jobs.console import Output
-    from jobs.counting import Counted
+    from jobs.counting import Counting
     from jobs.preamble import StudyInputs
-    from jobs.studies import Study
-
-# -- the printout --------------------------------------------------------------------------------------------------------
-
-
-def conclude(
-    output: Output,
-    result: Mapping[str, Any],
-    show: Callable[[], None],
-    places: Mapping[str, object],
-    problem: StoreError | None,
-) -> None:
-    """Print `result` for programs, or for people what `show` prints and then the `places` that there are.
-
-    Raises what the store refused, the `problem`, last of all: the numbers are not lost with it.
-    """
-    output.emit(result)
-    if output.tables:
-        show()
-        for name, place in places.items():
-            if place is not None:
-                output.line(f"{name:<9}{place}")
-    if problem is not None:
-        raise problem
-
-
-def conclude_study(
-    study: Study,
-    inputs: StudyInputs,
-    result: Mapping[str, Any],
-    tables: Mapping[str, Mapping[str, Any]],
-    *,
-    write_report: Callable[[Path], None],
-    show: Callable[[], None],
-    problem: StoreError | None,
-) -> None:
-    """Write the files of a study, and its report where one is asked for; then as `conclude`."""
-    from gpt_trader.adapters.study_tables import write_study
-
-    said = {"run_id": study.study_id, **result}
-    write_study(study.folder, said, tables)
-    if inputs.report is not None:
-        write_report(inputs.report)
-    places = {"tables": study.folder, "report": inputs.report, "run": study.study_id}
-    conclude(inputs.output, {**said, "folder": study.folder}, show, places, problem)
-
+    from jobs.study_progress import Watched
 
 # -- what it is worth ----------------------------------------------------------------------------------------------------
 
@@ -133,33 +86,14 @@ def trials_as_object(count: TrialCount | None, effective: float | None) -> dict[
     }
 
 
-def verdict_of(metrics: Mapping[str, float], observations: int, count: TrialCount | None) -> TrialVerdict:
-    """What a run with these `metrics` over so many returns is worth; without a count there is no deflated Sharpe ratio."""
-    return TrialVerdict(trial_statistics_of(metrics, observations, count), count)
-
-
-def verdict_of_blocks(
-    metrics: Mapping[str, float], sums: NDArray[np.floating[Any]], bars: int, count: TrialCount | None
-) -> TrialVerdict:
-    """The same of a run over `bars` rows, with `sums` (2, B) of its returns in blocks."""
-    values = np.array([[metrics[name] for name in METRIC_NAMES]])
-    return verdict_of(metrics, int(returns_counted(values, sums[None], bars)[0]), count)
-
-
-def verdict_of_point(
-    experiment: Experiment,
-    parameters: Mapping[str, Any],
+def verdict_of(
     metrics: Mapping[str, float],
-    sums: NDArray[np.floating[Any]],
-    counted: Counted,
-    store: RunStore,
-    named: str,
+    observations: int,
+    count: TrialCount | None,
+    overfitting: Overfitting | None = None,
 ) -> TrialVerdict:
-    """The same of a point of a study over all bars, with what is known of its code and what is too good about its metrics. `named`
-    is how the strategy was given."""
-    state = known(store if counted.problem is None else None, [(experiment.strategy, parameters)], named)
-    verdict = verdict_of_blocks(metrics, sums, experiment.bars.T, counted.count)
-    return verdict.believed(state, of_metrics(metrics, Holding(experiment.bars)))
+    """What a run with these `metrics` over so many returns is worth; without a count there is no deflated Sharpe ratio."""
+    return TrialVerdict(trial_statistics_of(metrics, observations, count, overfitting), count)
 
 
 def verdict_of_run(result: Result, trial: TrialBatch, count: TrialCount | None) -> TrialVerdict:
@@ -176,3 +110,118 @@ def verdict_of_stored(store: RunStore, record: RunRecord) -> TrialVerdict:
     verdict = verdict_of(record.metrics, int(np.isfinite(earned).sum()), count if count.raw else None)
     state = known_of_stored(store, manifest, record.parameters)
     return verdict.believed(state, [text for text in record.warnings if is_too_good(text)])
+
+
+# -- the printout --------------------------------------------------------------------------------------------------------
+
+
+def conclude(
+    output: Output,
+    result: Mapping[str, Any],
+    show: Callable[[], None],
+    places: Mapping[str, object],
+    problem: StoreError | None,
+) -> None:
+    """Print `result` for programs, or for people what `show` prints and then the `places` that there are.
+
+    Raises what the store refused, the `problem`, last of all: the numbers are not lost with it.
+    """
+    output.emit(result)
+    if output.tables:
+        show()
+        for name, place in places.items():
+            if place is not None:
+                output.line(f"{name:<9}{place}")
+    if problem is not None:
+        raise problem
+
+
+# -- a study --------------------------------------------------------------------------------------------------------
+
+Finding = TypeVar("Finding", bound="StudyResult")
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded(Generic[Finding]):
+    """A study that has run: its `result`, the verdict on each run that it puts forward, and how often its family was tried (None
+    when the ledger refused)."""
+
+    run_id: str
+    folder: Path
+    result: Finding
+    verdicts: tuple[TrialVerdict, ...]
+    count: TrialCount | None
+
+
+class StudyView(Generic[Finding]):
+    """How one kind of study is said. `place` is the label of its tables in the printout, `file` where they are in its folder."""
+
+    place, file = "tables", ""
+
+    def as_object(self, found: Concluded[Finding]) -> dict[str, Any]:
+        """What `result.json` holds, and `--json` prints."""
+        raise NotImplementedError
+
+    def more(self, _found: Concluded[Finding]) -> dict[str, Any]:
+        """What `--json` prints besides."""
+        return {}
+
+    def tables(self, found: Concluded[Finding]) -> Mapping[str, Mapping[str, Any]]:
+        """The Parquet tables, columns by name."""
+        raise NotImplementedError
+
+    def write_report(self, found: Concluded[Finding], file: Path) -> None:
+        """Write the HTML report."""
+        raise NotImplementedError
+
+    def show(self, found: Concluded[Finding], said: Mapping[str, Any], output: Output) -> None:
+        """Print it for people; `said` is the object."""
+        raise NotImplementedError
+
+
+def conclude_study(
+    study: Study[Finding],
+    view: StudyView[Finding],
+    inputs: StudyInputs,
+    named: Sequence[str],
+    *,
+    watched: Watched,
+    about: Mapping[str, Any],
+    expected: int | None = None,
+    time_limit: float | None = None,
+) -> Concluded[Finding]:
+    """Run a study, count its trials, judge what it puts forward, write its files and its report, print.
+
+    `named` says how the strategy of each judged run was given. Other arguments as in `jobs.running_study.open_study`.
+    Raises StudyStopped when the user cancels or interrupts; the trials that were finished are counted before. What the
+    ledger refused is raised last of all.
+    """
+    from gpt_trader.adapters.study_tables import write_study
+    from gpt_trader.research.study import run_study
+    from jobs.counting import Counting
+
+    counting = Counting(inputs.store, study.kind)
+    with inputs.run(study, watched=watched, about=about, expected=expected, time_limit=time_limit) as running:
+        result = run_study(study, running.run, counting.keep)
+        running.headline(result.headline)
+        count = counting.count(study.experiment)
+        verdicts = tuple(
+            _verdict(run, name, counting, inputs.store)
+            for run, name in zip(result.judged, named, strict=False)
+        )
+        found = Concluded(running.study_id, running.folder, result, verdicts, count)
+        said = {"run_id": found.run_id, **view.as_object(found)}
+        write_study(found.folder, said, view.tables(found))
+        if inputs.report is not None:
+            view.write_report(found, inputs.report)
+    printed = {**said, **view.more(found), "folder": found.folder} if inputs.output.as_json else said
+    places = {view.place: found.folder / view.file, "report": inputs.report, "run": found.run_id}
+    conclude(inputs.output, printed, lambda: view.show(found, said, inputs.output), places, counting.problem)
+    return found
+
+
+def _verdict(run: JudgedRun, named: str, counting: Counting, store: RunStore) -> TrialVerdict:
+    count = counting.count(run.experiment)
+    state = known(store if counting.problem is None else None, run.strategies, named)
+    verdict = verdict_of(run.metrics, run.observations, count, run.overfitting)
+    return verdict.believed(state, run.too_good)

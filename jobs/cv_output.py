@@ -8,7 +8,7 @@ import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, verdict_of_point
+from jobs.conclusion import Concluded, StudyView
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
     bars_line,
@@ -28,89 +28,79 @@ if TYPE_CHECKING:
     from gpt_trader.research.cross_validation_study import CrossValidationResult
     from jobs.conclusion import TrialVerdict
     from jobs.console import Output
-    from jobs.counting import Counted
-    from jobs.preamble import StudyInputs
-    from jobs.studies import Study
 
 SHOWN = 10
 
 
-def conclude(
-    found: CrossValidationResult, counted: Counted, study: Study, inputs: StudyInputs, named: str
-) -> None:
-    """Write the files and the report, print. Raises what the ledger refused, last of all. `named` is how the strategy was given."""
-    study.answer(found.path_figures[np.argsort(found.path_sharpe, kind="stable")[len(found.paths) // 2]])
-    experiment, parameters = found.question.experiment, found.question.points.all_parameters(found.best)
-    sums, metrics = found.runs.sums[found.best], best_metrics(found)
-    verdict = verdict_of_point(experiment, parameters, metrics, sums, counted, inputs.store, named)
+class CrossValidationView(StudyView["CrossValidationResult"]):
+    """As in `StudyView`."""
 
-    def write_report(file: Path) -> None:
+    def as_object(self, found: Concluded[CrossValidationResult]) -> dict[str, Any]:
+        """All that a cross-validation says."""
+        (verdict,) = found.verdicts
+        return {**result_of(found.result), **verdict.keys, "warnings": verdict.statistics.too_good}
+
+    def tables(self, found: Concluded[CrossValidationResult]) -> Mapping[str, Mapping[str, Any]]:
+        """Points, splits and paths."""
+        return tables_of(found.result)
+
+    def write_report(self, found: Concluded[CrossValidationResult], file: Path) -> None:
+        """The HTML report."""
         from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
 
-        write_cross_validation_report(found, study.study_id, verdict.statistics, file)
+        write_cross_validation_report(found.result, found.run_id, found.verdicts[0].statistics, file)
 
-    conclude_study(
-        study,
-        inputs,
-        {**result_of(found), **verdict.keys, "warnings": verdict.statistics.too_good},
-        tables_of(found),
-        write_report=write_report,
-        show=lambda: show(found, verdict, inputs.output),
-        problem=counted.problem,
-    )
-
-
-def best_metrics(found: CrossValidationResult) -> dict[str, float]:
-    """The metrics over all bars of the point that all bars choose."""
-    return dict(zip(METRIC_NAMES, found.runs.values[found.best].tolist(), strict=True))
+    def show(self, found: Concluded[CrossValidationResult], _said: Mapping[str, Any], output: Output) -> None:
+        """The distribution over the paths, what is lost out of sample, and what was chosen how often."""
+        show(found.result, found.verdicts[0], output)
 
 
 def result_of(found: CrossValidationResult) -> dict[str, Any]:
     """All that a cross-validation says, but for what the trial ledger makes of it."""
-    question, bars = found.question, found.question.experiment.bars
+    study, bars = found.study, found.study.experiment.bars
     return {
-        "strategy": strategy_name(question.experiment.strategy),
+        "strategy": strategy_name(study.experiment.strategy),
         "symbols": bars.symbols,
         "start": bars.time[0],
         "end": bars.time[-1],
         "bars": bars.T,
-        "objective": question.objective,
-        "fixed": dict(question.points.fixed),
-        "points": len(question.points),
+        "objective": study.objective,
+        "fixed": dict(study.points.fixed),
+        "points": len(study.points),
         "failed": len(found.runs.errors),
-        "folds": len(question.splits.folds),
-        "test_folds": question.splits.tested.shape[1],
-        "horizon": str(question.horizon),
-        "embargo": str(question.embargo),
-        "splits": len(question.splits.splits),
+        "folds": len(found.purged.splits.folds),
+        "test_folds": found.purged.splits.tested.shape[1],
+        "horizon": str(found.purged.horizon),
+        "embargo": str(study.embargo),
+        "splits": len(found.purged.splits.splits),
         "paths": found.path_figures,
         "path_sharpe": found.distribution,
         "degradation": found.degradation,
         "choices": [
-            {"parameters": question.points.parameters(number), "splits": times}
+            {"parameters": study.points.parameters(number), "splits": times}
             for number, times in found.frequency.items()
         ],
-        "best": {"parameters": question.points.all_parameters(found.best), "metrics": best_metrics(found)},
+        "best": {"parameters": study.points.all_parameters(found.best), "metrics": found.best_metrics},
     }
 
 
 def tables_of(found: CrossValidationResult) -> dict[str, Mapping[str, Any]]:
     """The Parquet tables: points, splits and paths."""
-    question, choices = found.question, found.choices
+    study, choices = found.study, found.choices
     errors = found.runs.errors
     names = [f"path_{number}" for number in range(len(found.paths))]
     return {
         "points": {
-            "point": np.arange(len(question.points)),
-            **parameter_columns(question.points),
+            "point": np.arange(len(study.points)),
+            **parameter_columns(study.points),
             **{name: found.runs.column(name) for name in METRIC_NAMES},
-            "error": [errors.get(number, "") for number in range(len(question.points))],
+            "error": [errors.get(number, "") for number in range(len(study.points))],
         },
         "splits": {
             "split": np.arange(len(choices.point)),
-            "test_folds": [" ".join(map(str, tested)) for tested in question.splits.tested.tolist()],
-            "train_bars": [sum(b - a for a, b in split.train) for split in question.splits.splits],
-            "test_bars": [sum(b - a for a, b in split.test) for split in question.splits.splits],
+            "test_folds": [" ".join(map(str, tested)) for tested in found.purged.splits.tested.tolist()],
+            "train_bars": [sum(b - a for a, b in split.train) for split in found.purged.splits.splits],
+            "test_bars": [sum(b - a for a, b in split.test) for split in found.purged.splits.splits],
             "point": choices.point,
             "in_sample_sharpe": found.inside,
             "out_of_sample_sharpe": found.outside,
@@ -118,7 +108,7 @@ def tables_of(found: CrossValidationResult) -> dict[str, Mapping[str, Any]]:
             "beaten": choices.beaten,
         },
         "paths": {
-            "time": question.experiment.bars.time,
+            "time": study.experiment.bars.time,
             **dict(zip(names, found.paths, strict=True)),
         },
     }
@@ -129,22 +119,22 @@ def tables_of(found: CrossValidationResult) -> dict[str, Mapping[str, Any]]:
 
 def show(found: CrossValidationResult, verdict: TrialVerdict, output: Output) -> None:
     """The distribution over the paths, what is lost out of sample, and what was chosen how often."""
-    question = found.question
-    output.line(points_line(question.points))
-    output.line(bars_line(question.experiment.bars))
+    study, splits = found.study, found.purged.splits
+    output.line(points_line(study.points))
+    output.line(bars_line(study.experiment.bars))
     output.line(
-        f"{len(question.splits.splits):,} splits: {question.splits.tested.shape[1]} of {len(question.splits.folds)} folds "
-        f"tested, horizon {question.horizon}, embargo {question.embargo}, chosen by {question.objective}\n"
+        f"{len(splits.splits):,} splits: {splits.tested.shape[1]} of {len(splits.folds)} folds "
+        f"tested, horizon {found.purged.horizon}, embargo {study.embargo}, chosen by {study.objective}\n"
     )
     output.show(_distribution(found))
     output.line("")
     output.show(_choices(found))
     output.line("")
-    for line in failed_points(found.runs.errors, question.points):
+    for line in failed_points(found.runs.errors, study.points):
         output.line(line)
-    if len(question.points) == 1:
+    if len(study.points) == 1:
         output.line("note     there is one point and nothing to choose: the paths show that point in parts")
-    output.line(f"best     on all bars: {parameters_line(question.points.all_parameters(found.best))}")
+    output.line(f"best     on all bars: {parameters_line(study.points.all_parameters(found.best))}")
     for line in (
         *significance_lines(verdict.as_object()),
         *belief_lines(verdict.state, verdict.statistics.too_good),
@@ -171,7 +161,7 @@ def _distribution(found: CrossValidationResult) -> Any:
 
 
 def _choices(found: CrossValidationResult) -> Any:
-    points, frequency = found.question.points, list(found.frequency.items())
+    points, frequency = found.study.points, list(found.frequency.items())
     heads = [*points.names, "splits", "share"]
     lines = [
         [*map(str, points.values[number]), str(times), text_of(times / len(found.choices.point), "share")]

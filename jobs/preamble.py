@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from gpt_trader.bars import Bars
     from gpt_trader.instruments import Instrument
     from gpt_trader.research.experiment import Experiment
+    from gpt_trader.research.study import Study
     from gpt_trader.strategy import Strategy
-    from jobs.studies import Study
+    from jobs.running_study import RunningStudy
     from jobs.study_progress import Watched
 
 
@@ -122,32 +123,28 @@ class StudyInputs(Inputs):
         )
         return Experiment(strategy, market.bars, settings)
 
-    def study(
+    def run(
         self,
-        kind: str,
-        study_id: str,
-        experiment: Experiment,
+        study: Study[Any],
         *,
         watched: Watched,
         about: Mapping[str, Any],
-        points: int | None = None,
         expected: int | None = None,
-    ) -> AbstractContextManager[Study]:
-        """`jobs.studies.open_study`, run and kept where the options say."""
-        from jobs.studies import open_study
+        time_limit: float | None = None,
+    ) -> AbstractContextManager[RunningStudy]:
+        """`open_study`, run and stored where the options say."""
+        from jobs.running_study import open_study
 
         return open_study(
-            kind,
-            study_id,
-            experiment,
+            study,
             where=self._where,
             output=self.output,
             runs_dir=self.runs_dir,
             store=self.store,
             watched=watched,
             about=about,
-            points=points,
             expected=expected,
+            time_limit=time_limit,
         )
 
 

@@ -47,7 +47,7 @@ def robustness(
 ) -> None:
     """Run the point as it is, with one thing changed at a time, and on resampled markets."""
     from gpt_trader.research.bootstrap import point_of
-    from gpt_trader.research.robustness_study import KIND, Changes, Question, answer
+    from gpt_trader.research.robustness_study import Changes, RobustnessStudy
 
     made = choice.make(strategy)
     bootstraps.check_size(1, yes=options.run.yes)
@@ -55,22 +55,22 @@ def robustness(
     asked = Changes(changes.metric, changes.delays, changes.jitter, changes.neighbours, seed=inputs.seed)
     experiment = inputs.experiment(type(made))
     bootstrap = bootstraps.bootstrap(inputs.seed).on(experiment.bars) if bootstraps.replicates else None
-    question = Question(experiment, made, asked, bootstrap)
-    from jobs.robustness_output import conclude
+    study = RobustnessStudy(experiment, made, asked, bootstrap)
+    from jobs.conclusion import conclude_study
+    from jobs.robustness_output import RobustnessView
 
-    with inputs.study(
-        KIND,
-        question.study_id,
-        experiment,
-        points=question.runs,
+    conclude_study(
+        study,
+        RobustnessView(),
+        inputs,
+        [strategy],
         watched=Watched("sharpe"),
         about={
             "strategy": strategy,
             "parameters": dict(zip(*point_of(made), strict=True)),
             "metric": asked.metric,
         },
-    ) as running:
-        conclude(answer(question, running.run_chunks), running, inputs, strategy)
+    )
 
 
 if __name__ == "__main__":

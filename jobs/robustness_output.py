@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.research.robustness_study import KIND, RobustnessResult
+from gpt_trader.research.robustness_study import RobustnessResult
 from gpt_trader.research.robustness_text import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, verdict_of_point
-from jobs.counting import batches_of_runs, count_all
+from jobs.conclusion import Concluded, StudyView
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
     bars_line,
@@ -30,65 +29,49 @@ from jobs.tables import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gpt_trader.adapters.store.trials import TrialBatch
-    from gpt_trader.research.scenario_runs import Run
+    from gpt_trader.research.scenario_runs import ScenarioRun
     from gpt_trader.validation.robustness import Crossing
     from jobs.conclusion import TrialVerdict
     from jobs.console import Output
-    from jobs.preamble import StudyInputs
-    from jobs.studies import Study
 
 COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")))
 
 
-def conclude(found: RobustnessResult, study: Study, inputs: StudyInputs, named: str) -> None:
-    """Count the trials, write the files and the report, print. Raises what the store refused, last of all. `named` is how the
-    strategy was given."""
-    experiment, base = found.question.experiment, found.base
-    counted = count_all(inputs.store, experiment, KIND, trials_of(found))
-    verdict = verdict_of_point(
-        experiment, base.parameters, base.metrics, base.sums, counted, inputs.store, named
-    )
-    study.answer(base.metrics)
-    result = {**result_of(found), **verdict.keys, "warnings": verdict.statistics.too_good}
+class RobustnessView(StudyView["RobustnessResult"]):
+    """As in `StudyView`."""
 
-    def write_report(file: Path) -> None:
+    def as_object(self, found: Concluded[RobustnessResult]) -> dict[str, Any]:
+        """All that the study says."""
+        (verdict,) = found.verdicts
+        return {**result_of(found.result), **verdict.keys, "warnings": verdict.statistics.too_good}
+
+    def tables(self, found: Concluded[RobustnessResult]) -> Mapping[str, Mapping[str, Any]]:
+        """The runs on the market that happened, and those on resampled markets."""
+        return tables_of(found.result)
+
+    def write_report(self, found: Concluded[RobustnessResult], file: Path) -> None:
+        """The HTML report."""
         from gpt_trader.adapters.report.robustness import write_robustness_report
 
-        write_robustness_report(found, study.study_id, verdict.statistics, file)
+        write_robustness_report(found.result, found.run_id, found.verdicts[0].statistics, file)
 
-    conclude_study(
-        study,
-        inputs,
-        result,
-        tables_of(found),
-        write_report=write_report,
-        show=lambda: show(found, result, verdict, inputs.output),
-        problem=counted.problem,
-    )
-
-
-def trials_of(found: RobustnessResult) -> Iterator[TrialBatch]:
-    """The runs that could have been chosen instead: the point and its neighbours.
-
-    Runs at other costs, delays and capitals choose nothing. They do not count, as those on resampled markets do not: the
-    Sharpe ratios at 64 times the costs would widen the spread of the trials, and with it what the best of them owes to luck.
-    """
-    return batches_of_runs(found.question.experiment, KIND, (found.base, *found.neighbours))
+    def show(self, found: Concluded[RobustnessResult], said: Mapping[str, Any], output: Output) -> None:
+        """One thing changed at a time, where costs and capital end it, and the intervals."""
+        show(found.result, said, found.verdicts[0], output)
 
 
 def result_of(found: RobustnessResult) -> dict[str, Any]:
     """All that the study says, but for what the trial ledger makes of it."""
-    question, bars = found.question, found.question.experiment.bars
+    study, bars = found.study, found.study.experiment.bars
     base = found.base
     return {
-        "strategy": strategy_name(question.experiment.strategy),
+        "strategy": strategy_name(study.experiment.strategy),
         "parameters": base.parameters,
         "symbols": bars.symbols,
         "start": bars.time[0],
         "end": bars.time[-1],
         "bars": bars.T,
-        "metric": question.changes.metric,
+        "metric": study.changes.metric,
         "base": base.metrics,
         "costs": {
             "points": [_point(run, "multiple", run.scenario.cost_multiple) for run in found.costs],
@@ -103,24 +86,24 @@ def result_of(found: RobustnessResult) -> dict[str, Any]:
             ],
             "capacity": {
                 **_crossing(found.capacity),
-                "capital": found.capacity.at * question.experiment.settings.capital,
-                "kept": question.changes.kept,
+                "capital": found.capacity.at * study.experiment.settings.capital,
+                "kept": study.changes.kept,
             },
         },
         "jitter": {
-            "share": question.changes.jitter,
+            "share": study.changes.jitter,
             **asdict(found.jitter),
             "points": [{"parameters": run.parameters, **_outcome(run)} for run in found.neighbours],
         },
-        "intervals": None if found.reruns is None else found.reruns.as_object(),
+        "intervals": None if found.intervals is None else found.intervals.as_object(),
     }  # fmt: skip
 
 
-def _point(run: Run, name: str, place: float) -> dict[str, Any]:
+def _point(run: ScenarioRun, name: str, place: float) -> dict[str, Any]:
     return {name: place, **_outcome(run)}
 
 
-def _outcome(run: Run) -> dict[str, Any]:
+def _outcome(run: ScenarioRun) -> dict[str, Any]:
     return {"metrics": run.metrics, **({} if run.error is None else {"error": run.error})}
 
 
@@ -154,7 +137,7 @@ def tables_of(found: RobustnessResult) -> dict[str, Mapping[str, Any]]:
 def show(found: RobustnessResult, result: Mapping[str, Any], verdict: TrialVerdict, output: Output) -> None:
     """One thing changed at a time, where costs and capital end it, and the intervals."""
     output.line(f"{result['strategy']} ({parameters_line(found.base.parameters)})")
-    output.line(bars_line(found.question.experiment.bars) + "\n")
+    output.line(bars_line(found.study.experiment.bars) + "\n")
     output.show(_changes(found))
     output.line("")
     if result["intervals"] is not None:

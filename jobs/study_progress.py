@@ -40,14 +40,14 @@ class Best:
 
 class Tracker:
     """Counts points done, from earlier runs and now, and keeps the best. `points` is all there are, None when unknown;
-    `answer` the metrics of what the study found, where that is not its best point."""
+    `headline` the metrics of what the study found, where that is not its best point."""
 
     def __init__(
         self, points: int | None, watched: Watched | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.points, self.done, self.cached, self.failed = points, 0, 0, 0
         self.best: Best | None = None
-        self.answer: Mapping[str, float] | None = None
+        self.headline: Mapping[str, float] | None = None
         self._watched, self._clock = watched, clock
         self._began = clock()
 
@@ -108,7 +108,7 @@ class Tracker:
 
     def as_metrics(self) -> dict[str, float]:
         """For the study's row in the store: how far it is, and the metrics of its answer, else those of the best run."""
-        best: Mapping[str, float] = self.answer or ({} if self.best is None else self.best.metrics)
+        best: Mapping[str, float] = self.headline or ({} if self.best is None else self.best.metrics)
         points = {} if self.points is None else {"points": float(self.points)}
         return {**best, **points, "points_done": float(self.done)}
 

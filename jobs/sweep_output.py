@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.errors import GptTraderError
+from gpt_trader.adapters.sweep_files import typed_columns
 from gpt_trader.research.sweep_analysis import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import TrialVerdict, conclude, trials_as_object
+from jobs.conclusion import Concluded, StudyView, TrialVerdict, trials_as_object
 from jobs.look_ahead import belief_lines
 from jobs.tables import (
     bars_line,
@@ -26,45 +25,59 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from gpt_trader.adapters.store import StoreError
     from gpt_trader.adapters.store.trials import TrialCount
     from gpt_trader.research.sweep_analysis import SweepAnalysis
     from jobs.console import Output
-    from jobs.preamble import StudyInputs
     from jobs.strategy_options import SearchOptions
 
 SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A sweep that has run: what it says, the ledger's count, where its files are, why it ended early, what the store refused."""
+class SweepView(StudyView["SweepAnalysis"]):
+    """As in `StudyView`; `options` say what is shown."""
 
-    run_id: str
-    folder: Path
-    found: SweepAnalysis
-    count: TrialCount | None
-    cached: int
-    ended: str | None
-    problem: StoreError | None
+    place, file = "points", "points.parquet"
 
+    def __init__(self, options: SearchOptions) -> None:
+        self.options = options
+        self._judged: SweepAnalysis | None = None
 
-def finish(done: Done, options: SearchOptions, inputs: StudyInputs) -> None:
-    """Report, JSON, tables. Raises what the store refused, and GptTraderError when no point has the objective."""
-    method, output = options.chosen_method, inputs.output
-    if inputs.report is not None:
+    def judged(self, found: Concluded[SweepAnalysis]) -> SweepAnalysis:
+        """The sweep with what the ledger and the register of checks say about it."""
+        if self._judged is None:
+            state = found.verdicts[0].state if found.verdicts else None
+            self._judged = found.result.after(found.count, state)
+        return self._judged
+
+    def as_object(self, found: Concluded[SweepAnalysis]) -> dict[str, Any]:
+        """All that a sweep says but for its points."""
+        return result_of(self.judged(found), self.options.chosen_method, found.count)
+
+    def more(self, found: Concluded[SweepAnalysis]) -> dict[str, Any]:
+        """Whether it went through, and its points."""
+        sweep = self.judged(found)
+        points = points_of(sweep, self.options.top)
+        return {"cached": sweep.cached, "complete": not sweep.cut_short, "points": points}
+
+    def tables(self, found: Concluded[SweepAnalysis]) -> Mapping[str, Mapping[str, Any]]:
+        """The points."""
+        return {"points": typed_columns(self.judged(found))}
+
+    def write_report(self, found: Concluded[SweepAnalysis], file: Path) -> None:
+        """The HTML report."""
         from gpt_trader.adapters.report.sweep_build import write_sweep_report
 
-        write_sweep_report(done.found, method, done.run_id, inputs.report, done.ended)
-    result: dict[str, Any] = {}
-    if output.as_json:
-        result = {"run_id": done.run_id, **result_of(done.found, method, done.count)}
-        result |= {"cached": done.cached, "complete": done.ended is None, "folder": done.folder}
-        result["points"] = points_of(done.found, options.top)
-    places = {"points": done.folder / "points.parquet", "report": inputs.report, "run": done.run_id}
-    conclude(output, result, lambda: show(done, options, output), places, done.problem)
-    if done.found.best is None:
-        raise GptTraderError(nothing_best(done.found))
+        sweep = self.judged(found)
+        write_sweep_report(sweep, self.options.chosen_method, found.run_id, file, ended(sweep))
+
+    def show(self, found: Concluded[SweepAnalysis], _said: Mapping[str, Any], output: Output) -> None:
+        """The top table and what it is worth."""
+        show(self.judged(found), found.count, self.options, output)
+
+
+def ended(found: SweepAnalysis) -> str | None:
+    """Why a sweep ended before its search did."""
+    return "ended by --time-limit" if found.cut_short else None
 
 
 def nothing_best(found: SweepAnalysis) -> str:
@@ -143,12 +156,11 @@ def point_of(found: SweepAnalysis, row: int, *, full: bool = False) -> dict[str,
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(done: Done, options: SearchOptions, output: Output) -> None:
+def show(found: SweepAnalysis, count: TrialCount | None, options: SearchOptions, output: Output) -> None:
     """The top table and what it is worth."""
-    found = done.found
     fixed = parameters_line(found.space.fixed) if found.space.fixed else ""
     output.line(f"{strategy_name(found.experiment.strategy)}{f' ({fixed})' if fixed else ''}")
-    output.line(described(found, options.chosen_method, done.ended) + "\n")
+    output.line(described(found, options.chosen_method, ended(found)) + "\n")
     several = len(found.objectives) > 1
     if found.best is not None:
         output.show(pareto_table(found, options.top) if several else top_table(found, options.top))
@@ -163,7 +175,7 @@ def show(done: Done, options: SearchOptions, output: Output) -> None:
     for line in belief_lines(found.state, too_good_lines(found)):
         output.line(line)
     if found.statistics is not None:
-        for line in significance_lines(TrialVerdict(found.statistics, done.count).as_object()):
+        for line in significance_lines(TrialVerdict(found.statistics, count).as_object()):
             output.line(line)
 
 

@@ -97,31 +97,27 @@ def walkforward(
     experiment = inputs.experiment(kind)
     cut = windows.cut(experiment.bars.time)
     points = search.points(kind, space, inputs.seed, times=len(cut), yes=options.run.yes)
-    from gpt_trader.research.walk_forward_study import KIND, PLATEAU, WalkForwardStudy
-    from jobs.walkforward_output import conclude
+    from gpt_trader.research.walk_forward_study import PLATEAU, WalkForwardStudy
+    from jobs.conclusion import conclude_study
+    from jobs.walkforward_output import WalkForwardView, about_of
 
     ordered = tuple(axis.ordered for axis in space.axes)
     if windows.select == PLATEAU and (not any(ordered) or space.fine):
         raise UserError(
             "--select plateau needs neighbours: give at least one --param several numbers or a range with a step"
         )
-    walk = WalkForwardStudy(experiment, points, ordered, cut, objective, windows.select, windows.min_trades)
-    about = {
-        **{name: str(value) for name, value in lengths.items() if name != "anchored"},
-        "anchored": windows.anchored,
-        "objective": str(objective),
-        "select": windows.select,
-        "min_trades": windows.min_trades,
-    }
-    with inputs.study(
-        KIND,
-        points.study_id(KIND, experiment, about),
-        experiment,
-        points=walk.plan.points,
+    asked = {name: value if name == "anchored" else str(value) for name, value in lengths.items()}
+    study = WalkForwardStudy(
+        experiment, points, ordered, cut, objective, windows.select, windows.min_trades, inputs.seed, asked
+    )
+    conclude_study(
+        study,
+        WalkForwardView(),
+        inputs,
+        [strategy],
         watched=Watched(objective.metric, objective.smallest),
-        about={"parameters": search.described(), **about},
-    ) as running:
-        conclude(walk, about, running, inputs, strategy)
+        about={"parameters": search.described(), **about_of(study)},
+    )
 
 
 if __name__ == "__main__":

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader import metrics
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
-from gpt_trader.research.walk_forward_study import KIND
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import conclude_study, verdict_of
-from jobs.counting import batch_of_curve, count_all, work_and_count
-from jobs.look_ahead import known, look_ahead_line, runs_in
+from jobs.conclusion import Concluded, StudyView
+from jobs.look_ahead import look_ahead_line
 from jobs.tables import (
     bars_line,
     failed_points,
@@ -31,99 +28,78 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from gpt_trader.adapters.store import RunStore
     from gpt_trader.research.walk_forward_study import WalkForwardResult, WalkForwardStudy, WindowFigures
     from jobs.conclusion import TrialVerdict
     from jobs.console import Output
-    from jobs.counting import Counted
-    from jobs.preamble import StudyInputs
-    from jobs.studies import Study
 
 SHOWN = 60
 
 
-def conclude(
-    walk: WalkForwardStudy, about: Mapping[str, Any], study: Study, inputs: StudyInputs, named: str
-) -> None:
-    """Run the windows and the account, write the files and the report, print. Raises what the ledger refused, last of all.
+class WalkForwardView(StudyView["WalkForwardResult"]):
+    """As in `StudyView`."""
 
-    `named` is how the strategy was given."""
-    done, counted = work_and_count(study, walk.plan, inputs.store)
-    with inputs.output.progress("trading"):
-        walked = walk.choose(done).trade(seed=inputs.seed)
-    result = walked.result
-    study.answer(result.metrics)
-    counted = _with_the_account(walked, counted, study, inputs.store)
-    state = known(inputs.store if counted.problem is None else None, runs_in(result), named)
-    returns = int(np.isfinite(_earned(walked)).sum())
-    verdict = verdict_of(result.metrics, returns, counted.count).believed(state, result.too_good)
+    def as_object(self, found: Concluded[WalkForwardResult]) -> dict[str, Any]:
+        """All that a walk-forward says."""
+        return {**result_of(found.result), **found.verdicts[0].keys}
 
-    def write_report(file: Path) -> None:
+    def tables(self, found: Concluded[WalkForwardResult]) -> Mapping[str, Mapping[str, Any]]:
+        """Windows, the stitched equity, and every point in the training of every window."""
+        return tables_of(found.result)
+
+    def write_report(self, found: Concluded[WalkForwardResult], file: Path) -> None:
+        """The HTML report."""
         from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
 
-        write_walk_forward_report(walked, study.study_id, about, verdict.statistics, notes_of(walked), file)
+        result, about = found.result, about_of(found.result.study)
+        statistics = found.verdicts[0].statistics
+        write_walk_forward_report(result, found.run_id, about, statistics, notes_of(result), file)
 
-    conclude_study(
-        study,
-        inputs,
-        {**result_of(walked, about), **verdict.keys},
-        tables_of(walked),
-        write_report=write_report,
-        show=lambda: show(walked, about, verdict, inputs.output),
-        problem=counted.problem,
-    )
+    def show(self, found: Concluded[WalkForwardResult], _said: Mapping[str, Any], output: Output) -> None:
+        """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
+        show(found.result, about_of(found.result.study), found.verdicts[0], output)
 
 
-def _with_the_account(walked: WalkForwardResult, counted: Counted, study: Study, store: RunStore) -> Counted:
-    """The ledger's answer with the account itself counted as one more trial."""
-    if counted.problem is not None:
-        return counted
-    result, values = walked.result, walked.result.metrics
-    sharpe = values["sharpe"] / np.sqrt(values["periods_per_year"])
-    experiment = walked.decided.question.experiment
-    account = batch_of_curve(experiment, KIND, study.study_id, result.first, _earned(walked), sharpe)
-    return count_all(store, experiment, KIND, [account])
-
-
-def _earned(walked: WalkForwardResult) -> NDArray[np.float64]:
-    """The returns (n,) of the account, NaN after its ruin."""
-    result = walked.result
-    return metrics.returns(result.track[EQUITY], result.settings.capital)
-
-
-def result_of(walked: WalkForwardResult, about: Mapping[str, Any]) -> dict[str, Any]:
-    """All that a walk-forward says, but for what the trial ledger makes of it."""
-    question, result = walked.decided.question, walked.result
-    bars = question.experiment.bars
+def about_of(study: WalkForwardStudy) -> dict[str, Any]:
+    """How the windows were asked for, and how each chose."""
     return {
-        "strategy": strategy_name(question.experiment.strategy),
+        **study.about,
+        "objective": str(study.objective),
+        "select": study.select,
+        "min_trades": study.fewest_trades,
+    }
+
+
+def result_of(found: WalkForwardResult) -> dict[str, Any]:
+    """All that a walk-forward says, but for what the trial ledger makes of it."""
+    study, result = found.choices.study, found.result
+    bars = study.experiment.bars
+    return {
+        "strategy": strategy_name(study.experiment.strategy),
         "symbols": bars.symbols,
         "start": bars.time[0],
         "end": bars.time[-1],
         "bars": bars.T,
-        **about,
-        "objective": question.objective.metric,
-        "fixed": dict(question.points.fixed),
-        "points": len(question.points),
-        "failed": len(walked.decided.runs.errors),
-        "windows": [window_of(walked, window) for window in walked.windows],
+        **about_of(study),
+        "objective": study.objective.metric,
+        "fixed": dict(study.points.fixed),
+        "points": len(study.points),
+        "failed": len(found.choices.runs.errors),
+        "windows": [window_of(found, window) for window in found.windows],
         "stitched": {"start": result.start, "end": result.end, **result.metrics},
-        "efficiency": walked.efficiency,
-        "stability": stability_of(walked),
-        "warnings": notes_of(walked),
+        "efficiency": found.efficiency,
+        "stability": stability_of(found),
+        "warnings": notes_of(found),
     }
 
 
-def window_of(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
+def window_of(found: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
     """One window: spans with their first and last bar, parameters, and figures in and out of sample."""
-    time = walked.decided.question.experiment.bars.time
+    time = found.choices.study.experiment.bars.time
     return {
         "window": window.number + 1,
         "train": {"start": time[window.train[0]], "end": time[window.train[1] - 1]},
         "test": {"start": time[window.test[0]], "end": time[window.test[1] - 1]},
-        "parameters": walked.parameters(window),
+        "parameters": found.parameters(window),
         "chosen": window.own,
         "in_sample": window.inside,
         "out_of_sample": window.outside,
@@ -131,9 +107,9 @@ def window_of(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any
     }
 
 
-def stability_of(walked: WalkForwardResult) -> dict[str, Any]:
+def stability_of(found: WalkForwardResult) -> dict[str, Any]:
     """How steady the choice was."""
-    steady, names = walked.stability, walked.decided.question.points.names
+    steady, names = found.stability, found.choices.study.points.names
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), np.nan)
     known = steady.rank_correlation[np.isfinite(steady.rank_correlation)]
     return {
@@ -145,38 +121,38 @@ def stability_of(walked: WalkForwardResult) -> dict[str, Any]:
     }
 
 
-def notes_of(walked: WalkForwardResult) -> list[str]:
+def notes_of(found: WalkForwardResult) -> list[str]:
     """What the reader of the numbers should know."""
-    decided = walked.decided
+    choices = found.choices
     notes = []
-    if len(decided.question.points) == 1:
+    if len(choices.study.points) == 1:
         notes.append(
             "there is one point and nothing to choose: the windows cut the run of that point into parts; give --param to search"
         )
-    if decided.begins:
+    if choices.begins:
         notes.append(
-            f"the first {decided.begins} of {len(decided.chosen)} windows had no point to choose; trading begins after them"
+            f"the first {choices.begins} of {len(choices.chosen)} windows had no point to choose; trading begins after them"
         )
-    without = [window.number + 1 for window in walked.windows if not window.own]
+    without = [window.number + 1 for window in found.windows if not window.own]
     if without:
         notes.append(
             f"windows without a point to choose went on with the one before: {', '.join(map(str, without))}"
         )
-    return [*notes, *walked.result.warnings]
+    return [*notes, *found.result.warnings]
 
 
-def tables_of(walked: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
+def tables_of(found: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
     """The Parquet tables: windows, the stitched equity, and every point in the training of every window."""
-    decided, result = walked.decided, walked.result
+    choices, result = found.choices, found.result
     points, time, count = (
-        decided.question.points,
-        decided.question.experiment.bars.time,
-        len(decided.question.windows),
+        choices.study.points,
+        choices.study.experiment.bars.time,
+        len(choices.study.windows),
     )
     equity, held = result.track[EQUITY], result.benchmark_equity
-    windows = walked.windows
+    windows = found.windows
     chosen = {name: [points.parameters(window.point)[name] for window in windows] for name in points.names}
-    errors = decided.runs.errors
+    errors = choices.runs.errors
     return {
         "windows": {
             "window": [window.number + 1 for window in windows],
@@ -199,8 +175,8 @@ def tables_of(walked: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
         "points": {
             "window": np.repeat(np.arange(count) + 1, len(points)),
             **{name: values * count for name, values in parameter_columns(points).items()},
-            **{name: decided.runs.column(name) for name in METRIC_NAMES},
-            "error": [errors.get(number, "") for number in range(len(decided.runs.values))],
+            **{name: choices.runs.column(name) for name in METRIC_NAMES},
+            "error": [errors.get(number, "") for number in range(len(choices.runs.values))],
         },
     }
 
@@ -208,50 +184,50 @@ def tables_of(walked: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
 # -- for people ----------------------------------------------------------------------------------------------------------
 
 
-def show(walked: WalkForwardResult, about: Mapping[str, Any], verdict: TrialVerdict, output: Output) -> None:
+def show(found: WalkForwardResult, about: Mapping[str, Any], verdict: TrialVerdict, output: Output) -> None:
     """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
-    question = walked.decided.question
-    output.line(points_line(question.points))
-    output.line(bars_line(question.experiment.bars))
+    study = found.choices.study
+    output.line(points_line(study.points))
+    output.line(bars_line(study.experiment.bars))
     way = "anchored" if about["anchored"] else "rolling"
     gap = f", gap {about['gap']}" if about["gap"] != "0b" else ""
-    fewest = f" with {question.fewest_trades} round trips or more" if question.fewest_trades else ""
+    fewest = f" with {study.fewest_trades} round trips or more" if study.fewest_trades else ""
     output.line(
-        f"{len(question.windows)} {way} windows: train {about['train']}, test {about['test']}, step {about['step']}{gap}; "
-        f"chosen: {question.select} of {question.objective}{fewest}\n"
+        f"{len(study.windows)} {way} windows: train {about['train']}, test {about['test']}, step {about['step']}{gap}; "
+        f"chosen: {study.select} of {study.objective}{fewest}\n"
     )
-    output.show(_windows(walked))
+    output.show(_windows(found))
     output.line(
-        f"\nout of sample, {walked.result.start} to {walked.result.end}, one account through all windows\n"
+        f"\nout of sample, {found.result.start} to {found.result.end}, one account through all windows\n"
     )
-    output.show(summary(walked.result.metrics))
+    output.show(summary(found.result.metrics))
     output.line("")
-    for line in (*_kept_lines(walked), *failed_points(walked.decided.runs.errors, question.points)):
+    for line in (*_kept_lines(found), *failed_points(found.choices.runs.errors, study.points)):
         output.line(line)
-    for note in notes_of(walked):
+    for note in notes_of(found):
         output.line(f"note     {note}")
     output.line(look_ahead_line(verdict.state))
     for line in significance_lines(verdict.as_object()):
         output.line(line)
 
 
-def _windows(walked: WalkForwardResult) -> Any:
+def _windows(found: WalkForwardResult) -> Any:
     """The table of the windows; of very many the last ones."""
-    time, names = walked.decided.question.experiment.bars.time, walked.decided.question.points.names
+    time, names = found.choices.study.experiment.bars.time, found.choices.study.points.names
     numbers = ["Sharpe in", "out", "Return in", "out ", "Hold"]
     heads = ["", "Trained on", "Traded", *names, *numbers]
     lines = [
         [
             str(window.number + 1),
             *(f"{_day(time[start])} – {_day(time[stop - 1])}" for start, stop in (window.train, window.test)),
-            *(str(value) for value in walked.parameters(window).values()),
+            *(str(value) for value in found.parameters(window).values()),
             text_of(window.inside["sharpe"], kind_of("sharpe")),
             text_of(window.outside["sharpe"], kind_of("sharpe")),
             text_of(window.inside["total_return"], kind_of("total_return")),
             text_of(window.outside["total_return"], kind_of("total_return")),
             text_of(window.held, "percent"),
         ]
-        for window in walked.windows[-SHOWN:]
+        for window in found.windows[-SHOWN:]
     ]
     return listing(heads, lines, right=["", *names, *numbers])
 
@@ -260,16 +236,16 @@ def _day(moment: Any) -> str:
     return str(moment.astype("datetime64[m]"))[:10]
 
 
-def _kept_lines(walked: WalkForwardResult) -> list[str]:
+def _kept_lines(found: WalkForwardResult) -> list[str]:
     """Efficiency and stability in two lines."""
-    kept, steady = walked.efficiency, stability_of(walked)
+    kept, steady = found.efficiency, stability_of(found)
     inside, outside = (text_of(kept[f"{name}_sample_sharpe"], "ratio") for name in ("in", "out_of"))
     shares = [text_of(kept[name], "share") for name in ("sharpe", "annual_return")]
     first = (
         f"kept     Sharpe {inside} in sample, {outside} out of sample; efficiency {shares[0]} of the Sharpe ratio, "
         f"{shares[1]} of the annual return"
     )
-    if len(walked.decided.question.points) == 1 or len(walked.windows) == 1:
+    if len(found.choices.study.points) == 1 or len(found.windows) == 1:
         return [first]
     moves = parameters_line({name: f"{move:.1f}" for name, move in steady["mean_move_in_steps"].items()})
     second = (

@@ -17,9 +17,10 @@ from gpt_trader.research.objectives import Objective
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.points import Points, points_of
 from gpt_trader.research.search_space import Space, make_space
+from gpt_trader.research.study import run_study
 from gpt_trader.research.walk_forward_study import WalkForwardResult, WalkForwardStudy
 from gpt_trader.validation.durations import Duration
-from gpt_trader.validation.splits import combinatorial, walk_forward
+from gpt_trader.validation.splits import walk_forward
 from tests.report_cases import random_bars
 
 HOSTILE = "</script><img src=x onerror=window.hacked=1>"
@@ -62,8 +63,8 @@ def walked(
     space, points = _points(searched)
     windows = walk_forward(market.time, Duration(bars=train), Duration(bars=test))
     ordered = tuple(axis.ordered for axis in space.axes)
-    question = WalkForwardStudy(_subject(market), points, ordered, windows, Objective("sharpe"))
-    return question.choose(_run(question.plan)).trade()
+    study = WalkForwardStudy(_subject(market), points, ordered, windows, Objective("sharpe"))
+    return run_study(study, _run)
 
 
 def crossed(
@@ -73,7 +74,5 @@ def crossed(
     market = random_bars(("AAA", HOSTILE), bars, timeframe)
     _, points = _points(searched)
     horizon, embargo = Duration(bars=5), Duration(bars=8)
-    splits = combinatorial(market.time, folds, tested, horizon=horizon, embargo=embargo)
-    question = CrossValidationStudy(_subject(market), points, splits, horizon, embargo, "sharpe")
-    chosen = question.choose(_run(question.plan))
-    return chosen.assemble(_run(chosen.plan))
+    study = CrossValidationStudy(_subject(market), points, folds, tested, horizon, embargo)
+    return run_study(study, _run)

@@ -38,6 +38,7 @@ class OptunaSearch:
         )
         self.study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
         self.space, self.generation, self.left = space, GENERATIONS[method], trials
+        self.about = {"method": method, "seed": seed, "trials": trials}
         within = space.count
         self.total = trials if within is None else min(trials, within)
         self._axes = _distributions(space)

@@ -1,20 +1,16 @@
-"""The files of a sweep: `points.parquet`, the whole surface, and `result.json`, what it says."""
+"""The points of a sweep as the columns of `points.parquet`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.study_tables import write_study
 from gpt_trader.research.sweep_analysis import SweepAnalysis
 from gpt_trader.research.sweep_table import columns_of
 
 
-def write_sweep(found: SweepAnalysis, result: Mapping[str, Any], folder: Path) -> None:
-    """Write both files, each whole or not at all; equal surfaces are equal bytes. Raises StoreError when the disk refuses."""
+def typed_columns(found: SweepAnalysis) -> dict[str, Any]:
+    """The whole surface as Arrow arrays, one entry for each point: `columns_of`, of which two may be all None."""
     import pyarrow as pa
 
     kinds = {"stopped": pa.int64(), "error": pa.string()}
-    columns = {name: pa.array(values, kinds.get(name)) for name, values in columns_of(found).items()}
-    write_study(folder, result, {"points": columns})
+    return {name: pa.array(values, kinds.get(name)) for name, values in columns_of(found).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,15 @@ from gpt_trader.errors import GptTraderError
 from gpt_trader.research.chunk import Chunk, ChunkResult
 from gpt_trader.research.chunk_sizes import points_per_chunk, seconds_per_replicate
 from gpt_trader.research.experiment import Experiment, Scenario
-from gpt_trader.research.plan import Plan, PlanResult
+from gpt_trader.research.plan import Plan
+from gpt_trader.research.study import Work
 from gpt_trader.strategy import Strategy
-from gpt_trader.validation.intervals import HEADLINE, Interval, check_counts, intervals
+from gpt_trader.tuning import STANDARD, Tuning
+from gpt_trader.validation.intervals import HEADLINE, Interval, check_counts
+from gpt_trader.validation.intervals import intervals as quantile_intervals
 from gpt_trader.validation.resampling import independent_blocks, mean_block
 
 Floats = NDArray[np.float64]
-Work = Callable[[Plan], PlanResult]
 REPLICATES = 500
 HEADLINE_COLUMNS = [METRIC_NAMES.index(name) for name in HEADLINE]
 
@@ -41,9 +43,9 @@ class Bootstrap:
         check_counts(self.count, independent_blocks(bars, self.block), self.level)
         return dataclasses.replace(self, block=mean_block(bars) if self.block is None else float(self.block))
 
-    def chunks(self, strategy: Strategy, bars: Bars) -> tuple[Chunk, ...]:
+    def chunks(self, strategy: Strategy, bars: Bars, tuning: Tuning = STANDARD) -> tuple[Chunk, ...]:
         """The runs of `strategy` on every market."""
-        size = points_per_chunk(seconds_per_replicate(strategy, bars, self.count))
+        size = points_per_chunk(seconds_per_replicate(strategy, bars, self.count), tuning)
         names, values = point_of(strategy)
         made = []
         for first in range(0, self.count, size):
@@ -52,11 +54,11 @@ class Bootstrap:
             made.append(Chunk(names, (values,) * len(scenarios), edges=(0, bars.T), scenarios=scenarios))
         return tuple(made)
 
-    def reruns(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> BootstrapIntervals:
+    def intervals(self, bars: Bars, metrics: Mapping[str, float], replicates: Floats) -> BootstrapIntervals:
         """What the `replicates` (B, metrics) of a run say of its headline numbers among `metrics`."""
         estimates = np.array([metrics[name] for name in HEADLINE])
         blocks = independent_blocks(bars, self.block)
-        found = intervals(
+        found = quantile_intervals(
             HEADLINE, estimates, replicates[:, HEADLINE_COLUMNS], blocks=blocks, level=self.level
         )
         return BootstrapIntervals(self, blocks, found)
@@ -103,7 +105,7 @@ def bootstrapped(
 
     Raises GptTraderError with the first message when it failed on all of them.
     """
-    chunks = bootstrap.chunks(strategy, experiment.bars)
+    chunks = bootstrap.chunks(strategy, experiment.bars, experiment.tuning)
     return replicates_of(chunks, work(Plan(kind, experiment, chunks)).results)
 
 
@@ -127,6 +129,6 @@ def rerun(
 ) -> BootstrapIntervals:
     """Intervals for a run that is done: `metrics` of `strategy` on the experiment."""
     known = bootstrap.on(experiment.bars)
-    return known.reruns(
+    return known.intervals(
         experiment.bars, metrics, bootstrapped(strategy, experiment, known, work, "intervals")
     )

@@ -140,7 +140,7 @@ class Chunk:
         sums = np.full((len(places), 2, self.edges_of(bars).size - 1), np.nan, np.float32)
         return ChunkResult(values, sums, dict.fromkeys(places, plain(text)))
 
-    def lost(self, experiment: Experiment, text: str) -> ChunkResult:
+    def failed(self, experiment: Experiment, text: str) -> ChunkResult:
         """What comes of the chunk when the work on it failed, which another time it may not."""
         places = range(len(self.points))
         return replace(self.refused(self.cut(experiment).bars, places, text), transient=frozenset(places))

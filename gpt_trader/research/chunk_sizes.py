@@ -69,8 +69,10 @@ def seconds_per_replicate(strategy: Strategy, bars: Bars, runs: int) -> float:
     return seconds_per_run(strategy, bars, runs) + _RESAMPLED[0] + _RESAMPLED[1] * bars.T * bars.N
 
 
-def points_per_chunk(seconds: float) -> int:
+def points_per_chunk(seconds: float, tuning: Tuning = STANDARD) -> int:
     """How many points of `seconds` each make a chunk: a power of two, so that near estimates give equal chunks."""
+    if tuning.runs_per_chunk is not None:
+        return tuning.runs_per_chunk
     size = SMALLEST
     while size < LARGEST and 2 * size * seconds <= CHUNK_SECONDS:
         size *= 2

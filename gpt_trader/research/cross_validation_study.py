@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader import metrics
+from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter
 from gpt_trader.periods import periods_per_year
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import Plan, PlanResult
 from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
+from gpt_trader.research.study import JudgedRun, Step, Steps, judged_point
+from gpt_trader.research.trials import Trials, trials_of_plan
 from gpt_trader.validation.cross_validation import (
     OBJECTIVES,
     Choices,
@@ -27,7 +31,7 @@ from gpt_trader.validation.cross_validation import (
     sharpe_of,
 )
 from gpt_trader.validation.durations import Duration
-from gpt_trader.validation.splits import CombinatorialSplits
+from gpt_trader.validation.splits import CombinatorialSplits, check_folds, combinatorial
 from gpt_trader.validation.walk_forward import NONE, best_of_each
 
 Floats = NDArray[np.float64]
@@ -68,15 +72,89 @@ def holding_bars(pilots: RunScores, fold: int) -> int:
 
 @dataclass(frozen=True)
 class CrossValidationStudy:
-    """The question: which of `points` each split would choose by `objective`, and what that earns where it is tested.
-    The `splits` were made with `horizon` and `embargo`."""
+    """Which of `points` each split would choose by `objective`, and what that earns where it is tested.
+
+    All bars are cut into `folds`, of which every choice of `test_folds` is tested once. A decision works for `horizon`; None
+    takes the mean round trip of some of the points, which are run first. `embargo` is left out after a test.
+    Raises BadParameter for folds that do not fit.
+    """
 
     experiment: Experiment
     points: Points
+    folds: int
+    test_folds: int
+    horizon: Duration | None
+    embargo: Duration
+    objective: str = "sharpe"
+
+    def __post_init__(self) -> None:
+        checked_objective(self.objective)
+        check_folds(self.experiment.bars.T, self.folds, self.test_folds)
+        if self.horizon is not None:
+            self.splits_with(self.horizon)
+
+    @property
+    def kind(self) -> str:
+        """As in `Study`."""
+        return KIND
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was asked for, as plain data."""
+        return {
+            "folds": self.folds,
+            "test_folds": self.test_folds,
+            "horizon": "the mean round trip" if self.horizon is None else str(self.horizon),
+            "embargo": str(self.embargo),
+            "objective": self.objective,
+        }
+
+    @property
+    def study_id(self) -> str:
+        """As in `Study`."""
+        return self.points.study_id(KIND, self.experiment, [self.about])
+
+    @property
+    def runs(self) -> None:
+        """Not known before: those that are chosen run once more."""
+        return
+
+    def splits_with(self, horizon: Duration) -> CombinatorialSplits:
+        """The splits where a decision works for `horizon`. Raises as `combinatorial`."""
+        time = self.experiment.bars.time
+        return combinatorial(time, self.folds, self.test_folds, horizon=horizon, embargo=self.embargo)
+
+    def steps(self) -> Steps[CrossValidationResult]:
+        """Some points for the horizon, all of them, the chosen ones bar by bar."""
+        horizon = self.horizon
+        if horizon is None:
+            pilots = pilot_plan(self.experiment, self.points)
+            done = yield Step(pilots)
+            trips = run_scores(pilots.chunks, done, 1)
+            horizon = Duration(bars=holding_bars(trips, self.experiment.bars.T // self.folds))
+        splits = PurgedSplits(self, self.splits_with(horizon), horizon)
+        done = yield Step(splits.plan, partial(trials_of_plan, splits.plan))
+        choices = splits.choose(done)
+        return choices.assemble((yield Step(choices.plan)))
+
+
+@dataclass(frozen=True)
+class PurgedSplits:
+    """The `splits` of a study with its `horizon`, and the runs they choose from."""
+
+    study: CrossValidationStudy
     splits: CombinatorialSplits
     horizon: Duration
-    embargo: Duration
-    objective: str
+
+    @property
+    def experiment(self) -> Experiment:
+        """That of the study."""
+        return self.study.experiment
+
+    @property
+    def points(self) -> Points:
+        """Those of the study."""
+        return self.study.points
 
     @cached_property
     def edges(self) -> Integers:
@@ -87,13 +165,13 @@ class CrossValidationStudy:
     @cached_property
     def plan(self) -> Plan:
         """One run of every point over all bars, with the sums of its returns between the `edges`."""
-        size = self.points.chunk_size(self.experiment.bars)
+        size = self.points.chunk_size(self.experiment)
         return Plan(KIND, self.experiment, tuple(self.points.chunks(size, edges=tuple(self.edges.tolist()))))
 
     def choose(self, done: PlanResult) -> SplitChoices:
         """What every split chooses. Raises BadParameter when no split can choose a point."""
         runs = run_scores(self.plan.chunks, done, len(self.edges) - 1)
-        choices = choose(self.splits, self.edges, runs.sums, self.objective)
+        choices = choose(self.splits, self.edges, runs.sums, self.study.objective)
         if (choices.point == NONE).all():
             told = f"; the first error: {next(iter(runs.errors.values()))}" if runs.errors else ""
             raise BadParameter(f"none of {len(self.points):,} points traded in any training set{told}")
@@ -104,7 +182,7 @@ class CrossValidationStudy:
 class SplitChoices:
     """What every split chose, from the `runs` of all points."""
 
-    question: CrossValidationStudy
+    purged: PurgedSplits
     runs: RunScores
     choices: Choices
 
@@ -116,31 +194,54 @@ class SplitChoices:
     @cached_property
     def plan(self) -> Plan:
         """The runs of the chosen points again, bar by bar, for the curves of the paths."""
-        experiment = self.question.experiment
+        experiment = self.purged.experiment
         rows = tuple(range(experiment.bars.T + 1))
-        return Plan(KIND, experiment, tuple(self.question.points.chunks(1, self.numbers, edges=rows)))
+        return Plan(KIND, experiment, tuple(self.purged.points.chunks(1, self.numbers, edges=rows)))
 
     def assemble(self, done: PlanResult) -> CrossValidationResult:
         """The paths, from what came of `plan`."""
-        sums = run_scores(self.plan.chunks, done, self.question.experiment.bars.T).sums
+        sums = run_scores(self.plan.chunks, done, self.purged.experiment.bars.T).sums
         returns = {number: sums[place, 0].astype(np.float64) for place, number in enumerate(self.numbers)}
-        paths = path_returns(self.question.splits, self.choices.point, returns)
-        return CrossValidationResult(self.question, self.runs, self.choices, paths)
+        paths = path_returns(self.purged.splits, self.choices.point, returns)
+        return CrossValidationResult(self.purged, self.runs, self.choices, paths)
 
 
 @dataclass(frozen=True)
 class CrossValidationResult:
-    """The answer. `paths` (P, T) are returns per bar, all of them out of sample; Sharpe ratios are annual."""
+    """The result. `paths` (P, T) are returns per bar, all of them out of sample; Sharpe ratios are annual."""
 
-    question: CrossValidationStudy
+    purged: PurgedSplits
     runs: RunScores
     choices: Choices
     paths: Floats
 
+    @property
+    def study(self) -> CrossValidationStudy:
+        """What was asked."""
+        return self.purged.study
+
+    @cached_property
+    def best_metrics(self) -> dict[str, float]:
+        """The metrics over all bars of the point that all bars choose."""
+        return dict(zip(METRIC_NAMES, self.runs.values[self.best].tolist(), strict=True))
+
+    @property
+    def judged(self) -> tuple[JudgedRun, ...]:
+        """The point that all bars together choose."""
+        experiment, parameters = self.study.experiment, self.study.points.all_parameters(self.best)
+        return (judged_point(experiment, parameters, self.best_metrics, self.runs.sums[self.best]),)
+
+    @property
+    def headline(self) -> Mapping[str, float]:
+        """The figures of the path in the middle."""
+        return self.path_figures[int(np.argsort(self.path_sharpe, kind="stable")[len(self.paths) // 2])]
+
+    more_trials: ClassVar[tuple[Trials, ...]] = ()
+
     @cached_property
     def per_year(self) -> float:
         """Bars a year."""
-        bars = self.question.experiment.bars
+        bars = self.study.experiment.bars
         return periods_per_year(bars.time, bars.timeframe)
 
     @property
@@ -158,7 +259,7 @@ class CrossValidationResult:
     @property
     def path_figures(self) -> list[dict[str, float]]:
         """Per path: sharpe, total_return, cagr, volatility, max_drawdown."""
-        time = self.question.experiment.bars.time
+        time = self.study.experiment.bars.time
         return [
             {
                 "sharpe": float(sharpe),
@@ -224,7 +325,7 @@ class CrossValidationResult:
     @cached_property
     def best(self) -> int:
         """The point that all bars together would choose: what one would go on with."""
-        edges = self.question.edges
+        edges = self.purged.edges
         everything = np.ones((1, len(edges) - 1), np.bool_)
         moments = moments_of_sets(self.runs.sums, np.diff(edges), everything)
-        return int(best_of_each(moments.gains(self.question.objective).T)[0])
+        return int(best_of_each(moments.gains(self.study.objective).T)[0])

@@ -1,4 +1,4 @@
-"""A study as a plan: its chunks, and how it is worked off with what is known already left out."""
+"""A plan: chunks of one experiment, and how they are run with what is stored already left out."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gpt_trader.research.chunk_accumulator import ChunkAccumulator
 from gpt_trader.research.executor import ChunkCompleted, Executor
 from gpt_trader.research.experiment import Experiment
 
-KEEP_SECONDS = 1.0
+STORE_SECONDS = 1.0
 
 
-class ChunkResults(Protocol):
-    """Where the scores of chunks are kept by their content address, also of chunks that are not whole."""
+class ChunkResultStore(Protocol):
+    """Where the scores of chunks are stored by their content address, also of chunks that are not complete."""
 
     def get(self, key: str) -> ChunkResult | None: ...
     def put(self, key: str, result: ChunkResult) -> None: ...
@@ -58,7 +58,7 @@ class PlanResult:
     """What came of a plan: a result for each chunk (None where no point was reached), and how.
 
     What `failed` has its error in the result. `cached` chunks were known before; so many points had `failed_before` and were
-    tried again.
+    tried again. `cancelled` when it was cut short; `stopped` is what is to be raised when that was the user's wish.
     """
 
     results: tuple[ChunkResult | None, ...]
@@ -66,30 +66,31 @@ class PlanResult:
     cached: int = 0
     cancelled: bool = False
     failed_before: int = 0
+    stopped: BaseException | None = None
 
 
-Listener = Callable[[Chunk, ChunkResult | None, bool], None]
-"""Hears of points that are done: the part of a chunk, its scores (None when it was lost), and whether they were known before."""
+OnProgress = Callable[[Chunk, ChunkResult | None, bool], None]
+"""Called with points that are done: the part of a chunk, its scores (None when it was lost), and whether they were known before."""
 
 
-def unheard(_part: Chunk, _result: ChunkResult | None, _known: bool) -> None:
-    """Listens to nothing."""
+def no_progress(_part: Chunk, _result: ChunkResult | None, _known: bool) -> None:
+    """Nobody is told."""
 
 
 def run_chunks(
     plan: Plan,
     executor: Executor,
-    kept: ChunkResults | None,
-    listener: Listener = unheard,
+    store: ChunkResultStore | None,
+    on_progress: OnProgress = no_progress,
     cancelled: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> PlanResult:
-    """Have `executor` run every point that `kept` does not hold, keep what comes and tell `listener`.
+    """Have `executor` run every point that `store` does not hold, store what comes and tell `on_progress`.
 
-    A chunk is kept when it is whole; of one that takes long, what there is every second and at the end, however that comes.
-    Raises what keeping a chunk raises, with everything kept before still there.
+    A chunk is stored when it is complete; of one that takes long, what there is every second and at the end, however that
+    comes. Raises what storing a chunk raises; everything stored before is still there.
     """
-    working = _PlanRun(plan, kept, listener, clock)
+    working = _PlanRun(plan, store, on_progress, clock)
     stopped = False
 
     def stop() -> bool:
@@ -101,20 +102,20 @@ def run_chunks(
         try:
             executor.run(plan.experiment, list(working.todo.items()), working.done, stop)
         finally:
-            working.keep_begun()
+            working.store_begun()
     return working.plan_result(stopped)
 
 
 class _PlanRun:
-    """A plan while it is worked off; `todo` are the points to run, by the number of their chunk."""
+    """A plan while it runs; `todo` are the points to run, by the number of their chunk."""
 
     def __init__(
-        self, plan: Plan, kept: ChunkResults | None, listener: Listener, clock: Callable[[], float]
+        self, plan: Plan, store: ChunkResultStore | None, on_progress: OnProgress, clock: Callable[[], float]
     ) -> None:
-        self._plan, self._kept, self._listener, self._clock = plan, kept, listener, clock
-        self._kept_at = clock()
+        self._plan, self._store, self._on_progress, self._clock = plan, store, on_progress, clock
+        self._stored_at = clock()
         self._begun: set[int] = set()
-        self._lost: list[ChunkFailed] = []
+        self._failed: list[ChunkFailed] = []
         self._failed_before = 0
         self._chunks = [self._looked_up(number) for number in range(len(plan.chunks))]
         self.todo = {
@@ -127,46 +128,46 @@ class _PlanRun:
     def _looked_up(self, number: int) -> ChunkAccumulator:
         """What is known of a chunk."""
         chunk, size = self._plan.chunks[number], len(self._plan.chunks[number].points)
-        known = None if self._kept is None else self._kept.get(self._plan.keys[number])
+        known = None if self._store is None else self._store.get(self._plan.keys[number])
         found = ChunkAccumulator(size, known)
         if known is not None:
             self._failed_before += len(known.transient)
             there = sorted(set(range(size)).difference(found.missing_places))
             if there:
-                self._listener(chunk.only(there), known.only(there), True)
+                self._on_progress(chunk.only(there), known.only(there), True)
         return found
 
-    def done(self, finished: ChunkCompleted) -> None:
+    def done(self, completed: ChunkCompleted) -> None:
         """Points of the work are done."""
-        number, chunk = finished.number, self._chunks[finished.number]
-        places = [chunk.missing_places[place] for place in finished.places]
-        part, result = self.todo[number].only(finished.places), finished.result
-        self._listener(part, result, False)
+        number, chunk = completed.number, self._chunks[completed.number]
+        places = [chunk.missing_places[place] for place in completed.places]
+        part, result = self.todo[number].only(completed.places), completed.result
+        self._on_progress(part, result, False)
         if result is None:
-            error = finished.error or "it has no result"
-            self._lost.append(ChunkFailed(number, part, error, finished.attempts, finished.worker))
-            result = part.lost(self._plan.experiment, error)
+            error = completed.error or "it has no result"
+            self._failed.append(ChunkFailed(number, part, error, completed.attempts, completed.worker))
+            result = part.failed(self._plan.experiment, error)
         chunk.add(places, result)
         if chunk.waiting == 0:
             self._begun.discard(number)
-            self._keep(number)
+            self._put(number)
         else:
             self._begun.add(number)
-            if self._clock() - self._kept_at >= KEEP_SECONDS:
-                self.keep_begun()
+            if self._clock() - self._stored_at >= STORE_SECONDS:
+                self.store_begun()
 
-    def keep_begun(self) -> None:
-        """Keep what there is of chunks that are not whole yet."""
+    def store_begun(self) -> None:
+        """Store what there is of chunks that are not complete yet."""
         while self._begun:
-            self._keep(self._begun.pop())
-        self._kept_at = self._clock()
+            self._put(self._begun.pop())
+        self._stored_at = self._clock()
 
-    def _keep(self, number: int) -> None:
+    def _put(self, number: int) -> None:
         result = self._chunks[number].result
-        if self._kept is not None and result is not None:
-            self._kept.put(self._plan.keys[number], result)
+        if self._store is not None and result is not None:
+            self._store.put(self._plan.keys[number], result)
 
     def plan_result(self, stopped: bool) -> PlanResult:
         """What came of it."""
         results = tuple(chunk.result for chunk in self._chunks)
-        return PlanResult(results, tuple(self._lost), self._cached, stopped, self._failed_before)
+        return PlanResult(results, tuple(self._failed), self._cached, stopped, self._failed_before)

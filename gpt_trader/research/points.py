@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
 from gpt_trader.research.chunk import Chunk
@@ -52,17 +51,18 @@ class Points:
         """The strategy at one point. Raises what the strategy raises there."""
         return self.strategy(**self.all_parameters(number))
 
-    def study_id(self, kind: str, experiment: Experiment, chosen: Mapping[str, Any]) -> str:
-        """16 hex digits that stand for a study of `kind` over these points of `experiment`, with what else was `chosen`."""
-        parts = [kind, experiment.key, self.names, self.fixed, self.values, dict(chosen)]
+    def study_id(self, kind: str, experiment: Experiment, asked: Any) -> str:
+        """16 hex digits that stand for a study of `kind` over these points of `experiment`, with what else was `asked`."""
+        parts = [kind, experiment.key, self.names, self.fixed, self.values, asked]
         return id_of_study(parts)
 
-    def chunk_size(self, bars: Bars) -> int:
+    def chunk_size(self, experiment: Experiment) -> int:
         """How many points make a chunk of about a second. Raises what the points raise when none of them can be made."""
         problem: GptTraderError | None = None
         for number in range(min(len(self), SAMPLES)):
             try:
-                return points_per_chunk(seconds_per_run(self.make(number), bars, len(self)))
+                seconds = seconds_per_run(self.make(number), experiment.bars, len(self))
+                return points_per_chunk(seconds, experiment.tuning)
             except GptTraderError as error:
                 problem = error
         raise problem or ValueError("a study needs a point")

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals, Work, point_of, replicates_of
+from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals, point_of, replicates_of
 from gpt_trader.research.chunk import Chunk
 from gpt_trader.research.chunk_sizes import points_per_chunk, seconds_per_run
 from gpt_trader.research.experiment import BASELINE, Experiment, Scenario
-from gpt_trader.research.plan import Plan
-from gpt_trader.research.scenario_runs import Run, Wanted, chunks_of, runs_of
+from gpt_trader.research.plan import Plan, PlanResult
+from gpt_trader.research.scenario_runs import ScenarioPoint, ScenarioRun, chunks_of, reached_runs, runs_of
+from gpt_trader.research.study import JudgedRun, Step, Steps, judged_point
 from gpt_trader.research.trial_identity import id_of_study
+from gpt_trader.research.trials import Trials, trials_of_runs
 from gpt_trader.strategy import Strategy, parameters_of
 from gpt_trader.validation.robustness import (
     Crossing,
     Curve,
     Jitter,
     capacity_level,
+    crossing,
     neighbours,
-    refined,
+    places_inside,
     summary_of_jitter,
 )
 
@@ -69,8 +72,8 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of `strategy` on the experiment. `bootstrap` None leaves the resampled markets out."""
+class RobustnessStudy:
+    """What is left of `strategy` when one thing is changed at a time. `bootstrap` None leaves the resampled markets out."""
 
     experiment: Experiment
     strategy: Strategy
@@ -78,8 +81,13 @@ class Question:
     bootstrap: Bootstrap | None = None
 
     @property
+    def kind(self) -> str:
+        """As in `Study`."""
+        return KIND
+
+    @property
     def study_id(self) -> str:
-        """16 hex digits that stand for the question: the same one has the same id."""
+        """As in `Study`."""
         bootstrap = None if self.bootstrap is None else asdict(self.bootstrap)
         parts = [KIND, self.experiment.key, point_of(self.strategy), asdict(self.changes), bootstrap]
         return id_of_study(parts)
@@ -90,7 +98,14 @@ class Question:
         markets = 0 if self.bootstrap is None else self.bootstrap.count
         return len(self.real_runs()) + 2 * ROUNDS * PLACES + markets
 
-    def real_runs(self) -> list[Wanted]:
+    def steps(self) -> Steps[RobustnessResult]:
+        """Run everything, and more where costs and capital end the edge.
+
+        Raises GptTraderError when the strategy fails as it is, or on every resampled market.
+        """
+        return _Perturbed(self).steps()
+
+    def real_runs(self) -> list[ScenarioPoint]:
         """The points and variants on the market that happened, the run as it is first, each once."""
         _, chosen = point_of(self.strategy)
         scenarios = [BASELINE, *(Scenario(cost_multiple=x) for x in self.cost_places if x != 1.0)]
@@ -132,37 +147,50 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RobustnessResult:
-    """The answer. `costs`, `delays` and `capitals` contain the run as it is, in the order of what was changed; `replicates`
+    """The result. `costs`, `delays` and `capitals` contain the run as it is, in the order of what was changed; `replicates`
     (B, metrics) are those of the resampled markets, None when there are none."""
 
-    question: Question
-    base: Run
-    costs: tuple[Run, ...]
-    delays: tuple[Run, ...]
-    capitals: tuple[Run, ...]
-    neighbours: tuple[Run, ...]
+    study: RobustnessStudy
+    base: ScenarioRun
+    costs: tuple[ScenarioRun, ...]
+    delays: tuple[ScenarioRun, ...]
+    capitals: tuple[ScenarioRun, ...]
+    neighbours: tuple[ScenarioRun, ...]
     break_even: Crossing
     capacity: Crossing
     jitter: Jitter
     replicates: Floats | None
-    reruns: BootstrapIntervals | None
+    intervals: BootstrapIntervals | None
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[ScenarioRun, ...]:
         """Every run on the market that happened, each once."""
         changed = (
             run for axis in (self.costs, self.delays, self.capitals) for run in axis if run is not self.base
         )
         return (self.base, *changed, *self.neighbours)
 
-    def capital_of(self, run: Run) -> float:
+    @property
+    def judged(self) -> tuple[JudgedRun, ...]:
+        """The run as it is."""
+        base = self.base
+        return (judged_point(self.study.experiment, base.parameters, base.metrics, base.sums),)
+
+    @property
+    def headline(self) -> Mapping[str, float]:
+        """The metrics of the run as it is."""
+        return self.base.metrics
+
+    more_trials: ClassVar[tuple[Trials, ...]] = ()
+
+    def capital_of(self, run: ScenarioRun) -> float:
         """The capital that a run began with."""
-        return self.question.experiment.settings.capital * run.scenario.capital_multiple
+        return self.study.experiment.settings.capital * run.scenario.capital_multiple
 
     @property
     def proportional_bps(self) -> float:
         """What one side of a trade costs at a market order, in basis points, without impact and costs per share."""
-        costs = self.question.experiment.settings.costs
+        costs = self.study.experiment.settings.costs
         return costs.bps + costs.spread_bps / 2.0 + costs.slippage_bps
 
 
@@ -176,14 +204,6 @@ def at_capital(multiple: float) -> Scenario:
     return Scenario(capital_multiple=multiple)
 
 
-def answer(question: Question, work: Work) -> RobustnessResult:
-    """Run everything and conclude. `work` runs a plan; it is called once, and again to narrow the crossings.
-
-    Raises GptTraderError when the strategy fails as it is, or on every resampled market.
-    """
-    return _Answering(question, work).answer()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
     """One thing that is changed: what it makes of the experiment at each of the `places`, and the level to which `metric` falls."""
@@ -195,78 +215,91 @@ class _Axis:
     logarithmic: bool
 
 
-class _Answering:
-    """Runs plans and keeps what came of them."""
+class _Perturbed:
+    """The runs of a study and what came of them."""
 
-    def __init__(self, question: Question, work: Work) -> None:
-        self.question, self.work = question, work
-        self.names, self.chosen = point_of(question.strategy)
-        experiment = question.experiment
-        self.wanted = question.real_runs()
-        self.seconds = seconds_per_run(question.strategy, experiment.bars, len(self.wanted))
+    def __init__(self, study: RobustnessStudy) -> None:
+        self.study = study
+        self.names, self.chosen = point_of(study.strategy)
+        self.wanted = study.real_runs()
+        self.seconds = seconds_per_run(study.strategy, study.experiment.bars, len(self.wanted))
 
-    def answer(self) -> RobustnessResult:
-        question = self.question
-        markets = (
-            ()
-            if question.bootstrap is None
-            else question.bootstrap.chunks(question.strategy, question.experiment.bars)
-        )
-        runs, replicates = self._run(self.wanted, markets)
+    def steps(self) -> Steps[RobustnessResult]:
+        study = self.study
+        bootstrap, bars = study.bootstrap, study.experiment.bars
+        markets = () if bootstrap is None else bootstrap.chunks(study.strategy, bars, study.experiment.tuning)
+        runs, replicates = yield from self._run(self.wanted, markets, self._trials)
         base = runs[0]
         if base.error is not None:
             raise GptTraderError(base.error)
         changed = {run.scenario: run for run in runs if run.scenario != BASELINE} | {BASELINE: base}
         nearby = tuple(run for run in runs[1:] if run.scenario == BASELINE)
-        paid, break_even = self._narrowed(
+        paid, break_even = yield from self._narrowed(
             _Axis(
-                scenario_at=at_costs, places=question.cost_places, metric=question.changes.metric, level_of=lambda _curve: 0.0,
+                scenario_at=at_costs, places=study.cost_places, metric=study.changes.metric, level_of=lambda _curve: 0.0,
                 logarithmic=False,
             ),
             changed,
         )  # fmt: skip
-        invested, capacity = self._narrowed(
+        invested, capacity = yield from self._narrowed(
             _Axis(
-                scenario_at=at_capital, places=question.capital_places, metric=GROWTH,
-                level_of=lambda curve: capacity_level(curve, question.changes.kept), logarithmic=True,
+                scenario_at=at_capital, places=study.capital_places, metric=GROWTH,
+                level_of=lambda curve: capacity_level(curve, study.changes.kept), logarithmic=True,
             ),
             changed,
         )  # fmt: skip
+        intervals = None
+        if bootstrap is not None and replicates is not None:
+            intervals = bootstrap.intervals(bars, base.metrics, replicates)
         return RobustnessResult(
-            question, base, paid, tuple(changed[Scenario(delay=bars)] for bars in range(question.changes.delays + 1)), invested,
+            study, base, paid, tuple(changed[Scenario(delay=bars)] for bars in range(study.changes.delays + 1)), invested,
             nearby, break_even, capacity,
-            summary_of_jitter(base.metrics[question.changes.metric], [run.metrics[question.changes.metric] for run in nearby]),
-            replicates, self._reruns(base, replicates),
+            summary_of_jitter(base.metrics[study.changes.metric], [run.metrics[study.changes.metric] for run in nearby]),
+            replicates, intervals,
         )  # fmt: skip
 
     def _run(
-        self, wanted: Sequence[Wanted], markets: tuple[Chunk, ...] = ()
-    ) -> tuple[list[Run], Floats | None]:
+        self,
+        wanted: Sequence[ScenarioPoint],
+        markets: tuple[Chunk, ...] = (),
+        trials: Callable[[Sequence[ScenarioRun]], Iterable[Trials]] = lambda _runs: (),
+    ) -> Generator[Step, PlanResult, tuple[list[ScenarioRun], Floats | None]]:
         """The runs that are wanted, and those on the resampled `markets`, in one plan."""
-        experiment = self.question.experiment
-        chunks = chunks_of(self.names, wanted, experiment.bars, points_per_chunk(self.seconds))
-        done = self.work(Plan(KIND, experiment, (*chunks, *markets)))
-        runs = runs_of(wanted, chunks, done)
-        return runs, replicates_of(markets, done.results[len(chunks) :]) if markets else None
+        experiment = self.study.experiment
+        chunks = chunks_of(
+            self.names, wanted, experiment.bars, points_per_chunk(self.seconds, experiment.tuning)
+        )
+        plan = Plan(KIND, experiment, (*chunks, *markets))
+        done = yield Step(plan, lambda done: trials(reached_runs(wanted, chunks, done)))
+        replicates = replicates_of(markets, done.results[len(chunks) :]) if markets else None
+        return runs_of(wanted, chunks, done), replicates
 
-    def _narrowed(self, axis: _Axis, runs: Mapping[Scenario, Run]) -> tuple[tuple[Run, ...], Crossing]:
+    def _trials(self, runs: Sequence[ScenarioRun]) -> Iterable[Trials]:
+        """The runs that could have been chosen instead: the point and its neighbours.
+
+        Runs at other costs, delays and capitals choose nothing. They do not count, as those on resampled markets do not: the
+        Sharpe ratios at 64 times the costs would widen the spread of the trials, and with it what the best of them owes to
+        luck.
+        """
+        chosen = [run for run in runs if run.scenario == BASELINE]
+        return (trials_of_runs(self.study.experiment, chosen),) if chosen else ()
+
+    def _narrowed(
+        self, axis: _Axis, runs: Mapping[Scenario, ScenarioRun]
+    ) -> Generator[Step, PlanResult, tuple[tuple[ScenarioRun, ...], Crossing]]:
         """The runs of an axis, with more of them where its metric falls to its level."""
         known = {x: runs[axis.scenario_at(x)] for x in axis.places}
         curve = Curve(tuple(known), tuple(run.metrics[axis.metric] for run in known.values()))
-
-        def measure(inside: Sequence[float]) -> list[float]:
-            more, _ = self._run([(self.chosen, axis.scenario_at(x)) for x in inside])
-            known.update(zip(inside, more, strict=True))
-            return [run.metrics[axis.metric] for run in more]
-
         level = axis.level_of(curve)
         if len(curve.x) < 2 or np.isnan(level):
             return tuple(known.values()), Crossing(level, np.nan, np.nan, np.nan)
-        _, found = refined(curve, level, measure, rounds=ROUNDS, points=PLACES, logarithmic=axis.logarithmic)
+        found = crossing(curve, level, logarithmic=axis.logarithmic)
+        for _ in range(ROUNDS):
+            if not found.found:
+                break
+            between = places_inside(found, PLACES, logarithmic=axis.logarithmic)
+            more, _ = yield from self._run([(self.chosen, axis.scenario_at(x)) for x in between])
+            known.update(zip(between, more, strict=True))
+            curve = curve.with_points(between, [run.metrics[axis.metric] for run in more])
+            found = crossing(curve, level, logarithmic=axis.logarithmic)
         return tuple(known[x] for x in sorted(known)), found
-
-    def _reruns(self, base: Run, replicates: Floats | None) -> BootstrapIntervals | None:
-        bootstrap = self.question.bootstrap
-        if bootstrap is None or replicates is None:
-            return None
-        return bootstrap.reruns(self.question.experiment.bars, base.metrics, replicates)

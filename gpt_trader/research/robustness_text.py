@@ -8,7 +8,7 @@ import numpy as np
 
 from gpt_trader.research.experiment import BASELINE
 from gpt_trader.research.robustness_study import RobustnessResult
-from gpt_trader.research.scenario_runs import Run
+from gpt_trader.research.scenario_runs import ScenarioRun
 
 SHOWN_COSTS = (0.0, 2.0, 4.0)
 SHOWN_CAPITAL = 1_000.0
@@ -17,7 +17,7 @@ PEAK = 0.9
 """From this share of worse neighbours on a point is called a peak."""
 
 
-def changes(found: RobustnessResult) -> Iterator[tuple[str, Sequence[Run]]]:
+def changes(found: RobustnessResult) -> Iterator[tuple[str, Sequence[ScenarioRun]]]:
     """What is shown of the study in a table: a name for what was changed, and the runs whose median is shown."""
     yield "nothing", (found.base,)
     for run in found.costs:
@@ -33,11 +33,11 @@ def changes(found: RobustnessResult) -> Iterator[tuple[str, Sequence[Run]]]:
         if run.scenario != BASELINE and multiple <= last and float(np.log10(multiple)).is_integer():
             yield f"capital {found.capital_of(run):,.0f}", (run,)
     if found.neighbours:
-        share = f"parameters ±{found.question.changes.jitter * 100:g} %"
+        share = f"parameters ±{found.study.changes.jitter * 100:g} %"
         yield f"{share}, median of {len(found.neighbours)}", found.neighbours
 
 
-def middle(runs: Sequence[Run], metric: str) -> float:
+def middle(runs: Sequence[ScenarioRun], metric: str) -> float:
     """The median of a metric over runs, those without it left out; NaN where none has it."""
     known = [run.metrics[metric] for run in runs if np.isfinite(run.metrics[metric])]
     return float(np.median(known)) if known else float("nan")
@@ -45,7 +45,7 @@ def middle(runs: Sequence[Run], metric: str) -> float:
 
 def costs_line(found: RobustnessResult) -> str:
     """Where costs have eaten the edge."""
-    at, metric = found.break_even, METRIC_WORDS[found.question.changes.metric]
+    at, metric = found.break_even, METRIC_WORDS[found.study.changes.metric]
     if len(found.costs) < 2:
         return "no cost is set, so there is none to multiply"
     if at.found:
@@ -57,9 +57,9 @@ def costs_line(found: RobustnessResult) -> str:
 
 def capacity_line(found: RobustnessResult) -> str:
     """Where the account is too big for its market."""
-    question, at = found.question, found.capacity
-    settings, left = question.experiment.settings, f"{question.changes.kept * 100:g} % of the growth"
-    if not bool((question.experiment.bars.volume > 0).any()):
+    study, at = found.study, found.capacity
+    settings, left = study.experiment.settings, f"{study.changes.kept * 100:g} % of the growth"
+    if not bool((study.experiment.bars.volume > 0).any()):
         return "unknown: the bars have no volume"
     if settings.fills.volume_cap is None and settings.costs.impact == 0:
         return "unlimited by assumption: no volume cap and no impact are set"
@@ -72,7 +72,7 @@ def capacity_line(found: RobustnessResult) -> str:
 
 def jitter_line(found: RobustnessResult) -> str:
     """What the neighbours say about the point."""
-    jitter, changed = found.jitter, found.question.changes
+    jitter, changed = found.jitter, found.study.changes
     if not jitter.count:
         return "no number to move, or no neighbour that could be run"
     text = (

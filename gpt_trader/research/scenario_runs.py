@@ -18,12 +18,12 @@ from gpt_trader.research.plan import PlanResult
 from gpt_trader.research.points import run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 
-Wanted = tuple[tuple[Any, ...], Scenario]
+ScenarioPoint = tuple[tuple[Any, ...], Scenario]
 """The values of all parameters, and the variant."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class ScenarioRun:
     """One run: its parameters, what was changed, its metrics and the block sums (2, 32) that make its profile, or its error."""
 
     parameters: Mapping[str, Any]
@@ -33,7 +33,9 @@ class Run:
     error: str | None
 
 
-def chunks_of(names: Sequence[str], wanted: Sequence[Wanted], bars: Bars, size: int) -> tuple[Chunk, ...]:
+def chunks_of(
+    names: Sequence[str], wanted: Sequence[ScenarioPoint], bars: Bars, size: int
+) -> tuple[Chunk, ...]:
     """The runs that are wanted in chunks of `size`."""
     edges = tuple(block_edges(0, bars.T, PROFILE_BLOCKS).tolist())
     return tuple(
@@ -47,14 +49,25 @@ def chunks_of(names: Sequence[str], wanted: Sequence[Wanted], bars: Bars, size: 
     )
 
 
-def runs_of(wanted: Sequence[Wanted], chunks: Sequence[Chunk], done: PlanResult) -> list[Run]:
+def runs_of(wanted: Sequence[ScenarioPoint], chunks: Sequence[Chunk], done: PlanResult) -> list[ScenarioRun]:
     """What came of the runs that were wanted: `chunks` are the first of the plan that is `done`."""
     found = run_scores(chunks, replace(done, results=done.results[: len(chunks)]), PROFILE_BLOCKS)
     names = chunks[0].names
     return [
-        Run(
+        ScenarioRun(
             dict(zip(names, point, strict=True)), scenario,
             dict(zip(METRIC_NAMES, found.values[row].tolist(), strict=True)), found.sums[row], found.errors.get(row),
         )
         for row, (point, scenario) in enumerate(wanted)
     ]  # fmt: skip
+
+
+def reached_runs(
+    wanted: Sequence[ScenarioPoint], chunks: Sequence[Chunk], done: PlanResult
+) -> list[ScenarioRun]:
+    """The same without the runs that were not reached because the plan was cut short."""
+    reached: list[bool] = []
+    for chunk, result in zip(chunks, done.results, strict=False):
+        reached += [False] * len(chunk.points) if result is None else result.reached.tolist()
+    runs = runs_of(wanted, chunks, done)
+    return [run for run, known in zip(runs, reached, strict=True) if known]

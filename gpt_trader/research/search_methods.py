@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,11 @@ class Search(Protocol):
         """How many points it will name; None where that is not known."""
         ...
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """All that decides which points it names, as plain data: `method`, and for most `seed` and `trials`."""
+        ...
+
     def ask(self) -> list[tuple[int, Places]]:
         """The next points by number and place, none when it has ended. A number says where a point is listed."""
         ...
@@ -73,6 +78,7 @@ class GridSearch:
 
     def __init__(self, space: Space) -> None:
         self.space, self.total = space, space.count
+        self.about: dict[str, Any] = {"method": "grid"}
         self._rest = space.indices()
 
     def ask(self) -> list[tuple[int, Places]]:
@@ -130,6 +136,7 @@ class RandomSearch:
 
     def __init__(self, space: Space, trials: int, seed: int, generation: int = GENERATION) -> None:
         self.draws, self.left, self.generation, self.named = Draws(space, seed), trials, generation, 0
+        self.about = {"method": "random", "seed": seed, "trials": trials}
         within = space.count
         self.total = trials if within is None else min(trials, within)
 

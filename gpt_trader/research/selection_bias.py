@@ -1,9 +1,11 @@
-"""How likely a run is luck: the statistics of `gpt_trader.validation` from the metrics of a run."""
+"""Selection bias: what a run is worth as the best of many trials; the statistics of `gpt_trader.validation` from its metrics."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 
 if TYPE_CHECKING:
+    from gpt_trader.validation.overfitting import Overfitting
     from gpt_trader.validation.summary import TrialStatistics
 
 _SHARPE, _VOLATILITY, _PER_YEAR, _DRAWDOWN = (
@@ -33,10 +36,44 @@ class Counted(Protocol):
     def effective(self) -> tuple[float, float]: ...
 
 
+@dataclass(frozen=True)
+class CountedOnce:
+    """The same answer, whose number of independent trials is worked out once, however often it is asked for."""
+
+    answer: Counted
+
+    @property
+    def overlapping(self) -> int:
+        """As in the protocol."""
+        return self.answer.overlapping
+
+    @property
+    def variance(self) -> float:
+        """As in the protocol."""
+        return self.answer.variance
+
+    @property
+    def observations(self) -> int:
+        """As in the protocol."""
+        return self.answer.observations
+
+    @cached_property
+    def _effective(self) -> tuple[float, float]:
+        return self.answer.effective()
+
+    def effective(self) -> tuple[float, float]:
+        """As in the protocol."""
+        return self._effective
+
+
 def trial_statistics_of(
-    metrics: Mapping[str, float], observations: int, counted: Counted | None = None
+    metrics: Mapping[str, float],
+    observations: int,
+    counted: Counted | None = None,
+    overfitting: Overfitting | None = None,
 ) -> TrialStatistics:
     """The statistics of a run with these `metrics` over so many returns; without a ledger's answer none is deflated.
+    `overfitting` is the test over the points among which it was chosen.
 
     The variance of the trials is brought to the length of the run: that of luck is inverse to the number of returns.
     """
@@ -51,7 +88,7 @@ def trial_statistics_of(
         per_year,
     )
     if counted is None:
-        return trial_statistics(*run)
+        return trial_statistics(*run, overfitting=overfitting)
     number, variance = counted.effective()
     length = counted.observations / observations if observations else math.nan
     return trial_statistics(
@@ -60,6 +97,7 @@ def trial_statistics_of(
         variance=counted.variance * length,
         effective=None if math.isnan(number) else number,
         effective_variance=variance * length,
+        overfitting=overfitting,
     )
 
 

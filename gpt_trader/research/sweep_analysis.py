@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +18,41 @@ from gpt_trader.research.objectives import Objective, not_beaten, ranked
 from gpt_trader.research.response_surface import BLOCKS, Surface, ineffective_parameters
 from gpt_trader.research.return_profiles import profiles_of
 from gpt_trader.research.search_space import Space
-from gpt_trader.research.selection_bias import Counted, returns_counted
+from gpt_trader.research.selection_bias import Counted, CountedOnce, returns_counted, trial_statistics_of
+from gpt_trader.research.study import JudgedRun
+from gpt_trader.research.trials import Trials
 from gpt_trader.strategy import Strategy
 from gpt_trader.too_good import PREFIX, Holding, flags_of, of_metrics
 from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import GROUPS, Overfitting, probability_of_overfitting
 from gpt_trader.validation.plateau import ENOUGH, Plateau, plateau
-from gpt_trader.validation.summary import TrialStatistics, trial_statistics
+from gpt_trader.validation.summary import TrialStatistics
 
 Floats = NDArray[np.float64]
 
 FEWEST_BARS = 128
 """Below so many bars the blocks are of one bar or two: nothing to cross-validate."""
+LASTING = (
+    "gains",
+    "order",
+    "best",
+    "pareto_front",
+    "plateau",
+    "places",
+    "ineffective",
+    "overfitting",
+    "too_good",
+    "_holding",
+)
+"""What is worked out of the points alone."""
 
 
 @dataclass(frozen=True)
 class SweepAnalysis:
     """The surface of `experiment` over `space` seen by its objectives; `trials` is None without a ledger, `look_ahead` (of the
     best point) where nobody was asked: then what this process knows counts. `best_too_good` is what a run of the best point
-    of its own showed to be too good; without one its metrics alone tell."""
+    of its own showed to be too good; without one its metrics alone tell. `cached` chunks were stored before; `cut_short` when
+    not all points were reached."""
 
     experiment: Experiment
     space: Space
@@ -44,6 +61,15 @@ class SweepAnalysis:
     trials: Counted | None = None
     look_ahead: LookAhead | None = None
     best_too_good: tuple[str, ...] | None = None
+    cached: int = 0
+    cut_short: bool = False
+
+    def after(self, trials: Counted | None, look_ahead: LookAhead | None) -> SweepAnalysis:
+        """The same once trials are counted and the checks of the code are asked for; what does not depend on them and is
+        worked out already goes along."""
+        made = replace(self, trials=trials, look_ahead=look_ahead)
+        made.__dict__.update({name: self.__dict__[name] for name in LASTING if name in self.__dict__})
+        return made
 
     @cached_property
     def gains(self) -> Floats:
@@ -125,13 +151,6 @@ class SweepAnalysis:
             return None
         return probability_of_overfitting(self.surface.sums[rows], lengths, GROUPS)
 
-    def sharpe_per_bar(self, row: int) -> float:
-        """The Sharpe ratio of a point per bar."""
-        return float(self.surface["sharpe"][row]) / math.sqrt(self._per_year(row))
-
-    def _per_year(self, row: int) -> float:
-        return float(self.surface["periods_per_year"][row])
-
     @cached_property
     def statistics(self) -> TrialStatistics | None:
         """What the Sharpe ratio of the best point is worth; None when there is none."""
@@ -172,30 +191,42 @@ class SweepAnalysis:
     @cached_property
     def independent(self) -> tuple[float, float] | None:
         """How many independent trials there were and the variance of one; None without a count or where it tells nothing."""
-        found = None if self.trials is None else self.trials.effective()
+        found = None if self._counted is None else self._counted.effective()
         return None if found is None or math.isnan(found[0]) else found
 
     def statistics_of(self, row: int) -> TrialStatistics:
         """What the Sharpe ratio of a point is worth as the best of all trials."""
-        trials = self.trials
-        number, variance = self.independent or (None, math.nan)
+        count = self._observations(row)
+        return trial_statistics_of(self.surface.metrics(row), count, self._counted, self.overfitting)
+
+    @cached_property
+    def _counted(self) -> CountedOnce | None:
+        return None if self.trials is None else CountedOnce(self.trials)
+
+    def _observations(self, row: int) -> int:
+        """How many returns the Sharpe ratio of a point is made of."""
         here = slice(row, row + 1)
-        count = int(
-            returns_counted(self.surface.values[here], self.surface.sums[here], self.experiment.bars.T)[0]
+        values, sums = self.surface.values[here], self.surface.sums[here]
+        return int(returns_counted(values, sums, self.experiment.bars.T)[0])
+
+    @property
+    def judged(self) -> tuple[JudgedRun, ...]:
+        """The best point; none when no point has the first objective."""
+        if self.best is None:
+            return ()
+        metrics, count = self.surface.metrics(self.best), self._observations(self.best)
+        return (
+            JudgedRun(
+                self.experiment, [self.best_run], metrics, count, self.too_good_of_best, self.overfitting
+            ),
         )
-        length = math.nan if trials is None else trials.observations / count
-        return trial_statistics(
-            self.sharpe_per_bar(row),
-            count,
-            float(self.surface["skew"][row]),
-            float(self.surface["kurtosis"][row]),
-            self._per_year(row),
-            trials=None if trials is None else trials.overlapping,
-            variance=math.nan if trials is None else trials.variance * length,
-            effective=number,
-            effective_variance=variance * length,
-            overfitting=self.overfitting,
-        )
+
+    @property
+    def headline(self) -> Mapping[str, float]:
+        """The metrics of the best point."""
+        return {} if self.best is None else self.surface.metrics(self.best)
+
+    more_trials: ClassVar[tuple[Trials, ...]] = ()
 
     def deflated(self, row: int) -> float:
         """The deflated Sharpe ratio of a point, by the effective number of trials where that is known; NaN without a ledger."""

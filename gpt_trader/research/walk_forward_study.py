@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from gpt_trader.research.objectives import Objective
 from gpt_trader.research.plan import Plan, PlanResult
 from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
-from gpt_trader.result import Result
+from gpt_trader.research.study import JudgedRun, Step, Steps
+from gpt_trader.research.trials import Trials, trial_of_account, trials_of_plan
+from gpt_trader.result import Result, parameters_in
 from gpt_trader.validation.plateau import plateau
 from gpt_trader.validation.splits import Span, Split
 from gpt_trader.validation.walk_forward import (
@@ -42,10 +44,11 @@ SELECTIONS = (PEAK, PLATEAU)
 
 @dataclass(frozen=True)
 class WalkForwardStudy:
-    """The question: which of `points` each of W windows chooses on its training rows, and what trading them earns.
+    """Which of `points` each of W windows chooses on its training rows, and what trading the choices earns.
 
     `ordered` says which axes of the points have an order; `select` takes the best point or the best plateau by the
-    `objective`; points with fewer than `fewest_trades` round trips in the training are not chosen.
+    `objective`; points with fewer than `fewest_trades` round trips in the training are not chosen. `seed` is that of the
+    account; `about` says how the windows were asked for.
     """
 
     experiment: Experiment
@@ -55,13 +58,36 @@ class WalkForwardStudy:
     objective: Objective
     select: str = PEAK
     fewest_trades: int = 0
+    seed: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """As in `Study`."""
+        return KIND
+
+    @cached_property
+    def study_id(self) -> str:
+        """As in `Study`."""
+        asked = [self.windows, self.ordered, str(self.objective), self.select, self.fewest_trades, self.about]
+        return self.points.study_id(KIND, self.experiment, asked)
+
+    @property
+    def runs(self) -> int:
+        """Every point in the training of every window."""
+        return self.plan.points
+
+    def steps(self) -> Steps[WalkForwardResult]:
+        """Score every point in every training, choose, trade the choices with one account."""
+        done = yield Step(self.plan, partial(trials_of_plan, self.plan))
+        return self.choose(done).trade()
 
     @cached_property
     def plan(self) -> Plan:
         """Every point on the training rows of every window: an account that begins at its first row and does not see the
         bars after its last. The blocks are those of a profile of all bars, empty outside the window, so that the trials of
         different windows stand side by side."""
-        size = self.points.chunk_size(self.experiment.bars)
+        size = self.points.chunk_size(self.experiment)
         profile = block_edges(0, self.experiment.bars.T, PROFILE_BLOCKS)
         chunks = []
         for window in self.windows:
@@ -70,7 +96,7 @@ class WalkForwardStudy:
             chunks += self.points.chunks(size, first=first, stop=stop, edges=edges)
         return Plan(KIND, self.experiment, tuple(chunks))
 
-    def choose(self, done: PlanResult) -> Decided:
+    def choose(self, done: PlanResult) -> WindowChoices:
         """What every window chooses. Raises BadParameter when none can choose a point."""
         runs = run_scores(self.plan.chunks, done, PROFILE_BLOCKS)
         gains = np.where(
@@ -83,7 +109,7 @@ class WalkForwardStudy:
             chosen = best_of_each(surface)
         if (chosen == NONE).all():
             raise BadParameter(self._nothing_to_choose(runs))
-        return Decided(self, runs, surface, chosen)
+        return WindowChoices(self, runs, surface, chosen)
 
     def _nothing_to_choose(self, runs: RunScores) -> str:
         if runs.errors:
@@ -96,11 +122,11 @@ class WalkForwardStudy:
 
 
 @dataclass(frozen=True)
-class Decided:
+class WindowChoices:
     """What every window chose. `runs` are window by window, in each point by point; `surface` (W, P) how good they are;
     `chosen` (W,) the choice, NONE for a window without one."""
 
-    question: WalkForwardStudy
+    study: WalkForwardStudy
     runs: RunScores
     surface: Floats
     chosen: Integers
@@ -118,8 +144,8 @@ class Decided:
     @property
     def spans(self) -> list[Span]:
         """The rows from the first test row of each window to where the next one begins, which it trades from `begins` on."""
-        starts = [window.test[0][0] for window in self.question.windows]
-        stops = [*starts[1:], self.question.windows[-1].test[0][1]]
+        starts = [window.test[0][0] for window in self.study.windows]
+        stops = [*starts[1:], self.study.windows[-1].test[0][1]]
         return list(zip(starts, stops, strict=True))
 
     @property
@@ -130,11 +156,11 @@ class Decided:
             if legs and legs[-1][0] == number:
                 start = legs.pop()[1]
             legs.append((number, start, stop))
-        return [Leg(self.question.points.make(number), start, stop) for number, start, stop in legs]
+        return [Leg(self.study.points.make(number), start, stop) for number, start, stop in legs]
 
-    def trade(self, *, benchmark: bool = True, seed: int = 0) -> WalkForwardResult:
+    def trade(self, *, benchmark: bool = True) -> WalkForwardResult:
         """Run the one account through all windows."""
-        experiment, settings = self.question.experiment, self.question.experiment.settings
+        experiment, settings = self.study.experiment, self.study.experiment.settings
         result = backtest_relay(
             self.legs,
             experiment.bars,
@@ -147,13 +173,13 @@ class Decided:
             instruments=settings.instruments,
             index=settings.index,
             benchmark=benchmark,
-            seed=seed,
+            seed=self.study.seed,
         )
         return WalkForwardResult(self, result)
 
     def inside(self, window: int) -> Mapping[str, float]:
         """The metrics, in its training, of the point that trades in a window."""
-        row = window * len(self.question.points) + int(self.trading[window])
+        row = window * len(self.study.points) + int(self.trading[window])
         return dict(zip(METRIC_NAMES, self.runs.values[row].tolist(), strict=True))
 
 
@@ -178,27 +204,57 @@ class WindowFigures:
 
 @dataclass(frozen=True)
 class WalkForwardResult:
-    """The answer: what was `decided`, and the `result` of the account that traded it, all of it out of sample."""
+    """The result: the `choices` of the windows, and the `result` of the account that traded it, all of it out of sample."""
 
-    decided: Decided
+    choices: WindowChoices
     result: Result
+
+    @property
+    def study(self) -> WalkForwardStudy:
+        """What was asked."""
+        return self.choices.study
+
+    @cached_property
+    def returns(self) -> Floats:
+        """(n,) of the account, NaN after its ruin."""
+        return metrics.returns(self.result.track[EQUITY], self.result.settings.capital)
+
+    @property
+    def judged(self) -> tuple[JudgedRun, ...]:
+        """The account, in which several strategies traded."""
+        result = self.result
+        strategies = [(type(each), parameters_in(each)) for each in result.strategies]
+        count = int(np.isfinite(self.returns).sum())
+        return (JudgedRun(self.study.experiment, strategies, result.metrics, count, tuple(result.too_good)),)
+
+    @property
+    def headline(self) -> Mapping[str, float]:
+        """The metrics of the account."""
+        return self.result.metrics
+
+    @property
+    def more_trials(self) -> tuple[Trials, ...]:
+        """The account itself: one more trial."""
+        values, study = self.result.metrics, self.study
+        sharpe = values["sharpe"] / math.sqrt(values["periods_per_year"])
+        return (trial_of_account(study.experiment, study.study_id, self.result.first, self.returns, sharpe),)
 
     @cached_property
     def windows(self) -> list[WindowFigures]:
         """Every window that traded, in order."""
-        decided, question = self.decided, self.decided.question
+        choices, study = self.choices, self.study
         return [
             WindowFigures(
                 number,
-                question.windows[number].train[0],
+                study.windows[number].train[0],
                 span,
-                int(decided.trading[number]),
-                bool(decided.chosen[number] != NONE),
-                _inside(decided.inside(number)),
+                int(choices.trading[number]),
+                bool(choices.chosen[number] != NONE),
+                _inside(choices.inside(number)),
                 self._outside(span),
                 self._gain(self.result.benchmark_equity, span),
             )
-            for number, span in list(enumerate(decided.spans))[decided.begins :]
+            for number, span in list(enumerate(choices.spans))[choices.begins :]
         ]
 
     def _outside(self, span: Span) -> dict[str, float]:
@@ -228,8 +284,8 @@ class WalkForwardResult:
     @cached_property
     def stability(self) -> Stability:
         """How steady the choice and its surface were over the windows that traded."""
-        decided, begins = self.decided, self.decided.begins
-        return stability(decided.surface[begins:], decided.trading[begins:], decided.question.points.places)
+        choices, begins = self.choices, self.choices.begins
+        return stability(choices.surface[begins:], choices.trading[begins:], choices.study.points.places)
 
     @property
     def efficiency(self) -> dict[str, float]:
@@ -251,7 +307,7 @@ class WalkForwardResult:
 
     def parameters(self, window: WindowFigures) -> dict[str, Any]:
         """The values of the axes that trade in a window."""
-        return self.decided.question.points.parameters(window.point)
+        return self.study.points.parameters(window.point)
 
 
 def _inside(values: Mapping[str, float]) -> dict[str, float]:

@@ -72,29 +72,12 @@ def crossing(curve: Curve, level: float, *, logarithmic: bool = False) -> Crossi
     return Crossing(level, float(at), low, high)
 
 
-def refined(
-    curve: Curve,
-    level: float,
-    measure: Callable[[Sequence[float]], Sequence[float]],
-    *,
-    rounds: int,
-    points: int = 7,
-    logarithmic: bool = False,
-) -> tuple[Curve, Crossing]:
-    """`curve` and its crossing after `rounds` times measuring `points` more places inside the bracket.
-
-    `measure` runs all the places of a round, so that they can run side by side; a round makes the bracket `points` + 1
-    times as narrow. A curve that does not cross is left as it is.
-    """
-    found = crossing(curve, level, logarithmic=logarithmic)
-    for _ in range(rounds):
-        if not found.found:
-            break
-        spaced = np.geomspace if logarithmic else np.linspace
-        inside = spaced(found.low, found.high, points + 2)[1:-1].tolist()
-        curve = curve.with_points(inside, measure(inside))
-        found = crossing(curve, level, logarithmic=logarithmic)
-    return curve, found
+def places_inside(found: Crossing, points: int, *, logarithmic: bool = False) -> list[float]:
+    """So many places at equal steps inside the bracket of a crossing that was found, to be measured side by side: the bracket
+    is `points` + 1 times as narrow with them."""
+    spaced = np.geomspace if logarithmic else np.linspace
+    places: list[float] = spaced(found.low, found.high, points + 2)[1:-1].tolist()
+    return places
 
 
 def capacity_level(curve: Curve, share: float) -> float:

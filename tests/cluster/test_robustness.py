@@ -13,8 +13,10 @@ from gpt_trader.research.bootstrap import Bootstrap
 from gpt_trader.research.executor import Executor, InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.research.robustness_study import Changes, Question, answer
+from gpt_trader.research.robustness_study import Changes, RobustnessStudy
+from gpt_trader.research.study import run_study
 from gpt_trader.strategies import load_strategy
+from gpt_trader.tuning import Tuning
 from jobs.executors.ray_tasks import RayTasks
 from tests.cluster.nodes import Cluster
 
@@ -25,19 +27,21 @@ def by(executor: Executor) -> Callable[[Plan], PlanResult]:
     return lambda plan: run_chunks(plan, executor, None)
 
 
-def test_workers_change_nothing(driver: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpt_trader.research.bootstrap.points_per_chunk", lambda _seconds: 16)
+def test_workers_change_nothing(driver: Cluster) -> None:
     bars = load_bars(["AAPL", "IBM"], start="2008-01-01", end="2010-12-31")
     settings = Settings(allocation=Allocation(gross=1.0, regime="IBM"))
     kind = load_strategy("demo_ma")
-    question = Question(
-        Experiment(kind, bars, settings), kind(5, 20), Changes(neighbours=5), Bootstrap(80).on(bars)
+    study = RobustnessStudy(
+        Experiment(kind, bars, settings, Tuning(runs_per_chunk=16)),
+        kind(5, 20),
+        Changes(neighbours=5),
+        Bootstrap(80).on(bars),
     )
-    here, there = answer(question, by(InProcess())), answer(question, by(RayTasks(None)))
+    here, there = run_study(study, by(InProcess())), run_study(study, by(RayTasks(None)))
     assert here.replicates is not None
     assert there.replicates is not None
     assert here.replicates.tobytes() == there.replicates.tobytes()
-    assert here.reruns == there.reruns
+    assert here.intervals == there.intervals
     assert len(here.runs) == len(there.runs)
     for one, other in zip(here.runs, there.runs, strict=True):
         assert (one.parameters, one.scenario, one.error) == (other.parameters, other.scenario, other.error)

@@ -116,7 +116,7 @@ def with_noise_from(bars: Bars, row: int, seed: int = 99) -> Bars:
     return Bars(bars.symbols, bars.time, panel)
 
 
-def subject_of(strategy: type[Strategy], bars: Bars) -> Experiment:
+def experiment_of(strategy: type[Strategy], bars: Bars) -> Experiment:
     """The experiment of a study without costs."""
     settings = settings_of(bars, 100_000.0, FREE, ALL_IN, None, UNCAPPED, (), (), None)
     return Experiment(strategy, bars, settings)
@@ -146,7 +146,7 @@ def walk(
     windows = walk_forward(bars.time, Duration(bars=train), Duration(bars=test), anchored=anchored)
     ordered = (True,) * len(points.names)
     options = {"objective": Objective("sharpe"), **options}
-    return WalkForwardStudy(subject_of(strategy, bars), points, ordered, windows, **options)
+    return WalkForwardStudy(experiment_of(strategy, bars), points, ordered, windows, **options)
 
 
 def sharpe_per_bar(returns: Sequence[float] | Floats) -> float:

@@ -17,17 +17,18 @@ from gpt_trader.research.cross_validation_study import (
     pilot_plan,
 )
 from gpt_trader.research.points import Points, run_scores
+from gpt_trader.research.study import run_study
 from gpt_trader.validation.durations import NOTHING, Duration
 from gpt_trader.validation.splits import combinatorial
 from tests.properties.study_cases import (
     Dice,
     Follow,
+    experiment_of,
     follows_then_turns,
     grid,
     noise,
     run,
     sharpe_per_bar,
-    subject_of,
 )
 from tests.properties.truth_cases import ALL_IN, FREE, UNCAPPED
 
@@ -37,12 +38,9 @@ HORIZON, EMBARGO = Duration(bars=5), Duration(bars=8)
 def validated(
     points: Points, bars, folds: int = 8, tested: int = 2, objective: str = "sharpe"
 ) -> CrossValidationResult:
-    splits = combinatorial(bars.time, folds, tested, horizon=HORIZON, embargo=EMBARGO)
-    question = CrossValidationStudy(
-        subject_of(points.strategy, bars), points, splits, HORIZON, EMBARGO, objective
-    )
-    chosen = question.choose(run(question.plan))
-    return chosen.assemble(run(chosen.plan))
+    experiment = experiment_of(points.strategy, bars)
+    study = CrossValidationStudy(experiment, points, folds, tested, HORIZON, EMBARGO, objective)
+    return run_study(study, run)
 
 
 def rows_of(spans) -> np.ndarray:
@@ -65,7 +63,7 @@ def test_one_run_of_each_point_gives_what_its_returns_give_on_every_split(object
     gain = {"sharpe": sharpe_per_bar, "return": np.mean, "volatility": lambda part: -np.std(part, ddof=1)}[
         objective
     ]
-    splits = found.question.splits
+    splits = found.purged.splits
     for number, split in enumerate(splits.splits):
         train, test = rows_of(split.train), rows_of(split.test)
         best = max(range(len(points)), key=lambda point: gain(returns[point, train]))
@@ -106,7 +104,7 @@ def test_paths_of_noise_lie_around_zero_and_the_choice_is_worth_nothing() -> Non
 def test_a_planted_edge_is_chosen_by_all_and_kept() -> None:
     bars = follows_then_turns(1200, 1200, seed=2)
     found = validated(grid(Follow, side="-1,1", least="0:3"), bars)
-    chosen = {found.question.points.parameters(point)["side"] for point in found.frequency}
+    chosen = {found.study.points.parameters(point)["side"] for point in found.frequency}
     assert chosen == {1}
     assert found.distribution["percentile_5"] > 2.0
     assert found.distribution["below_zero"] == found.degradation["loss"] == 0.0
@@ -118,7 +116,7 @@ def test_the_horizon_is_how_long_round_trips_last() -> None:
     """Over the trips of all pilots together, not over their averages; a fold at most, a bar at least."""
     bars = noise(800, 3)
     points = grid(Follow, side="1", least="0:18:2")
-    pilots = pilot_plan(subject_of(Follow, bars), points)
+    pilots = pilot_plan(experiment_of(Follow, bars), points)
     held = run_scores(pilots.chunks, run(pilots), 1)
     trades = [
         backtest(
@@ -135,13 +133,13 @@ def test_the_horizon_is_how_long_round_trips_last() -> None:
     assert holding_bars(replace(held, values=apart), 800) == 19
     assert holding_bars(held, 1) == 1
     many = grid(Dice, number="0:99")
-    plan = pilot_plan(subject_of(Dice, bars), many)
+    plan = pilot_plan(experiment_of(Dice, bars), many)
     assert plan.points == 32
     asked = [values[0] for chunk in plan.chunks for values in chunk.points]
     assert (min(asked), max(asked)) == (1, 98)
     still = noise(100, 1)
     nothing = grid(Follow, side="0")
-    ineffective = pilot_plan(subject_of(Follow, still), nothing)
+    ineffective = pilot_plan(experiment_of(Follow, still), nothing)
     assert holding_bars(run_scores(ineffective.chunks, run(ineffective), 1), 10) == 1
 
 

@@ -32,10 +32,10 @@ def test_a_planted_switch_is_found_after_it_happened_and_not_before(anchored: bo
     """The sign that pays flips at row 800: no window chooses the new one before it has seen bars of the new regime, and every
     window does that has trained on it alone (or, anchored, on more of it than of the old one)."""
     bars = follows_then_turns(BARS, TURN, seed=1)
-    walked = walk(Follow, bars, grid(Follow, side="-1,1"), TRAIN, TEST, anchored=anchored)
-    decided = walked.choose(run(walked.plan))
-    sides = [walked.points.parameters(point)["side"] for point in decided.chosen.tolist()]
-    for window, side in zip(walked.windows, sides, strict=True):
+    study = walk(Follow, bars, grid(Follow, side="-1,1"), TRAIN, TEST, anchored=anchored)
+    choices = study.choose(run(study.plan))
+    sides = [study.points.parameters(point)["side"] for point in choices.chosen.tolist()]
+    for window, side in zip(study.windows, sides, strict=True):
         ((first, stop),) = window.train
         if stop <= TURN:
             assert side == 1
@@ -43,8 +43,8 @@ def test_a_planted_switch_is_found_after_it_happened_and_not_before(anchored: bo
             assert side == -1
     assert sides.index(-1) == sides.count(1)  # one switch, and for good
     if not anchored:
-        assert walked.windows[sides.index(-1)].train[0][1] - TURN < TRAIN
-        result = decided.trade(benchmark=False)
+        assert study.windows[sides.index(-1)].train[0][1] - TURN < TRAIN
+        result = choices.trade(benchmark=False)
         outside = {w.test[0]: w.outside["sharpe"] for w in result.windows}
         assert (
             np.mean([v for first, v in outside.items() if first < TURN - TEST or first >= TURN + TRAIN]) > 3.0
@@ -78,9 +78,9 @@ def test_no_window_knows_who_will_be_delisted_after_its_training() -> None:
     """A rule that holds what never leaves the market: in a training that ends before the delisting it holds everything."""
     bars = follows_then_turns(600, 600, seed=9)
     known = Bars(bars.symbols, bars.time, bars.panel, delisted=(str(bars.time[450])[:10],))
-    walked = walk(Survivor, known, grid(Survivor, least="0,1"), 200, 100)
-    runs = walked.choose(run(walked.plan)).runs.column("exposure").reshape(len(walked.windows), -1)
-    ends = [window.train[0][1] for window in walked.windows]
+    study = walk(Survivor, known, grid(Survivor, least="0,1"), 200, 100)
+    runs = study.choose(run(study.plan)).runs.column("exposure").reshape(len(study.windows), -1)
+    ends = [window.train[0][1] for window in study.windows]
     assert (
         [bool(held) for held in runs[:, 0] > 0.9] == [end <= 450 for end in ends] == [True, True, True, False]
     )
@@ -90,16 +90,16 @@ def test_no_window_knows_who_will_be_delisted_after_its_training() -> None:
 def test_the_stitched_account_is_that_of_the_targets_put_together_by_hand(seed: int) -> None:
     """For a rule that knows nothing of its holdings the windows are one table of targets, traded by one plain backtest."""
     bars = noise(900, seed)
-    walked = walk(Follow, bars, grid(Follow, side="-1,1", least="0:8:4"), 150, 40)
-    decided = walked.choose(run(walked.plan))
-    assert len(set(decided.chosen.tolist())) > 2
-    first, stop = walked.windows[0].test[0][0], walked.windows[-1].test[0][1]
+    study = walk(Follow, bars, grid(Follow, side="-1,1", least="0:8:4"), 150, 40)
+    choices = study.choose(run(study.plan))
+    assert len(set(choices.chosen.tolist())) > 2
+    first, stop = study.windows[0].test[0][0], study.windows[-1].test[0][1]
     change = np.zeros((bars.T, 1))
     change[1:] = bars.close[1:] / bars.close[:-1] - 1.0
     table = np.full((bars.T, 1), np.nan)
-    for window, point in zip(walked.windows, decided.chosen.tolist(), strict=True):
+    for window, point in zip(study.windows, choices.chosen.tolist(), strict=True):
         start, end = window.test[0]
-        chosen = walked.points.parameters(point)
+        chosen = study.points.parameters(point)
         part = change[start:end]
         table[start:end] = np.where(
             np.abs(part) > chosen["least"] / 1000, chosen["side"] * np.sign(part), 0.0
@@ -109,7 +109,7 @@ def test_the_stitched_account_is_that_of_the_targets_put_together_by_hand(seed: 
     by_hand = backtest(
         Targets(), covered, costs=FREE, fills=UNCAPPED, allocation=ALL_IN, first=first, benchmark=False
     )
-    found = decided.trade(benchmark=False)
+    found = choices.trade(benchmark=False)
     np.testing.assert_array_equal(found.result.track, by_hand.track)
     assert found.result.metrics["round_trips"] == by_hand.metrics["round_trips"] > 50
     # The windows are the parts of that account.
@@ -121,8 +121,8 @@ def test_choosing_among_noise_gains_in_sample_and_nothing_out_of_sample() -> Non
     """Coins on random walks: the best of 25 looks good in its training and is worth nothing afterwards."""
     inside, outside = [], []
     for seed in range(12):
-        walked = walk(Dice, noise(1500, seed), grid(Dice, number="0:24"), 250, 125)
-        found = walked.choose(run(walked.plan)).trade(benchmark=False)
+        study = walk(Dice, noise(1500, seed), grid(Dice, number="0:24"), 250, 125)
+        found = study.choose(run(study.plan)).trade(benchmark=False)
         inside.append(found.efficiency["in_sample_sharpe"])
         outside.append(found.efficiency["out_of_sample_sharpe"])
         assert np.nanmean(found.stability.rank_correlation) < 0.75  # half of each training is new
@@ -138,9 +138,9 @@ def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait
     returns[:300] = returns[700:1000] = 0.0
     from tests.properties.study_cases import smooth_market
 
-    walked = walk(Follow, smooth_market(returns), grid(Follow, side="-1,1"), 100, 50)
-    decided = walked.choose(run(walked.plan))
-    chosen = dict(zip((window.test[0][0] for window in walked.windows), decided.chosen.tolist(), strict=True))
+    study = walk(Follow, smooth_market(returns), grid(Follow, side="-1,1"), 100, 50)
+    choices = study.choose(run(study.plan))
+    chosen = dict(zip((window.test[0][0] for window in study.windows), choices.chosen.tolist(), strict=True))
     assert [row for row, point in chosen.items() if point == NONE] == [
         100,
         150,
@@ -153,9 +153,9 @@ def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait
         950,
         1000,
     ]
-    assert decided.begins == 5
-    assert decided.legs[0].first == 350
-    found = decided.trade(benchmark=False)
+    assert choices.begins == 5
+    assert choices.legs[0].first == 350
+    found = choices.trade(benchmark=False)
     assert found.result.first == 350
     assert [window.own for window in found.windows if window.test[0] in (750, 800, 1000, 1050)] == [
         True,
@@ -163,17 +163,17 @@ def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait
         False,
         True,
     ]
-    assert decided.trading[list(chosen).index(900)] == decided.chosen[list(chosen).index(750)]
+    assert choices.trading[list(chosen).index(900)] == choices.chosen[list(chosen).index(750)]
 
 
 def test_parameters_that_stay_are_one_leg() -> None:
     bars = follows_then_turns(900, 900, seed=5, strength=0.5)
-    walked = walk(Follow, bars, grid(Follow, side="-1,1"), 200, 50)
-    decided = walked.choose(run(walked.plan))
-    assert set(decided.chosen.tolist()) == {1}
-    (leg,) = decided.legs
+    study = walk(Follow, bars, grid(Follow, side="-1,1"), 200, 50)
+    choices = study.choose(run(study.plan))
+    assert set(choices.chosen.tolist()) == {1}
+    (leg,) = choices.legs
     assert (leg.first, leg.stop) == (200, 900)
-    found = decided.trade(benchmark=False)
+    found = choices.trade(benchmark=False)
     assert found.stability.kept == 1.0
     # What a window shows of its training is a backtest of it, an account that begins at its first bar.
     window = found.windows[3]
@@ -194,14 +194,14 @@ def test_parameters_that_stay_are_one_leg() -> None:
 def test_a_point_needs_its_trades() -> None:
     bars = noise(800, 6)
     points = grid(Follow, side="1", least="0:20:4")
-    walked = walk(Follow, bars, points, 200, 100, objective=Objective("volatility", smallest=True))
-    free = walked.choose(run(walked.plan))
-    trips = free.runs.column("round_trips").reshape(len(walked.windows), -1)
+    study = walk(Follow, bars, points, 200, 100, objective=Objective("volatility", smallest=True))
+    free = study.choose(run(study.plan))
+    trips = free.runs.column("round_trips").reshape(len(study.windows), -1)
     needed = walk(
         Follow, bars, points, 200, 100, objective=Objective("volatility", smallest=True), fewest_trades=40
     )
     bound = needed.choose(run(needed.plan))
-    rows = np.arange(len(walked.windows))
+    rows = np.arange(len(study.windows))
     assert (trips[rows, bound.chosen] >= 40).all()
     assert (trips[rows, free.chosen] < 40).any()
     exactly = int(trips[0, bound.chosen[0]])

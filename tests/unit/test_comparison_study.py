@@ -12,10 +12,11 @@ from gpt_trader import Allocation, Costs, Strategy, Weights, backtest, param
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.bootstrap import Bootstrap
-from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, by_metric, decide
+from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, by_metric
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
+from gpt_trader.research.study import run_study
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
 from gpt_trader.validation.intervals import compare
@@ -44,7 +45,7 @@ def work(plan: Plan) -> PlanResult:
     return run_chunks(plan, InProcess(), None)
 
 
-def contest(*strategies: Strategy, count: int = 60, metric: str = "sharpe") -> ComparisonStudy:
+def study(*strategies: Strategy, count: int = 60, metric: str = "sharpe") -> ComparisonStudy:
     candidates = tuple(
         Candidate(f"{type(one).__name__} {number}", Experiment(type(one), BARS, ALL_IN), one)
         for number, one in enumerate(strategies)
@@ -53,7 +54,7 @@ def contest(*strategies: Strategy, count: int = 60, metric: str = "sharpe") -> C
 
 
 def test_every_side_is_run_on_the_bars_and_on_the_same_markets() -> None:
-    found = decide(contest(DemoMa(5, 20), BuyAndHold()), work)
+    found = run_study(study(DemoMa(5, 20), BuyAndHold()), work)
     for side in found.sides:
         strategy = side.candidate.strategy
         alone = backtest(strategy, BARS, allocation=ALL_IN.allocation, costs=ALL_IN.costs)
@@ -62,15 +63,15 @@ def test_every_side_is_run_on_the_bars_and_on_the_same_markets() -> None:
         again = backtest(strategy, resample(BARS, 0, 7), allocation=ALL_IN.allocation, costs=ALL_IN.costs)
         expected = [again.metrics[name] for name in side.run.metrics]
         assert np.array_equal(side.replicates[7], expected, equal_nan=True)
-        assert side.reruns.of("sharpe").estimate == alone.metrics["sharpe"]
+        assert side.intervals.of("sharpe").estimate == alone.metrics["sharpe"]
 
 
 def test_pairs_are_those_of_the_pure_function() -> None:
-    found = decide(contest(DemoMa(5, 20), BuyAndHold(), DemoMa(20, 60)), work)
+    found = run_study(study(DemoMa(5, 20), BuyAndHold(), DemoMa(20, 60)), work)
     assert [(first, second) for first, second, _ in found.pairs] == [(0, 1), (0, 2), (1, 2)]
     sharpe = list(found.sides[0].run.metrics).index("sharpe")
     values = [(side.run.metrics["sharpe"], side.replicates[:, sharpe]) for side in found.sides]
-    blocks = found.sides[0].reruns.blocks
+    blocks = found.sides[0].intervals.blocks
     for first, second, comparisons in found.pairs:
         assert by_metric(comparisons, "sharpe") == compare(
             "sharpe", values[first], values[second], blocks=blocks
@@ -82,7 +83,7 @@ def test_pairs_are_those_of_the_pure_function() -> None:
 
 
 def test_a_strategy_that_is_planted_better_wins_and_its_equal_ties() -> None:
-    found = decide(contest(Knowing(edge=1.0), Knowing(), BuyAndHold(), count=100), work)
+    found = run_study(study(Knowing(edge=1.0), Knowing(), BuyAndHold(), count=100), work)
     table = found.probabilities()
     assert table[0, 1] > 0.99
     assert table[0, 2] > 0.99
@@ -90,8 +91,8 @@ def test_a_strategy_that_is_planted_better_wins_and_its_equal_ties() -> None:
 
 
 def test_the_metric_decides_who_is_better() -> None:
-    by_sharpe = decide(contest(DemoMa(5, 20), BuyAndHold(), metric="sharpe"), work).probabilities()
-    by_calm = decide(contest(DemoMa(5, 20), BuyAndHold(), metric="volatility"), work).probabilities()
+    by_sharpe = run_study(study(DemoMa(5, 20), BuyAndHold(), metric="sharpe"), work).probabilities()
+    by_calm = run_study(study(DemoMa(5, 20), BuyAndHold(), metric="volatility"), work).probabilities()
     assert by_calm[0, 1] > 0.9
     assert by_sharpe[0, 1] < 0.9
 
@@ -103,26 +104,26 @@ def test_a_strategy_that_fails_is_named() -> None:
             raise ZeroDivisionError("no")
 
     with pytest.raises(GptTraderError, match=r"Broken 1: .*ZeroDivisionError"):
-        decide(contest(BuyAndHold(), Broken()), work)
+        run_study(study(BuyAndHold(), Broken()), work)
 
 
 def test_contests_that_make_no_sense_are_refused() -> None:
     with pytest.raises(BadParameter, match="two or more"):
-        contest(BuyAndHold())
+        study(BuyAndHold())
     with pytest.raises(UnknownName, match="unknown metric 'calmer'"):
-        contest(BuyAndHold(), DemoMa(), metric="calmer")
-    side = contest(BuyAndHold(), DemoMa()).candidates[0]
+        study(BuyAndHold(), DemoMa(), metric="calmer")
+    side = study(BuyAndHold(), DemoMa()).candidates[0]
     with pytest.raises(BadParameter, match="the same name"):
         ComparisonStudy((side, side), Bootstrap(60))
 
 
 def test_another_contest_has_another_id() -> None:
     ids = {
-        contest(DemoMa(5, 20), BuyAndHold()).study_id,
-        contest(BuyAndHold(), DemoMa(5, 20)).study_id,
-        contest(DemoMa(5, 21), BuyAndHold()).study_id,
-        contest(DemoMa(5, 20), BuyAndHold(), metric="cagr").study_id,
-        contest(DemoMa(5, 20), BuyAndHold(), count=61).study_id,
+        study(DemoMa(5, 20), BuyAndHold()).study_id,
+        study(BuyAndHold(), DemoMa(5, 20)).study_id,
+        study(DemoMa(5, 21), BuyAndHold()).study_id,
+        study(DemoMa(5, 20), BuyAndHold(), metric="cagr").study_id,
+        study(DemoMa(5, 20), BuyAndHold(), count=61).study_id,
     }
     assert len(ids) == 5
 

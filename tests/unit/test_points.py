@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from gpt_trader import Bars, Strategy, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import settings_of
+from gpt_trader.engine.setup import Settings, settings_of
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.chunk import ChunkResult
 from gpt_trader.research.experiment import Experiment
@@ -19,6 +19,7 @@ from gpt_trader.research.plan import PlanResult
 from gpt_trader.research.points import Points, points_of, run_scores
 from gpt_trader.research.return_profiles import profile_of, profiles_between
 from gpt_trader.research.search_space import make_space
+from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 
 
@@ -68,10 +69,12 @@ def test_points_drawn_at_random_are_different_ones_of_the_space_in_its_order() -
 
 
 def test_the_size_of_chunks_is_asked_of_a_point_that_can_be_made() -> None:
-    bars = random_market(500)
-    assert points({"a": "2:5", "b": "2"}).chunk_size(bars) == points({"a": "3:5", "b": "2"}).chunk_size(bars)
+    two, three = points({"a": "2:5", "b": "2"}), points({"a": "3:5", "b": "2"})
+    about = Experiment(two.strategy, random_market(500), Settings())
+    assert two.chunk_size(about) == three.chunk_size(about)
+    assert two.chunk_size(replace(about, tuning=Tuning(runs_per_chunk=3))) == 3
     with pytest.raises(BadParameter, match="a and b must differ"):
-        points({"a": "2", "b": "2"}).chunk_size(bars)
+        points({"a": "2", "b": "2"}).chunk_size(about)
 
 
 def test_chunks_hold_all_points_or_those_asked_for() -> None:

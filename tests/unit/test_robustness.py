@@ -19,9 +19,19 @@ from gpt_trader.validation.robustness import (
     capacity_level,
     crossing,
     neighbours,
-    refined,
+    places_inside,
     summary_of_jitter,
 )
+
+
+def refined(curve: Curve, level: float, measure, rounds: int, *, logarithmic: bool = False):
+    """The curve and its crossing after `rounds` times measuring seven places inside the bracket."""
+    found = crossing(curve, level, logarithmic=logarithmic)
+    for _ in range(rounds if found.found else 0):
+        places = places_inside(found, 7, logarithmic=logarithmic)
+        curve = curve.with_points(places, measure(places))
+        found = crossing(curve, level, logarithmic=logarithmic)
+    return curve, found
 
 
 def curve_of(function, places: Sequence[float]) -> Curve:
@@ -95,7 +105,7 @@ def test_rounds_of_runs_side_by_side_close_in_on_the_crossing(
     ladder = [0.01 * 2**k for k in range(14)] if logarithmic else [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
     start = curve_of(falls, ladder)
     first = crossing(start, 0.0, logarithmic=logarithmic)
-    curve, found = refined(start, 0.0, measure, rounds=2, logarithmic=logarithmic)
+    curve, found = refined(start, 0.0, measure, 2, logarithmic=logarithmic)
     assert [len(round_) for round_ in asked] == ([7, 7] if first.found else [])
     if first.found:
         narrower = (
@@ -115,7 +125,7 @@ def test_a_curve_that_does_not_cross_costs_no_run() -> None:
         raise AssertionError
 
     flat = Curve((0.0, 1.0), (1.0, 1.0))
-    assert refined(flat, 0.0, never, rounds=3) == (flat, crossing(flat, 0.0))
+    assert refined(flat, 0.0, never, 3) == (flat, crossing(flat, 0.0))
 
 
 def test_more_points_do_not_replace_what_was_measured() -> None:

@@ -15,8 +15,10 @@ from gpt_trader.research.bootstrap import Bootstrap, bootstrapped, rerun
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import BASELINE, Experiment
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.research.robustness_study import Changes, Question, answer
+from gpt_trader.research.robustness_study import Changes, RobustnessStudy
+from gpt_trader.research.study import run_study
 from gpt_trader.strategies import load_strategy
+from gpt_trader.tuning import Tuning
 from gpt_trader.validation.intervals import HEADLINE
 from gpt_trader.validation.resampling import mean_block, resample
 from tests.markets import random_market
@@ -37,11 +39,11 @@ class Worked:
         return run_chunks(plan, InProcess(), None)
 
 
-def question(**changed: Any) -> Question:
+def asking(**changed: Any) -> RobustnessStudy:
     settings = Settings(allocation=Allocation(gross=1.0), **changed.pop("settings", {}))
     experiment = Experiment(changed.pop("kind", DEMO), changed.pop("bars", BARS), settings)
     strategy, bootstrap = changed.pop("strategy", CHOSEN), changed.pop("bootstrap", None)
-    return Question(experiment, strategy, Changes(**{"neighbours": 12, **changed}), bootstrap)
+    return RobustnessStudy(experiment, strategy, Changes(**{"neighbours": 12, **changed}), bootstrap)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Fragile(Strategy):
 
 
 def test_every_run_is_what_its_backtest_says() -> None:
-    found = answer(question(), Worked())
+    found = run_study(asking(), Worked())
     allocation = Allocation(gross=1.0)
     for run in found.runs:
         scenario = run.scenario
@@ -78,8 +80,8 @@ def test_every_run_is_what_its_backtest_says() -> None:
 
 def test_what_is_changed_is_run_once_and_crossings_are_narrowed_side_by_side() -> None:
     worked = Worked()
-    asked = question()
-    found = answer(asked, worked)
+    asked = asking()
+    found = run_study(asked, worked)
     assert worked.runs[0] == len(asked.real_runs()) == 1 + 8 + 2 + 8 + 12
     assert set(worked.runs[1:]) == {7}
     keys = [(tuple(run.parameters.values()), run.scenario) for run in found.runs]
@@ -98,14 +100,14 @@ def test_what_is_changed_is_run_once_and_crossings_are_narrowed_side_by_side() -
 
 def test_the_capacity_is_where_half_of_the_growth_is_left() -> None:
     thin = replace_volume(2_000.0)
-    found = answer(question(bars=thin), Worked())
+    found = run_study(asking(bars=thin), Worked())
     assert found.base.metrics["cagr"] > 0.02
     assert found.capacity.level == 0.5 * found.base.metrics["cagr"]
     low = next(run for run in found.capitals if run.scenario.capital_multiple == found.capacity.low)
     high = next(run for run in found.capitals if run.scenario.capital_multiple == found.capacity.high)
     assert low.metrics["cagr"] > found.capacity.level >= high.metrics["cagr"]
     assert found.capacity.low <= found.capacity.at <= found.capacity.high
-    more = answer(question(bars=thin, kept=0.2), Worked())
+    more = run_study(asking(bars=thin, kept=0.2), Worked())
     assert more.capacity.at > found.capacity.at
 
 
@@ -122,12 +124,12 @@ def replace_panel(panel: np.ndarray) -> Any:
 
 
 def test_without_costs_there_is_no_break_even_and_without_growth_no_capacity() -> None:
-    free = answer(question(settings={"costs": Costs.commission_only(0)}), Worked())
+    free = run_study(asking(settings={"costs": Costs.commission_only(0)}), Worked())
     assert [run.scenario for run in free.costs] == [BASELINE]
     assert np.isnan([free.break_even.at, free.break_even.low]).all()
     falling = BARS.panel.copy()
     falling[:4] = falling[[0, 2, 1, 3]] = 1e4 / falling[:4]
-    lost = answer(question(bars=replace_panel(falling)), Worked())
+    lost = run_study(asking(bars=replace_panel(falling)), Worked())
     assert lost.base.metrics["cagr"] < 0
     assert np.isnan(lost.capacity.at)
     assert lost.break_even.at == 0.0
@@ -135,54 +137,54 @@ def test_without_costs_there_is_no_break_even_and_without_growth_no_capacity() -
 
 
 def test_an_account_that_is_too_big_to_be_is_not_tried() -> None:
-    asked = question(settings={"capital": 1e12})
+    asked = asking(settings={"capital": 1e12})
     assert asked.capital_places == (1.0, 10.0, 100.0)
 
 
 def test_neighbours_depend_on_the_seed() -> None:
-    assert question(seed=1).points_nearby() == question(seed=1).points_nearby()
-    assert question(seed=1).points_nearby() != question(seed=2).points_nearby()
+    assert asking(seed=1).points_nearby() == asking(seed=1).points_nearby()
+    assert asking(seed=1).points_nearby() != asking(seed=2).points_nearby()
 
 
 def test_neighbours_that_the_strategy_refuses_are_not_run() -> None:
-    found = answer(question(kind=Fragile, strategy=Fragile(), neighbours=50), Worked())
+    found = run_study(asking(kind=Fragile, strategy=Fragile(), neighbours=50), Worked())
     assert {run.parameters["n"] for run in found.neighbours} == {8, 9, 10}
     assert found.jitter.count == 50
 
 
 def test_a_strategy_that_fails_as_it_is_ends_the_study() -> None:
     with pytest.raises(GptTraderError, match="ZeroDivisionError"):
-        answer(question(kind=Fragile, strategy=Fragile(limit=1.0)), Worked())
+        run_study(asking(kind=Fragile, strategy=Fragile(limit=1.0)), Worked())
 
 
 def test_another_question_has_another_id_and_the_same_the_same() -> None:
     bootstrap = Bootstrap(100)
     ids = {
-        question().study_id,
-        question(metric="cagr").study_id,
-        question(seed=1).study_id,
-        question(strategy=DEMO(fast=6, slow=20)).study_id,
-        question(bootstrap=bootstrap).study_id,
-        question(bootstrap=replace(bootstrap, block=3.0)).study_id,
-        question(settings={"capital": 5.0}).study_id,
+        asking().study_id,
+        asking(metric="cagr").study_id,
+        asking(seed=1).study_id,
+        asking(strategy=DEMO(fast=6, slow=20)).study_id,
+        asking(bootstrap=bootstrap).study_id,
+        asking(bootstrap=replace(bootstrap, block=3.0)).study_id,
+        asking(settings={"capital": 5.0}).study_id,
     }
     assert len(ids) == 7
-    assert question().study_id in ids
+    assert asking().study_id in ids
 
 
 def test_questions_that_make_no_sense_are_refused() -> None:
     with pytest.raises(UnknownName, match="unknown metric 'sharp'"):
-        question(metric="sharp")
+        asking(metric="sharp")
     for changed in ({"jitter": 0.0}, {"kept": 1.0}, {"delays": -1}, {"neighbours": -1}):
         with pytest.raises(BadParameter):
-            question(**changed)
+            asking(**changed)
 
 
 # -- runs on resampled markets ----------------------------------------------------------------------------------------
 
 
 def test_replicates_are_runs_on_the_resampled_markets_in_order() -> None:
-    experiment = question().experiment
+    experiment = asking().experiment
     bootstrap = Bootstrap(40, seed=3).on(BARS)
     assert bootstrap.block == mean_block(BARS)
     values = bootstrapped(CHOSEN, experiment, bootstrap, Worked(), "test")
@@ -192,21 +194,21 @@ def test_replicates_are_runs_on_the_resampled_markets_in_order() -> None:
         assert values[k].tolist() == list(single.metrics.values())[: values.shape[1]]
 
 
-def test_chunks_do_not_change_what_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment, bootstrap = question().experiment, Bootstrap(45).on(BARS)
+def test_chunks_do_not_change_what_comes_out() -> None:
+    experiment, bootstrap = asking().experiment, Bootstrap(45).on(BARS)
+    in_fours = replace(experiment, tuning=Tuning(runs_per_chunk=4))
     whole = bootstrapped(CHOSEN, experiment, bootstrap, Worked(), "test")
-    monkeypatch.setattr("gpt_trader.research.bootstrap.points_per_chunk", lambda _seconds: 4)
     worked = Worked()
-    assert len(bootstrap.chunks(CHOSEN, BARS)) == 12
-    assert bootstrapped(CHOSEN, experiment, bootstrap, worked, "test").tobytes() == whole.tobytes()
+    assert len(bootstrap.chunks(CHOSEN, BARS, in_fours.tuning)) == 12
+    assert bootstrapped(CHOSEN, in_fours, bootstrap, worked, "test").tobytes() == whole.tobytes()
 
 
 @pytest.mark.slow
 def test_intervals_of_a_run_hold_its_numbers() -> None:
-    experiment = question().experiment
+    experiment = asking().experiment
     single = backtest(CHOSEN, BARS, allocation=Allocation(gross=1.0))
-    reruns = rerun(CHOSEN, experiment, single.metrics, Bootstrap(60), Worked())
-    found = reruns.intervals
+    intervals = rerun(CHOSEN, experiment, single.metrics, Bootstrap(60), Worked())
+    found = intervals.intervals
     assert [item.name for item in found] == list(HEADLINE)
     for item in found:
         assert item.estimate == single.metrics[item.name]
@@ -220,8 +222,8 @@ def test_intervals_of_a_run_hold_its_numbers() -> None:
     )  # the gross cap differs, and hardly matters
     narrow = rerun(CHOSEN, experiment, single.metrics, Bootstrap(60, level=0.5), Worked())
     assert narrow.of("sharpe").high - narrow.of("sharpe").low < 0.6 * (ours.high - ours.low)
-    study = answer(question(bootstrap=Bootstrap(60).on(BARS)), Worked())
-    assert study.reruns == reruns
+    study = run_study(asking(bootstrap=Bootstrap(60).on(BARS)), Worked())
+    assert study.intervals == intervals
     assert study.replicates is not None
     assert study.replicates.shape[0] == 60
 
@@ -236,12 +238,12 @@ def test_what_intervals_cannot_be_had_of_is_refused_before_any_run() -> None:
 
 
 def test_a_strategy_that_fails_on_some_markets_counts_the_others_and_on_all_it_says_why() -> None:
-    experiment, bootstrap = question(kind=Fragile, strategy=Fragile()).experiment, Bootstrap(60).on(BARS)
+    experiment, bootstrap = asking(kind=Fragile, strategy=Fragile()).experiment, Bootstrap(60).on(BARS)
     highest = np.array([resample(BARS, 0, k).close.max() for k in range(60)])
     limit = float(np.median(highest))
     values = bootstrapped(Fragile(limit=limit), experiment, bootstrap, Worked(), "test")
     assert np.isnan(values).all(axis=1).tolist() == (highest > limit).tolist()
-    found = bootstrap.reruns(BARS, dict.fromkeys(HEADLINE, 0.1), values).intervals
+    found = bootstrap.intervals(BARS, dict.fromkeys(HEADLINE, 0.1), values).intervals
     assert {item.count for item in found} == {30}
     with pytest.raises(GptTraderError, match=r"every resampled market: .*ZeroDivisionError"):
         bootstrapped(Fragile(limit=1.0), experiment, bootstrap, Worked(), "test")

@@ -18,15 +18,16 @@ from gpt_trader.metrics import returns
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.response_surface import Surface
-from gpt_trader.research.scenario_runs import Run
+from gpt_trader.research.scenario_runs import ScenarioRun
 from gpt_trader.research.search_methods import GridSearch
 from gpt_trader.research.search_space import make_space
 from gpt_trader.research.selection_bias import returns_counted
+from gpt_trader.research.study import run_study
 from gpt_trader.research.sweep_analysis import SweepAnalysis
-from gpt_trader.research.sweep_study import SweepStudy, run_sweep
-from jobs.conclusion import verdict_of_run as luck_of_run
-from jobs.counting import batches_of_runs, trial_of
-from jobs.counting import batches_of_surface as batches
+from gpt_trader.research.sweep_study import SweepStudy
+from gpt_trader.research.trials import Trials, trials_of_runs
+from jobs.conclusion import verdict_of_run
+from jobs.counting import batches_of, trial_of
 from tests.markets import random_market
 from tests.unit.test_sweep import in_order
 
@@ -72,10 +73,15 @@ def lived(share: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def surface() -> Surface:
-    return run_sweep(
-        SweepStudy(EXPERIMENT, SPACE, GridSearch(SPACE), (Objective("sharpe"),)), in_order
-    ).surface
+def swept() -> tuple[Surface, list[Trials]]:
+    tried: list[Trials] = []
+    study = SweepStudy(EXPERIMENT, SPACE, GridSearch(SPACE), (Objective("sharpe"),))
+    return run_study(study, in_order, tried.extend).surface, tried
+
+
+@pytest.fixture(scope="module")
+def surface(swept: tuple[Surface, list[Trials]]) -> Surface:
+    return swept[0]
 
 
 def test_the_market_ruins_some_accounts_early_and_some_late() -> None:
@@ -100,8 +106,8 @@ def test_an_account_that_is_ruined_on_its_first_bar_has_one_return() -> None:
     assert returns_counted(values, sums, 400).tolist() == [1]
 
 
-def test_a_ruined_point_is_the_trial_that_its_backtest_is(surface: Surface) -> None:
-    made = list(batches(surface, EXPERIMENT, SPACE))
+def test_a_ruined_point_is_the_trial_that_its_backtest_is(swept: tuple[Surface, list[Trials]]) -> None:
+    made = [batch for trials in swept[1] for batch in batches_of(trials, "sweep")]
     assert sorted((batch.observations, len(batch.keys)) for batch in made) == LENGTHS
     by_key = {key.tobytes(): batch for batch in made for key in batch.keys}
     assert len(by_key) == len(SHARES)
@@ -116,17 +122,17 @@ def test_a_ruined_point_is_the_trial_that_its_backtest_is(surface: Surface) -> N
 
 def test_runs_of_other_studies_are_these_trials_as_well(surface: Surface) -> None:
     runs: Sequence[Any] = [
-        Run({"share": share}, None, surface.metrics(row), surface.sums[row], None)  # type: ignore[arg-type]
+        ScenarioRun({"share": share}, None, surface.metrics(row), surface.sums[row], None)  # type: ignore[arg-type]
         for row, share in enumerate(SHARES)
     ]
-    made = list(batches_of_runs(EXPERIMENT, "compare", runs))
+    made = list(batches_of(trials_of_runs(EXPERIMENT, runs), "compare"))
     assert sorted((batch.observations, len(batch.keys)) for batch in made) == LENGTHS
 
 
 @pytest.mark.parametrize("row", range(1, len(SHARES)))
 def test_what_a_sweep_says_of_a_point_is_what_its_backtest_says(surface: Surface, row: int) -> None:
     result = alone(SHARES[row])
-    single = luck_of_run(result, trial_of(result), None).statistics
+    single = verdict_of_run(result, trial_of(result), None).statistics
     said = SweepAnalysis(EXPERIMENT, SPACE, surface, (Objective("sharpe"),)).statistics_of(row)
     assert (said.observations, said.psr, said.min_track_record_bars) == (
         single.observations,

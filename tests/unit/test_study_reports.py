@@ -21,13 +21,14 @@ from gpt_trader.bars import Bars
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.bootstrap import Bootstrap, rerun
-from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, Decided, decide
+from gpt_trader.research.comparison_study import Candidate, ComparisonResult, ComparisonStudy
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.research.robustness_study import Changes, Question, RobustnessResult, answer
+from gpt_trader.research.robustness_study import Changes, RobustnessResult, RobustnessStudy
 from gpt_trader.research.robustness_text import capacity_line, costs_line, jitter_line
 from gpt_trader.research.selection_bias import trial_statistics_of
+from gpt_trader.research.study import run_study
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
 from jobs.tables import LABELS, interval_table
@@ -47,17 +48,17 @@ def work(plan: Plan) -> PlanResult:
 def studied(bars: Bars = BARS, bootstrap: Bootstrap | None = None, **settings: Any) -> RobustnessResult:
     experiment = Experiment(DemoMa, bars, Settings(allocation=Allocation(gross=1.0), **settings))
     known = None if bootstrap is None else bootstrap.on(bars)
-    return answer(Question(experiment, DemoMa(5, 20), Changes(neighbours=12), known), work)
+    return run_study(RobustnessStudy(experiment, DemoMa(5, 20), Changes(neighbours=12), known), work)
 
 
-def contest(*names: str, bars: Bars = BARS) -> Decided:
+def study(*names: str, bars: Bars = BARS) -> ComparisonResult:
     settings = Settings(allocation=Allocation(gross=1.0))
     made = [DemoMa(5, 20), BuyAndHold(), DemoMa(20, 60)][: len(names)]
     sides = tuple(
         Candidate(name, Experiment(type(one), bars, settings), one)
         for name, one in zip(names, made, strict=True)
     )
-    return decide(ComparisonStudy(sides, Bootstrap(60).on(bars)), work)
+    return run_study(ComparisonStudy(sides, Bootstrap(60).on(bars)), work)
 
 
 class Text(HTMLParser):
@@ -101,7 +102,7 @@ def test_the_page_of_a_robustness_study_says_what_was_found(tmp_path: Path) -> N
     ):  # fmt: skip
         assert expected in page.all
     assert page.tags.count("svg") == 6
-    for item in intervals_section(found.reruns)["rows"]:
+    for item in intervals_section(found.intervals)["rows"]:
         assert " ".join(item["cells"][1:3]) in page.all
 
 
@@ -142,7 +143,7 @@ def test_the_words_of_a_study_fit_every_ending() -> None:
 
 
 def test_the_page_of_a_comparison_says_what_was_found(tmp_path: Path) -> None:
-    found = contest("one", "two", "three")
+    found = study("one", "two", "three")
     page = Text(write_comparison_report(found, "fedcba9876543210", tmp_path / "report.html").read_text())
     table = found.probabilities()
     for expected in (
@@ -162,15 +163,15 @@ def test_a_run_page_shows_intervals_only_when_there_are_some() -> None:
     result = run(count=300)
     assert "Resampled" not in Text(render(result)).all
     experiment = Experiment(type(result._instance), result.bars, result.settings)
-    reruns = rerun(result._instance, experiment, result.metrics, Bootstrap(60), work)
-    page = Text(render(result, None, reruns))
+    intervals = rerun(result._instance, experiment, result.metrics, Bootstrap(60), work)
+    page = Text(render(result, None, intervals))
     assert "60 resampled markets" in page.all
-    sharpe = reruns.of("sharpe")
+    sharpe = intervals.of("sharpe")
     assert f"{texts.number(sharpe.low)} {texts.number(sharpe.high)}" in page.all
 
 
 def test_a_rule_that_lives_on_memory_is_warned_of() -> None:
-    found = studied(bootstrap=Bootstrap(60)).reruns
+    found = studied(bootstrap=Bootstrap(60)).intervals
     assert found is not None
     changed = [
         replace(item, median=item.estimate - shift * item.deviation)
@@ -189,7 +190,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert HOSTILE in page.all
     assert page.tags.count("script") == 3
     assert "img" not in page.tags
-    text = write_comparison_report(contest(HOSTILE, "b", bars=hostile), "x", tmp_path / "b.html").read_text()
+    text = write_comparison_report(study(HOSTILE, "b", bars=hostile), "x", tmp_path / "b.html").read_text()
     assert Text(text).tags.count("script") == 3
 
 

@@ -21,10 +21,13 @@ from gpt_trader.research.early_stopping import MedianRule
 from gpt_trader.research.executor import ChunkCompleted, InProcess
 from gpt_trader.research.objectives import Objective, parse_objectives
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.research.response_surface import BLOCKS, Surface, coarser, empty, joined
+from gpt_trader.research.response_surface import BLOCKS, Surface, coarser, joined
 from gpt_trader.research.search_methods import GridSearch, RandomSearch, Search
 from gpt_trader.research.search_space import Space, make_space
-from gpt_trader.research.sweep_study import SweepStudy, Swept, run_sweep
+from gpt_trader.research.study import run_study
+from gpt_trader.research.sweep_analysis import SweepAnalysis
+from gpt_trader.research.sweep_study import SweepStudy
+from gpt_trader.research.trials import Trials
 from tests.sweep_cases import ALL_IN, BARS, EXPERIMENT, Steady, made
 
 SHARPE = (Objective("sharpe"),)
@@ -48,8 +51,8 @@ def backwards(plan: Plan) -> PlanResult:
 
 def run(
     space: Space, search: Search, work: Any = in_order, rule: MedianRule | None = None, **more: Any
-) -> Swept:
-    return run_sweep(
+) -> SweepAnalysis:
+    return run_study(
         SweepStudy(EXPERIMENT, space, search, more.pop("objectives", SHARPE), rule), work, **more
     )
 
@@ -114,12 +117,14 @@ def test_the_surface_does_not_depend_on_who_finishes_first(method: str) -> None:
     assert len(made_[0]) >= 12
 
 
-def test_parts_are_handed_on_as_they_come_and_join_to_the_surface() -> None:
-    parts: list[Surface] = []
-    surface = run(GRID, RandomSearch(GRID, 11, 0, 4), keep=parts.append).surface
-    assert [len(part) for part in parts] == [4, 4, 3]
-    assert same(joined([empty(GRID.names), *parts]), surface)
-    assert surface.numbers.tolist() == list(range(11))
+def test_trials_are_counted_generation_by_generation() -> None:
+    counted: list[list[Trials]] = []
+    found = run(GRID, RandomSearch(GRID, 11, 0, 4), count=lambda tried: counted.append(list(tried)))
+    made = [trials for tried in counted for trials in tried]
+    assert [len(trials.keys) for trials in made] == [4, 4, 3]
+    assert found.surface.numbers.tolist() == list(range(11))
+    per_bar = found.surface["sharpe"] / np.sqrt(found.surface["periods_per_year"])
+    np.testing.assert_array_equal(np.concatenate([trials.sharpe for trials in made]), per_bar)
 
 
 def cut_after(chunks: int) -> Any:

@@ -88,8 +88,8 @@ def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossV
     for drawn, path in zip(data["fan"]["paths"], order, strict=True):
         assert drawn[-1] == pytest.approx(cross.equity[path, -1], rel=1e-5)
     assert data["fan"]["median"][-1] == pytest.approx(np.median(cross.equity[:, -1]), rel=1e-5)
-    time = cross.question.experiment.bars.time.astype("datetime64[D]").astype(int)
-    assert data["fan"]["folds"] == [time[start] for start, _ in cross.question.splits.folds]
+    time = cross.study.experiment.bars.time.astype("datetime64[D]").astype(int)
+    assert data["fan"]["folds"] == [time[start] for start, _ in cross.purged.splits.folds]
     assert running(data["fan"]["x"])[-1] == data["fan"]["end"] == time[-1]
     assert data["splits"]["inside"] == pytest.approx(cross.inside, rel=1e-4)
     assert data["splits"]["outside"] == pytest.approx(cross.outside, rel=1e-4)
@@ -97,7 +97,7 @@ def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossV
     most = next(iter(cross.frequency))
     assert (
         data["splits"]["points"].count(
-            f"mode {cross.question.points.parameters(most)['mode']} · length {cross.question.points.parameters(most)['length']}"
+            f"mode {cross.study.points.parameters(most)['mode']} · length {cross.study.points.parameters(most)['length']}"
         )
         == cross.frequency[most]
     )

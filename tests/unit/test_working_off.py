@@ -121,7 +121,7 @@ def test_a_study_goes_on_at_the_point_where_it_was_left(tmp_path: Path) -> None:
         work(kept, lambda limit=limit: WORLD.now >= limit)  # type: ignore[misc]
     WORLD.ran.clear()
     heard: list[tuple[int, bool]] = []
-    done = work(kept, listener=lambda part, _result, known: heard.append((len(part.points), known)))
+    done = work(kept, on_progress=lambda part, _result, known: heard.append((len(part.points), known)))
     assert 0 < len(WORLD.ran) < POINTS / 2
     assert heard[0] == (POINTS - len(WORLD.ran), True)
     assert sum(points for points, known in heard if not known) == len(WORLD.ran)

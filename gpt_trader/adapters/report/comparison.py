@@ -16,7 +16,7 @@ from gpt_trader.look_ahead import LookAhead
 from gpt_trader.research.comparison_study import by_metric, too_good_in
 
 if TYPE_CHECKING:
-    from gpt_trader.research.comparison_study import Decided
+    from gpt_trader.research.comparison_study import ComparisonResult
     from gpt_trader.validation.intervals import Interval
 
 EXPLANATION = (
@@ -28,7 +28,10 @@ EXPLANATION = (
 
 
 def write_comparison_report(
-    found: Decided, run_id: str, path: str | os.PathLike[str], states: Mapping[str, LookAhead] | None = None
+    found: ComparisonResult,
+    run_id: str,
+    path: str | os.PathLike[str],
+    states: Mapping[str, LookAhead] | None = None,
 ) -> Path:
     """Write the page to `path`, whole or not at all, and return the path. `states` are what is known of the look-ahead of each
     strategy, by its name here. Raises BadParameter as `write_page`."""
@@ -36,23 +39,25 @@ def write_comparison_report(
     return write_page(render_page("comparison.html.j2", "still.js", content(found, run_id, states)), target)
 
 
-def content(found: Decided, run_id: str, states: Mapping[str, LookAhead] | None = None) -> dict[str, Any]:
+def content(
+    found: ComparisonResult, run_id: str, states: Mapping[str, LookAhead] | None = None
+) -> dict[str, Any]:
     """Everything the template shows."""
-    contest = found.contest
-    metric = contest.metric
+    study = found.study
+    metric = study.metric
     names = [side.candidate.name for side in found.sides]
     label, kind = LABELS[metric]
-    pictured = [(side.candidate.name, side.reruns.of(metric)) for side in found.sides]
+    pictured = [(side.candidate.name, side.intervals.of(metric)) for side in found.sides]
     return {
-        **subject_header(contest.candidates[0].experiment, run_id),
+        **subject_header(study.candidates[0].experiment, run_id),
         "strategy": " against ".join(names),
         **trust({name: (states or {}).get(name, LookAhead()) for name in names}, too_good_in(found)),
         "label": label,
-        "level": f"{contest.bootstrap.level * 100:g} %",
+        "level": f"{study.bootstrap.level * 100:g} %",
         "names": names,
         "rows": [
-            {"name": LABELS[item.name][0], "cells": [_cell(side.reruns.of(item.name)) for side in found.sides]}
-            for item in found.sides[0].reruns.intervals
+            {"name": LABELS[item.name][0], "cells": [_cell(side.intervals.of(item.name)) for side in found.sides]}
+            for item in found.sides[0].intervals.intervals
         ],
         "picture": svg.whiskers(
             [(name, item.low, item.estimate, item.high) for name, item in pictured],
@@ -67,9 +72,9 @@ def content(found: Decided, run_id: str, states: Mapping[str, LookAhead] | None 
             (side.candidate.name, [(name, texts.setting(value)) for name, value in side.run.parameters.items()])
             for side in found.sides
         ],
-        "made": made_of(found.sides[0].reruns),
+        "made": made_of(found.sides[0].intervals),
         "warnings": [
-            f"{side.candidate.name}: {note}" for side in found.sides if (note := memory_note(side.reruns))
+            f"{side.candidate.name}: {note}" for side in found.sides if (note := memory_note(side.intervals))
         ],
         "explanation": EXPLANATION,
         "payload": script_json({}),

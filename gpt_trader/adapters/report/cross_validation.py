@@ -36,9 +36,9 @@ def write_cross_validation_report(
 
 def render_cross_validation(found: CrossValidationResult, run_id: str, statistics: TrialStatistics) -> str:
     """The report as one page that needs nothing outside itself; the same cross-validation gives the same text."""
-    question = found.question
-    time = question.experiment.bars.time
-    clock = figures.Clock(time, is_intraday(question.experiment))
+    study = found.study
+    time = study.experiment.bars.time
+    clock = figures.Clock(time, is_intraday(study.experiment))
     payload = {
         "intraday": clock.intraday,
         "bars": time.size,
@@ -49,29 +49,29 @@ def render_cross_validation(found: CrossValidationResult, run_id: str, statistic
     payload["clock"] = clock.knots()
     made = int((found.choices.point != NONE).sum())
     content = {
-        **header(question.experiment, question.points, run_id),
+        **header(study.experiment, study.points, run_id),
         **trust_in(statistics),
-        "fold_count": len(question.splits.folds),
-        "test_count": question.splits.tested.shape[1],
-        "split_count": f"{len(question.splits.splits):,}",
+        "fold_count": len(found.purged.splits.folds),
+        "test_count": found.purged.splits.tested.shape[1],
+        "split_count": f"{len(found.purged.splits.splits):,}",
         "path_count": f"{len(found.paths):,}",
         "drawn_count": min(len(found.paths), PATHS_DRAWN),
-        "horizon": str(question.horizon),
-        "embargo": str(question.embargo),
-        "objective": question.objective,
-        "searched": len(question.points) > 1,
-        "axis_names": list(question.points.names),
+        "horizon": str(found.purged.horizon),
+        "embargo": str(study.embargo),
+        "objective": study.objective,
+        "searched": len(study.points) > 1,
+        "axis_names": list(study.points.names),
         "summary": _summary(found),
         "tiles": _tiles(found),
         "luck": luck_section(statistics),
-        "best": point_text(question.points, found.best),
+        "best": point_text(study.points, found.best),
         "path_rows": _path_rows(found),
         "choice_rows": [
-            ([texts.setting(value) for value in question.points.values[number]], f"{times:,}", texts.percent(times / made))
+            ([texts.setting(value) for value in study.points.values[number]], f"{times:,}", texts.percent(times / made))
             for number, times in list(found.frequency.items())[:CHOICES_SHOWN]
         ],
         "choice_count": len(found.frequency),
-        "failed_rows": failed_rows(question.points, found.runs.errors),
+        "failed_rows": failed_rows(study.points, found.runs.errors),
         "payload": script_json(payload),
     }  # fmt: skip
     return render_page("cross_validation.html.j2", "cross_validation.js", content)
@@ -88,7 +88,7 @@ def _fan(found: CrossValidationResult, clock: figures.Clock) -> dict[str, Any]:
         "median": figures.short(middle[rows], 6),
         "paths": [figures.short(equity[path][rows], 6) for path in drawn.tolist()],
         "numbers": [int(path) + 1 for path in drawn],
-        "folds": clock.x(np.array([start for start, _ in found.question.splits.folds])),
+        "folds": clock.x(np.array([start for start, _ in found.purged.splits.folds])),
         "end": clock.x(np.array([clock.time.size - 1]))[0],
     }
 
@@ -96,7 +96,7 @@ def _fan(found: CrossValidationResult, clock: figures.Clock) -> dict[str, Any]:
 def _splits(found: CrossValidationResult) -> dict[str, Any]:
     """In-sample and out-of-sample Sharpe ratio of every split that chose, with its test folds and its choice."""
     made = np.flatnonzero(found.choices.point != NONE)
-    points, tested = found.question.points, found.question.splits.tested
+    points, tested = found.study.points, found.purged.splits.tested
     return {
         "inside": figures.short(found.inside[made], 5),
         "outside": figures.short(found.outside[made], 5),
@@ -107,16 +107,16 @@ def _splits(found: CrossValidationResult) -> dict[str, Any]:
 
 def _summary(found: CrossValidationResult) -> list[str]:
     """The answer in plain sentences."""
-    question, spread, lost = found.question, found.distribution, found.degradation
+    study, splits, spread, lost = found.study, found.purged.splits, found.distribution, found.degradation
     paths = f"{len(found.paths):,} path{'s' if len(found.paths) > 1 else ''}"
     first = (
         f"Put together out of sample, the bars make {paths} with a Sharpe ratio of {texts.number(spread['mean'])} on average, "
         f"{texts.number(spread['percentile_5'])} at the 5th percentile; {texts.percent(spread['below_zero'], 0)} lie below zero."
     )
-    if len(question.points) == 1:
+    if len(study.points) == 1:
         return [first, "There was one point and nothing to choose: the paths show that point in parts."]
     second = (
-        f"The points that the {len(question.splits.splits):,} splits chose had {texts.number(lost['in_sample_sharpe'])} where they "
+        f"The points that the {len(splits.splits):,} splits chose had {texts.number(lost['in_sample_sharpe'])} where they "
         f"were chosen and {texts.number(lost['out_of_sample_sharpe'])} where they were tested."
     )
     return [first, second]

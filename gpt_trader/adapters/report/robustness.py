@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from gpt_trader.research.robustness_study import RobustnessResult
-    from gpt_trader.research.scenario_runs import Run
+    from gpt_trader.research.scenario_runs import ScenarioRun
     from gpt_trader.validation.summary import TrialStatistics
 
 COLUMNS = tuple(
@@ -50,10 +50,10 @@ def write_robustness_report(
 
 def content(found: RobustnessResult, run_id: str, statistics: TrialStatistics) -> dict[str, Any]:
     """Everything the template shows."""
-    question = found.question
-    metric = question.changes.metric
+    study = found.study
+    metric = study.changes.metric
     return {
-        **subject_header(question.experiment, run_id),
+        **subject_header(study.experiment, run_id),
         **trust_in(statistics),
         "parameters": [(name, texts.setting(value)) for name, value in found.base.parameters.items()],
         "metric": METRIC_WORDS[metric],
@@ -65,8 +65,8 @@ def content(found: RobustnessResult, run_id: str, statistics: TrialStatistics) -
         "costs": {"line": costs_line(found), "chart": _costs(found, metric)},
         "delays": _delays(found.delays, metric),
         "capital_left": {"line": capacity_line(found), "chart": _capital(found)},
-        "jitter": {"line": jitter_line(found), "chart": _jitter(found, metric), "share": question.changes.jitter},
-        "intervals": None if found.reruns is None else intervals_section(found.reruns),
+        "jitter": {"line": jitter_line(found), "chart": _jitter(found, metric), "share": study.changes.jitter},
+        "intervals": None if found.intervals is None else intervals_section(found.intervals),
         "luck": luck.luck_section(statistics),
         "failed": [(texts.setting(dict(run.parameters)), run.error) for run in found.runs if run.error],
         "payload": script_json({}),
@@ -91,7 +91,7 @@ def _costs(found: RobustnessResult, metric: str) -> Markup | None:
     )  # fmt: skip
 
 
-def _delays(runs: Sequence[Run], metric: str) -> Markup | None:
+def _delays(runs: Sequence[ScenarioRun], metric: str) -> Markup | None:
     values = [
         ("as it is" if not run.scenario.delay else f"+{run.scenario.delay}", run.metrics[metric])
         for run in runs
@@ -101,7 +101,7 @@ def _delays(runs: Sequence[Run], metric: str) -> Markup | None:
 
 def _capital(found: RobustnessResult) -> Markup | None:
     points = [(found.capital_of(run), run.metrics["cagr"]) for run in found.capitals]
-    scale = found.question.experiment.settings.capital
+    scale = found.study.experiment.settings.capital
     return svg.curve(
         points, f"Curve of the yearly growth over the capital: {capacity_line(found)}", write_x=_short, write_y=_write("cagr"),
         logarithmic=True, level=0.0, mark=found.capacity.at * scale if found.capacity.found else None,

@@ -32,7 +32,7 @@ nan = math.nan
 
 
 def write_walk_forward_report(
-    walked: WalkForwardResult,
+    found: WalkForwardResult,
     run_id: str,
     lengths: Mapping[str, Any],
     statistics: TrialStatistics,
@@ -44,19 +44,19 @@ def write_walk_forward_report(
     `lengths` has train, test, step and gap as text, and `anchored`.
     """
     check_place(path)
-    return write_page(render_walk_forward(walked, run_id, lengths, statistics, notes), path)
+    return write_page(render_walk_forward(found, run_id, lengths, statistics, notes), path)
 
 
 def render_walk_forward(
-    walked: WalkForwardResult,
+    found: WalkForwardResult,
     run_id: str,
     lengths: Mapping[str, Any],
     statistics: TrialStatistics,
     notes: Sequence[str],
 ) -> str:
     """The report as one page that needs nothing outside itself; the same walk-forward gives the same text."""
-    question, result = walked.decided.question, walked.result
-    clock = figures.Clock(result.time, is_intraday(question.experiment))
+    study, result = found.choices.study, found.result
+    clock = figures.Clock(result.time, is_intraday(study.experiment))
     lines = figures.account_lines(result.equity, result.settings.capital)
     account = figures.line_chart(lines, clock)
     drawn, size = len(account["x"]), result.time.size
@@ -65,47 +65,47 @@ def render_walk_forward(
         "capital": result.settings.capital,
         "bars": size,
         "account": account,
-        "windows": [_drawn(walked, window, clock) for window in walked.windows],
-        "axes": [_axis(walked, name) for name in question.points.names],
+        "windows": [_drawn(found, window, clock) for window in found.windows],
+        "axes": [_axis(found, name) for name in study.points.names],
     }
     payload["clock"] = clock.knots()
     content = {
-        **header(question.experiment, question.points, run_id),
+        **header(study.experiment, study.points, run_id),
         **trust_in(statistics),
         "lengths": lengths,
-        "window_count": len(walked.windows),
-        "objective": f"{question.select} of {question.objective}",
-        "searched": len(question.points) > 1,
-        "axis_names": list(question.points.names),
+        "window_count": len(found.windows),
+        "objective": f"{study.select} of {study.objective}",
+        "searched": len(study.points) > 1,
+        "axis_names": list(study.points.names),
         "has_benchmark": lines.benchmark is not None,
-        "has_correlation": bool(np.isfinite(walked.stability.rank_correlation).any()),
-        "summary": _summary(walked),
-        "tiles": _tiles(walked),
+        "has_correlation": bool(np.isfinite(found.stability.rank_correlation).any()),
+        "summary": _summary(found),
+        "tiles": _tiles(found),
         "notes": [line[:1].upper() + line[1:] for line in notes],
         "luck": luck_section(statistics),
-        "window_rows": [_row(walked, window) for window in walked.windows],
-        "stability": _stability(walked),
-        "failed_rows": failed_rows(question.points, walked.decided.runs.errors),
+        "window_rows": [_row(found, window) for window in found.windows],
+        "stability": _stability(found),
+        "failed_rows": failed_rows(study.points, found.choices.runs.errors),
         "thinned": f"The lines draw {drawn:,} of {size:,} bars; no peak is lost." if drawn < size else "",
         "payload": script_json(payload),
     }
     return render_page("walk_forward.html.j2", "walk_forward.js", content)
 
 
-def _summary(walked: WalkForwardResult) -> list[str]:
+def _summary(found: WalkForwardResult) -> list[str]:
     """The answer in plain sentences."""
-    found, result, kept = walked.result.metrics, walked.result, walked.efficiency
-    held = found["benchmark_total_return"]
+    account, result, kept = found.result.metrics, found.result, found.efficiency
+    held = account["benchmark_total_return"]
     against = (
         f", buying and holding over the same time {texts.percent(held, signed=True)}"
         if math.isfinite(held)
         else ""
     )
     first = (
-        f"From {result.start} to {result.end} one account traded what {len(walked.windows)} windows had chosen on bars before: "
-        f"{texts.percent(found['total_return'], signed=True)}{against}."
+        f"From {result.start} to {result.end} one account traded what {len(found.windows)} windows had chosen on bars before: "
+        f"{texts.percent(account['total_return'], signed=True)}{against}."
     )
-    if len(walked.decided.question.points) == 1:
+    if len(found.choices.study.points) == 1:
         return [first]
     second = (
         f"In their training the chosen points had a Sharpe ratio of {texts.number(kept['in_sample_sharpe'])} on average, the "
@@ -114,17 +114,17 @@ def _summary(walked: WalkForwardResult) -> list[str]:
     return [first, second]
 
 
-def _tiles(walked: WalkForwardResult) -> list[Tile]:
-    found, kept, steady = walked.result.metrics, walked.efficiency, walked.stability
-    gains = [window.outside["total_return"] > 0 for window in walked.windows]
+def _tiles(found: WalkForwardResult) -> list[Tile]:
+    account, kept, steady = found.result.metrics, found.efficiency, found.stability
+    gains = [window.outside["total_return"] > 0 for window in found.windows]
 
     def tile(label: str, name: str, hint: str, *, signed: bool = True, colour: str = "") -> Tile:
-        held = found[f"benchmark_{name}"]
+        held = account[f"benchmark_{name}"]
         against = ("buy and hold", written(name, held, signed=signed)) if math.isfinite(held) else None
-        return Tile(label, written(name, found[name], signed=signed), hint, against, colour)
+        return Tile(label, written(name, account[name], signed=signed), hint, against, colour)
 
     return [
-        tile("Return", "total_return", "out of sample, all windows", colour=tone(found["total_return"])),
+        tile("Return", "total_return", "out of sample, all windows", colour=tone(account["total_return"])),
         tile("Sharpe", "sharpe", "out of sample, a year"),
         tile("Max drawdown", "max_drawdown", "out of sample", signed=False),
         Tile("Kept of the Sharpe", texts.percent(kept["sharpe"], 0), "walk-forward efficiency: out of sample / in sample",
@@ -135,14 +135,14 @@ def _tiles(walked: WalkForwardResult) -> list[Tile]:
     ]  # fmt: skip
 
 
-def _row(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
+def _row(found: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
     """One line of the table of windows."""
     time, intraday = (
-        walked.decided.question.experiment.bars.time,
-        is_intraday(walked.decided.question.experiment),
+        found.choices.study.experiment.bars.time,
+        is_intraday(found.choices.study.experiment),
     )
-    clock_x = figures.Clock(walked.result.time, intraday).x
-    first = walked.result.first
+    clock_x = figures.Clock(found.result.time, intraday).x
+    first = found.result.first
 
     def span(rows: tuple[int, int]) -> str:
         return f"{texts.moment(time[rows[0]], intraday)} – {texts.moment(time[rows[1] - 1], intraday)}"
@@ -152,7 +152,7 @@ def _row(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
         "number": window.number + 1,
         "train": span(window.train),
         "test": span(window.test),
-        "values": [texts.setting(value) for value in walked.parameters(window).values()],
+        "values": [texts.setting(value) for value in found.parameters(window).values()],
         "own": window.own,
         "trips": written("round_trips", window.inside["round_trips"]),
         "sharpe_in": written("sharpe", window.inside["sharpe"]),
@@ -166,12 +166,12 @@ def _row(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
     }
 
 
-def _drawn(walked: WalkForwardResult, window: WindowFigures, clock: figures.Clock) -> dict[str, Any]:
+def _drawn(found: WalkForwardResult, window: WindowFigures, clock: figures.Clock) -> dict[str, Any]:
     """What the charts know of a window."""
-    first, number = walked.result.first, window.number - walked.decided.begins
+    first, number = found.result.first, window.number - found.choices.begins
     start, end = clock.x(np.array([window.test[0] - first, window.test[1] - 1 - first]))
-    correlations = walked.stability.rank_correlation
-    values = walked.parameters(window).values()
+    correlations = found.stability.rank_correlation
+    values = found.parameters(window).values()
     numbers = [
         window.inside["sharpe"], window.outside["sharpe"], window.outside["total_return"], window.held,
         correlations[number - 1] if number else nan,
@@ -182,7 +182,7 @@ def _drawn(walked: WalkForwardResult, window: WindowFigures, clock: figures.Cloc
         "from": start,
         "to": end,
         "label": " · ".join(texts.setting(value) for value in values),
-        "point": point_text(walked.decided.question.points, window.point),
+        "point": point_text(found.choices.study.points, window.point),
         "inside": inside,
         "outside": outside,
         "gain": gain,
@@ -191,15 +191,15 @@ def _drawn(walked: WalkForwardResult, window: WindowFigures, clock: figures.Cloc
     }
 
 
-def _axis(walked: WalkForwardResult, name: str) -> dict[str, Any]:
+def _axis(found: WalkForwardResult, name: str) -> dict[str, Any]:
     """What each window chose on an axis: numbers, or places among labels."""
-    points = walked.decided.question.points
+    points = found.choices.study.points
     column = points.names.index(name)
-    if walked.decided.question.ordered[column]:
-        values = [float(points.values[window.point][column]) for window in walked.windows]
+    if found.choices.study.ordered[column]:
+        values = [float(points.values[window.point][column]) for window in found.windows]
         every = [float(value[column]) for value in points.values]
         return {"values": values, "labels": None, "low": min(every), "high": max(every)}
-    places = [int(points.places[window.point, column]) for window in walked.windows]
+    places = [int(points.places[window.point, column]) for window in found.windows]
     labels = {
         int(place): texts.setting(value[column])
         for place, value in zip(points.places[:, column], points.values, strict=True)
@@ -212,15 +212,15 @@ def _axis(walked: WalkForwardResult, name: str) -> dict[str, Any]:
     }
 
 
-def _stability(walked: WalkForwardResult) -> list[tuple[str, str, str]]:
+def _stability(found: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Rows of the table of stability: what, how much, what it says."""
-    steady, names = walked.stability, walked.decided.question.points.names
+    steady, names = found.stability, found.choices.study.points.names
     rows = [
         ("Choice kept", texts.percent(steady.kept, 0), "share of the changes of window that left the point as it was"),
-        ("Points chosen", f"{steady.distinct:,} of {len(walked.decided.question.points):,}", "different ones over all windows"),
+        ("Points chosen", f"{steady.distinct:,} of {len(found.choices.study.points):,}", "different ones over all windows"),
     ]  # fmt: skip
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), nan)
-    sizes = walked.decided.question.points.places.max(axis=0) + 1
+    sizes = found.choices.study.points.places.max(axis=0) + 1
     for name, move, size in zip(names, moves.tolist(), sizes.tolist(), strict=True):
         rows.append(
             (

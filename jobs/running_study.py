@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.adapters.study_files import StudyFolder, StudyRecord
     from gpt_trader.research.chunk import Chunk, ChunkResult
-    from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.plan import ChunkFailed, Plan, PlanResult
+    from gpt_trader.research.study import Study
     from jobs.console import Output
     from jobs.executors.choosing import ChosenWhenRun
     from jobs.run_options import WorkerOptions
@@ -31,16 +31,17 @@ LOOK_SECONDS = 0.25
 FAILURES_TOLD = 5
 
 
-def never() -> bool:
-    """No reason to stop."""
-    return False
-
-
-class Study:
-    """A study that is running: `folder` takes its files, `run_chunks` runs chunks, `say` tells its user a line."""
+class RunningStudy:
+    """A study that is running: `folder` takes its files, `run` runs plans, `say` tells its user a line."""
 
     def __init__(
-        self, folder: StudyFolder, recorder: Recorder, tracker: Tracker, view: View, executor: ChosenWhenRun
+        self,
+        folder: StudyFolder,
+        recorder: Recorder,
+        tracker: Tracker,
+        view: View,
+        executor: ChosenWhenRun,
+        time_limit: float | None = None,
     ) -> None:
         self.study_id, self.folder = folder.path.name, folder.path
         self._folder, self._recorder, self._tracker, self._view, self._executor = (
@@ -51,23 +52,34 @@ class Study:
             executor,
         )
         self._looked = float("-inf")
+        self._deadline = None if time_limit is None else time.monotonic() + time_limit
 
     def say(self, text: str) -> None:
         """A line on standard error, unless silence or JSON was asked for."""
         self._view.say(text)
 
-    def answer(self, metrics: Mapping[str, float]) -> None:
+    def headline(self, metrics: Mapping[str, float]) -> None:
         """The metrics of what the study found, where that is not the best of its points: its row in the store has them."""
-        self._tracker.answer = metrics
+        self._tracker.headline = metrics
 
-    def run_chunks(self, plan: Plan, stop: Callable[[], bool] = never) -> PlanResult:
+    def run(self, plan: Plan) -> PlanResult:
         """Run every chunk of `plan` that is not known from an earlier run; may be called again with another plan.
 
-        Ends early, with what there is, once `stop()`. Raises StudyStopped when the user cancels or interrupts.
+        Cut short, with what there is, when the time limit is over. When the user cancels or interrupts as well; then `stopped` of
+        the result is the StudyStopped to be raised.
         """
+        from gpt_trader.research.plan import PlanResult
+
+        try:
+            return self._run(plan)
+        except (StudyStopped, KeyboardInterrupt) as stopped:
+            store = self._chunk_store()
+            return PlanResult(tuple(store.get(key) for key in plan.keys), cancelled=True, stopped=stopped)
+
+    def _run(self, plan: Plan) -> PlanResult:
         from gpt_trader.research.plan import run_chunks
 
-        def listen(part: Chunk, result: ChunkResult | None, known: bool) -> None:
+        def on_progress(part: Chunk, result: ChunkResult | None, known: bool) -> None:
             self._tracker.took(part, result, cached=known)
             self._view.show(self._tracker)
             self._recorder.update(self._tracker, self._executor.why)
@@ -75,7 +87,11 @@ class Study:
         self._view.show(self._tracker)
         try:
             done = run_chunks(
-                plan, self._executor, self._chunk_store(), listen, lambda: self._asked() or stop()
+                plan,
+                self._executor,
+                self._chunk_store(),
+                on_progress,
+                lambda: self._asked() or self._is_over(),
             )
         except KeyboardInterrupt:
             raise StudyStopped("interrupted", interrupted=True) from None
@@ -86,10 +102,8 @@ class Study:
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
         return done
 
-    def kept(self, plan: Plan) -> tuple[ChunkResult | None, ...]:
-        """What is known of each chunk of `plan` by now."""
-        store = self._chunk_store()
-        return tuple(store.get(key) for key in plan.keys)
+    def _is_over(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
 
     def _chunk_store(self) -> ChunkStore:
         from gpt_trader.adapters.chunk_store import ChunkStore
@@ -127,25 +141,22 @@ class Study:
 
 @contextmanager
 def open_study(
-    kind: str,
-    study_id: str,
-    experiment: Experiment,
+    study: Study[Any],
     *,
     where: WorkerOptions,
     output: Output,
     runs_dir: Path,
-    points: int | None = None,
     expected: int | None = None,
+    time_limit: float | None = None,
     watched: Watched | None = None,
     about: Mapping[str, Any] | None = None,
     store: RunStore | None = None,
-) -> Iterator[Study]:
-    """A study of `kind` in `runs_dir/study_id`: running inside the block, finished or failed after it.
+) -> Iterator[RunningStudy]:
+    """`study` in `runs_dir/study_id`: running inside the block, finished or failed after it.
 
-    For studies in several steps, such as an optimiser whose next points depend on results, or one that writes files of
-    its own at the end. `points` is the number of all runs where it is known, `expected` about how many there will be where it
-    is not; `about` is what study.json and `store` show
-    besides (`parameters`: what is searched). With `--detach` or `--submit` the block is not entered: the command ends here.
+    `expected` is about how many runs there will be where the study does not know it; after `time_limit` seconds no more are
+    begun. `about` is what study.json and `store` show besides (`parameters`: what is searched). With `--detach` or `--submit`
+    the block is not entered: the command ends here.
 
     Raises StudyStopped when the user cancels or interrupts, UserError when `runs resume` would run another study.
     """
@@ -155,25 +166,25 @@ def open_study(
     from jobs.interrupting import Interrupts, InTime
     from jobs.study_record import Recorder, record_of
 
-    folder = StudyFolder(runs_dir.resolve() / study_id)
+    folder = StudyFolder(runs_dir.resolve() / study.study_id)
     going_on = resumed()
     if going_on is not None:
-        check_same(going_on.record, study_id, experiment.identity)
-    record = record_of(folder, kind, experiment, about or {}, datetime.now(UTC))
+        check_same(going_on.record, study.study_id, study.experiment.identity)
+    record = record_of(folder, study.kind, study.experiment, about or {}, datetime.now(UTC))
     if where.submit is not None or (where.detach and going_on is None):
         detach(folder, record, where.submit, output)
         raise typer.Exit
     interrupts = Interrupts(f"what was kept is there; resume with: {resume_command(record)}")
     in_log = going_on is not None and going_on.log
-    with interrupts.watched(), folder.held(), shown(output, points, log=in_log) as view:
+    with interrupts.watched(), folder.held(), shown(output, study.runs, log=in_log) as view:
         folder.forget_request()
-        recorder, tracker = Recorder(folder, record, store, view.say), Tracker(points, watched)
-        recorder.begin(experiment)
+        recorder, tracker = Recorder(folder, record, store, view.say), Tracker(study.runs, watched)
+        recorder.begin(study.experiment)
         here = InTime(InProcess(), interrupts)
-        executor = ChosenWhenRun(where.asked(), view.say, points, here, expected)
+        executor = ChosenWhenRun(where.asked(), view.say, study.runs, here, expected)
         try:
             with _recorded_end(recorder, tracker, executor):
-                yield Study(folder, recorder, tracker, view, executor)
+                yield RunningStudy(folder, recorder, tracker, view, executor, time_limit)
         finally:
             executor.close()
 
