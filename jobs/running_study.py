@@ -32,7 +32,7 @@ FAILURES_TOLD = 5
 
 
 class RunningStudy:
-    """A study that is running: `folder` takes its files, `run` runs plans, `say` tells its user a line."""
+    """A study that is running: `folder` takes its files, `run` runs plans, `notify` tells its user a line."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class RunningStudy:
         self._looked = float("-inf")
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """A line on standard error, unless silence or JSON was asked for."""
-        self._view.say(text)
+        self._view.notify(text)
 
     def headline(self, metrics: Mapping[str, float]) -> None:
         """The metrics of what the study found, where that is not the best of its points: its row in the store has them."""
@@ -96,7 +96,7 @@ class RunningStudy:
         except KeyboardInterrupt:
             raise StudyStopped("interrupted", interrupted=True) from None
         if done.failed_before:
-            self.say(f"points that failed in an earlier run: {done.failed_before:,}, tried again")
+            self.notify(f"points that failed in an earlier run: {done.failed_before:,}, tried again")
         self._tell_failures(done.failed)
         if done.cancelled and self._folder.is_asked_to_stop():
             raise StudyStopped(f"study {self.study_id} was cancelled", interrupted=False)
@@ -132,9 +132,9 @@ class RunningStudy:
             if place < FAILURES_TOLD:
                 shape = " ".join(f"{name} {value}" for name, value in points[0].items())
                 more = f" and {len(points) - 1:,} more" if len(points) > 1 else ""
-                self.say(f"failed: {shape}{more}: {item.error}")
+                self.notify(f"failed: {shape}{more}: {item.error}")
         if len(lost) > FAILURES_TOLD:
-            self.say(
+            self.notify(
                 f"failed: {len(lost) - FAILURES_TOLD:,} more chunks, listed in {self.folder / 'study.json'}"
             )
 
@@ -178,10 +178,10 @@ def open_study(
     in_log = going_on is not None and going_on.log
     with interrupts.watched(), folder.held(), shown(output, study.runs, log=in_log) as view:
         folder.forget_request()
-        recorder, tracker = Recorder(folder, record, store, view.say), Tracker(study.runs, watched)
+        recorder, tracker = Recorder(folder, record, store, view.notify), Tracker(study.runs, watched)
         recorder.begin(study.experiment)
         here = InTime(InProcess(), interrupts)
-        executor = ChosenWhenRun(where.asked(), view.say, study.runs, here, expected)
+        executor = ChosenWhenRun(where.asked(), view.notify, study.runs, here, expected)
         try:
             with _recorded_end(recorder, tracker, executor):
                 yield RunningStudy(folder, recorder, tracker, view, executor, time_limit)

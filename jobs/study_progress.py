@@ -138,14 +138,14 @@ class View(Protocol):
         """Show the state as it is now."""
         ...
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """One line that stays."""
         ...
 
 
 class _Silence:
     def show(self, tracker: Tracker) -> None: ...
-    def say(self, text: str) -> None: ...
+    def notify(self, text: str) -> None: ...
 
 
 class _Lines:
@@ -158,9 +158,9 @@ class _Lines:
         """At most one line in five seconds, and the last one."""
         if tracker.done == tracker.points or self._clock() - self._shown >= LINE_SECONDS:
             self._shown = self._clock()
-            self.say(str(tracker))
+            self.notify(str(tracker))
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Print it."""
         print(text, file=sys.stderr, flush=True)
 
@@ -182,7 +182,7 @@ class _Bar:
         """Move the bar."""
         self._bar.update(self._task, completed=tracker.done, total=tracker.points, told=str(tracker))
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Print it above the bar."""
         self._bar.console.print(text, highlight=False, markup=False)
 

@@ -68,7 +68,7 @@ def _own_job() -> Mapping[str, str] | None:
 class Recorder:
     """Writes the record of a study as it runs, at most once a second.
 
-    A store that refuses is reported once to `say` and left alone: the study does not depend on it. A disk that refuses the
+    A store that refuses is reported once to `notify` and left alone: the study does not depend on it. A disk that refuses the
     study's own record does so for its chunks as well, and ends it.
     """
 
@@ -77,11 +77,11 @@ class Recorder:
         folder: StudyFolder,
         record: StudyRecord,
         store: RunStore | None,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.record = folder, record
-        self._store, self._say, self._clock = store, say, clock
+        self._store, self._notify, self._clock = store, notify, clock
         self._saved = float("-inf")
 
     def begin(self, experiment: Experiment) -> None:
@@ -137,7 +137,7 @@ class Recorder:
                 write(opened)
         except StoreError as problem:
             self._store = None
-            self._say(f"note: {problem}; the study goes on without its row in the store")
+            self._notify(f"note: {problem}; the study goes on without its row in the store")
 
 
 def _row(record: StudyRecord, folder: StudyFolder, experiment: Experiment) -> Any:

@@ -127,7 +127,7 @@ class ChosenWhenRun:
 
     Work that was begun in this process goes on elsewhere when it turns out so slow that workers are worth their start.
 
-    `here` is the executor of this process. `say` hears the reason, once for each place. `points` is the number of all runs that
+    `here` is the executor of this process. `notify` hears the reason, once for each place. `points` is the number of all runs that
     will come, where it is known, so that an optimiser's first few do not decide alone; `expected` that of a study in steps of
     different size, the first of which decides for all.
     """
@@ -135,13 +135,13 @@ class ChosenWhenRun:
     def __init__(
         self,
         asked: Asked,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
         points: int | None = None,
         here: Executor | None = None,
         expected: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._asked, self._say, self._points_to_come = asked, say, points or expected or 0
+        self._asked, self._notify, self._points_to_come = asked, notify, points or expected or 0
         self._in_steps, self._clock = expected is not None, clock
         self._open = ExitStack()
         self._here = here or InProcess()
@@ -199,7 +199,7 @@ class ChosenWhenRun:
         try:
             self._workers = self._connect(better, experiment.bars.panel.nbytes)
         except ClusterError as error:
-            self._say(f"{error}; going on in this process")
+            self._notify(f"{error}; going on in this process")
             self._stays = True
         (self._workers or self._here).run(experiment, begun.left(), begun.took, cancelled)
 
@@ -231,7 +231,7 @@ class ChosenWhenRun:
         self._choice = choice
         if moves and self._workers is None:
             self.why = choice.why
-            self._say(choice.why)
+            self._notify(choice.why)
         return choice
 
     def _connect(self, choice: Choice, shared_bytes: int) -> Executor:
@@ -241,11 +241,11 @@ class ChosenWhenRun:
         from jobs.executors.ray_tasks import RayTasks
 
         if is_connected():
-            return RayTasks(choice.workers, self._asked.chunk_timeout, self._say)
+            return RayTasks(choice.workers, self._asked.chunk_timeout, self._notify)
         if choice.address is None:
             self._open.enter_context(local_ray(choice.workers or 1, shared_bytes))
-            return RayTasks(choice.workers, self._asked.chunk_timeout, self._say)
+            return RayTasks(choice.workers, self._asked.chunk_timeout, self._notify)
         head = self._open.enter_context(joined(choice.address))
         return RayTasks(
-            choice.workers, self._asked.chunk_timeout, self._say, head_answers=lambda: answers(head)
+            choice.workers, self._asked.chunk_timeout, self._notify, head_answers=lambda: answers(head)
         )

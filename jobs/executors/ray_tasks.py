@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.errors import ClusterError, GptTraderError, first_line
 from gpt_trader.research.chunk_sizes import BatchSizer, expected_seconds
 from gpt_trader.research.executor import ChunkCompleted, failures
-from jobs.executors.ray_worker import Shipped, run_chunk
+from jobs.executors.ray_worker import ExperimentPackage, run_chunk
 
 if TYPE_CHECKING:
     from gpt_trader.research.chunk import Chunk, ChunkResult
@@ -57,7 +57,8 @@ class RayTasks:
 
     `workers` bounds how many run at a time; None uses every CPU of the cluster, also those that join later.
     `chunk_timeout` (seconds) is when a chunk counts as hung; None is 20 times what it should take, at least ten minutes.
-    `say` hears what a user should know, `clock` gives seconds, `head_answers` tells whether the cluster's head is there.
+    `notify` is given what a user should know, `clock` gives seconds, `head_answers` tells whether the cluster's head is there.
+    `engine` is the hash of the engine that workers must have; None for that of this process.
 
     A chunk whose worker or node dies is sent again and reported as failed after the third time; one that raises is reported
     at once, because it would raise again.
@@ -67,13 +68,15 @@ class RayTasks:
         self,
         workers: int | None,
         chunk_timeout: float | None = None,
-        say: Callable[[str], None] = lambda _text: None,
+        notify: Callable[[str], None] = lambda _text: None,
         clock: Callable[[], float] = time.monotonic,
         head_answers: Callable[[], bool] = lambda: True,
+        engine: str | None = None,
     ) -> None:
-        self._wanted, self._timeout, self._say, self._clock = workers, chunk_timeout, say, clock
+        self._wanted, self._timeout, self._notify, self._clock = workers, chunk_timeout, notify, clock
+        self._engine = engine
         self._head_answers, self._looked, self._unanswered = head_answers, float("-inf"), 0
-        self._cpus, self._pace = 1, BatchSizer()
+        self._cpus, self._sizer = 1, BatchSizer()
         self._flying: dict[Any, _Flight] = {}
         self._waiting: deque[_Flight] = deque()
 
@@ -93,7 +96,7 @@ class RayTasks:
         import ray
 
         task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(run_chunk)
-        shipped = ray.put(Shipped.of(experiment))
+        package = ray.put(ExperimentPackage.of(experiment, self._engine))
         limit = self._limit(experiment, work)
         self._waiting.extend(_Flight(number, chunk, range(len(chunk.points)), 1) for number, chunk in work)
         heard = self._clock()
@@ -103,14 +106,14 @@ class RayTasks:
                     self._look_at_cluster()
                     self._send(
                         lambda flight: task.remote(
-                            experiment.key, [shipped], flight.chunk.only(flight.places)
+                            experiment.key, [package], flight.chunk.only(flight.places)
                         )
                     )
                     ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=POLL_SECONDS)
                     over = [*self._landed(ready), *self._given_up(limit)]
                 for done in over:
                     on_done(done)
-                heard = self._told_of_silence(heard, bool(ready))
+                heard = self._notify_of_silence(heard, bool(ready))
         finally:
             for stream in self._flying:
                 with suppress(OSError):
@@ -151,7 +154,7 @@ class RayTasks:
 
     def _part(self, flight: _Flight) -> _Flight:
         """As much of a flight as a worker should take at a time; the rest waits on."""
-        places, count = flight.places, self._pace.of(len(flight.places))
+        places, count = flight.places, self._sizer.of(len(flight.places))
         if count < len(places):
             self._waiting.appendleft(replace(flight, places=places[count:]))
         return replace(flight, places=places[:count])
@@ -165,7 +168,7 @@ class RayTasks:
             flight = self._flying.pop(stream)
             if landed.lost is None:
                 points = len(flight.places)
-                self._pace.took(points, failures(points, landed.result), landed.seconds)
+                self._sizer.took(points, failures(points, landed.result), landed.seconds)
                 yield _finished(flight, landed.result, landed.error)
             elif flight.attempt < ATTEMPTS:
                 self._waiting.append(_Flight(flight.number, flight.chunk, flight.places, flight.attempt + 1))
@@ -203,12 +206,12 @@ class RayTasks:
             ray.cancel(flight.stream, force=True)
             yield _finished(flight, None, f"hung: no result after {limit:,.0f} seconds (--chunk-timeout)")
 
-    def _told_of_silence(self, heard: float, news: bool) -> float:
+    def _notify_of_silence(self, heard: float, news: bool) -> float:
         """Say so, once, when nothing runs and nothing comes back; when there was news last, or never after the remark."""
         if news or any(flight.began is not None for flight in self._flying.values()):
             return self._clock()
         if self._clock() - heard > TELL_SECONDS:
-            self._say("no worker is free yet; waiting for one")
+            self._notify("no worker is free yet; waiting for one")
             return float("inf")
         return heard
 

@@ -20,7 +20,7 @@ from gpt_trader.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
-class Shipped:
+class ExperimentPackage:
     """An experiment as it travels: the class by reference, the bars for the object store, and whose engine it is."""
 
     key: str
@@ -31,12 +31,14 @@ class Shipped:
     version: str
 
     @classmethod
-    def of(cls, experiment: Experiment) -> Shipped:
-        """Raises StrategyError for a class that other processes cannot load."""
+    def of(cls, experiment: Experiment, engine: str | None = None) -> ExperimentPackage:
+        """`engine` is the hash of the engine that workers must have; None for that of this process.
+
+        Raises StrategyError for a class that other processes cannot load.
+        """
         reference = reference_of(experiment.strategy)
-        return cls(
-            experiment.key, reference, experiment.bars, experiment.settings, engine_hash(), __version__
-        )
+        engine = engine or engine_hash()
+        return cls(experiment.key, reference, experiment.bars, experiment.settings, engine, __version__)
 
     def unpacked(self) -> Experiment:
         """The experiment in this process. Raises ClusterError when another version of the engine is installed here."""
@@ -50,28 +52,28 @@ class Shipped:
         return Experiment(class_of(self.reference), self.bars, self.settings)
 
 
-_benches: dict[str, ChunkRunner] = {}
+_runners: dict[str, ChunkRunner] = {}
 
 
-def run_chunk(key: str, shipped: Sequence[Any], chunk: Chunk) -> Iterator[Any]:
+def run_chunk(key: str, package: Sequence[Any], chunk: Chunk) -> Iterator[Any]:
     """Yield where this is when the chunk begins, then its result and error (one of them None), and how many seconds it took.
 
-    `shipped` is a list of one reference, so that Ray hands over the reference and not the bars: they are looked up once for
+    `package` is a list of one reference, so that Ray hands over the reference and not the bars: they are looked up once for
     all chunks of an experiment.
     """
     yield where_am_i()
-    yield _run(key, shipped, chunk)
+    yield _run(key, package, chunk)
 
 
-def _run(key: str, shipped: Sequence[Any], chunk: Chunk) -> tuple[ChunkResult | None, str | None, float]:
-    if key not in _benches:
+def _run(key: str, package: Sequence[Any], chunk: Chunk) -> tuple[ChunkResult | None, str | None, float]:
+    if key not in _runners:
         import ray
 
         _use_one_thread()
-        _benches.clear()
-        _benches[key] = ChunkRunner(ray.get(shipped[0]).unpacked())
+        _runners.clear()
+        _runners[key] = ChunkRunner(ray.get(package[0]).unpacked())
     began = time.monotonic()
-    result, error = attempt(_benches[key], chunk)
+    result, error = attempt(_runners[key], chunk)
     return result, error, time.monotonic() - began
 
 

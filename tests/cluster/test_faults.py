@@ -19,7 +19,6 @@ from gpt_trader.research.executor import ChunkCompleted, InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import Plan, run_chunks
 from gpt_trader.strategies import load_strategy
-from jobs.executors import ray_worker
 from jobs.executors.ray_tasks import ATTEMPTS, RayTasks
 from tests.cluster.nodes import Cluster, wait_until
 from tests.cluster.processes import is_gone
@@ -239,15 +238,12 @@ def test_workers_read_the_bars_where_they_lie_in_shared_memory(driver: Cluster, 
         assert "plasma" in item.result.errors[0]
 
 
-def test_a_worker_with_another_engine_ends_the_study(
-    driver: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ray_worker, "engine_hash", lambda: "of another version")
+def test_a_worker_with_another_engine_ends_the_study(driver: Cluster, tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "calm")
     with pytest.raises(
         ClusterError, match=r"has another GPT-Trader .*; install the same version on every node"
     ):
-        Run(plan, tmp_path)
+        Run(plan, tmp_path, RayTasks(None, engine="of another version"))
 
 
 def test_a_head_that_is_silent_three_times_ends_the_run(driver: Cluster, tmp_path: Path) -> None:
