@@ -82,7 +82,7 @@ class Chunk:
     def __post_init__(self) -> None:
         if self.scenarios and len(self.scenarios) != len(self.points):
             raise BadParameter(
-                f"a chunk of {len(self.points)} points has {len(self.scenarios)} variants; give one for each"
+                f"a chunk of {len(self.points)} points has {len(self.scenarios)} scenarios; give one for each"
             )
 
     def key(self, experiment: Experiment) -> str:
@@ -108,7 +108,7 @@ class Chunk:
         return replace(experiment, bars=experiment.bars.before(self.stop))
 
     def parts(self) -> Iterator[tuple[Scenario, list[int]]]:
-        """The points (by their place) that follow each other under the same variant, with that variant."""
+        """The points (by their place) that follow each other under the same scenario, with that scenario."""
         places = range(len(self.points))
         if not self.scenarios:
             yield BASELINE, list(places)
@@ -131,8 +131,10 @@ class Chunk:
             raise
         except (Exception, SystemExit) as error:
             if len(places) == 1:
-                return replace(self.refused(view.bars, places, told_of(error)), transient=frozenset(places))
-        return joined([self.score(view, [place]) for place in places])
+                return replace(
+                    self.refused(view.bars, places, error_text(error)), transient=frozenset(places)
+                )
+        return join_results([self.score(view, [place]) for place in places])
 
     def refused(self, bars: Bars, places: Sequence[int], text: str) -> ChunkResult:
         """What comes of points that cannot be run."""
@@ -186,35 +188,35 @@ class ChunkRunner:
         self.memo = memo()
         self._stop: int | None = None
         self._cut = experiment
-        self._variant: Scenario | None = BASELINE
+        self._scenario: Scenario | None = BASELINE
         self._view = experiment
 
     def run(self, chunk: Chunk) -> ChunkResult:
         """The scores of the points of a chunk."""
         if chunk.stop != self._stop:
-            self._cut, self._stop, self._variant = chunk.cut(self.experiment), chunk.stop, None
+            self._cut, self._stop, self._scenario = chunk.cut(self.experiment), chunk.stop, None
         scored = [self._score(chunk, scenario, places) for scenario, places in chunk.parts()]
-        return scored[0] if len(scored) == 1 else joined(scored)
+        return scored[0] if len(scored) == 1 else join_results(scored)
 
     def _score(self, chunk: Chunk, scenario: Scenario, places: Sequence[int]) -> ChunkResult:
-        if scenario != self._variant:
+        if scenario != self._scenario:
             self.memo.clear()
             try:
-                self._view, self._variant = scenario.of(self._cut), scenario
+                self._view, self._scenario = scenario.of(self._cut), scenario
             except GptTraderError as error:
                 return chunk.refused(self._cut.bars, places, str(error))
         with self.memo:
             return chunk.score(self._view, places)
 
 
-def joined(parts: Sequence[ChunkResult]) -> ChunkResult:
+def join_results(parts: Sequence[ChunkResult]) -> ChunkResult:
     """The scores of parts of a chunk as one."""
     errors = {place: text for part in parts for place, text in part.errors.items()}
     values, sums = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "sums"))
     return ChunkResult(values, sums, errors, frozenset().union(*(part.transient for part in parts)))
 
 
-def told_of(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What a strategy raised, as a message."""
     if isinstance(error, SystemExit):
         return f"the strategy's code called sys.exit({error.code!r}); raise an exception instead"

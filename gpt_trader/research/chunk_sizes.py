@@ -113,7 +113,7 @@ def cut(points: Iterable[Values], size: int) -> Iterator[tuple[Values, ...]]:
         yield chunk
 
 
-def whole(work: Sequence[Any], seconds: float) -> str:
+def work_text(work: Sequence[Any], seconds: float) -> str:
     """How much work a plan is, in words."""
     shown = f"about {seconds:.0f} seconds" if seconds < 120 else f"about {seconds / 60:.0f} minutes"
     return f"{len(work)} {'chunk' if len(work) == 1 else 'chunks'}, {'a second' if seconds < 1.5 else shown} on one core"

@@ -30,7 +30,7 @@ KIND = "compare"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A strategy under a `name` that tells it from the others. All contenders have the bars and settings of their experiments
+    """A strategy under a `name` that tells it from the others. All candidates have the bars and settings of their experiments
     in common."""
 
     name: str
@@ -47,9 +47,9 @@ def checked_metric(metric: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonStudy:
-    """What is asked: which of the contenders is the best by `metric`, on the bars and on the markets of `bootstrap`.
+    """Which of the candidates is the best by `metric`, on the bars and on the markets of `bootstrap`.
 
-    Raises BadParameter for fewer than two contenders or a name given twice, UnknownName for another metric.
+    Raises BadParameter for fewer than two candidates or a name given twice, UnknownName for another metric.
     """
 
     candidates: tuple[Candidate, ...]
@@ -130,7 +130,7 @@ class ComparisonStudy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateResult:
-    """What came of one contender: its run, and its `replicates` (B, metrics) with what they say."""
+    """What came of one candidate: its run, and its `replicates` (B, metrics) with what they say."""
 
     candidate: Candidate
     run: ScenarioRun
@@ -145,7 +145,7 @@ class CandidateResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparisonResult:
-    """The answer: the sides in the order of the contenders, and for each pair (first, second) the comparison by each
+    """The result: the sides in the order of the candidates, and for each pair (first, second) the comparison by each
     headline metric."""
 
     study: ComparisonStudy
@@ -168,7 +168,7 @@ class ComparisonResult:
     more_trials: ClassVar[tuple[Trials, ...]] = ()
 
     def probabilities(self) -> Floats:
-        """(S, S) probability that the row beats the column by the metric of the contest; NaN on the diagonal."""
+        """(S, S) probability that the row beats the column by the metric of the study; NaN on the diagonal."""
         table = np.full((len(self.sides), len(self.sides)), np.nan)
         for first, second, comparisons in self.pairs:
             table[first, second] = by_metric(comparisons, self.study.metric).probability

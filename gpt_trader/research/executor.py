@@ -1,4 +1,4 @@
-"""The port through which a plan is worked off, and the executor that does it in this process."""
+"""The port through which chunks are run, and the executor that runs them in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gpt_trader.errors import GptTraderError
-from gpt_trader.research.chunk import Chunk, ChunkResult, ChunkRunner, told_of
+from gpt_trader.research.chunk import Chunk, ChunkResult, ChunkRunner, error_text
 from gpt_trader.research.chunk_sizes import BatchSizer
 from gpt_trader.research.experiment import Experiment
 
@@ -27,7 +27,7 @@ class ChunkCompleted:
 
 
 class Executor(Protocol):
-    """Works off a plan. Every point is reported exactly once, in any order, unless the work is cancelled before."""
+    """Runs the chunks of a plan. Every point is reported exactly once, in any order, unless the work is cancelled before."""
 
     @property
     def workers(self) -> int:
@@ -89,7 +89,7 @@ def attempt(runner: ChunkRunner, chunk: Chunk) -> tuple[ChunkResult, None] | tup
     except GptTraderError as error:
         return None, str(error)
     except (Exception, SystemExit) as error:
-        return None, told_of(error)
+        return None, error_text(error)
 
 
 def failures(points: int, result: ChunkResult | None) -> int:

@@ -106,7 +106,7 @@ class RobustnessStudy:
         return _Perturbed(self).steps()
 
     def real_runs(self) -> list[ScenarioPoint]:
-        """The points and variants on the market that happened, the run as it is first, each once."""
+        """The points and scenarios on the market that happened, the run as it is first, each once."""
         _, chosen = point_of(self.strategy)
         scenarios = [BASELINE, *(Scenario(cost_multiple=x) for x in self.cost_places if x != 1.0)]
         scenarios += [Scenario(delay=bars) for bars in range(1, self.changes.delays + 1)]

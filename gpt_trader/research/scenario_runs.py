@@ -19,7 +19,7 @@ from gpt_trader.research.points import run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 
 ScenarioPoint = tuple[tuple[Any, ...], Scenario]
-"""The values of all parameters, and the variant."""
+"""The values of all parameters, and the scenario."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

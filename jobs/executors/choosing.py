@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gpt_trader.errors import ClusterError
-from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, expected_seconds, whole
+from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, expected_seconds, work_text
 from gpt_trader.research.executor import ChunkCompleted, Executor, InProcess
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def choose(chunks: int, seconds: float, asked: Asked, cores: int) -> Choice:
     A cluster that is named is used; so is a number of workers above one, though never more than there are chunks. Else
     workers are started when they save more time than their start takes. A time limit on chunks needs a worker to end.
     """
-    work = whole(range(chunks), seconds)
+    work = work_text(range(chunks), seconds)
     if asked.cluster is not None:
         return Choice("cluster", asked.workers, asked.cluster, f"{work}: on the cluster at {asked.cluster}")
     workers = max(1, min(asked.workers or cores, chunks))

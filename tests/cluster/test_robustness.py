@@ -1,4 +1,4 @@
-"""Runs under variants and on resampled markets come out of workers as they come out of this process."""
+"""Runs under scenarios and on resampled markets come out of workers as they come out of this process."""
 
 from __future__ import annotations
 

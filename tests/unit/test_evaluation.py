@@ -127,7 +127,7 @@ def test_each_point_is_scored_under_its_own_variant() -> None:
         assert done.sums[place].tobytes() == alone.sums[0].tobytes()
 
 
-def test_errors_keep_their_place_under_variants() -> None:
+def test_errors_keep_their_place_under_scenarios() -> None:
     points = tuple((weight,) for weight in (1, 7, 8, 1, 9))
     scenarios = (Scenario(), Scenario(), Scenario(cost_multiple=2.0), Scenario(cost_multiple=2.0), Scenario())
     done = Chunk(("weight",), points, scenarios=scenarios).run(Experiment(Moody, BARS, ALL_IN))
@@ -168,8 +168,8 @@ def test_a_regime_index_is_resampled_with_the_market() -> None:
     assert done.values.tobytes() != with_the_old.values.tobytes()
 
 
-def test_variants_are_one_for_each_point() -> None:
-    with pytest.raises(BadParameter, match="2 points has 1 variants"):
+def test_scenarios_are_one_for_each_point() -> None:
+    with pytest.raises(BadParameter, match="2 points has 1 scenarios"):
         replace(POINTS, scenarios=(Scenario(),))
 
 
@@ -311,7 +311,7 @@ class Stepwise(Strategy):
 def test_a_rule_is_compiled_when_all_runs_of_a_chunk_make_it_worth_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Runs under variants are scored in parts of one; each alone would stay in Python for ever."""
+    """Runs under scenarios are scored in parts of one; each alone would stay in Python for ever."""
     from gpt_trader import batch
 
     chosen: list[str] = []
