@@ -107,7 +107,7 @@ def _compile(folder: Path, python: str, options: argparse.Namespace) -> None:
     """The kernels of the engine, unless they are there."""
     done, kernels = _read_stamp(folder), _kernels()
     if not options.no_warm and done.get("kernels") != kernels:
-        _watched([python, "-m", "jobs.warm"], "compiling the kernels, once")
+        _watched([python, "-m", "jobs.compile_kernels"], "compiling the kernels, once")
         _write_stamp(folder, dict(done, kernels=kernels))
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter
+from jobs.command_inputs import Inputs, RunPreamble
 from jobs.look_ahead import known, look_ahead_line, runs_in
 from jobs.options import grouped
-from jobs.preamble import Inputs, RunPreamble
 from jobs.strategy_options import DEFAULT_STRATEGY, STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals
     from gpt_trader.result import Result
     from gpt_trader.strategy import Strategy
+    from jobs.command_inputs import Market
     from jobs.conclusion import TrialVerdict
     from jobs.console import Output
-    from jobs.preamble import Market
 
 app = typer.Typer(add_completion=False)
 
@@ -149,7 +149,7 @@ def backtest_profile(path: Path, options: RunPreamble) -> None:
 
 def show_portfolio(result: PortfolioResult, verdict: TrialVerdict, output: Output) -> None:
     """The summary of the account, and what each of its strategies earned."""
-    from jobs.tables import listing
+    from jobs.console_tables import listing
 
     show(result, verdict, output, None)
     rows = [
@@ -217,7 +217,7 @@ class Keeping:
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
         from jobs.conclusion import verdict_of_run
-        from jobs.counting import counted, trial_of
+        from jobs.trial_counting import counted, trial_of
 
         trial, now = trial_of(result), datetime.now(UTC)
         count, folder, problem = None, None, None
@@ -259,7 +259,7 @@ def as_object(result: Result, verdict: TrialVerdict, reruns: BootstrapIntervals 
 
 def show(result: Result, verdict: TrialVerdict, output: Output, reruns: BootstrapIntervals | None) -> None:
     """The summary of a run for a person."""
-    from jobs.tables import (
+    from jobs.console_tables import (
         bars_line,
         interval_lines,
         interval_table,

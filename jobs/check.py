@@ -13,7 +13,7 @@ from jobs.console import Output
 from jobs.data_options import DataOptions
 from jobs.look_ahead import record_check
 from jobs.options import grouped
-from jobs.settings import SettingsOptions, StoreOptions
+from jobs.settings_options import SettingsOptions, StoreOptions
 from jobs.strategy_options import STRATEGY_HELP, StrategyOptions
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from gpt_trader.result import Result
     from gpt_trader.validation.overfitting import Overfitting
     from gpt_trader.validation.summary import TrialStatistics
+    from jobs.command_inputs import StudyInputs
     from jobs.console import Output
-    from jobs.counting import Counting
-    from jobs.preamble import StudyInputs
     from jobs.study_progress import Watched
+    from jobs.trial_counting import Counting
 
 # -- what it is worth ----------------------------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ class TrialVerdict:
         return self.statistics.look_ahead or LookAhead()
 
     def as_object(self) -> dict[str, Any]:
-        """The JSON object of it, which `jobs.tables.significance_lines` shows."""
+        """The JSON object of it, which `jobs.console_tables.significance_lines` shows."""
         count = self.count
         return {
             "counted": count is not None,
@@ -198,7 +198,7 @@ def conclude_study(
     """
     from gpt_trader.adapters.study_tables import write_study
     from gpt_trader.research.study import run_study
-    from jobs.counting import Counting
+    from jobs.trial_counting import Counting
 
     counting = Counting(inputs.store, study.kind)
     with inputs.run(study, watched=watched, about=about, expected=expected, time_limit=time_limit) as running:

@@ -6,7 +6,7 @@ import typer
 
 from jobs.console import Output
 from jobs.options import grouped
-from jobs.settings import SettingsOptions
+from jobs.settings_options import SettingsOptions
 
 app = typer.Typer(add_completion=False, help="Show and check the settings.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def show(settings: SettingsOptions, output: Output) -> None:
         }
     )
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         output.line(f"file: {configuration.file or 'none (gpt-trader init writes one)'}")
         output.show(

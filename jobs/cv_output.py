@@ -9,8 +9,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import Concluded, StudyView
-from jobs.look_ahead import belief_lines
-from jobs.tables import (
+from jobs.console_tables import (
     bars_line,
     failed_points,
     listing,
@@ -20,6 +19,7 @@ from jobs.tables import (
     significance_lines,
     text_of,
 )
+from jobs.look_ahead import belief_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from jobs.console import Output, report_error
 from jobs.data_files import SHOWN, check, repair
 from jobs.data_options import DataOptions
 from jobs.options import grouped
-from jobs.settings import SettingsOptions
+from jobs.settings_options import SettingsOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
@@ -50,7 +50,7 @@ def fetch(
     failed = [row["symbol"] for row in rows if row["error"]]
     output.emit({"series": rows, "failed": failed})
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         columns = ["Symbol", "Bars", "First", "Last", "From", "How"]
         keys = ("symbol", "bars", "first", "last", "source", "how")
@@ -89,7 +89,7 @@ def list_command(settings: SettingsOptions, output: Output) -> None:
     demo = DemoSource().symbols()
     output.emit({"cache": folder, "series": rows, "demo": demo})
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         output.line(f"demo data (no network): {', '.join(demo)}")
         output.line(

@@ -1,7 +1,7 @@
 """Writes what the code's own tables say into the pages of docs/: `python -m jobs.doc_tables docs`.
 
 Each is the first table below a heading; the words around it are the page's own. `docs/cli.md` is written as a whole
-(`jobs.reference`).
+(`jobs.command_reference`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def tables() -> tuple[DocTable, ...]:
 
 def pages(folder: Path) -> dict[Path, str]:
     """The text that each page with such a table has to have. Raises ValueError for a page without its heading or table."""
-    from jobs.reference import reference
+    from jobs.command_reference import reference
 
     found = {folder / "cli.md": reference()}
     for table in tables():

@@ -14,7 +14,7 @@ from gpt_trader.adapters.source_registry import SOURCES
 from gpt_trader.errors import GptTraderError
 from jobs.console import Output
 from jobs.options import grouped
-from jobs.settings import SettingsOptions
+from jobs.settings_options import SettingsOptions
 
 app = typer.Typer(add_completion=False)
 
@@ -122,7 +122,7 @@ def _demo_data() -> str:
 
 
 def _kernels() -> str:
-    from jobs.warm import warm_up
+    from jobs.compile_kernels import warm_up
 
     return f"compiled; every shipped strategy ran, in {warm_up():.1f} s"
 

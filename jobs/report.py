@@ -15,7 +15,7 @@ from jobs.console import Output
 from jobs.look_ahead import known_of_stored, look_ahead_line
 from jobs.options import grouped
 from jobs.runs import BACKTEST, RunId, none_of, stored
-from jobs.settings import SettingsOptions, StoreOptions
+from jobs.settings_options import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def _show(
     whole: bool,
 ) -> None:
     """The numbers of a span for a person, and what they are worth where it is the `whole` run."""
-    from jobs.tables import parameters_line, significance_lines, summary
+    from jobs.console_tables import parameters_line, significance_lines, summary
 
     output.line(f"{record.strategy} ({parameters_line(record.parameters)}), run {record.run_id}")
     output.line(f"{span}, computed from the stored rows\n")

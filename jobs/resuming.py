@@ -169,7 +169,7 @@ def detach(folder: StudyFolder, record: StudyRecord, submit_to: str | None, outp
             {"run_id": record.study_id, "status": states.RUNNING, "process": process, "log": folder.log}
         )
     else:
-        from jobs.executors.submitting import submit
+        from jobs.executors.ray_jobs import submit
 
         runs_dir = ("--runs-dir", str(folder.path.parent))
         name = submit(submit_to, record.study_id, (*record.command, *runs_dir), Path.cwd())

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from jobs.command_inputs import StudyInputs, StudyPreamble
 from jobs.options import grouped, number, option_in
-from jobs.preamble import StudyInputs, StudyPreamble
 from jobs.run_options import ReplicateOptions
 from jobs.strategy_options import STRATEGY_HELP, StrategyOptions
 from jobs.study_progress import Watched

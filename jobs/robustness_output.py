@@ -13,8 +13,7 @@ from gpt_trader.research.robustness_study import RobustnessResult
 from gpt_trader.research.robustness_text import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import Concluded, StudyView
-from jobs.look_ahead import belief_lines
-from jobs.tables import (
+from jobs.console_tables import (
     bars_line,
     failed_lines,
     interval_lines,
@@ -25,6 +24,7 @@ from jobs.tables import (
     significance_lines,
     text_of,
 )
+from jobs.look_ahead import belief_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from jobs.options import number, option_in, positive
 
 if TYPE_CHECKING:
     from gpt_trader.research.bootstrap import Bootstrap
-    from jobs.executors.choosing import Asked
+    from jobs.executors.executor_choice import Asked
 
 MANY = 1_000_000
 
@@ -91,7 +91,7 @@ class WorkerOptions:
 
     def asked(self) -> Asked:
         """What this says to the executor; in a Ray job, with that job's cluster."""
-        from jobs.executors.choosing import Asked
+        from jobs.executors.executor_choice import Asked
 
         return Asked(self.workers, self.cluster, os.environ.get("RAY_ADDRESS"), self.chunk_timeout)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.research.plan import ChunkFailed, Plan, PlanResult
     from gpt_trader.research.study import Study
     from jobs.console import Output
-    from jobs.executors.choosing import ChosenWhenRun
+    from jobs.executors.executor_choice import ChosenWhenRun
     from jobs.run_options import WorkerOptions
     from jobs.study_record import Recorder
 
@@ -162,8 +162,8 @@ def open_study(
     """
     from gpt_trader.adapters.study_files import StudyFolder
     from gpt_trader.research.executor import InProcess
-    from jobs.executors.choosing import ChosenWhenRun
-    from jobs.interrupting import Interrupts, InTime
+    from jobs.executors.executor_choice import ChosenWhenRun
+    from jobs.interrupts import Interrupts, InTime
     from jobs.study_record import Recorder, record_of
 
     folder = StudyFolder(runs_dir.resolve() / study.study_id)

@@ -11,11 +11,11 @@ import typer
 
 from gpt_trader.errors import UnknownName, UserError
 from jobs.console import Output
+from jobs.console_tables import kind_of
 from jobs.look_ahead import known_of_stored, look_ahead_line
 from jobs.options import grouped
 from jobs.run_options import WorkerOptions
-from jobs.settings import SettingsOptions, StoreOptions
-from jobs.tables import kind_of
+from jobs.settings_options import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
@@ -95,7 +95,7 @@ def cancel(study: StudyId, runs_dir: RunsDir = None, *, settings: SettingsOption
     folder.ask_to_stop()
     stopped = False
     if "address" in job:
-        from jobs.executors.submitting import stop_job
+        from jobs.executors.ray_jobs import stop_job
 
         stopped = stop_job(job["address"], job["id"])
     output.emit({"run_id": record.study_id, "job_stopped": stopped})
@@ -141,7 +141,7 @@ def list_command(
     rows = with_studies(listed, configuration.runs_dir, limit, strategy, kind)
     output.emit({"runs": rows})
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         if not rows:
             of = "".join(f" of {what}" for what in (strategy, kind and f"kind {kind}") if what)
@@ -183,7 +183,7 @@ def show(run: RunId, store: StoreOptions, settings: SettingsOptions, output: Out
         }
     )
     if output.tables:
-        from jobs.tables import named, parameters_line, summary
+        from jobs.console_tables import named, parameters_line, summary
 
         span = f"{str(record.start)[:10]} to {str(record.end)[:10]}"
         output.line(f"{record.strategy} · {named(record.symbols)} · {span}")
@@ -221,7 +221,7 @@ def compare(
         {"runs": [{"run_id": r.run_id, "strategy": r.strategy, "metrics": r.metrics} for r in records]}
     )
     if output.tables:
-        from jobs.tables import comparison
+        from jobs.console_tables import comparison
 
         output.show(
             comparison([f"{r.strategy}\n{r.run_id[:12]}" for r in records], [r.metrics for r in records])
@@ -296,7 +296,7 @@ def none_of(run: str) -> UserError:
 def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:
     """One run as the list shows it."""
     from gpt_trader.adapters.store.studies import DONE, POINTS
-    from jobs.tables import named, text_of
+    from jobs.console_tables import named, text_of
 
     return (
         row["run_id"][:12],

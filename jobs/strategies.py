@@ -45,7 +45,7 @@ def list_command(output: Output) -> None:
         }
     )
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         output.show(listing(["Name", "What it does", "Parameters"], rows))
 
@@ -76,7 +76,7 @@ def show(
         }
     )
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         output.line(f"{strategy_name(found)}: {text}\n")
         rows = [(item.name, item.kind.__name__, item.default, _range(item), item.doc) for item in parameters]

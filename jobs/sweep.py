@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from gpt_trader.errors import GptTraderError
+from jobs.command_inputs import StudyInputs, StudyPreamble
 from jobs.options import grouped
-from jobs.preamble import StudyInputs, StudyPreamble
 from jobs.strategy_options import STRATEGY_HELP, SearchOptions
 from jobs.study_progress import Watched
 

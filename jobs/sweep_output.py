@@ -9,8 +9,7 @@ from gpt_trader.adapters.sweep_files import typed_columns
 from gpt_trader.research.sweep_analysis import too_good_lines
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import Concluded, StudyView, TrialVerdict, trials_as_object
-from jobs.look_ahead import belief_lines
-from jobs.tables import (
+from jobs.console_tables import (
     bars_line,
     failed_lines,
     kind_of,
@@ -19,6 +18,7 @@ from jobs.tables import (
     significance_lines,
     text_of,
 )
+from jobs.look_ahead import belief_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import typer
 from gpt_trader.errors import UnknownName
 from jobs.console import Output
 from jobs.options import grouped
-from jobs.settings import SettingsOptions, StoreOptions
+from jobs.settings_options import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
@@ -66,7 +66,7 @@ def list_command(
     if not sets:
         output.line("no trials yet; gpt-trader backtest makes one")
         return
-    from jobs.tables import listing
+    from jobs.console_tables import listing
 
     output.show(listing(COLUMNS, map(_line, shown), right=NUMBERS))
     families = len({each.family for each in sets})
@@ -97,7 +97,7 @@ def show(
     total = sum(each.trials for each in sets)
     output.emit({"family": family, "trials": total, "sets": shown, "days": days})
     if output.tables:
-        from jobs.tables import listing
+        from jobs.console_tables import listing
 
         kinds = sorted({kind for each in sets for kind in each.kinds})
         output.line(f"{family} · {total:,} trials on {len(sets)} data set{'s' if len(sets) > 1 else ''}\n")
@@ -146,7 +146,7 @@ def described(store: RunStore, tried: TrialSet) -> dict[str, Any]:
 
 def _line(each: dict[str, Any]) -> tuple[str, ...]:
     """A family on a data set as the list shows it."""
-    from jobs.tables import named, text_of
+    from jobs.console_tables import named, text_of
 
     return (
         each["family"],

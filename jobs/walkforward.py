@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpt_trader.errors import BadParameter, UnknownName, UserError
+from jobs.command_inputs import StudyInputs, StudyPreamble
 from jobs.options import grouped, option_in
-from jobs.preamble import StudyInputs, StudyPreamble
 from jobs.strategy_options import STRATEGY_HELP, PointOptions
 from jobs.study_progress import Watched
 

@@ -10,8 +10,7 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.strategy import strategy_name
 from jobs.conclusion import Concluded, StudyView
-from jobs.look_ahead import look_ahead_line
-from jobs.tables import (
+from jobs.console_tables import (
     bars_line,
     failed_points,
     kind_of,
@@ -23,6 +22,7 @@ from jobs.tables import (
     summary,
     text_of,
 )
+from jobs.look_ahead import look_ahead_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

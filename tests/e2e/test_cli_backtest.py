@@ -239,7 +239,7 @@ def test_every_rule_option_is_tried() -> None:
     import typer
 
     from jobs import backtest
-    from jobs.reference import parameters
+    from jobs.command_reference import parameters
 
     panels = ("Costs", "Allocation", "Risk limits", "Exits (added to the strategy's own)")
     rows = [row for row in parameters(typer.main.get_command(backtest.app)) if row.panel in panels]

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from jobs.cli import COMMANDS, app
-from jobs.reference import COMMON, commands, parameters, reference
+from jobs.command_reference import COMMON, commands, parameters, reference
 from tests.e2e.command import ROOT, cli, shell
 
 FOUND = dict(commands(typer.main.get_command(app), "gpt-trader"))

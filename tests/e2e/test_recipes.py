@@ -60,7 +60,7 @@ from gpt_trader import backtest, load_bars
 from gpt_trader.adapters.report import catalogue
 from gpt_trader.research.objectives import parse_objective
 from gpt_trader.strategies import load_strategy
-from jobs.tables import metric_row
+from jobs.console_tables import metric_row
 result = backtest(load_strategy("demo_ma")(), load_bars(["AAPL"], start="2008-01-01", end="2009-12-31"))
 assert 0.0 < result.metrics["cost_rate"] < 0.1
 assert parse_objective("cost_rate").smallest

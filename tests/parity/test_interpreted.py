@@ -26,7 +26,7 @@ from gpt_trader import (
 from gpt_trader.allocation import Allocation
 from gpt_trader.batch import backtest_many
 from gpt_trader.strategies import SHIPPED, load_strategy
-from jobs.warm import HeldRule, OrderRule
+from jobs.compile_kernels import HeldRule, OrderRule
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES: dict[str, dict[str, Any]] = {

@@ -196,7 +196,7 @@ def test_the_first_reports_do_not_wait_for_the_kernels(copy: Copy) -> None:
     jobs = copy.folder / "jobs"
     jobs.mkdir()
     (jobs / "cli.py").write_text(TELLS.format("demo"))
-    (jobs / "warm.py").write_text(TELLS.format("kernels"))
+    (jobs / "compile_kernels.py").write_text(TELLS.format("kernels"))
     (copy.folder / "asked").unlink()
     assert copy.run("demo").returncode == 0
     assert copy.asked == ["demo as plain Python", "kernels compiled"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs import warm
-from jobs.warm import imports_of
+from jobs import compile_kernels as warm
+from jobs.compile_kernels import imports_of
 
 
 def test_imports_within_functions_are_seen_and_relative_ones_left_out(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tm
     (mine / "one.py").write_text("def f():\n    import elsewhere.lazy, elsewhere.broken, not_installed\n")
     (other / "lazy.py").write_text("")
     (other / "broken.py").write_text("raise RuntimeError\n")
-    code = "from jobs.warm import keep_byte_code; keep_byte_code(('mine', 'gone'))"
+    code = "from jobs.compile_kernels import keep_byte_code; keep_byte_code(('mine', 'gone'))"
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, check=True)
     assert list((mine / "__pycache__").glob("one.*"))
@@ -36,7 +36,10 @@ def test_a_module_that_does_not_load_stops_nothing_and_others_leave_byte_code(tm
 
 @pytest.mark.slow
 def test_a_doctor_compiles_kernels_and_loads_nothing_else() -> None:
-    code = "import sys; from jobs.warm import warm_up; warm_up(); assert not {'ray', 'optuna', 'yfinance'} & set(sys.modules)"
+    code = (
+        "import sys; from jobs.compile_kernels import warm_up; warm_up(); "
+        "assert not {'ray', 'optuna', 'yfinance'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -15,7 +15,7 @@ from gpt_trader.research.chunk_sizes import expected_seconds, seconds_per_run
 from gpt_trader.research.executor import ChunkCompleted
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.strategies import load_strategy
-from jobs.executors.choosing import Asked, Begun, ChosenWhenRun, choose
+from jobs.executors.executor_choice import Asked, Begun, ChosenWhenRun, choose
 from tests.markets import random_market
 
 NOTHING_ASKED = Asked()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.executors.submitting import _is_of, job_id
+from jobs.executors.ray_jobs import _is_of, job_id
 
 
 @pytest.mark.parametrize(

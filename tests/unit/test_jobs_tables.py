@@ -8,7 +8,7 @@ import math
 import pytest
 from rich.console import Console
 
-from jobs.tables import NOTHING, comparison, sparkline, summary, text_of
+from jobs.console_tables import NOTHING, comparison, sparkline, summary, text_of
 
 
 @pytest.mark.parametrize(

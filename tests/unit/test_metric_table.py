@@ -8,8 +8,9 @@ import pytest
 
 from gpt_trader.adapters.report import catalogue, intervals, sweep_texts, texts
 from gpt_trader.engine.metric_definitions import DIRECTIONS, METRIC, METRIC_NAMES, METRICS, UNITS
-from jobs import robustness_output, runs, tables
-from jobs.tables import text_of
+from jobs import console_tables as tables
+from jobs import robustness_output, runs
+from jobs.console_tables import text_of
 
 ALONE = {"borrow"}
 """Metrics of a run that no kernel makes."""

@@ -27,7 +27,7 @@ from gpt_trader.research.sweep_analysis import SweepAnalysis
 from gpt_trader.research.sweep_study import SweepStudy
 from gpt_trader.research.trials import Trials, trials_of_runs
 from jobs.conclusion import verdict_of_run
-from jobs.counting import batches_of, trial_of
+from jobs.trial_counting import batches_of, trial_of
 from tests.markets import random_market
 from tests.unit.test_sweep import in_order
 

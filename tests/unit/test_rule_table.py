@@ -18,7 +18,7 @@ from gpt_trader.engine import records
 from gpt_trader.risk import LIMITS, PROFILE_NAMES, RiskLimits, verdict_code
 from gpt_trader.rule_table import UNITS, below, record_fields, rules_of
 from jobs.cli import app
-from jobs.reference import commands
+from jobs.command_reference import commands
 
 KINDS = {"costs": Costs, "fills": FillModel, "allocation": Allocation, "risk": RiskLimits}
 ROWS = [(section, name) for section, kind in KINDS.items() for name in rules_of(kind)]

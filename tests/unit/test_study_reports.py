@@ -31,7 +31,7 @@ from gpt_trader.research.selection_bias import trial_statistics_of
 from gpt_trader.research.study import run_study
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
-from jobs.tables import LABELS, interval_table
+from jobs.console_tables import LABELS, interval_table
 from tests.markets import random_market
 from tests.report_cases import run
 

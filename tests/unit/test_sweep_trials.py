@@ -17,7 +17,7 @@ from gpt_trader.research.search_space import make_space
 from gpt_trader.research.study import run_study
 from gpt_trader.research.sweep_study import KIND, SweepStudy
 from gpt_trader.research.trials import Trials
-from jobs.counting import Counting, batches_of, trial_of
+from jobs.trial_counting import Counting, batches_of, trial_of
 from tests.sweep_cases import ALL_IN, BARS, EXPERIMENT, Steady
 from tests.unit.test_sweep import SHARPE, in_order
 

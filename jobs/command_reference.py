@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands themselves: `python -m jobs.reference docs/cli.md`."""
+"""Writes docs/cli.md from the commands themselves: `python -m jobs.command_reference docs/cli.md`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 HEAD = """# Commands and options
 
-Written by `python -m jobs.reference docs/cli.md` from the commands themselves; a test compares the two.
+Written by `python -m jobs.command_reference docs/cli.md` from the commands themselves; a test compares the two.
 
 Every command is also a module: `gpt-trader backtest …` is `python -m jobs.backtest …`. Exit codes: 0 done, 1 failed,
 2 wrong usage, 130 interrupted. A mistake is one message on standard error. `gpt-trader --version` prints the version,

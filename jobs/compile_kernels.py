@@ -1,4 +1,4 @@
-"""`python -m jobs.warm`: compiles ahead, in two processes: the kernels, by running what a user would run, and byte code."""
+"""`python -m jobs.compile_kernels`: compiles ahead, in two processes: kernels, by running what a user would run, and byte code."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def prune() -> int:
 def compile_all(tell: Callable[[str], None]) -> int:
     """Compile in a process for each of the shares, telling each step as it begins; the exit code of the first that fails."""
     queue: SimpleQueue[str | None] = SimpleQueue()
-    command = [sys.executable, "-m", "jobs.warm"]
+    command = [sys.executable, "-m", "jobs.compile_kernels"]
     environ = {name: value for name, value in os.environ.items() if name not in HINDERS}
     children = [
         subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True, env=environ)
@@ -317,7 +317,7 @@ def main() -> None:
     """Compile, saying what is compiled; the code is 1 when something could not be."""
     given = sys.argv[1:]
     if given not in ([], *([str(number)] for number in range(len(SHARES)))):
-        print("usage: python -m jobs.warm", file=sys.stderr)
+        print("usage: python -m jobs.compile_kernels", file=sys.stderr)
         raise SystemExit(2)
     if given:
         for steps in SHARES[int(given[0])]:

@@ -12,7 +12,7 @@ from jobs.data_options import DataOptions
 from jobs.numba_start import start_numba
 from jobs.rule_options import RuleOptions
 from jobs.run_options import RunOptions, StudyOptions, WorkerOptions
-from jobs.settings import SettingsOptions, StoreOptions
+from jobs.settings_options import SettingsOptions, StoreOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
