@@ -315,6 +315,7 @@ def test_a_bar_that_does_not_follow_the_one_before_is_refused() -> None:
         desk.window.open(0)
 
 
+@pytest.mark.slow
 def test_thousands_of_orders_at_once_find_room_on_both_sides() -> None:
     trader = Trader(blank_info(1), 1e6, rules_of(1), 60, Recorder(), signals=False)
     price = np.full((4, 1), 100.0)
@@ -390,6 +391,7 @@ print(len(kernels), missed)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [False, True])
 def test_a_process_that_trades_compiles_nothing_at_its_start(signals: bool) -> None:
     code = START.replace("{signals}", str(signals))

@@ -316,6 +316,7 @@ def test_which_arrays_are_computed_at_once():
     assert calls == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_kernel_that_was_compiled_before_its_first_call_takes_no_other_types():
     code = (
         "import numpy as np\n"

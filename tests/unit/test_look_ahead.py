@@ -164,6 +164,7 @@ def bars() -> Bars:
     return load_bars(["AAPL"], start="2005-01-03", end="2006-12-29")
 
 
+@pytest.mark.slow
 def test_a_result_knows_what_was_checked_in_this_process(bars: Bars) -> None:
     assert backtest(Honest(), bars).look_ahead.state is LookAheadState.NEVER
     assert "in this process: run `gpt_trader.check_strategy(" in backtest(Honest(), bars).look_ahead.text
@@ -209,6 +210,7 @@ def test_a_shipped_strategy_has_passed_and_an_edited_copy_has_not(bars: Bars) ->
     assert backtest(Edited(), bars).look_ahead.state is LookAheadState.NEVER
 
 
+@pytest.mark.slow
 def test_a_record_has_what_was_checked_on_what(bars: Bars) -> None:
     report = check_strategy(Honest(), bars, samples=8)
     made = record_of(Honest(), report, bars, DAY)
