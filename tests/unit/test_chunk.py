@@ -215,7 +215,7 @@ def test_another_subject_has_another_address(change: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_another_process_gives_the_same_address() -> None:
-    text = "from tests.unit.test_evaluation import POINTS, experiment\nprint(POINTS.key(experiment()))"
+    text = "from tests.unit.test_chunk import POINTS, experiment\nprint(POINTS.key(experiment()))"
     told = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
     assert told.stdout.strip() == POINTS.key(experiment())
 
