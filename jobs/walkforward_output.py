@@ -101,9 +101,9 @@ def window_of(found: WalkForwardResult, window: WindowFigures) -> dict[str, Any]
         "test": {"start": time[window.test[0]], "end": time[window.test[1] - 1]},
         "parameters": found.parameters(window),
         "chosen": window.own,
-        "in_sample": window.inside,
-        "out_of_sample": window.outside,
-        "buy_and_hold_return": window.held,
+        "in_sample": window.in_sample,
+        "out_of_sample": window.out_of_sample,
+        "buy_and_hold_return": window.benchmark_return,
     }
 
 
@@ -162,9 +162,12 @@ def tables_of(found: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
             "test_end": time[[window.test[1] - 1 for window in windows]],
             **{f"parameter_{name}": values for name, values in chosen.items()},
             "chosen": [window.own for window in windows],
-            **{f"in_sample_{name}": [w.inside[name] for w in windows] for name in windows[0].inside},
-            **{f"out_of_sample_{name}": [w.outside[name] for w in windows] for name in windows[0].outside},
-            "buy_and_hold_return": [window.held for window in windows],
+            **{f"in_sample_{name}": [w.in_sample[name] for w in windows] for name in windows[0].in_sample},
+            **{
+                f"out_of_sample_{name}": [w.out_of_sample[name] for w in windows]
+                for name in windows[0].out_of_sample
+            },
+            "buy_and_hold_return": [window.benchmark_return for window in windows],
         },
         "equity": {
             "time": result.time,
@@ -202,7 +205,7 @@ def show(found: WalkForwardResult, about: Mapping[str, Any], verdict: TrialVerdi
     )
     output.show(summary(found.result.metrics))
     output.line("")
-    for line in (*_kept_lines(found), *failed_points(found.choices.runs.errors, study.points)):
+    for line in (*_efficiency_lines(found), *failed_points(found.choices.runs.errors, study.points)):
         output.line(line)
     for note in notes_of(found):
         output.line(f"note     {note}")
@@ -221,11 +224,11 @@ def _windows(found: WalkForwardResult) -> Any:
             str(window.number + 1),
             *(f"{_day(time[start])} – {_day(time[stop - 1])}" for start, stop in (window.train, window.test)),
             *(str(value) for value in found.parameters(window).values()),
-            text_of(window.inside["sharpe"], kind_of("sharpe")),
-            text_of(window.outside["sharpe"], kind_of("sharpe")),
-            text_of(window.inside["total_return"], kind_of("total_return")),
-            text_of(window.outside["total_return"], kind_of("total_return")),
-            text_of(window.held, "percent"),
+            text_of(window.in_sample["sharpe"], kind_of("sharpe")),
+            text_of(window.out_of_sample["sharpe"], kind_of("sharpe")),
+            text_of(window.in_sample["total_return"], kind_of("total_return")),
+            text_of(window.out_of_sample["total_return"], kind_of("total_return")),
+            text_of(window.benchmark_return, "percent"),
         ]
         for window in found.windows[-SHOWN:]
     ]
@@ -236,13 +239,13 @@ def _day(moment: Any) -> str:
     return str(moment.astype("datetime64[m]"))[:10]
 
 
-def _kept_lines(found: WalkForwardResult) -> list[str]:
+def _efficiency_lines(found: WalkForwardResult) -> list[str]:
     """Efficiency and stability in two lines."""
     kept, steady = found.efficiency, stability_of(found)
-    inside, outside = (text_of(kept[f"{name}_sample_sharpe"], "ratio") for name in ("in", "out_of"))
+    in_sample, out_of_sample = (text_of(kept[f"{name}_sample_sharpe"], "ratio") for name in ("in", "out_of"))
     shares = [text_of(kept[name], "share") for name in ("sharpe", "annual_return")]
     first = (
-        f"kept     Sharpe {inside} in sample, {outside} out of sample; efficiency {shares[0]} of the Sharpe ratio, "
+        f"kept     Sharpe {in_sample} in sample, {out_of_sample} out of sample; efficiency {shares[0]} of the Sharpe ratio, "
         f"{shares[1]} of the annual return"
     )
     if len(found.choices.study.points) == 1 or len(found.windows) == 1:

@@ -177,7 +177,7 @@ class WindowChoices:
         )
         return WalkForwardResult(self, result)
 
-    def inside(self, window: int) -> Mapping[str, float]:
+    def in_sample(self, window: int) -> Mapping[str, float]:
         """The metrics, in its training, of the point that trades in a window."""
         row = window * len(self.study.points) + int(self.trading[window])
         return dict(zip(METRIC_NAMES, self.runs.values[row].tolist(), strict=True))
@@ -188,8 +188,8 @@ class WindowFigures:
     """One window that traded: its number from 0, rows trained on and traded, the point, whether it is its own choice, and
     what the point and the account did.
 
-    `inside` and `outside` have sharpe, annual_return (mean return of a bar x bars a year), total_return, max_drawdown
-    and `inside` round_trips; `held` is the total return of buy and hold over the rows traded, NaN without a benchmark.
+    `in_sample` and `out_of_sample` have sharpe, annual_return (mean return of a bar x bars a year), total_return, max_drawdown
+    and `in_sample` round_trips; `benchmark_return` is that of buy and hold over the rows traded, or NaN.
     """
 
     number: int
@@ -197,9 +197,9 @@ class WindowFigures:
     test: Span
     point: int
     own: bool
-    inside: Mapping[str, float]
-    outside: Mapping[str, float]
-    held: float
+    in_sample: Mapping[str, float]
+    out_of_sample: Mapping[str, float]
+    benchmark_return: float
 
 
 @dataclass(frozen=True)
@@ -250,14 +250,14 @@ class WalkForwardResult:
                 span,
                 int(choices.trading[number]),
                 bool(choices.chosen[number] != NONE),
-                _inside(choices.inside(number)),
-                self._outside(span),
+                _in_sample(choices.in_sample(number)),
+                self._out_of_sample(span),
                 self._gain(self.result.benchmark_equity, span),
             )
             for number, span in list(enumerate(choices.spans))[choices.begins :]
         ]
 
-    def _outside(self, span: Span) -> dict[str, float]:
+    def _out_of_sample(self, span: Span) -> dict[str, float]:
         """What the account did in the rows of `span`."""
         before, equity = self._part(self.result.track[EQUITY], span)
         earned = metrics.returns(equity, before)
@@ -291,18 +291,18 @@ class WalkForwardResult:
     def efficiency(self) -> dict[str, float]:
         """Walk-forward efficiency: what the account keeps of the mean annual return, and of the mean Sharpe ratio, that the
         chosen points had in their training."""
-        inside = {
-            name: float(np.mean([window.inside[name] for window in self.windows]))
+        in_sample = {
+            name: float(np.mean([window.in_sample[name] for window in self.windows]))
             for name in ("annual_return", "sharpe")
         }
-        whole = self._outside((self.result.first, self.result.first + self.result.track.shape[1]))
+        whole = self._out_of_sample((self.result.first, self.result.first + self.result.track.shape[1]))
         return {
-            "in_sample_sharpe": inside["sharpe"],
-            "in_sample_annual_return": inside["annual_return"],
+            "in_sample_sharpe": in_sample["sharpe"],
+            "in_sample_annual_return": in_sample["annual_return"],
             "out_of_sample_sharpe": whole["sharpe"],
             "out_of_sample_annual_return": whole["annual_return"],
-            "sharpe": efficiency(inside["sharpe"], whole["sharpe"]),
-            "annual_return": efficiency(inside["annual_return"], whole["annual_return"]),
+            "sharpe": efficiency(in_sample["sharpe"], whole["sharpe"]),
+            "annual_return": efficiency(in_sample["annual_return"], whole["annual_return"]),
         }
 
     def parameters(self, window: WindowFigures) -> dict[str, Any]:
@@ -310,7 +310,7 @@ class WalkForwardResult:
         return self.study.points.parameters(window.point)
 
 
-def _inside(values: Mapping[str, float]) -> dict[str, float]:
+def _in_sample(values: Mapping[str, float]) -> dict[str, float]:
     """The figures of a training from the metrics of the run."""
     return {
         "sharpe": values["sharpe"],

@@ -45,9 +45,10 @@ def test_a_planted_switch_is_found_after_it_happened_and_not_before(anchored: bo
     if not anchored:
         assert study.windows[sides.index(-1)].train[0][1] - TURN < TRAIN
         result = choices.trade(benchmark=False)
-        outside = {w.test[0]: w.outside["sharpe"] for w in result.windows}
+        out_of_sample = {w.test[0]: w.out_of_sample["sharpe"] for w in result.windows}
         assert (
-            np.mean([v for first, v in outside.items() if first < TURN - TEST or first >= TURN + TRAIN]) > 3.0
+            np.mean([v for first, v in out_of_sample.items() if first < TURN - TEST or first >= TURN + TRAIN])
+            > 3.0
         )
 
 
@@ -113,23 +114,23 @@ def test_the_stitched_account_is_that_of_the_targets_put_together_by_hand(seed: 
     np.testing.assert_array_equal(found.result.track, by_hand.track)
     assert found.result.metrics["round_trips"] == by_hand.metrics["round_trips"] > 50
     # The windows are the parts of that account.
-    gains = [1 + window.outside["total_return"] for window in found.windows]
+    gains = [1 + window.out_of_sample["total_return"] for window in found.windows]
     assert np.prod(gains) - 1 == pytest.approx(by_hand.metrics["total_return"])
 
 
 def test_choosing_among_noise_gains_in_sample_and_nothing_out_of_sample() -> None:
     """Coins on random walks: the best of 25 looks good in its training and is worth nothing afterwards."""
-    inside, outside = [], []
+    in_sample, out_of_sample = [], []
     for seed in range(12):
         study = walk(Dice, noise(1500, seed), grid(Dice, number="0:24"), 250, 125)
         found = study.choose(run(study.plan)).trade(benchmark=False)
-        inside.append(found.efficiency["in_sample_sharpe"])
-        outside.append(found.efficiency["out_of_sample_sharpe"])
+        in_sample.append(found.efficiency["in_sample_sharpe"])
+        out_of_sample.append(found.efficiency["out_of_sample_sharpe"])
         assert np.nanmean(found.stability.rank_correlation) < 0.75  # half of each training is new
-    error = np.std(outside, ddof=1) / np.sqrt(len(outside))
-    assert np.mean(inside) > 0.9
-    assert abs(np.mean(outside)) < 3 * error < 0.6
-    assert min(inside) > max(0.5, float(np.mean(outside)))
+    error = np.std(out_of_sample, ddof=1) / np.sqrt(len(out_of_sample))
+    assert np.mean(in_sample) > 0.9
+    assert abs(np.mean(out_of_sample)) < 3 * error < 0.6
+    assert min(in_sample) > max(0.5, float(np.mean(out_of_sample)))
 
 
 def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait() -> None:
@@ -181,11 +182,11 @@ def test_parameters_that_stay_are_one_leg() -> None:
     alone = backtest(Follow(side=1), bars.select(end=bars.time[stop - 1]), costs=FREE, fills=UNCAPPED, allocation=ALL_IN,
                      first=first, benchmark=False)  # fmt: skip
     earned = np.diff(alone.track[EQUITY], prepend=100_000.0) / np.r_[100_000.0, alone.track[EQUITY][:-1]]
-    assert window.inside["annual_return"] == pytest.approx(
+    assert window.in_sample["annual_return"] == pytest.approx(
         earned.mean() * alone.metrics["periods_per_year"], rel=1e-9
     )
-    assert window.inside["total_return"] == alone.metrics["total_return"]
-    whole = [window.inside["annual_return"] for window in found.windows]
+    assert window.in_sample["total_return"] == alone.metrics["total_return"]
+    whole = [window.in_sample["annual_return"] for window in found.windows]
     assert found.efficiency["annual_return"] == pytest.approx(
         found.efficiency["out_of_sample_annual_return"] / np.mean(whole)
     )

@@ -50,9 +50,9 @@ def test_the_page_of_a_walk_forward_shows_every_window_as_it_was(walk: WalkForwa
     for drawn, window in zip(data["windows"], windows, strict=True):
         start, stop = (row - walk.result.first for row in window.test)
         assert (drawn["from"], drawn["to"]) == (days[start], days[stop - 1])
-        assert drawn["inside"] == pytest.approx(window.inside["sharpe"], rel=1e-4)
-        assert drawn["outside"] == pytest.approx(window.outside["sharpe"], rel=1e-4)
-        assert drawn["gain"] == pytest.approx(window.outside["total_return"], rel=1e-4)
+        assert drawn["inside"] == pytest.approx(window.in_sample["sharpe"], rel=1e-4)
+        assert drawn["outside"] == pytest.approx(window.out_of_sample["sharpe"], rel=1e-4)
+        assert drawn["gain"] == pytest.approx(window.out_of_sample["total_return"], rel=1e-4)
         parameters = walk.parameters(window)
         assert drawn["label"] == f"{parameters['mode']} · {parameters['length']}"
     correlations = [drawn["correlation"] for drawn in data["windows"]]

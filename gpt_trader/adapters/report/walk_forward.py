@@ -116,7 +116,7 @@ def _summary(found: WalkForwardResult) -> list[str]:
 
 def _tiles(found: WalkForwardResult) -> list[Tile]:
     account, kept, steady = found.result.metrics, found.efficiency, found.stability
-    gains = [window.outside["total_return"] > 0 for window in found.windows]
+    gains = [window.out_of_sample["total_return"] > 0 for window in found.windows]
 
     def tile(label: str, name: str, hint: str, *, signed: bool = True, colour: str = "") -> Tile:
         held = account[f"benchmark_{name}"]
@@ -154,13 +154,13 @@ def _row(found: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
         "test": span(window.test),
         "values": [texts.setting(value) for value in found.parameters(window).values()],
         "own": window.own,
-        "trips": written("round_trips", window.inside["round_trips"]),
-        "sharpe_in": written("sharpe", window.inside["sharpe"]),
-        "sharpe_out": written("sharpe", window.outside["sharpe"]),
-        "return_in": written("total_return", window.inside["total_return"]),
-        "return_out": written("total_return", window.outside["total_return"]),
-        "tone": tone(window.outside["total_return"]),
-        "held": texts.percent(window.held, signed=True),
+        "trips": written("round_trips", window.in_sample["round_trips"]),
+        "sharpe_in": written("sharpe", window.in_sample["sharpe"]),
+        "sharpe_out": written("sharpe", window.out_of_sample["sharpe"]),
+        "return_in": written("total_return", window.in_sample["total_return"]),
+        "return_out": written("total_return", window.out_of_sample["total_return"]),
+        "tone": tone(window.out_of_sample["total_return"]),
+        "held": texts.percent(window.benchmark_return, signed=True),
         "from": start,
         "to": end,
     }
@@ -173,18 +173,18 @@ def _drawn(found: WalkForwardResult, window: WindowFigures, clock: figures.Clock
     correlations = found.stability.rank_correlation
     values = found.parameters(window).values()
     numbers = [
-        window.inside["sharpe"], window.outside["sharpe"], window.outside["total_return"], window.held,
+        window.in_sample["sharpe"], window.out_of_sample["sharpe"], window.out_of_sample["total_return"], window.benchmark_return,
         correlations[number - 1] if number else nan,
     ]  # fmt: skip
-    inside, outside, gain, held, correlation = figures.short(np.array(numbers), 5)
+    in_sample, out_of_sample, gain, held, correlation = figures.short(np.array(numbers), 5)
     return {
         "number": window.number + 1,
         "from": start,
         "to": end,
         "label": " · ".join(texts.setting(value) for value in values),
         "point": point_text(found.choices.study.points, window.point),
-        "inside": inside,
-        "outside": outside,
+        "inside": in_sample,
+        "outside": out_of_sample,
         "gain": gain,
         "held": held,
         "correlation": correlation,
