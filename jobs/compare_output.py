@@ -10,7 +10,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.comparison_study import ComparisonResult, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import Concluded, StudyView, TrialVerdict
+from jobs.conclusion import ConcludedStudy, StudyView, TrialVerdict
 from jobs.console_tables import LABELS, bars_line, interval_lines, listing, text_of
 from jobs.look_ahead import look_ahead_line
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 class ComparisonView(StudyView["ComparisonResult"]):
     """As in `StudyView`."""
 
-    def as_object(self, found: Concluded[ComparisonResult]) -> dict[str, Any]:
+    def as_object(self, found: ConcludedStudy[ComparisonResult]) -> dict[str, Any]:
         """All that the comparison says."""
         return result_of(found.result, found.verdicts)
 
-    def tables(self, found: Concluded[ComparisonResult]) -> Mapping[str, Mapping[str, Any]]:
+    def tables(self, found: ConcludedStudy[ComparisonResult]) -> Mapping[str, Mapping[str, Any]]:
         """One row for each strategy and resampled market."""
         return tables_of(found.result)
 
-    def write_report(self, found: Concluded[ComparisonResult], file: Path) -> None:
+    def write_report(self, found: ConcludedStudy[ComparisonResult], file: Path) -> None:
         """The HTML report."""
         from gpt_trader.adapters.report.comparison import write_comparison_report
 
         write_comparison_report(found.result, found.run_id, file, states_of(found))
 
-    def show(self, found: Concluded[ComparisonResult], said: Mapping[str, Any], output: Output) -> None:
+    def show(self, found: ConcludedStudy[ComparisonResult], said: Mapping[str, Any], output: Output) -> None:
         """The metrics with their intervals side by side, then who beats whom."""
         show(found.result, said, states_of(found), output)
 
 
-def states_of(found: Concluded[ComparisonResult]) -> dict[str, LookAhead]:
+def states_of(found: ConcludedStudy[ComparisonResult]) -> dict[str, LookAhead]:
     """What is known of the look-ahead of each strategy, by its name."""
     sides = zip(found.result.sides, found.verdicts, strict=True)
     return {side.candidate.name: verdict.state for side, verdict in sides}

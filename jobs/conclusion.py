@@ -138,50 +138,50 @@ def conclude(
 
 # -- a study --------------------------------------------------------------------------------------------------------
 
-Finding = TypeVar("Finding", bound="StudyResult")
+ResultT = TypeVar("ResultT", bound="StudyResult")
 
 
 @dataclass(frozen=True, slots=True)
-class Concluded(Generic[Finding]):
+class ConcludedStudy(Generic[ResultT]):
     """A study that has run: its `result`, the verdict on each run that it puts forward, and how often its family was tried (None
     when the ledger refused)."""
 
     run_id: str
     folder: Path
-    result: Finding
+    result: ResultT
     verdicts: tuple[TrialVerdict, ...]
     count: TrialCount | None
 
 
-class StudyView(Generic[Finding]):
+class StudyView(Generic[ResultT]):
     """How one kind of study is said. `place` is the label of its tables in the printout, `file` where they are in its folder."""
 
     place, file = "tables", ""
 
-    def as_object(self, found: Concluded[Finding]) -> dict[str, Any]:
+    def as_object(self, found: ConcludedStudy[ResultT]) -> dict[str, Any]:
         """What `result.json` holds, and `--json` prints."""
         raise NotImplementedError
 
-    def more(self, _found: Concluded[Finding]) -> dict[str, Any]:
+    def more(self, _found: ConcludedStudy[ResultT]) -> dict[str, Any]:
         """What `--json` prints besides."""
         return {}
 
-    def tables(self, found: Concluded[Finding]) -> Mapping[str, Mapping[str, Any]]:
+    def tables(self, found: ConcludedStudy[ResultT]) -> Mapping[str, Mapping[str, Any]]:
         """The Parquet tables, columns by name."""
         raise NotImplementedError
 
-    def write_report(self, found: Concluded[Finding], file: Path) -> None:
+    def write_report(self, found: ConcludedStudy[ResultT], file: Path) -> None:
         """Write the HTML report."""
         raise NotImplementedError
 
-    def show(self, found: Concluded[Finding], said: Mapping[str, Any], output: Output) -> None:
+    def show(self, found: ConcludedStudy[ResultT], said: Mapping[str, Any], output: Output) -> None:
         """Print it for people; `said` is the object."""
         raise NotImplementedError
 
 
 def conclude_study(
-    study: Study[Finding],
-    view: StudyView[Finding],
+    study: Study[ResultT],
+    view: StudyView[ResultT],
     inputs: StudyInputs,
     named: Sequence[str],
     *,
@@ -189,7 +189,7 @@ def conclude_study(
     about: Mapping[str, Any],
     expected: int | None = None,
     time_limit: float | None = None,
-) -> Concluded[Finding]:
+) -> ConcludedStudy[ResultT]:
     """Run a study, count its trials, judge what it puts forward, write its files and its report, print.
 
     `named` says how the strategy of each judged run was given. Other arguments as in `jobs.running_study.open_study`.
@@ -209,7 +209,7 @@ def conclude_study(
             _verdict(run, name, counting, inputs.store)
             for run, name in zip(result.judged, named, strict=False)
         )
-        found = Concluded(running.study_id, running.folder, result, verdicts, count)
+        found = ConcludedStudy(running.study_id, running.folder, result, verdicts, count)
         said = {"run_id": found.run_id, **view.as_object(found)}
         write_study(found.folder, said, view.tables(found))
         if inputs.report is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import Concluded, StudyView
+from jobs.conclusion import ConcludedStudy, StudyView
 from jobs.console_tables import (
     bars_line,
     failed_points,
@@ -35,22 +35,24 @@ SHOWN = 10
 class CrossValidationView(StudyView["CrossValidationResult"]):
     """As in `StudyView`."""
 
-    def as_object(self, found: Concluded[CrossValidationResult]) -> dict[str, Any]:
+    def as_object(self, found: ConcludedStudy[CrossValidationResult]) -> dict[str, Any]:
         """All that a cross-validation says."""
         (verdict,) = found.verdicts
         return {**result_of(found.result), **verdict.keys, "warnings": verdict.statistics.too_good}
 
-    def tables(self, found: Concluded[CrossValidationResult]) -> Mapping[str, Mapping[str, Any]]:
+    def tables(self, found: ConcludedStudy[CrossValidationResult]) -> Mapping[str, Mapping[str, Any]]:
         """Points, splits and paths."""
         return tables_of(found.result)
 
-    def write_report(self, found: Concluded[CrossValidationResult], file: Path) -> None:
+    def write_report(self, found: ConcludedStudy[CrossValidationResult], file: Path) -> None:
         """The HTML report."""
         from gpt_trader.adapters.report.cross_validation import write_cross_validation_report
 
         write_cross_validation_report(found.result, found.run_id, found.verdicts[0].statistics, file)
 
-    def show(self, found: Concluded[CrossValidationResult], _said: Mapping[str, Any], output: Output) -> None:
+    def show(
+        self, found: ConcludedStudy[CrossValidationResult], _said: Mapping[str, Any], output: Output
+    ) -> None:
         """The distribution over the paths, what is lost out of sample, and what was chosen how often."""
         show(found.result, found.verdicts[0], output)
 

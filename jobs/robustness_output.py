@@ -12,7 +12,7 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.robustness_study import RobustnessResult
 from gpt_trader.research.robustness_text import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import Concluded, StudyView
+from jobs.conclusion import ConcludedStudy, StudyView
 from jobs.console_tables import (
     bars_line,
     failed_lines,
@@ -40,22 +40,22 @@ COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "rou
 class RobustnessView(StudyView["RobustnessResult"]):
     """As in `StudyView`."""
 
-    def as_object(self, found: Concluded[RobustnessResult]) -> dict[str, Any]:
+    def as_object(self, found: ConcludedStudy[RobustnessResult]) -> dict[str, Any]:
         """All that the study says."""
         (verdict,) = found.verdicts
         return {**result_of(found.result), **verdict.keys, "warnings": verdict.statistics.too_good}
 
-    def tables(self, found: Concluded[RobustnessResult]) -> Mapping[str, Mapping[str, Any]]:
+    def tables(self, found: ConcludedStudy[RobustnessResult]) -> Mapping[str, Mapping[str, Any]]:
         """The runs on the market that happened, and those on resampled markets."""
         return tables_of(found.result)
 
-    def write_report(self, found: Concluded[RobustnessResult], file: Path) -> None:
+    def write_report(self, found: ConcludedStudy[RobustnessResult], file: Path) -> None:
         """The HTML report."""
         from gpt_trader.adapters.report.robustness import write_robustness_report
 
         write_robustness_report(found.result, found.run_id, found.verdicts[0].statistics, file)
 
-    def show(self, found: Concluded[RobustnessResult], said: Mapping[str, Any], output: Output) -> None:
+    def show(self, found: ConcludedStudy[RobustnessResult], said: Mapping[str, Any], output: Output) -> None:
         """One thing changed at a time, where costs and capital end it, and the intervals."""
         show(found.result, said, found.verdicts[0], output)
 

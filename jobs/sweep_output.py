@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.sweep_files import typed_columns
 from gpt_trader.research.sweep_analysis import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import Concluded, StudyView, TrialVerdict, trials_as_object
+from jobs.conclusion import ConcludedStudy, StudyView, TrialVerdict, trials_as_object
 from jobs.console_tables import (
     bars_line,
     failed_lines,
@@ -42,35 +42,35 @@ class SweepView(StudyView["SweepAnalysis"]):
         self.options = options
         self._judged: SweepAnalysis | None = None
 
-    def judged(self, found: Concluded[SweepAnalysis]) -> SweepAnalysis:
+    def judged(self, found: ConcludedStudy[SweepAnalysis]) -> SweepAnalysis:
         """The sweep with what the ledger and the register of checks say about it."""
         if self._judged is None:
             state = found.verdicts[0].state if found.verdicts else None
             self._judged = found.result.after(found.count, state)
         return self._judged
 
-    def as_object(self, found: Concluded[SweepAnalysis]) -> dict[str, Any]:
+    def as_object(self, found: ConcludedStudy[SweepAnalysis]) -> dict[str, Any]:
         """All that a sweep says but for its points."""
         return result_of(self.judged(found), self.options.chosen_method, found.count)
 
-    def more(self, found: Concluded[SweepAnalysis]) -> dict[str, Any]:
+    def more(self, found: ConcludedStudy[SweepAnalysis]) -> dict[str, Any]:
         """Whether it went through, and its points."""
         sweep = self.judged(found)
         points = points_of(sweep, self.options.top)
         return {"cached": sweep.cached, "complete": not sweep.cut_short, "points": points}
 
-    def tables(self, found: Concluded[SweepAnalysis]) -> Mapping[str, Mapping[str, Any]]:
+    def tables(self, found: ConcludedStudy[SweepAnalysis]) -> Mapping[str, Mapping[str, Any]]:
         """The points."""
         return {"points": typed_columns(self.judged(found))}
 
-    def write_report(self, found: Concluded[SweepAnalysis], file: Path) -> None:
+    def write_report(self, found: ConcludedStudy[SweepAnalysis], file: Path) -> None:
         """The HTML report."""
         from gpt_trader.adapters.report.sweep_build import write_sweep_report
 
         sweep = self.judged(found)
         write_sweep_report(sweep, self.options.chosen_method, found.run_id, file, ended(sweep))
 
-    def show(self, found: Concluded[SweepAnalysis], _said: Mapping[str, Any], output: Output) -> None:
+    def show(self, found: ConcludedStudy[SweepAnalysis], _said: Mapping[str, Any], output: Output) -> None:
         """The top table and what it is worth."""
         show(self.judged(found), found.count, self.options, output)
 

@@ -9,7 +9,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import Concluded, StudyView
+from jobs.conclusion import ConcludedStudy, StudyView
 from jobs.console_tables import (
     bars_line,
     failed_points,
@@ -38,15 +38,15 @@ SHOWN = 60
 class WalkForwardView(StudyView["WalkForwardResult"]):
     """As in `StudyView`."""
 
-    def as_object(self, found: Concluded[WalkForwardResult]) -> dict[str, Any]:
+    def as_object(self, found: ConcludedStudy[WalkForwardResult]) -> dict[str, Any]:
         """All that a walk-forward says."""
         return {**result_of(found.result), **found.verdicts[0].keys}
 
-    def tables(self, found: Concluded[WalkForwardResult]) -> Mapping[str, Mapping[str, Any]]:
+    def tables(self, found: ConcludedStudy[WalkForwardResult]) -> Mapping[str, Mapping[str, Any]]:
         """Windows, the stitched equity, and every point in the training of every window."""
         return tables_of(found.result)
 
-    def write_report(self, found: Concluded[WalkForwardResult], file: Path) -> None:
+    def write_report(self, found: ConcludedStudy[WalkForwardResult], file: Path) -> None:
         """The HTML report."""
         from gpt_trader.adapters.report.walk_forward import write_walk_forward_report
 
@@ -54,7 +54,9 @@ class WalkForwardView(StudyView["WalkForwardResult"]):
         statistics = found.verdicts[0].statistics
         write_walk_forward_report(result, found.run_id, about, statistics, notes_of(result), file)
 
-    def show(self, found: Concluded[WalkForwardResult], _said: Mapping[str, Any], output: Output) -> None:
+    def show(
+        self, found: ConcludedStudy[WalkForwardResult], _said: Mapping[str, Any], output: Output
+    ) -> None:
         """The windows, the account that traded them against buy and hold, what was kept of the training, how steady it was."""
         show(found.result, about_of(found.result.study), found.verdicts[0], output)
 

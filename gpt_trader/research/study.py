@@ -87,11 +87,11 @@ class StudyResult(Protocol):
         ...
 
 
-Concluded = TypeVar("Concluded", bound=StudyResult, covariant=True)
-Steps = Generator[Step, PlanResult, Concluded]
+ResultT = TypeVar("ResultT", bound=StudyResult, covariant=True)
+Steps = Generator[Step, PlanResult, ResultT]
 
 
-class Study(Protocol[Concluded]):
+class Study(Protocol[ResultT]):
     """A question to many runs: `kind` is sweep, walkforward, cv, compare or robustness."""
 
     @property
@@ -112,28 +112,28 @@ class Study(Protocol[Concluded]):
         """How many runs it takes at the most; None where that is not known before."""
         ...
 
-    def steps(self) -> Steps[Concluded]:
+    def steps(self) -> Steps[ResultT]:
         """Plan, be told what came of it, plan again, conclude. Raises GptTraderError where nothing can be concluded."""
         ...
 
 
 def run_study(
-    study: Study[Concluded], work: Work, count: Callable[[Iterable[Trials]], None] = lambda _trials: None
-) -> Concluded:
+    study: Study[ResultT], work: Work, count: Callable[[Iterable[Trials]], None] = lambda _trials: None
+) -> ResultT:
     """Have `work` run every plan of a study, `count` its trials, and return what it concludes.
 
     Trials of a plan that was stopped are counted first; then what stopped it is raised.
     """
     steps = study.steps()
-    step = next(steps)
+    done: Any = None  # what a generator is sent first
     while True:
+        try:
+            step = steps.send(done)
+        except StopIteration as end:
+            result: ResultT = end.value
+            count(result.more_trials)
+            return result
         done = work(step.plan)
         count(step.trials(done))
         if done.stopped is not None:
             raise done.stopped
-        try:
-            step = steps.send(done)
-        except StopIteration as end:
-            result: Concluded = end.value
-            count(result.more_trials)
-            return result

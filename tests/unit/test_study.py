@@ -145,3 +145,11 @@ def test_a_study_says_how_many_runs_it_takes(kind: str) -> None:
         assert planned == study.runs
     else:
         assert kind == "cv"
+
+
+def test_a_search_that_names_no_point_ends_without_a_plan() -> None:
+    search = GridSearch(SPACE)
+    while search.ask():
+        pass
+    found = run_study(replace(sweep(), search=search), work)
+    assert (len(found.surface), found.judged, dict(found.headline)) == (0, (), {})
