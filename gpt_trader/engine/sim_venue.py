@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gpt_trader.engine import messages as say
-from gpt_trader.engine.account_step import State, book_of, counts_of, has_written, is_crowded, kept_only
+from gpt_trader.engine.account_step import (
+    WORKING,
+    State,
+    book_of,
+    counts_of,
+    has_written,
+    kept_only,
+    most_live,
+)
 from gpt_trader.engine.entering import entered
 from gpt_trader.engine.opening import blank_account, log_of
 from gpt_trader.engine.records import (
@@ -44,7 +52,7 @@ class SimVenue:
         own["time_stop"] = 0.0  # the account orders it
         self._window = window
         self._book = book_of(State(account, records, log_of(0, ORDER), log_of(0, DECISION)), own, window)
-        self._counts = counts_of(self._book)
+        self._counts, self._most_live = counts_of(self._book), most_live(self._book)
 
     def receive(self, commands: Iterable[say.Command]) -> list[say.Event]:
         """Take the account's commands, in their order; returns the answers."""
@@ -64,8 +72,9 @@ class SimVenue:
         return events
 
     def _tidy(self) -> None:
-        if has_written(self._counts, 0) or is_crowded(self._book, self._counts):
+        if has_written(self._counts, 0) or self._counts[WORKING] > self._most_live:
             self._book = kept_only(self._book)
+            self._most_live = most_live(self._book)
 
 
 def _obey(book: AccountState, command: say.Command) -> list[say.Event]:
