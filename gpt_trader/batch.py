@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
-from gpt_trader.batch_lanes import Lane, Lanes, Scored, Terms, thread_count
+from gpt_trader.batch_workers import Lane, Lanes, Scored, Terms, thread_count
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
 from gpt_trader.engine.decision_delay import DecisionDelay
@@ -29,11 +29,11 @@ from gpt_trader.engine.setup import Settings, build_market, checked_first, rules
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
+from gpt_trader.indicator_memo import shared_memo
 from gpt_trader.instruments import Instrument
-from gpt_trader.memo import shared_memo
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Strategy, checked_instance, counts_units
-from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -20,14 +20,12 @@ from functools import partial
 import numpy as np
 
 from gpt_trader.bars import Bars
-from gpt_trader.checking.carrying import carried_tables
+from gpt_trader.checking.access_findings import accesses_of_import, as_access_findings
+from gpt_trader.checking.access_monitor import Access, inside_of, listening
+from gpt_trader.checking.alternative_futures import Futures
+from gpt_trader.checking.carried_tables import carried_tables
 from gpt_trader.checking.causal import CUT, Difference, Examined, Failure, as_findings, compare
-from gpt_trader.checking.examining import Examination
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.hidden import decided_under_a_veil
-from gpt_trader.checking.isolation import FORKS, Loaded, in_child
-from gpt_trader.checking.reaching import accesses_of_import, as_access_findings
-from gpt_trader.checking.report import (
+from gpt_trader.checking.check_report import (
     CAUSAL,
     CHECK_VERSION,
     REPEAT,
@@ -38,12 +36,14 @@ from gpt_trader.checking.report import (
     finding,
     first_of_each,
 )
+from gpt_trader.checking.examination import Examination
+from gpt_trader.checking.hidden_future import decided_under_a_veil
+from gpt_trader.checking.isolation import FORKS, Loaded, in_child
+from gpt_trader.checking.replayed_decisions import standing_out
 from gpt_trader.checking.sampling import bars_in_order, telling_bars
 from gpt_trader.checking.screening import suspicious_bars
 from gpt_trader.checking.trace import Trace, is_stateless, load_kernels, trace
-from gpt_trader.checking.transplanted import standing_out
 from gpt_trader.checking.warm_up import warm_up
-from gpt_trader.checking.watching import Access, inside_of, listening
 from gpt_trader.errors import BadParameter, BadRange, GptTraderError
 from gpt_trader.strategy import Strategy, checked_instance, strategy_name
 

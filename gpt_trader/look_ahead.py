@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.checking.report import CAUSAL, CHECK_VERSION, FAIL, NOT_APPLICABLE
+from gpt_trader.checking.check_report import CAUSAL, CHECK_VERSION, FAIL, NOT_APPLICABLE
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
 from gpt_trader.version import __version__

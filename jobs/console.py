@@ -150,7 +150,7 @@ def only_json(wanted: bool) -> Iterator[None]:
 
 def as_json(value: Any) -> Any:
     """`value` as JSON's own types, by the same rules as the files of a run."""
-    from gpt_trader.adapters.canonical import canonical_json
+    from gpt_trader.adapters.canonical_json import canonical_json
 
     return json.loads(canonical_json(value))
 

@@ -82,8 +82,8 @@ class DataOptions:
 
         Raises UnknownName, SymbolNotFound, BadRange, BadData, BadParameter or SourceUnavailable, each with what to do.
         """
+        from gpt_trader.adapters.bar_reader import watch
         from gpt_trader.adapters.loader import load
-        from gpt_trader.adapters.reading import watch
         from gpt_trader.quality import MODES
 
         quality = self.quality or configuration.data.quality
@@ -152,7 +152,7 @@ class DataOptions:
         """A note for each line of the universe file that gave no symbol."""
         if self.universe is None:
             return ()
-        from gpt_trader.adapters.reading import shortened
+        from gpt_trader.adapters.bar_reader import shortened
 
         skipped = self._read_universe(self.universe).skipped
         lines = [f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in skipped]

@@ -161,8 +161,8 @@ def _not_negative(text: str) -> float:
 
 def _write_checked(path: Path, text: str, *, private: bool) -> None:
     """Write the file whole or not at all, private when it holds a secret, and only when it can be loaded."""
+    from gpt_trader.adapters.atomic_files import whole
     from gpt_trader.adapters.configuration import load
-    from gpt_trader.adapters.whole_files import whole
 
     try:
         with whole(path) as part:

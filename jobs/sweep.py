@@ -117,7 +117,7 @@ class Job:
 
     def run_id(self, sweep: SweepStudy) -> str:
         """16 hex digits that stand for the whole search: the same one has the same id, and its files are the same."""
-        from gpt_trader.adapters.canonical import canonical_json
+        from gpt_trader.adapters.canonical_json import canonical_json
         from gpt_trader.research.sweep_study import KIND
         from gpt_trader.research.trial_identity import id_of_study
 

@@ -53,7 +53,7 @@ def finish(done: Done, options: SearchOptions, inputs: StudyInputs) -> None:
     """Report, JSON, tables. Raises what the store refused, and GptTraderError when no point has the objective."""
     method, output = options.chosen_method, inputs.output
     if inputs.report is not None:
-        from gpt_trader.adapters.report.sweep_build import write_sweep_report
+        from gpt_trader.adapters.report.sweep_report import write_sweep_report
 
         write_sweep_report(done.found, method, done.run_id, inputs.report, done.ended)
     result: dict[str, Any] = {}

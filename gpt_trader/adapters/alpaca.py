@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpt_trader.adapters.bar_tables import (
+    Span,
+    Times,
+    group_bars,
+    within,
+)
 from gpt_trader.adapters.exchange_calendar import load_calendar
 from gpt_trader.adapters.http_policy import (
     RetryPolicy,
     Unrepeatable,
     polite_requests_adapter,
     retry_after,
-)
-from gpt_trader.adapters.tables import (
-    Span,
-    Times,
-    group_bars,
-    within,
 )
 from gpt_trader.adapters.vendor_rows import (
     DAY,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gpt_trader.adapters.atomic_files import whole
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.adapters.whole_files import whole
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.chunk import ChunkResult
 

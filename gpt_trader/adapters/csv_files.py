@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.adapters.bar_files import TableFiles
 from gpt_trader.adapters.table_columns import our_names, plain_names
-from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
 from gpt_trader.progress import Told

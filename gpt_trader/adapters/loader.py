@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.adapters.reading import Loaded, Reader
+from gpt_trader.adapters.bar_reader import Loaded, Reader
 from gpt_trader.adapters.source_registry import SourceOptions, open_source
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import TIMEFRAMES, Bars, parse_time
-from gpt_trader.checking.watching import LOAD_BARS
+from gpt_trader.checking.access_monitor import LOAD_BARS
 from gpt_trader.errors import BadParameter, BadRange, UnknownName
 from gpt_trader.progress import Told, told_to_nobody
 from gpt_trader.quality import MODES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpt_trader.adapters.bar_files import TableFiles
 from gpt_trader.adapters.table_columns import plain_names
-from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
 from gpt_trader.progress import told_to_nobody

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.canonical import canonical_json
+from gpt_trader.adapters.atomic_files import whole
+from gpt_trader.adapters.canonical_json import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.adapters.whole_files import whole
 from gpt_trader.errors import UnknownName, UserError
 
 RECORD, LOCK, STOP, LOG = "study.json", ".lock", "cancel", "log.txt"

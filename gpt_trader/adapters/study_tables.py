@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.canonical import canonical_json
+from gpt_trader.adapters.atomic_files import whole
+from gpt_trader.adapters.canonical_json import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.adapters.whole_files import whole
 
 RESULT_FILE = "result.json"
 Columns = Mapping[str, Any]

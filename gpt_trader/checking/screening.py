@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import inside
 from gpt_trader.checking.comparing import WARM_TOLERANCE, first_difference
 from gpt_trader.checking.isolation import in_children
 from gpt_trader.checking.trace import Trace, is_stateless, renewed
-from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import Strategy

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import DIVIDEND, Bars
-from gpt_trader.checking.watching import inside
+from gpt_trader.checking.access_monitor import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.engine.session import PYTHON, all_exits, build_plan, open_account, run_plan

@@ -15,13 +15,13 @@ from gpt_trader import metrics
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import BadParameter
-from gpt_trader.relay import Leg, backtest_relay
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.plan import Plan, PlanResult
 from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.result import Result
+from gpt_trader.segmented_backtest import Leg, backtest_relay
 from gpt_trader.validation.plateau import plateau
 from gpt_trader.validation.splits import Span, Split
 from gpt_trader.validation.walk_forward import (

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gpt_trader.adapters.store import RunStore, StoreError
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.look_ahead import CheckRecord, LookAheadState, Outcome, judged
 from tests.contract.postgres import postgres_server
 from tests.contract.stores import NOW, everything, store, url

@@ -21,9 +21,9 @@ from sqlalchemy.exc import DBAPIError
 
 from gpt_trader.adapters.store import RunStore, StoreError
 from gpt_trader.adapters.store import trials as ledger_module
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
 from gpt_trader.errors import BadParameter
 from tests.contract.postgres import postgres_server

@@ -21,11 +21,11 @@ from gpt_trader import (
     per_symbol,
 )
 from gpt_trader.batch import backtest_many
-from gpt_trader.batch_lanes import Lane, Terms
+from gpt_trader.batch_workers import Lane, Terms
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
-from gpt_trader.tuning import STANDARD, Tuning
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from tests.markets import random_market
 from tests.properties.truth_cases import random_options, random_weights, run
 

@@ -17,7 +17,7 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.session import chosen_mode
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
-from gpt_trader.tuning import Tuning
+from gpt_trader.performance_tuning import Tuning
 from tests.markets import random_market
 from tests.properties.truth_cases import (
     ALL_IN,

@@ -25,7 +25,7 @@ from gpt_trader import (
     param,
 )
 from gpt_trader.errors import BadParameter, StrategyError
-from gpt_trader.relay import Leg, backtest_relay
+from gpt_trader.segmented_backtest import Leg, backtest_relay
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
 from tests.properties.noise_rules import WAYS, Looks, T, Table, assert_same_run

@@ -16,12 +16,12 @@ import pytest
 
 from gpt_trader import check, check_strategy
 from gpt_trader.bars import Bars
-from gpt_trader.checking import examining, isolation
-from gpt_trader.checking.carrying import carried_tables
-from gpt_trader.checking.futures import Futures
+from gpt_trader.checking import examination, isolation
+from gpt_trader.checking.access_monitor import SMALL, Access, inside, listening, may_hold_prices
+from gpt_trader.checking.alternative_futures import Futures
+from gpt_trader.checking.carried_tables import carried_tables
 from gpt_trader.checking.isolation import in_child
-from gpt_trader.checking.transplanted import standing_out
-from gpt_trader.checking.watching import SMALL, Access, inside, listening, may_hold_prices
+from gpt_trader.checking.replayed_decisions import standing_out
 from gpt_trader.errors import StrategyError, UnknownName
 from gpt_trader.look_ahead import known_here
 from gpt_trader.source_lines import source_line
@@ -216,7 +216,7 @@ class Idea(Strategy):
     )
     code = """
 import sys, gpt_trader.bars
-from gpt_trader.checking.reaching import accesses_of_import
+from gpt_trader.checking.access_findings import accesses_of_import
 from gpt_trader.strategies import load_strategy
 before = sys.modules["gpt_trader.bars"]
 accesses_of_import(load_strategy("idea.py"))
@@ -231,7 +231,7 @@ assert sys.modules["gpt_trader.bars"] is before
 def test_where_processes_cannot_be_forked_the_report_says_what_was_not_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (check, isolation, examining):
+    for module in (check, isolation, examination):
         monkeypatch.setattr(module, "FORKS", False)
     before = sys.modules[Consumes.__module__]
     report = check.check_strategy(load_strategy("demo_ma")(), random_market(200, 2, seed=1), samples=8)

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import Access, inside, listening, may_hold_prices
+from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.comparing import first_difference, first_other
-from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.isolation import in_child, in_children
 from gpt_trader.checking.sampling import SPREAD, bars_in_order, evenly, telling_bars
-from gpt_trader.checking.watching import Access, inside, listening, may_hold_prices
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.orders import limit
 from tests.markets import random_market

@@ -24,7 +24,7 @@ from hypothesis import strategies as some
 from pandas.testing import assert_frame_equal
 
 from gpt_trader.adapters import run_files
-from gpt_trader.adapters.canonical import canonical_json, iso_time
+from gpt_trader.adapters.canonical_json import canonical_json, iso_time
 from gpt_trader.adapters.run_files import open_run, read_table, verify, write_run
 from gpt_trader.adapters.run_tables import TABLES, as_frame, clean_table
 from gpt_trader.adapters.store import StoreError

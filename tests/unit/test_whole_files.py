@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_trader.adapters.whole_files import whole
+from gpt_trader.adapters.atomic_files import whole
 
 
 def test_a_file_appears_when_the_block_ends_and_its_folder_is_made(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import svg, texts
-from gpt_trader.adapters.report.catalogue import unsigned_kind
+from gpt_trader.adapters.report.labels import unsigned_kind
 from gpt_trader.engine.metric_definitions import INTERVAL_METRICS, METRIC
 
 if TYPE_CHECKING:

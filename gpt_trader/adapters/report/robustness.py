@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import luck, svg, texts
-from gpt_trader.adapters.report.catalogue import unsigned_kind
 from gpt_trader.adapters.report.intervals import intervals_section
+from gpt_trader.adapters.report.labels import unsigned_kind
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import subject_header
 from gpt_trader.adapters.report.trust import trust_in

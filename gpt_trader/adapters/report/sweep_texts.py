@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, texts
+from gpt_trader.adapters.report import labels, texts
 from gpt_trader.adapters.report.sweep_grids import point_text
 from gpt_trader.engine.metric_definitions import METRIC
 from gpt_trader.research.sweep_analysis import SweepAnalysis
@@ -22,7 +22,7 @@ ALWAYS = ("sharpe", "cagr", "max_drawdown", "round_trips", "turnover")
 
 
 class Metric(NamedTuple):
-    """A metric as the page shows it; `kind` as in `catalogue.Figure`."""
+    """A metric as the page shows it; `kind` as in `labels.Figure`."""
 
     key: str
     label: str
@@ -37,11 +37,11 @@ def shown_metrics(found: SweepAnalysis) -> tuple[str, ...]:
 def metric(key: str) -> Metric:
     """How the page writes a metric."""
     row = METRIC[key]
-    return Metric(key, row.column or row.title, catalogue.kind_of(key))
+    return Metric(key, row.column or row.title, labels.kind_of(key))
 
 
 def write(key: str, value: float) -> str:
-    return catalogue.written(key, value)
+    return labels.written(key, value)
 
 
 def headline(found: SweepAnalysis, best: Result | None, ended: str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.adapters.report import figures, texts
-from gpt_trader.adapters.report.catalogue import written
+from gpt_trader.adapters.report.labels import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import (

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.causal import Difference, Examined, Failure, examine
-from gpt_trader.checking.futures import Futures
 from gpt_trader.checking.isolation import FORKS, in_child, in_children
-from gpt_trader.checking.kept import bases
+from gpt_trader.checking.stored_arrays import bases
 from gpt_trader.checking.trace import Trace
 from gpt_trader.strategy import Strategy
 

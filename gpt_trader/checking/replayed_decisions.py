@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import inside
 from gpt_trader.checking.comparing import first_other
 from gpt_trader.checking.isolation import in_child, in_children
 from gpt_trader.checking.trace import asked_for, bar_by_bar, renewed
-from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.live_views import LiveHeld
 from gpt_trader.engine.running import Plan

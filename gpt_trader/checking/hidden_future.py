@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import inside
+from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.causal import HIDDEN, Difference, compare
+from gpt_trader.checking.check_report import CAUSAL, ROWS, Finding, finding
 from gpt_trader.checking.comparing import first_difference
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.kept import Buffer, kept_over_time
-from gpt_trader.checking.report import CAUSAL, ROWS, Finding, finding
+from gpt_trader.checking.stored_arrays import Buffer, kept_over_time
 from gpt_trader.checking.trace import (
     BeforeBar,
     Columns,
@@ -24,7 +25,6 @@ from gpt_trader.checking.trace import (
     trace,
     with_columns,
 )
-from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.errors import GptTraderError

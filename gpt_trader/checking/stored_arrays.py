@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.checking.carrying import is_own
+from gpt_trader.checking.carried_tables import is_own
 from gpt_trader.strategy import Strategy
 
 DEPTH = 3  # containers inside each other that are looked into

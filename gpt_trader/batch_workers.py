@@ -25,9 +25,9 @@ from gpt_trader.engine.session import run_plan
 from gpt_trader.engine.setup import Settings, rules_record
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.periods import periods_of
 from gpt_trader.strategy import Strategy
-from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

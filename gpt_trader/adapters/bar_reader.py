@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.adapters.assembly import assemble, times_of
+from gpt_trader.adapters.panel_assembly import assemble, times_of
 from gpt_trader.adapters.source_registry import LOCAL
 from gpt_trader.bars import FIELDS, VOLUME, Bars
 from gpt_trader.errors import BadData, BadRange, GptTraderError, SymbolNotFound, UnknownName
@@ -92,7 +92,7 @@ class Reader:
         self.series[request.symbol] = series
 
     def _checked(self, request: BarRequest, fetched: _Fetched) -> Series | ArraySeries:
-        from gpt_trader.adapters.table_files import RawSource
+        from gpt_trader.adapters.bar_files import RawSource
 
         arrays = fetched()
         if arrays is not None and self._clean(arrays):
@@ -234,7 +234,7 @@ def found_defects(
     source: BarSource, request: BarRequest, fetched: _Fetched, calendar: SessionCalendar | None
 ) -> tuple[int, tuple[Defect, ...]]:
     """How many rows a file has of a symbol, and every defect in them. Raises what the source raises."""
-    from gpt_trader.adapters.table_files import RawSource
+    from gpt_trader.adapters.bar_files import RawSource
 
     arrays = fetched()
     if arrays is not None and arrays.columns["time"].size:
@@ -251,7 +251,7 @@ def found_defects(
 
 def watch(source: BarSource, told: Told) -> None:
     """`told` hears how much of one long file is read, where the source reads one."""
-    from gpt_trader.adapters.table_files import TableFiles
+    from gpt_trader.adapters.bar_files import TableFiles
 
     if isinstance(source, TableFiles):
         source.told = told

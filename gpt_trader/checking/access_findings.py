@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import LOOKS, MANY, Access, inside, listening, may_hold_prices
+from gpt_trader.checking.check_report import CAUSAL, Finding, finding
 from gpt_trader.checking.module_names import computed_names
-from gpt_trader.checking.report import CAUSAL, Finding, finding
-from gpt_trader.checking.watching import LOOKS, MANY, Access, inside, listening, may_hold_prices
 from gpt_trader.strategy import Strategy
 from gpt_trader.strategy_code import imported_files, is_installed, own_file
 

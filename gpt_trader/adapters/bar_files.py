@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.table_columns import read_times, rename_columns
-from gpt_trader.adapters.tables import (
+from gpt_trader.adapters.bar_tables import (
     MINUTES,
     adjusted,
     canonical,
@@ -23,6 +22,7 @@ from gpt_trader.adapters.tables import (
     infer_timeframe,
     within,
 )
+from gpt_trader.adapters.table_columns import read_times, rename_columns
 from gpt_trader.adapters.typed_rows import TypedRows, release_unused
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import parse_time
