@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from gpt_trader.portfolio import PortfolioResult, Sleeve, backtest_portfolio
     from gpt_trader.result import Result
     from gpt_trader.risk import RiskLimits
-    from gpt_trader.segmented_backtest import Leg, backtest_relay
+    from gpt_trader.segmented_backtest import Segment, backtest_segments
     from gpt_trader.strategy import Features, Held, OrderStrategy, Row, Strategy, Weights, param, per_symbol
 
 _HOMES = {
     "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
     "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "backtest_many": "batch",
-    **dict.fromkeys(("Leg", "backtest_relay"), "segmented_backtest"),
+    **dict.fromkeys(("Segment", "backtest_segments"), "segmented_backtest"),
     "check_strategy": "check_and_remember", "load_bars": "adapters.loader",
     **dict.fromkeys(("PortfolioResult", "Sleeve", "backtest_portfolio"), "portfolio"),
     "OrderRequest": "orders", "SweepResult": "parameter_sweep", "sweep": "parameter_sweep",
@@ -40,10 +40,10 @@ _HOMES = {
 }  # fmt: skip
 
 __all__ = [
-    "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "Leg", "OrderRequest",
-    "OrderStrategy", "PortfolioResult", "Result", "RiskLimits", "Row", "ScaleOut", "Sleeve", "StopLoss", "Strategy", "SweepResult",
-    "TakeProfit", "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many", "backtest_portfolio",
-    "backtest_relay", "check_strategy", "load_bars", "param", "per_symbol", "sweep", "ta",
+    "Allocation", "AtrStop", "Bars", "BreakEven", "Costs", "Features", "FillModel", "Held", "Instrument", "OrderRequest",
+    "OrderStrategy", "PortfolioResult", "Result", "RiskLimits", "Row", "ScaleOut", "Segment", "Sleeve", "StopLoss", "Strategy",
+    "SweepResult", "TakeProfit", "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many",
+    "backtest_portfolio", "backtest_segments", "check_strategy", "load_bars", "param", "per_symbol", "sweep", "ta",
 ]  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class Result:
         seed: int,
         outcome: Outcome,
         benchmark: Outcome | None,
-        legs: Sequence[tuple[Strategy, int]] = (),
+        segments: Sequence[tuple[Strategy, int]] = (),
     ) -> None:
         self.bars = bars
         self.settings = settings
@@ -57,7 +57,7 @@ class Result:
         self.outcome = outcome
         self.first = int(outcome.book.account[0]["first"])
         self._instance = strategy
-        self._legs = legs
+        self._segments = segments
         self._benchmark = benchmark
         self._columns: dict[str, dict[str, NDArray[Any]]] = {}
 
@@ -73,7 +73,7 @@ class Result:
 
     @cached_property
     def strategy(self) -> str:
-        """The name of the strategy, of the last one in a relay."""
+        """The name of the strategy, of the last one in a segmented backtest."""
         return strategy_name(type(self._instance))
 
     @cached_property
@@ -123,18 +123,19 @@ class Result:
             "seed": self.seed,
             "version": __version__,
             **({"first": self.first} if self.first else {}),
-            **({"legs": self._named_legs()} if len(self._legs) > 1 else {}),
+            # the key is part of run_id, so it keeps the name that segments had
+            **({"legs": self._named_segments()} if len(self._segments) > 1 else {}),
         }
 
-    def _named_legs(self) -> list[dict[str, Any]]:
-        """Who had the account from which row on, in a relay."""
+    def _named_segments(self) -> list[dict[str, Any]]:
+        """Who had the account from which row on, in a segmented backtest."""
         return [
             {
                 "strategy": strategy_name(type(strategy)), "strategy_code": code_hash(type(strategy)), "first": int(first),
                 "start": _iso(self.bars.time[first]), "parameters": parameters_in(strategy),
                 "exits": [_named(item) for item in all_exits(strategy, self.settings)],
             }
-            for strategy, first in self._legs
+            for strategy, first in self._segments
         ]  # fmt: skip
 
     @cached_property
@@ -188,15 +189,15 @@ class Result:
     @property
     def look_ahead(self) -> LookAhead:
         """Whether this very code was checked for look-ahead with these parameters, as far as this process knows: it knows what
-        `gpt_trader.check_strategy` was asked here, and the shipped strategies. Of several in a relay the worst."""
+        `gpt_trader.check_strategy` was asked here, and the shipped strategies. Of several in a segmented backtest the worst."""
         from gpt_trader.look_ahead import look_ahead_here
 
         return look_ahead_here([(type(each), parameters_in(each)) for each in self.strategies])
 
     @property
     def strategies(self) -> tuple[Strategy, ...]:
-        """Who traded: the strategy, or in a relay each in its turn."""
-        return tuple(strategy for strategy, _ in self._legs) or (self._instance,)
+        """Who traded: the strategy, or in a segmented backtest each in its turn."""
+        return tuple(strategy for strategy, _ in self._segments) or (self._instance,)
 
     @property
     def data_notes(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A backtest in legs: one account that strategies hand on to each other, as a walk-forward trades it."""
+"""A backtest in segments: one account that strategies hand on to each other, as a walk-forward trades it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gpt_trader.strategy import Strategy, checked_instance, counts_units
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class Segment:
     """`strategy` has the account from row `first` of the bars to row `stop` - 1."""
 
     strategy: Strategy
@@ -30,8 +30,8 @@ class Leg:
     stop: int
 
 
-def backtest_relay(
-    legs: Sequence[Leg],
+def backtest_segments(
+    segments: Sequence[Segment],
     bars: Bars,
     *,
     capital: float = 100_000.0,
@@ -46,45 +46,46 @@ def backtest_relay(
     index: Bars | None = None,
     mode: str | None = None,
 ) -> Result:
-    """One account that begins at the first leg's first row and goes through all legs, each beginning where the one before
-    it stops; other arguments as in `backtest`.
+    """One account that begins at the first segment's first row and goes through all segments, each beginning where the one
+    before it stops; other arguments as in `backtest`.
 
-    Each leg's strategy sees the bars before its `stop` and no others. At its first row it takes over what there is: positions
-    with their entries, peaks, ages and stop levels, orders, halts, decisions that wait. In that row its exits already guard the
-    positions, and at its close it decides for the first time. The result covers the rows of all legs; its strategy, parameters and
-    exits are those of the last one, and its manifest lists them all.
+    Each segment's strategy sees the bars before its `stop` and no others. At its first row it takes over what there is:
+    positions with their entries, peaks, ages and stop levels, orders, halts, decisions that wait. In that row its exits
+    already guard the positions, and at its close it decides for the first time. The result covers the rows of all segments;
+    its strategy, parameters and exits are those of the last one, and its manifest lists them all (`legs`).
 
-    Raises BadParameter for legs that do not follow each other or that mix weights and units, otherwise as `backtest`.
+    Raises BadParameter for segments that do not follow each other or that mix weights and units, otherwise as `backtest`.
     """
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
-    _check_legs(legs, bars)
-    first, stop = legs[0].first, legs[-1].stop
+    _check_segments(segments, bars)
+    first, stop = segments[0].first, segments[-1].stop
     covered = bars.before(stop)
     run = open_account(covered, settings, first)
-    for leg in legs:
-        outcome = continue_account(run, leg.strategy, bars.before(leg.stop), settings, leg.first, mode)
-    held = buy_and_hold(covered, settings, first) if benchmark else None
-    return Result(
-        legs[-1].strategy, covered, settings, seed, outcome, held, [(leg.strategy, leg.first) for leg in legs]
-    )
+    for segment in segments:
+        outcome = continue_account(
+            run, segment.strategy, bars.before(segment.stop), settings, segment.first, mode
+        )
+    benchmark_run = buy_and_hold(covered, settings, first) if benchmark else None
+    turns = [(segment.strategy, segment.first) for segment in segments]
+    return Result(segments[-1].strategy, covered, settings, seed, outcome, benchmark_run, turns)
 
 
-def _check_legs(legs: Sequence[Leg], bars: Bars) -> None:
-    """Raises BadParameter unless the legs are rows of the bars that follow each other."""
-    if not legs:
-        raise BadParameter("a relay needs at least one leg: Leg(strategy, first, stop)")
-    begins = checked_first(legs[0].first, bars)
-    for leg in legs:
-        if leg.first != begins or not _is_row(leg.stop) or not begins < leg.stop <= bars.T:
+def _check_segments(segments: Sequence[Segment], bars: Bars) -> None:
+    """Raises BadParameter unless the segments are rows of the bars that follow each other."""
+    if not segments:
+        raise BadParameter("a segmented backtest needs at least one segment: Segment(strategy, first, stop)")
+    begins = checked_first(segments[0].first, bars)
+    for segment in segments:
+        if segment.first != begins or not _is_row(segment.stop) or not begins < segment.stop <= bars.T:
             raise BadParameter(
-                f"a leg has rows {leg.first} to {leg.stop}; legs follow each other without a gap, here from row {begins} on, "
-                f"and stop at row {bars.T} at the latest"
+                f"a segment has rows {segment.first} to {segment.stop}; segments follow each other without a gap, here from "
+                f"row {begins} on, and stop at row {bars.T} at the latest"
             )
-        checked_instance(leg.strategy, "a leg")
-        begins = leg.stop
-    if len({counts_units(leg.strategy) for leg in legs}) > 1:
+        checked_instance(segment.strategy, "a segment")
+        begins = segment.stop
+    if len({counts_units(segment.strategy) for segment in segments}) > 1:
         raise BadParameter(
-            "some legs return weights and some return units; the legs of one relay must be of one kind"
+            "some segments return weights and some return units; the segments of one account must be of one kind"
         )
 
 

@@ -21,7 +21,7 @@ from gpt_trader.research.plan import Plan, PlanResult
 from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.result import Result
-from gpt_trader.segmented_backtest import Leg, backtest_relay
+from gpt_trader.segmented_backtest import Segment, backtest_segments
 from gpt_trader.validation.plateau import plateau
 from gpt_trader.validation.splits import Span, Split
 from gpt_trader.validation.walk_forward import (
@@ -123,20 +123,20 @@ class Decided:
         return list(zip(starts, stops, strict=True))
 
     @property
-    def legs(self) -> list[Leg]:
-        """Who has the account from which row to which; windows with one point after each other are one leg."""
-        legs: list[tuple[int, int, int]] = []
+    def segments(self) -> list[Segment]:
+        """Who has the account from which row to which; windows with one point after each other are one segment."""
+        segments: list[tuple[int, int, int]] = []
         for number, (start, stop) in list(zip(self.trading.tolist(), self.spans, strict=True))[self.begins :]:
-            if legs and legs[-1][0] == number:
-                start = legs.pop()[1]
-            legs.append((number, start, stop))
-        return [Leg(self.question.points.make(number), start, stop) for number, start, stop in legs]
+            if segments and segments[-1][0] == number:
+                start = segments.pop()[1]
+            segments.append((number, start, stop))
+        return [Segment(self.question.points.make(number), start, stop) for number, start, stop in segments]
 
     def trade(self, *, benchmark: bool = True, seed: int = 0) -> WalkForwardResult:
         """Run the one account through all windows."""
         experiment, settings = self.question.experiment, self.question.experiment.settings
-        result = backtest_relay(
-            self.legs,
+        result = backtest_segments(
+            self.segments,
             experiment.bars,
             capital=settings.capital,
             costs=settings.costs,

@@ -154,7 +154,7 @@ def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait
         1000,
     ]
     assert decided.begins == 5
-    assert decided.legs[0].first == 350
+    assert decided.segments[0].first == 350
     found = decided.trade(benchmark=False)
     assert found.result.first == 350
     assert [window.own for window in found.windows if window.test[0] in (750, 800, 1000, 1050)] == [
@@ -171,8 +171,8 @@ def test_parameters_that_stay_are_one_leg() -> None:
     walked = walk(Follow, bars, grid(Follow, side="-1,1"), 200, 50)
     decided = walked.choose(run(walked.plan))
     assert set(decided.chosen.tolist()) == {1}
-    (leg,) = decided.legs
-    assert (leg.first, leg.stop) == (200, 900)
+    (segment,) = decided.segments
+    assert (segment.first, segment.stop) == (200, 900)
     found = decided.trade(benchmark=False)
     assert found.stability.kept == 1.0
     # What a window shows of its training is a backtest of it, an account that begins at its first bar.
