@@ -10,6 +10,7 @@ from gpt_trader.version import __version__
 if TYPE_CHECKING:
     from gpt_trader import indicators as ta
     from gpt_trader.adapters.loader import load_bars
+    from gpt_trader.adapters.report import write_report
     from gpt_trader.allocation import Allocation
     from gpt_trader.backtesting import backtest
     from gpt_trader.bars import Bars
@@ -30,7 +31,7 @@ _HOMES = {
     "Allocation": "allocation", "Bars": "bars", "Costs": "costs", "FillModel": "costs", "Instrument": "instruments",
     "RiskLimits": "risk", "Result": "result", "backtest": "backtesting", "backtest_many": "batch",
     **dict.fromkeys(("Segment", "backtest_segments"), "segmented_backtest"),
-    "check_strategy": "check_and_remember", "load_bars": "adapters.loader",
+    "check_strategy": "check_and_remember", "load_bars": "adapters.loader", "write_report": "adapters.report",
     **dict.fromkeys(("PortfolioResult", "Sleeve", "backtest_portfolio"), "portfolio"),
     "OrderRequest": "orders", "SweepResult": "parameter_sweep", "sweep": "parameter_sweep",
     **dict.fromkeys(("AtrStop", "BreakEven", "ScaleOut", "StopLoss", "TakeProfit", "TimeStop", "TrailingStop"), "exits"),
@@ -44,6 +45,7 @@ __all__ = [
     "OrderStrategy", "PortfolioResult", "Result", "RiskLimits", "Row", "ScaleOut", "Segment", "Sleeve", "StopLoss", "Strategy",
     "SweepResult", "TakeProfit", "TimeStop", "TrailingStop", "Weights", "__version__", "backtest", "backtest_many",
     "backtest_portfolio", "backtest_segments", "check_strategy", "load_bars", "param", "per_symbol", "sweep", "ta",
+    "write_report",
 ]  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from gpt_trader.bars import Bars
 from gpt_trader.check import CheckReport
 from gpt_trader.check import check_strategy as prove
+from gpt_trader.check_records import record_of
 from gpt_trader.checking.access_monitor import inside_of
-from gpt_trader.look_ahead import record_of, remember
+from gpt_trader.look_ahead import remember
 from gpt_trader.strategy import Strategy
 
 
