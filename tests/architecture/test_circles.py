@@ -60,8 +60,7 @@ def circle(imports: dict[str, set[str]]) -> list[str]:
 def test_no_modules_import_each_other() -> None:
     found = modules()
     imports = {
-        name: imported(path.read_text(encoding="utf-8"), set(found)) - {name}
-        for name, path in found.items()
+        name: imported(path.read_text(encoding="utf-8"), set(found)) - {name} for name, path in found.items()
     }
     for importing, other in ALLOWED:
         assert other in imports[importing], "the exception is not needed any more: take it out"

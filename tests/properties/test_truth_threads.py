@@ -144,7 +144,7 @@ def test_how_many_threads_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_runs() -> None:
-    """Buffers are those of the lanes: ten times the runs, the same lanes and chunks."""
+    """The worker buffers are all: ten times the runs need as many of them."""
     import tracemalloc
 
     def peak(count: int) -> int:
