@@ -114,7 +114,7 @@ def tables_of(found: CrossValidationResult) -> dict[str, Mapping[str, Any]]:
             "point": choices.point,
             "in_sample_sharpe": found.inside,
             "out_of_sample_sharpe": found.outside,
-            "out_of_sample_mean_return": choices.outside_mean,
+            "out_of_sample_mean_return": choices.out_of_sample_mean,
             "beaten": choices.beaten,
         },
         "paths": {

@@ -137,7 +137,7 @@ def stability_of(walked: WalkForwardResult) -> dict[str, Any]:
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), np.nan)
     known = steady.rank_correlation[np.isfinite(steady.rank_correlation)]
     return {
-        "kept": steady.kept,
+        "kept": steady.unchanged,
         "distinct": steady.distinct,
         "mean_move_in_steps": dict(zip(names, moves.tolist(), strict=True)),
         "rank_correlation": steady.rank_correlation,

@@ -173,13 +173,13 @@ class CrossValidationResult:
     @property
     def inside(self) -> Floats:
         """(S,) the Sharpe ratio of the chosen point on the rows that it was chosen on."""
-        annual: Floats = self.choices.inside * np.sqrt(self.per_year)
+        annual: Floats = self.choices.in_sample * np.sqrt(self.per_year)
         return annual
 
     @property
     def outside(self) -> Floats:
         """(S,) its Sharpe ratio on the rows it was tested on."""
-        annual: Floats = self.choices.outside * np.sqrt(self.per_year)
+        annual: Floats = self.choices.out_of_sample * np.sqrt(self.per_year)
         return annual
 
     @property
@@ -208,7 +208,7 @@ class CrossValidationResult:
             "in_sample_sharpe": inside,
             "out_of_sample_sharpe": outside,
             "difference": outside - inside,
-            "loss": float((self.choices.outside_mean[made] < 0).mean()),
+            "loss": float((self.choices.out_of_sample_mean[made] < 0).mean()),
             "overfit": float(((beaten < 0.5) + 0.5 * (beaten == 0.5)).mean())
             if beaten.size
             else float("nan"),

@@ -28,7 +28,7 @@ from gpt_trader.validation.walk_forward import (
     NONE,
     Stability,
     best_of_each,
-    carried_on,
+    carried_forward,
     efficiency,
     stability,
 )
@@ -108,7 +108,7 @@ class Decided:
     @cached_property
     def trading(self) -> Integers:
         """(W,) the point that trades in each window: of one without a choice that of the window before."""
-        return carried_on(self.chosen)
+        return carried_forward(self.chosen)
 
     @property
     def begins(self) -> int:

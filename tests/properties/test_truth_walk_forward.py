@@ -174,7 +174,7 @@ def test_parameters_that_stay_are_one_leg() -> None:
     (segment,) = decided.segments
     assert (segment.first, segment.stop) == (200, 900)
     found = decided.trade(benchmark=False)
-    assert found.stability.kept == 1.0
+    assert found.stability.unchanged == 1.0
     # What a window shows of its training is a backtest of it, an account that begins at its first bar.
     window = found.windows[3]
     (first, stop) = window.train

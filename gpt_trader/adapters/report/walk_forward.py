@@ -130,7 +130,7 @@ def _tiles(walked: WalkForwardResult) -> list[Tile]:
         Tile("Kept of the Sharpe", texts.percent(kept["sharpe"], 0), "walk-forward efficiency: out of sample / in sample",
              ("in sample", texts.number(kept["in_sample_sharpe"]))),
         Tile("Windows with a gain", f"{sum(gains)} of {len(gains)}", "out of sample"),
-        Tile("Choice kept", texts.percent(steady.kept, 0), "changes of window that left the parameters as they were",
+        Tile("Choice kept", texts.percent(steady.unchanged, 0), "changes of window that left the parameters as they were",
              ("points chosen", f"{steady.distinct:,}")),
     ]  # fmt: skip
 
@@ -216,7 +216,7 @@ def _stability(walked: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Rows of the table of stability: what, how much, what it says."""
     steady, names = walked.stability, walked.decided.question.points.names
     rows = [
-        ("Choice kept", texts.percent(steady.kept, 0), "share of the changes of window that left the point as it was"),
+        ("Choice kept", texts.percent(steady.unchanged, 0), "share of the changes of window that left the point as it was"),
         ("Points chosen", f"{steady.distinct:,} of {len(walked.decided.question.points):,}", "different ones over all windows"),
     ]  # fmt: skip
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), nan)
