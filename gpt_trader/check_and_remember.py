@@ -17,6 +17,8 @@ def check_strategy(strategy: Strategy, bars: Bars, *arguments: Any, **options: A
     """`gpt_trader.check.check_strategy`, whose arguments these are; results of the same code know the verdict from then on
     (`Result.look_ahead`), as long as the process lives. `gpt-trader check` writes it to the store."""
     report = prove(strategy, bars, *arguments, **options)
-    if inside_of() is None:  # a check within a check has proved nothing
+    if inside_of() is None and options.get(
+        "isolated", True
+    ):  # a check within a check proves nothing, one in this process little
         remember(record_of(strategy, report, bars))
     return report

@@ -19,7 +19,7 @@ import numpy as np
 from gpt_trader.bars import Bars
 from gpt_trader.checking.access_monitor import inside
 from gpt_trader.checking.comparing import first_other
-from gpt_trader.checking.isolation import in_child, in_children
+from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.trace import asked_for, bar_by_bar, renewed
 from gpt_trader.engine import deciding
 from gpt_trader.engine.live_views import LiveHeld
@@ -44,14 +44,14 @@ class Call:
     answer: Any
 
 
-def standing_out(
-    strategy: Strategy, bars: Bars, times: Sequence[int], ends: float, processes: int, seed: int
+def bars_that_differ(
+    strategy: Strategy, bars: Bars, times: Sequence[int], ends: float, processes: Processes
 ) -> list[int]:
     """The bars of `times` at which an instance without later bars decides otherwise, looked for until the clock
     (`time.monotonic`) shows `ends`."""
     wanted = frozenset(times[:MOST_BARS])
     try:
-        calls = in_child(partial(_recorded, strategy, bars, wanted), seed)
+        calls = processes.run(partial(_recorded, strategy, bars, wanted))
     except GptTraderError:
         return []
     order = {t: place for place, t in enumerate(times)}
@@ -60,11 +60,12 @@ def standing_out(
         by_bar.setdefault(call.bar, []).append(call)
     groups = list(by_bar.values())
     works = [
-        partial(_asked_again, strategy, bars, groups[part::processes], ends) for part in range(processes)
+        partial(_asked_again, strategy, bars, groups[part :: processes.at_a_time], ends)
+        for part in range(processes.at_a_time)
     ]
     found: list[int] = []
     try:
-        for some in in_children(works, processes, seed):
+        for some in processes.run_all(works):
             found += some
     except GptTraderError:
         return found

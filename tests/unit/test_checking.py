@@ -17,7 +17,7 @@ from gpt_trader.bars import Bars
 from gpt_trader.checking.access_monitor import Access, inside, listening, may_hold_prices
 from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.comparing import first_difference, first_other
-from gpt_trader.checking.isolation import in_child, in_children
+from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.sampling import SPREAD, bars_in_order, evenly, telling_bars
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.orders import limit
@@ -130,14 +130,14 @@ def test_a_child_leaves_nothing_behind_and_hands_over_what_it_made() -> None:
         kept.append(1)
         return os.getpid(), len(kept)
 
-    process, count = in_child(work)
+    process, count = Processes().run(work)
     assert (process != os.getpid(), count, kept) == (True, 1, [])
 
 
 def test_children_start_from_the_same_random_numbers() -> None:
-    draws = list(in_children([random.random, np.random.random, random.random], 2, seed=4))
+    draws = list(Processes(2, seed=4).run_all([random.random, np.random.random, random.random]))
     assert draws[0] == draws[2]
-    assert in_child(random.random, seed=5) != draws[0]
+    assert Processes(seed=5).run(random.random) != draws[0]
 
 
 def _fail() -> None:
@@ -150,11 +150,11 @@ def _die() -> None:
 
 def test_an_error_of_a_child_is_raised_and_its_death_is_told() -> None:
     with pytest.raises(BadParameter, match="no"):
-        in_child(_fail)
+        Processes().run(_fail)
     with pytest.raises(StrategyError, match="ended without an answer"):
-        in_child(_die)
+        Processes().run(_die)
     with pytest.raises(StrategyError, match="ZeroDivisionError"):
-        in_child(lambda: 1 // 0)
+        Processes().run(lambda: 1 // 0)
 
 
 def test_files_are_heard_inside_a_method_only(tmp_path: Path) -> None:
