@@ -21,7 +21,7 @@ import numpy as np
 
 from gpt_trader.bars import Bars
 from gpt_trader.checking.access_findings import accesses_of_import, as_access_findings
-from gpt_trader.checking.access_monitor import Access, inside_of, listening
+from gpt_trader.checking.access_monitor import Access, current_method, recorded_accesses
 from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.carried_tables import carried_tables
 from gpt_trader.checking.causal import CUT, Difference, Examined, Failure, as_findings, compare
@@ -37,7 +37,7 @@ from gpt_trader.checking.check_report import (
     first_of_each,
 )
 from gpt_trader.checking.examination import Examination
-from gpt_trader.checking.hidden_future import decided_under_a_veil
+from gpt_trader.checking.hidden_future import decided_with_later_bars_hidden
 from gpt_trader.checking.isolation import CAN_FORK, Loaded, Processes
 from gpt_trader.checking.replayed_decisions import bars_that_differ
 from gpt_trader.checking.sampling import bars_in_order, telling_bars
@@ -82,7 +82,7 @@ def check_strategy(
     checked_instance(strategy, "check_strategy")
     if bars.T < FEWEST_BARS:
         raise BadRange(f"check needs at least {FEWEST_BARS} bars, got {bars.T}")
-    if inside_of() is not None:  # a script that checks its strategy, imported once more by a check
+    if current_method() is not None:  # a script that checks its strategy, imported once more by a check
         return CheckReport(strategy_name(type(strategy)), bars.T, 0, (), None)
     if samples is not None and samples < 1:
         raise BadParameter(f"check needs at least 1 sample, got {samples}")
@@ -131,10 +131,10 @@ class _Check:
         if not is_stateless(strategy):
             load_kernels()
         # The first run sees the past only: what it leaves on disk or in a cache cannot come from later bars.
-        first, heard, loaded = self.processes.run(partial(_first_run, strategy, self.futures, middle))
+        first, accesses, loaded = self.processes.run(partial(_first_run, strategy, self.futures, middle))
         loaded.load()
         whole = self.processes.run(partial(_whole_run, strategy, self.bars))
-        self._outside({**dict.fromkeys(whole.accesses), **dict.fromkeys(heard)})
+        self._outside({**dict.fromkeys(whole.accesses), **dict.fromkeys(accesses)})
         if self._repeats(whole):
             self._hidden(whole.trace)
             problem, self.warm = self.processes.run(
@@ -157,11 +157,11 @@ class _Check:
             self.screened,
         )
 
-    def _outside(self, heard: dict[Access, None]) -> None:
+    def _outside(self, accesses: dict[Access, None]) -> None:
         """What the strategy reads besides its bars."""
         work = partial(accesses_of_import, type(self.strategy))  # changes the modules of its process
         imported = self.processes.run(work) if self.processes.forks else ()
-        accesses = {**dict.fromkeys(imported), **heard}
+        accesses = {**dict.fromkeys(imported), **accesses}
         faults, warned = as_access_findings(self.strategy, self.bars, accesses, self.allowed)
         self.faults += faults + carried_tables(self.strategy, self.bars)
         self.warnings += warned
@@ -190,7 +190,7 @@ class _Check:
             self.warnings.append(finding(self.strategy, CAUSAL, "features", self.bars, 0, text))
             return
         moved, faults = self.processes.run(
-            partial(decided_under_a_veil, self.strategy, self.bars, whole, self.futures)
+            partial(decided_with_later_bars_hidden, self.strategy, self.bars, whole, self.futures)
         )
         found, _ = as_findings(self.strategy, self.bars, [Examined(0, tuple(moved), ())])
         self.faults += [*found, *faults]
@@ -200,28 +200,34 @@ class _Check:
         strategy, bars = self.strategy, self.bars
         order = bars_in_order(telling_bars(whole.features, whole.decisions), self.seed)
         total = len(order) if self.samples is None else min(self.samples, len(order))
-        look = Examination(
+        examination = Examination(
             strategy, whole, self.futures, self.processes, lambda done: self.on_progress(done, total)
         )
         timed = self.samples is None
 
         def known() -> bool:
-            return look.found or bool(first.differences) or (timed and bool(self.faults or look.kept))
+            return (
+                examination.found
+                or bool(first.differences)
+                or (timed and bool(self.faults or examination.unrepeated))
+            )
 
-        look.one_by_one(order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3))
-        rest = order[look.tried : total]
+        examination.one_by_one(
+            order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3)
+        )
+        rest = order[examination.tried : total]
         if timed and not known():
             rest = list(dict.fromkeys([*self._suspects(whole, rest), *rest]))
 
         def enough() -> bool:
             late = time.monotonic() - self.ends
-            few = look.tried + self.screened < FEW
+            few = examination.tried + self.screened < FEW
             return known() or (timed and late > (PATIENCE * self.budget if few else 0.0))
 
-        look.many_at_once(rest, enough)
-        self.tried = look.tried
-        self._not_repeated(look.kept, KEEPS)
-        faults, warned = as_findings(strategy, bars, [first, *look.examined])
+        examination.many_at_once(rest, enough)
+        self.tried = examination.tried
+        self._not_repeated(examination.unrepeated, KEEPS)
+        faults, warned = as_findings(strategy, bars, [first, *examination.examined])
         self.faults += faults
         # What fails on fewer bars than the warm-up takes is nothing to say.
         self.warnings += [item for item in warned if self.warm is None or item.bar + 1 >= self.warm]
@@ -266,16 +272,16 @@ def _first_run(
     """The strategy on the bars up to t, in a process that has run nothing before; an error as its text. With what it reached
     for and what it loaded."""
     before = frozenset(sys.modules)
-    with listening() as heard:
+    with recorded_accesses() as accesses:
         try:
             made: Trace | str = trace(strategy, futures.cut(t))
         except GptTraderError as error:
             made = str(error)
-    return made, tuple(heard), Loaded.since(before)
+    return made, tuple(accesses), Loaded.since(before)
 
 
 def _whole_run(strategy: Strategy, bars: Bars) -> _Whole:
     """The strategy on all bars, twice in one process."""
-    with listening() as heard:
+    with recorded_accesses() as accesses:
         once = trace(strategy, bars)
-    return _Whole(once, tuple(heard), compare(once, trace(strategy, bars), bars.T - 1, REPEAT))
+    return _Whole(once, tuple(accesses), compare(once, trace(strategy, bars), bars.T - 1, REPEAT))

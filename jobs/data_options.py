@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from gpt_trader.adapters.source_registry import FILES, SOURCES, in_order
 from gpt_trader.errors import BadParameter, UserError
-from gpt_trader.progress import Told, told_to_nobody
+from gpt_trader.progress import OnProgress, no_progress
 from jobs.options import option_in
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class DataOptions:
         return replace(self, **said)
 
     def load(
-        self, configuration: Configuration, seed: int = 0, told: Told = told_to_nobody
+        self, configuration: Configuration, seed: int = 0, told: OnProgress = no_progress
     ) -> Loaded:
         """The bars as one panel, with what was noticed on the way; `told` hears how far it is.
 
@@ -102,7 +102,7 @@ class DataOptions:
             skip_missing=self.universe is not None,
             calendar=self.calendar,
             noted=self.skipped_lines(),
-            told=told,
+            on_progress=told,
             delisted={} if self.universe is None else self._read_universe(self.universe).delisted,
         )
 

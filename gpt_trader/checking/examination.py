@@ -24,8 +24,8 @@ ROUND = 1.0  # seconds of work that a process is given at a time
 class Examination:
     """What changing the future has shown so far.
 
-    `tried` bars, `examined`, and in `kept` what a process found that had made other runs before and a process of its own did
-    not: something that the strategy keeps between runs.
+    `tried` bars, what was `examined`, and in `unrepeated` what a process found that had made other runs before and a process of
+    its own did not: something that the strategy keeps between runs.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Examination:
         self._processes, self._on_tried = processes, on_tried
         self._seconds = 0.0  # that a bar takes
         self.examined: list[Examined] = []
-        self.kept: list[Difference | Failure] = []
+        self.unrepeated: list[Difference | Failure] = []
 
     @property
     def tried(self) -> int:
@@ -91,7 +91,7 @@ class Examination:
             return found
         alone = self._processes.run(self._alone(found.t))
         if not alone.found:
-            self.kept += [*found.differences, *found.failures]
+            self.unrepeated += [*found.differences, *found.failures]
         return alone
 
     def _add(self, found: list[Examined]) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from gpt_trader.bars import Bars
-from gpt_trader.checking.access_monitor import inside
+from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.checking.comparing import WARM_TOLERANCE, first_difference
 from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.trace import Trace, is_stateless, renewed
@@ -73,7 +73,7 @@ def _screen(
 def _same_last_row(strategy: Strategy, window: Bars, whole: Trace, t: int) -> bool:
     fresh = renewed(strategy)
     try:
-        with inside("features"):
+        with within_method("features"):
             features = deciding.compute_features(fresh, window)
         for name, values in whole.features.items():
             if name not in features:
@@ -82,7 +82,7 @@ def _same_last_row(strategy: Strategy, window: Bars, whole: Trace, t: int) -> bo
                 return False
         if not is_stateless(fresh) or not isinstance(whole.decisions, np.ndarray):
             return True
-        with inside("decide"):
+        with within_method("decide"):
             targets = deciding.decide_all(fresh, window, features)
     except GptTraderError:
         return False

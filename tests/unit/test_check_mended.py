@@ -16,7 +16,13 @@ import pytest
 
 from gpt_trader import check_strategy
 from gpt_trader.bars import Bars
-from gpt_trader.checking.access_monitor import SMALL, Access, inside, listening, may_hold_prices
+from gpt_trader.checking.access_monitor import (
+    SMALL,
+    Access,
+    may_hold_prices,
+    recorded_accesses,
+    within_method,
+)
 from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.carried_tables import carried_tables
 from gpt_trader.checking.isolation import Processes
@@ -194,7 +200,7 @@ def test_a_file_that_the_run_made_is_the_same_by_its_whole_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with listening() as heard, inside("features"):
+    with recorded_accesses() as heard, within_method("features"):
         Path("cache.txt").write_text("1")
         (tmp_path / "cache.txt").read_text()
     assert {item.verb for item in heard} == {"writes"}
@@ -241,7 +247,7 @@ def test_without_processes_of_their_own_the_report_says_what_was_not_tried() -> 
 def test_a_check_within_a_check_is_not_remembered() -> None:
     market, strategy = random_market(120, 1, seed=1), Consumes()
     known = len(known_here(Consumes))
-    with inside("features"):
+    with within_method("features"):
         check_strategy(strategy, market)
     assert len(known_here(Consumes)) == known
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gpt_trader.bars import Bars
-from gpt_trader.checking.access_monitor import Access, inside, listening, may_hold_prices
+from gpt_trader.checking.access_monitor import Access, may_hold_prices, recorded_accesses, within_method
 from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.comparing import first_difference, first_other
 from gpt_trader.checking.isolation import Processes
@@ -160,9 +160,9 @@ def test_an_error_of_a_child_is_raised_and_its_death_is_told() -> None:
 def test_files_are_heard_inside_a_method_only(tmp_path: Path) -> None:
     prices, notes = tmp_path / "prices.csv", tmp_path / "notes.txt"
     prices.write_text("1,2,3")
-    with listening() as heard:
+    with recorded_accesses() as heard:
         prices.read_text()
-        with inside("features"):
+        with within_method("features"):
             prices.read_text()
             notes.write_text("x")
     assert [(item.verb, item.what, item.method) for item in heard] == [
@@ -191,7 +191,7 @@ def test_a_small_file_of_settings_is_told_from_data(
 
 
 def test_what_a_run_makes_itself_is_not_read_and_nothing_when_it_is_gone() -> None:
-    with listening() as heard, inside("features"), tempfile.TemporaryDirectory() as folder:
+    with recorded_accesses() as heard, within_method("features"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.npy"
         np.save(path, np.arange(3))
         np.load(path)
@@ -201,7 +201,7 @@ def test_what_a_run_makes_itself_is_not_read_and_nothing_when_it_is_gone() -> No
 def test_a_folder_that_was_there_is_not_made_by_asking_for_it(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
-    with listening() as heard, inside("features"):
+    with recorded_accesses() as heard, within_method("features"):
         for folder in (kept, tmp_path / "new"):
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as strategies do
             os.listdir(folder)  # noqa: PTH208
@@ -211,7 +211,7 @@ def test_a_folder_that_was_there_is_not_made_by_asking_for_it(tmp_path: Path) ->
 def test_a_question_whether_a_file_is_there_is_heard_and_so_is_an_attached_database(tmp_path: Path) -> None:
     flag, database = tmp_path / "flag", tmp_path / "prices.db"
     sqlite3.connect(database).close()
-    with listening() as heard, inside("decide"):
+    with recorded_accesses() as heard, within_method("decide"):
         flag.exists()
         os.path.isdir(flag)  # noqa: PTH112
         sqlite3.connect(":memory:").execute(f"attach '{database}' as x")
