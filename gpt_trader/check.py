@@ -40,7 +40,7 @@ from gpt_trader.checking.examination import Examination
 from gpt_trader.checking.hidden_future import decided_with_later_bars_hidden
 from gpt_trader.checking.isolation import CAN_FORK, Loaded, Processes
 from gpt_trader.checking.replayed_decisions import bars_that_differ
-from gpt_trader.checking.sampling import bars_in_order, telling_bars
+from gpt_trader.checking.sampling import bars_in_order, informative_bars
 from gpt_trader.checking.screening import suspicious_bars
 from gpt_trader.checking.trace import Trace, is_stateless, load_kernels, trace
 from gpt_trader.checking.warm_up import warm_up
@@ -198,7 +198,7 @@ class _Check:
     def _examine(self, whole: Trace, first: Examined) -> None:
         """Change the future at one bar after the other: as many as were asked for, or as time allows."""
         strategy, bars = self.strategy, self.bars
-        order = bars_in_order(telling_bars(whole.features, whole.decisions), self.seed)
+        order = bars_in_order(informative_bars(whole.features, whole.decisions), self.seed)
         total = len(order) if self.samples is None else min(self.samples, len(order))
         examination = Examination(
             strategy, whole, self.futures, self.processes, lambda done: self.on_progress(done, total)

@@ -213,10 +213,10 @@ def _write_changes(changes: list[Change], listing: Path) -> None:
 
 def _write(frame: pd.DataFrame, target: Path) -> None:
     """Write a table whole or not at all."""
-    from gpt_trader.adapters.atomic_files import whole
+    from gpt_trader.adapters.atomic_files import atomic_file
 
     try:
-        with whole(target) as part:
+        with atomic_file(target) as part:
             if target.suffix == ".parquet":
                 frame.to_parquet(part, index=False)
             else:

@@ -18,7 +18,7 @@ from gpt_trader.checking.access_monitor import Access, may_hold_prices, recorded
 from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.comparing import first_difference, first_other
 from gpt_trader.checking.isolation import Processes
-from gpt_trader.checking.sampling import SPREAD, bars_in_order, evenly, telling_bars
+from gpt_trader.checking.sampling import SPREAD, bars_in_order, evenly, informative_bars
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.orders import limit
 from tests.markets import random_market
@@ -44,7 +44,7 @@ def test_a_rare_change_tells_more_than_a_frequent_one() -> None:
     targets = np.zeros((600, 2))
     targets[::2, 0] = 1.0
     targets[401:, 1] = 1.0
-    order = bars_in_order(telling_bars({}, targets), seed=3)
+    order = bars_in_order(informative_bars({}, targets), seed=3)
     assert order.index(401) < SPREAD + 3
 
 
@@ -58,7 +58,7 @@ def test_any_beginning_of_an_even_order_covers_the_span() -> None:
 def test_a_flag_that_is_rarely_set_tells_like_a_decision() -> None:
     flag = np.zeros((50, 1), bool)
     flag[20] = True
-    found = telling_bars(
+    found = informative_bars(
         {"flag": flag, "level": np.random.default_rng(0).normal(size=(50, 1))}, np.zeros((50, 1))
     )
     assert np.flatnonzero(found).tolist() == [20, 21]

@@ -236,7 +236,7 @@ def _trade_tables(run: _Run) -> dict[str, Any]:
     rows = run_report_tables.symbol_table(result.symbols, closed, result.fills, final)
     some = run_report_tables.best_and_worst(rows)
     income = float(result.metrics.get("open_pnl", math.nan)) - sum(row.open for row in rows)
-    held = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
+    by_size = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
     shown = min(len(closed), TRADE_ROWS)
     cut = f"the last {shown:,} of {len(closed):,}; all are in the table closed_trades"
     best = f"the {len(some)} best and worst of {len(rows)}"
@@ -250,8 +250,10 @@ def _trade_tables(run: _Run) -> dict[str, Any]:
         "trade_note": cut if shown < len(closed) else f"all {shown:,}",
         "trade_heads": run_report_tables.TRADE_HEADS,
         "trade_rows": run_report_tables.trade_rows(closed, PAGE_ROWS, run.clock.intraday),
-        "position_note": f"the {POSITION_ROWS} largest of {len(held)}" if len(held) > POSITION_ROWS else "",
-        "position_rows": run_report_tables.position_rows(held.head(POSITION_ROWS)),
+        "position_note": f"the {POSITION_ROWS} largest of {len(by_size)}"
+        if len(by_size) > POSITION_ROWS
+        else "",
+        "position_rows": run_report_tables.position_rows(by_size.head(POSITION_ROWS)),
     }
 
 

@@ -32,14 +32,14 @@ class Tile(NamedTuple):
 def header(experiment: Experiment, points: Points, run_id: str) -> dict[str, Any]:
     """What stands at the top and at the end of the page of a study of many points, and what its runs assume."""
     return {
-        **subject_header(experiment, run_id),
+        **experiment_header(experiment, run_id),
         "axes": axes_of(points),
         "fixed": [(name, texts.setting(value)) for name, value in points.fixed],
         "points_count": texts.number(len(points), 0),
     }
 
 
-def subject_header(experiment: Experiment, run_id: str) -> dict[str, Any]:
+def experiment_header(experiment: Experiment, run_id: str) -> dict[str, Any]:
     """The part of it that does not depend on points."""
     bars = experiment.bars
     names = [str(name) for name in bars.symbols]

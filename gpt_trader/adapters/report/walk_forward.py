@@ -95,10 +95,10 @@ def render_walk_forward(
 def _summary(walked: WalkForwardResult) -> list[str]:
     """The answer in plain sentences."""
     found, result, kept = walked.result.metrics, walked.result, walked.efficiency
-    held = found["benchmark_total_return"]
+    benchmark = found["benchmark_total_return"]
     against = (
-        f", buying and holding over the same time {texts.percent(held, signed=True)}"
-        if math.isfinite(held)
+        f", buying and holding over the same time {texts.percent(benchmark, signed=True)}"
+        if math.isfinite(benchmark)
         else ""
     )
     first = (
@@ -119,8 +119,10 @@ def _tiles(walked: WalkForwardResult) -> list[Tile]:
     gains = [window.outside["total_return"] > 0 for window in walked.windows]
 
     def tile(label: str, name: str, hint: str, *, signed: bool = True, colour: str = "") -> Tile:
-        held = found[f"benchmark_{name}"]
-        against = ("buy and hold", written(name, held, signed=signed)) if math.isfinite(held) else None
+        benchmark = found[f"benchmark_{name}"]
+        against = (
+            ("buy and hold", written(name, benchmark, signed=signed)) if math.isfinite(benchmark) else None
+        )
         return Tile(label, written(name, found[name], signed=signed), hint, against, colour)
 
     return [
@@ -160,7 +162,7 @@ def _row(walked: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
         "return_in": written("total_return", window.inside["total_return"]),
         "return_out": written("total_return", window.outside["total_return"]),
         "tone": tone(window.outside["total_return"]),
-        "held": texts.percent(window.held, signed=True),
+        "benchmark": texts.percent(window.held, signed=True),
         "from": start,
         "to": end,
     }
@@ -176,7 +178,7 @@ def _drawn(walked: WalkForwardResult, window: WindowFigures, clock: figures.Cloc
         window.inside["sharpe"], window.outside["sharpe"], window.outside["total_return"], window.held,
         correlations[number - 1] if number else nan,
     ]  # fmt: skip
-    inside, outside, gain, held, correlation = figures.short(np.array(numbers), 5)
+    inside, outside, gain, benchmark, correlation = figures.short(np.array(numbers), 5)
     return {
         "number": window.number + 1,
         "from": start,
@@ -186,7 +188,7 @@ def _drawn(walked: WalkForwardResult, window: WindowFigures, clock: figures.Cloc
         "inside": inside,
         "outside": outside,
         "gain": gain,
-        "held": held,
+        "benchmark": benchmark,
         "correlation": correlation,
     }
 

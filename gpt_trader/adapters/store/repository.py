@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.adapters.atomic_files import whole
+from gpt_trader.adapters.atomic_files import atomic_file
 from gpt_trader.adapters.run_files import RunFolder, StorableResult, open_run, read_table
 from gpt_trader.adapters.run_tables import TABLES, as_frame, rows_within
 from gpt_trader.adapters.store import sqlite
@@ -232,7 +232,7 @@ class RunStore:
             raise UserError(f"{file} exists already; name a new file for the backup")
         self._make_ready()
         try:
-            with whole(file) as part:
+            with atomic_file(file) as part:
                 with (
                     self._sqlite_errors(),
                     closing(self._connect()) as source,
