@@ -25,7 +25,7 @@ from benchmarks.environments import HERE
 from benchmarks.peers import limit, ours
 from benchmarks.table import machine, number
 from benchmarks.worker import Task
-from gpt_trader import Bars, batch_lanes
+from gpt_trader import Bars, batch_workers
 from gpt_trader.bars import CLOSE
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.deciding import compute_features, row_values, rows_from
@@ -33,7 +33,7 @@ from gpt_trader.engine.loop import run_targets, unchanged_rows
 from gpt_trader.engine.records import DONE
 from gpt_trader.engine.resetting import clear_book
 from gpt_trader.engine.scoring import has_infinity, score_into
-from gpt_trader.memo import memo
+from gpt_trader.indicator_memo import memo
 
 ROUNDS = 7
 RUNS = 1_000
@@ -119,17 +119,17 @@ def profile(key: str, data: Data, pairs: Sequence[tuple[int, int]], loop: Task, 
                 row = rows_from(row_values(view, compute_features(strategy, view)), 0)
                 clock("decide", strategy.decide, row)
 
-    real, found = batch_lanes.score_many, []
+    real, found = batch_workers.score_many, []
     for _ in range(ROUNDS + 1):  # the first compiles and is left out
         clock = Clock()
         given_to_loop = loop.before()
         clock("loop", loop.run, given_to_loop)
         clock("whole", run, replace(known))
-        batch_lanes.score_many = lambda *a, clock=clock: clock("kernel", real, *a)  # type: ignore[assignment]
+        batch_workers.score_many = lambda *a, clock=clock: clock("kernel", real, *a)  # type: ignore[assignment]
         clock("again", run, replace(known))
-        batch_lanes.score_many = in_parts(clock)  # type: ignore[assignment]
+        batch_workers.score_many = in_parts(clock)  # type: ignore[assignment]
         run(replace(known))
-        batch_lanes.score_many = real
+        batch_workers.score_many = real
         decisions(replace(known), clock)
         found.append(clock.seconds)
     scale = 1e6 / len(pairs)

@@ -24,7 +24,7 @@ from benchmarks.environments import HERE
 from benchmarks.table import machine
 from gpt_trader import load_bars
 from gpt_trader.adapters.chunk_store import ChunkStore
-from gpt_trader.batch_lanes import THREADS
+from gpt_trader.batch_workers import THREADS
 from gpt_trader.engine.setup import Settings
 from gpt_trader.research.chunk import Chunk, ChunkRunner
 from gpt_trader.research.chunk_sizes import cut, points_per_chunk, seconds_per_run

@@ -53,8 +53,8 @@ def backtest(
     checked_instance(strategy, "backtest")
     settings = settings_of(bars, capital, costs, allocation, risk, fills, exits, instruments, index)
     outcome = simulate(strategy, bars, settings, mode, first=checked_first(first, bars))
-    held = buy_and_hold(bars, settings, first) if benchmark else None
-    return Result(strategy, bars, settings, seed, outcome, held)
+    benchmark_run = buy_and_hold(bars, settings, first) if benchmark else None
+    return Result(strategy, bars, settings, seed, outcome, benchmark_run)
 
 
 def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
@@ -63,7 +63,7 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     from gpt_trader.engine.running import run_rows
 
     own = settings.allocation
-    plain = replace(settings, risk=None, exits=(), allocation=_held_equally(own.gross, own.leverage, bars.N))
+    plain = replace(settings, risk=None, exits=(), allocation=_equal_weights(own.gross, own.leverage, bars.N))
     market = build_market(bars, plain, (), None)
     book = empty_book(
         bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars), first
@@ -77,7 +77,7 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
 
 
 @lru_cache(maxsize=16)
-def _held_equally(gross: float, leverage: float, symbols: int) -> Allocation:
+def _equal_weights(gross: float, leverage: float, symbols: int) -> Allocation:
     """The rules of buy and hold, checked once."""
     return Allocation(gross=gross, leverage=leverage, max_positions=max(1, symbols))
 

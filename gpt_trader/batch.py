@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
-from gpt_trader.batch_lanes import Lane, Lanes, Scored, Terms, thread_count
+from gpt_trader.batch_workers import BatchPart, BatchSettings, WorkerBuffer, WorkerPool, thread_count
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import deciding
 from gpt_trader.engine.decision_delay import DecisionDelay
@@ -29,11 +29,11 @@ from gpt_trader.engine.setup import Settings, build_market, checked_first, rules
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
+from gpt_trader.indicator_memo import shared_memo
 from gpt_trader.instruments import Instrument
-from gpt_trader.memo import shared_memo
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.risk import RiskLimits
 from gpt_trader.strategy import Strategy, checked_instance, counts_units
-from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -41,10 +41,10 @@ NO_EDGES = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """`values` (runs, metrics) in the order of `names`; `sums` (runs, 2, B) sums of the simple returns per bar, and of their
-    squares, in the B blocks between the edges that were asked for. A run that failed has NaN rows and its message in `errors`,
-    by its number."""
+class BatchResult:
+    """The runs of a batch: `values` (runs, metrics) in the order of `names`; `sums` (runs, 2, B), the sums of the simple returns
+    per bar and of their squares in the B blocks between the edges that were asked for. A run that failed has NaN rows and its
+    message in `errors`, by its number."""
 
     names: tuple[str, ...]
     values: Floats
@@ -77,13 +77,13 @@ def backtest_many(
     keep_going: bool = False,
     threads: int | None = None,
     tuning: Tuning = STANDARD,
-) -> Scores:
+) -> BatchResult:
     """The metrics of every strategy, each exactly what `backtest` gives for it; tables are not kept.
 
     Arguments as in `backtest`. Indicators of equal arguments are computed once. `edges` (B + 1,) are rows of the bars, in
     order, none before `first`: block i covers rows edges[i] to edges[i + 1] - 1. A bar after the ruin of an account has no
     return and adds nothing to its block. With `keep_going` a strategy that fails is a row of NaN and its message in
-    `Scores.errors`. `threads` share the work (None: as many as there are processors, at most four, or what GPT_TRADER_THREADS
+    `BatchResult.errors`. `threads` share the work (None: as many as there are processors, at most four, or what GPT_TRADER_THREADS
     says); features and decisions in Python stay on the calling one, and no number depends on it, nor on `tuning`.
 
     Raises as `backtest` does, for the first strategy that fails; with `keep_going` only for what is wrong with every run.
@@ -112,7 +112,7 @@ def score_runs(
     threads: int | None = None,
     called: int = 0,
     tuning: Tuning = STANDARD,
-) -> Scores:
+) -> BatchResult:
     """`backtest_many` with all that is neither strategy nor data in one `settings`.
 
     `called` is how often `decide` is called for other runs of the same study in this process: a rule that runs bar by bar is
@@ -120,34 +120,38 @@ def score_runs(
     """
     first = checked_first(first, bars)
     blocks = NO_EDGES if edges is None else checked_edges(edges, first, bars) - first
-    terms = Terms(bars, settings, first, blocks, tuning)
+    batch = BatchSettings(bars, settings, first, blocks, tuning)
     expected = len(strategies) if isinstance(strategies, Sized) else 1
     quiet = np.errstate(invalid="ignore", divide="ignore")
-    with Lanes(terms, thread_count(threads)) as lanes, shared_memo(), quiet:
-        scorer = _Scorer(terms, lanes, expected, called)
+    with WorkerPool(batch, thread_count(threads)) as workers, shared_memo(), quiet:
+        runner = _BatchRunner(batch, workers, expected, called)
         for strategy in strategies:
-            scorer.add(checked_instance(strategy, "backtest_many"))
-            if not keep_going and scorer.fails:
+            runner.add(checked_instance(strategy, "backtest_many"))
+            if not keep_going and runner.failed:
                 break
-        scorer.flush()
-        return gathered(terms, lanes.finish(), scorer.fails, scorer.runs, keep_going)
+        runner.flush()
+        return batch_result(batch, workers.finish(), runner.failed, runner.runs, keep_going)
 
 
-def gathered(
-    terms: Terms, done: list[Scored], fails: Mapping[int, GptTraderError], runs: int, keep_going: bool
-) -> Scores:
-    """What was scored, in the order of the runs. Raises the error of the first run that failed unless `keep_going`."""
-    errors = dict(fails)
-    for scored in done:
-        errors |= scored.errors
+def batch_result(
+    batch: BatchSettings,
+    done: list[BatchPart],
+    failed: Mapping[int, GptTraderError],
+    runs: int,
+    keep_going: bool,
+) -> BatchResult:
+    """The parts put together in the order of the runs. Raises the error of the first run that failed unless `keep_going`."""
+    errors = dict(failed)
+    for part in done:
+        errors |= part.errors
     if errors and not keep_going:
         raise errors[min(errors)]
-    values, sums = np.empty((runs, len(METRIC_NAMES))), np.empty((runs, 2, terms.edges.size - 1))
-    for scored in done:
-        values[scored.rows], sums[scored.rows] = scored.values, scored.sums
-    for number in fails:
+    values, sums = np.empty((runs, len(METRIC_NAMES))), np.empty((runs, 2, batch.edges.size - 1))
+    for part in done:
+        values[part.rows], sums[part.rows] = part.values, part.sums
+    for number in failed:
         values[number], sums[number] = np.nan, np.nan
-    return Scores(METRIC_NAMES, values, sums, {number: str(errors[number]) for number in sorted(errors)})
+    return BatchResult(METRIC_NAMES, values, sums, {number: str(errors[number]) for number in sorted(errors)})
 
 
 def checked_edges(edges: Any, first: int, bars: Bars) -> Integers:
@@ -162,9 +166,11 @@ def checked_edges(edges: Any, first: int, bars: Bars) -> Integers:
     return np.ascontiguousarray(rows, np.int64)
 
 
-def is_ours(answer: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an answer is an array of weights that nobody else holds, so that it need not be copied. Asked of a local variable
-    of the caller: there are then three references, that variable's and two for this call."""
+def is_unshared(answer: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an answer is an array of weights that nothing else refers to, so that it can be used without a copy.
+
+    The caller passes a local variable: an unshared array then has three references, that variable and two of this call.
+    """
     return (
         type(answer) is np.ndarray
         and answer.shape == shape
@@ -175,25 +181,29 @@ def is_ours(answer: Any, shape: tuple[int, ...]) -> bool:
     )
 
 
-class _Scorer:
-    """Brings runs to the lanes: targets of stateless strategies in chunks of the same rules, others one by one."""
+class _BatchRunner:
+    """Hands runs to the workers: targets of stateless strategies many at a time under the same rules, other strategies one by
+    one.
 
-    def __init__(self, terms: Terms, lanes: Lanes, expected: int, called: int) -> None:
-        self.terms, self.lanes, self.expected, self.called_elsewhere = terms, lanes, expected, called
-        self.seen = terms.bars.strategy_view()
+    `expected` is the number of runs, if known; `called` how often `decide` is called for other runs of the same study.
+    """
+
+    def __init__(self, batch: BatchSettings, workers: WorkerPool, expected: int, called: int) -> None:
+        self.batch, self.workers, self.expected, self.called_elsewhere = batch, workers, expected, called
+        self.seen = batch.bars.strategy_view()
         self.fields = deciding.row_values(self.seen, {})
         self.modes: dict[type[Strategy], str] = {}
         self.called: dict[type[Strategy], int] = {}
         self.markets: dict[Any, Any] = {}
         self.runs = 0
-        self.fails: dict[int, GptTraderError] = {}
-        self.key: Any = None
+        self.failed: dict[int, GptTraderError] = {}
+        self.rules_key: Any = None
         self._choose_market(
-            (terms.settings.exits, False, False), None
+            (batch.settings.exits, False, False), None
         )  # raises for settings that no run can have
 
     def add(self, strategy: Strategy) -> None:
-        """One more run: put at the end of those that wait, or sent on its way when it goes bar by bar."""
+        """Take one more run: its targets are queued, or it is scored at once when it goes bar by bar."""
         number = self.runs
         self.runs += 1
         kind = type(strategy)
@@ -201,77 +211,81 @@ class _Scorer:
             if kind not in self.modes:
                 self.modes[kind] = self._mode(strategy, self.expected - 1)
             if self.modes[kind] == ARRAY:
-                self._decide(number, strategy)
+                self._queue_targets(number, strategy)
             else:
-                self._run(number, strategy)
+                self._run_bar_by_bar(number, strategy)
         except GptTraderError as error:
-            self.fails[number] = error
+            self.failed[number] = error
 
     def _mode(self, strategy: Strategy, others: int) -> str:
-        """How this class is called, when it is called for so many other runs as well."""
-        bars, first = self.terms.bars, self.terms.first
+        """The mode of this class when `others` runs of it come as well: so many calls decide whether compiling pays."""
+        bars, first = self.batch.bars, self.batch.first
         calls = others * calls_of(strategy, bars, first) + self.called_elsewhere
-        return chosen_mode(strategy, bars, first, calls, self.terms.tuning)
+        return chosen_mode(strategy, bars, first, calls, self.batch.tuning)
 
-    def _decide(self, number: int, strategy: Strategy) -> None:
-        """Put the targets of a stateless strategy at the end of those that wait."""
-        first, settings = self.terms.first, self.terms.settings
+    def _queue_targets(self, number: int, strategy: Strategy) -> None:
+        """Compute the targets of a stateless strategy and queue them."""
+        first, settings = self.batch.first, self.batch.settings
         features = deciding.compute_features(strategy, self.seen)
         score = features.get("score")
         key = (all_exits(strategy, settings), counts_units(strategy), score is not None)
-        lane = self.lanes.filling
-        if key != self.key or score is not None or len(lane.waiting) == len(lane.targets):
+        buffer = self.workers.filling
+        if key != self.rules_key or score is not None or len(buffer.queued) == len(buffer.targets):
             self.flush()
             self._choose_market(key, score)
-            lane = self.lanes.filling
+            buffer = self.workers.filling
         row = deciding.rows_from({**self.fields, **features}, first)
         answer = deciding.call_strategy(strategy, "decide", strategy.decide, row)
-        slot = lane.targets[len(lane.waiting), first:]
-        if len(lane.targets) == 1 and first == settings.fills.delay == 0 and is_ours(answer, slot.shape):
-            lane.targets = answer[np.newaxis]
-            lane.waiting.append((number, strategy))
+        slot = buffer.targets[len(buffer.queued), first:]
+        if (
+            len(buffer.targets) == 1
+            and first == settings.fills.delay == 0
+            and is_unshared(answer, slot.shape)
+        ):
+            buffer.targets = answer[np.newaxis]
+            buffer.queued.append((number, strategy))
             return
         if type(answer) is not np.ndarray or answer.shape != slot.shape or answer.dtype != np.float64:
             answer = deciding.checked_targets(strategy, answer, slot.shape, first)
         delay = min(settings.fills.delay, len(slot))
         slot[:delay] = np.nan
         slot[delay:] = answer[: len(slot) - delay]
-        lane.waiting.append((number, strategy))
+        buffer.queued.append((number, strategy))
 
     def _choose_market(self, key: Any, score: NDArray[Any] | None) -> None:
-        """The market and the rules of the runs to come; those with ranks of their own are made anew for each."""
+        """Set the market and the rules of the runs to come; those with ranks of their own need new ones each."""
         exits, units, ranked = key
         if key not in self.markets or score is not None:
-            if len(self.markets) == self.terms.tuning.markets:
+            if len(self.markets) == self.batch.tuning.markets:
                 self.markets.clear()
-            bars, settings = self.terms.bars, self.terms.settings
-            ranks = acted_ranks(self._nothing_waits(), score, bars, self.terms.first)
+            bars, settings = self.batch.bars, self.batch.settings
+            ranks = acted_ranks(self._no_delayed_targets(), score, bars, self.batch.first)
             self.markets[key] = (
                 build_market(bars, settings, exits, ranks),
                 rules_record(settings, exits, units, ranked),
             )
-        self.key = key
+        self.rules_key = key
         self.market, self.rules = self.markets[key]
 
-    def _nothing_waits(self) -> DecisionDelay:
-        return DecisionDelay.nothing(self.terms.settings.fills.delay, self.terms.bars.N)
+    def _no_delayed_targets(self) -> DecisionDelay:
+        return DecisionDelay.nothing(self.batch.settings.fills.delay, self.batch.bars.N)
 
     def flush(self) -> None:
-        """Have the runs that wait scored."""
-        if self.lanes.filling.waiting:
+        """Have the queued runs scored."""
+        if self.workers.filling.queued:
             market, rules = self.market, self.rules
-            self.lanes.score(lambda lane: lane.score_targets(market, rules))
+            self.workers.score(lambda buffer: buffer.score_targets(market, rules))
 
-    def _run(self, number: int, strategy: Strategy) -> None:
-        """Have a strategy scored that decides bar by bar; Python, and what may have to be compiled, stays on this thread."""
+    def _run_bar_by_bar(self, number: int, strategy: Strategy) -> None:
+        """Have a strategy scored that decides bar by bar; in Python, or where it may have to be compiled, on this thread."""
         self.flush()
-        kind, terms = type(strategy), self.terms
+        kind, batch = type(strategy), self.batch
         mode, before = self.modes[kind], self.called.get(kind, 0)
         self.called[kind] = before + 1
         self.modes[kind] = self._mode(strategy, max(self.expected - 1, before + 1))
-        plan = build_plan(self._nothing_waits(), strategy, terms.bars, terms.settings, terms.first)
+        plan = build_plan(self._no_delayed_targets(), strategy, batch.bars, batch.settings, batch.first)
 
-        def score(lane: Lane) -> Scored:
-            return lane.score_plan(number, plan, mode)
+        def score(buffer: WorkerBuffer) -> BatchPart:
+            return buffer.score_plan(number, plan, mode)
 
-        self.lanes.score(score, here=mode != COMPILED or before == 0)
+        self.workers.score(score, on_this_thread=mode != COMPILED or before == 0)

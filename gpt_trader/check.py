@@ -14,20 +14,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from gpt_trader.bars import Bars
-from gpt_trader.checking.carrying import carried_tables
+from gpt_trader.checking.access_findings import accesses_of_import, as_access_findings
+from gpt_trader.checking.access_monitor import Access, current_method, recorded_accesses
+from gpt_trader.checking.alternative_futures import Futures
+from gpt_trader.checking.carried_tables import carried_tables
 from gpt_trader.checking.causal import CUT, Difference, Examined, Failure, as_findings, compare
-from gpt_trader.checking.examining import Examination
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.hidden import decided_under_a_veil
-from gpt_trader.checking.isolation import FORKS, Loaded, in_child
-from gpt_trader.checking.reaching import accesses_of_import, as_access_findings
-from gpt_trader.checking.report import (
+from gpt_trader.checking.check_report import (
     CAUSAL,
     CHECK_VERSION,
     REPEAT,
@@ -38,12 +36,14 @@ from gpt_trader.checking.report import (
     finding,
     first_of_each,
 )
-from gpt_trader.checking.sampling import bars_in_order, telling_bars
+from gpt_trader.checking.examination import Examination
+from gpt_trader.checking.hidden_future import decided_with_later_bars_hidden
+from gpt_trader.checking.isolation import CAN_FORK, Loaded, Processes
+from gpt_trader.checking.replayed_decisions import bars_that_differ
+from gpt_trader.checking.sampling import bars_in_order, informative_bars
 from gpt_trader.checking.screening import suspicious_bars
 from gpt_trader.checking.trace import Trace, is_stateless, load_kernels, trace
-from gpt_trader.checking.transplanted import standing_out
 from gpt_trader.checking.warm_up import warm_up
-from gpt_trader.checking.watching import Access, inside_of, listening
 from gpt_trader.errors import BadParameter, BadRange, GptTraderError
 from gpt_trader.strategy import Strategy, checked_instance, strategy_name
 
@@ -53,7 +53,7 @@ FEWEST_BARS = 60
 BUDGET = 20.0  # seconds after which no further bar is tried, when the number is not given
 FEW = 64  # bars below which it goes on for a while, and the report says that there was no time for more
 PATIENCE = 2.0  # ... how long, in budgets
-Tell = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 RANDOM = "is random: two runs on the same bars give different answers; give it a seed"
 KEEPS = "keeps something between runs (in its module, its class or a field): a run after others in the same process differs"
 
@@ -66,13 +66,15 @@ def check_strategy(
     *,
     budget: float = BUDGET,
     allowed: tuple[str, ...] = (),
-    on_progress: Tell = lambda _done, _total: None,
+    on_progress: OnProgress = lambda _done, _total: None,
+    isolated: bool = True,
 ) -> CheckReport:
     """Run the proofs on `bars`. The future is changed at `samples` bars, at all of them when there are not more; without a
     number at as many as `budget` seconds allow, those where decisions change first (the choice is seeded).
 
-    `allowed` are files that the strategy may read, as they are named in a finding. `on_progress` hears how many bars of how
-    many have been tried.
+    `allowed` are files that the strategy may read, as they are named in a finding. `on_progress` is told how many bars of how
+    many have been tried. Each run is made in a process of its own where the system can fork; without `isolated` in this one, so
+    that a debugger can follow it, and the report says what was not tried.
 
     Raises BadParameter for no instance, BadRange for fewer than FEWEST_BARS bars and StrategyError when the strategy fails
     on the full data.
@@ -80,11 +82,11 @@ def check_strategy(
     checked_instance(strategy, "check_strategy")
     if bars.T < FEWEST_BARS:
         raise BadRange(f"check needs at least {FEWEST_BARS} bars, got {bars.T}")
-    if inside_of() is not None:  # a script that checks its strategy, imported once more by a check
+    if current_method() is not None:  # a script that checks its strategy, imported once more by a check
         return CheckReport(strategy_name(type(strategy)), bars.T, 0, (), None)
     if samples is not None and samples < 1:
         raise BadParameter(f"check needs at least 1 sample, got {samples}")
-    return _Check(strategy, bars, samples, seed, budget, allowed, on_progress).report()
+    return _Check(strategy, bars, samples, seed, budget, allowed, on_progress, isolated).report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +109,16 @@ class _Check:
         seed: int,
         budget: float,
         allowed: tuple[str, ...],
-        tell: Tell,
+        on_progress: OnProgress,
+        isolated: bool,
     ) -> None:
         self.strategy, self.bars, self.samples, self.seed = strategy, bars, samples, seed
-        self.allowed, self.tell, self.budget = allowed, tell, budget
+        self.allowed, self.on_progress, self.budget = allowed, on_progress, budget
         self.ends = time.monotonic() + budget
         # A rule that knows nothing of what it holds sees prices without splits, and no engine is needed to ask it.
         self.futures = Futures(bars.strategy_view() if is_stateless(strategy) else bars, seed)
-        self.processes = min(2, len(os.sched_getaffinity(0))) if FORKS else 1
+        forks = isolated and CAN_FORK
+        self.processes = Processes(min(2, len(os.sched_getaffinity(0))) if forks else 1, seed, forks)
         self.faults: list[Finding] = []
         self.warnings: list[Finding] = []
         self.skipped: list[tuple[str, str]] = []
@@ -127,14 +131,14 @@ class _Check:
         if not is_stateless(strategy):
             load_kernels()
         # The first run sees the past only: what it leaves on disk or in a cache cannot come from later bars.
-        first, heard, loaded = in_child(partial(_first_run, strategy, self.futures, middle), self.seed)
+        first, accesses, loaded = self.processes.run(partial(_first_run, strategy, self.futures, middle))
         loaded.load()
-        whole = in_child(partial(_whole_run, strategy, self.bars), self.seed)
-        self._outside({**dict.fromkeys(whole.accesses), **dict.fromkeys(heard)})
+        whole = self.processes.run(partial(_whole_run, strategy, self.bars))
+        self._outside({**dict.fromkeys(whole.accesses), **dict.fromkeys(accesses)})
         if self._repeats(whole):
             self._hidden(whole.trace)
-            problem, self.warm = in_child(
-                partial(warm_up, strategy, self.bars, whole.trace.features), self.seed
+            problem, self.warm = self.processes.run(
+                partial(warm_up, strategy, self.bars, whole.trace.features)
             )
             self._examine(whole.trace, _from_first(whole.trace, first, middle))
             self._warm_up(problem)
@@ -153,17 +157,18 @@ class _Check:
             self.screened,
         )
 
-    def _outside(self, heard: dict[Access, None]) -> None:
+    def _outside(self, accesses: dict[Access, None]) -> None:
         """What the strategy reads besides its bars."""
-        imported = in_child(partial(accesses_of_import, type(self.strategy)), self.seed) if FORKS else ()
-        accesses = {**dict.fromkeys(imported), **heard}
+        work = partial(accesses_of_import, type(self.strategy))  # changes the modules of its process
+        imported = self.processes.run(work) if self.processes.forks else ()
+        accesses = {**dict.fromkeys(imported), **accesses}
         faults, warned = as_access_findings(self.strategy, self.bars, accesses, self.allowed)
         self.faults += faults + carried_tables(self.strategy, self.bars)
         self.warnings += warned
 
     def _repeats(self, whole: _Whole) -> bool:
         """Whether two runs on the same bars agree, in one process and in two with other random numbers."""
-        other = in_child(partial(trace, self.strategy, self.bars), self.seed + 1)
+        other = replace(self.processes, seed=self.seed + 1).run(partial(trace, self.strategy, self.bars))
         moved = compare(whole.trace, other, self.bars.T - 1, REPEAT)
         self._not_repeated(moved, RANDOM)
         if not moved:
@@ -179,12 +184,13 @@ class _Check:
             self.faults.append(finding(self.strategy, REPEAT, item.subject, self.bars, bar, why, *values))
 
     def _hidden(self, whole: Trace) -> None:
-        if not FORKS:  # both would change the user's own modules and arrays
-            text = "was not imported anew and nothing was hidden in place: this system cannot fork processes"
+        if not self.processes.forks:  # both would change the user's own modules and arrays
+            why = "it was checked in this process" if CAN_FORK else "this system cannot fork processes"
+            text = f"was not imported anew and nothing was hidden in place: {why}"
             self.warnings.append(finding(self.strategy, CAUSAL, "features", self.bars, 0, text))
             return
-        moved, faults = in_child(
-            partial(decided_under_a_veil, self.strategy, self.bars, whole, self.futures), self.seed
+        moved, faults = self.processes.run(
+            partial(decided_with_later_bars_hidden, self.strategy, self.bars, whole, self.futures)
         )
         found, _ = as_findings(self.strategy, self.bars, [Examined(0, tuple(moved), ())])
         self.faults += [*found, *faults]
@@ -192,30 +198,36 @@ class _Check:
     def _examine(self, whole: Trace, first: Examined) -> None:
         """Change the future at one bar after the other: as many as were asked for, or as time allows."""
         strategy, bars = self.strategy, self.bars
-        order = bars_in_order(telling_bars(whole.features, whole.decisions), self.seed)
+        order = bars_in_order(informative_bars(whole.features, whole.decisions), self.seed)
         total = len(order) if self.samples is None else min(self.samples, len(order))
-        look = Examination(
-            strategy, whole, self.futures, self.processes, self.seed, lambda done: self.tell(done, total)
+        examination = Examination(
+            strategy, whole, self.futures, self.processes, lambda done: self.on_progress(done, total)
         )
         timed = self.samples is None
 
         def known() -> bool:
-            return look.found or bool(first.differences) or (timed and bool(self.faults or look.kept))
+            return (
+                examination.found
+                or bool(first.differences)
+                or (timed and bool(self.faults or examination.unrepeated))
+            )
 
-        look.one_by_one(order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3))
-        rest = order[look.tried : total]
+        examination.one_by_one(
+            order[:total], lambda seconds: timed and (known() or seconds > self.budget / 3)
+        )
+        rest = order[examination.tried : total]
         if timed and not known():
             rest = list(dict.fromkeys([*self._suspects(whole, rest), *rest]))
 
         def enough() -> bool:
             late = time.monotonic() - self.ends
-            few = look.tried + self.screened < FEW
+            few = examination.tried + self.screened < FEW
             return known() or (timed and late > (PATIENCE * self.budget if few else 0.0))
 
-        look.many_at_once(rest, enough)
-        self.tried = look.tried
-        self._not_repeated(look.kept, KEEPS)
-        faults, warned = as_findings(strategy, bars, [first, *look.examined])
+        examination.many_at_once(rest, enough)
+        self.tried = examination.tried
+        self._not_repeated(examination.unrepeated, KEEPS)
+        faults, warned = as_findings(strategy, bars, [first, *examination.examined])
         self.faults += faults
         # What fails on fewer bars than the warm-up takes is nothing to say.
         self.warnings += [item for item in warned if self.warm is None or item.bar + 1 >= self.warm]
@@ -232,10 +244,10 @@ class _Check:
         if self.warm is not None:
             half = began + left / (2 if is_stateless(self.strategy) else 4)
             suspects, self.screened = suspicious_bars(
-                *rule, whole, max(self.warm, 2), rest, half, self.processes, self.seed
+                *rule, whole, max(self.warm, 2), rest, half, self.processes
             )
         if not is_stateless(self.strategy):
-            suspects = [*standing_out(*rule, rest, began + left / 2, self.processes, self.seed), *suspects]
+            suspects = [*bars_that_differ(*rule, rest, began + left / 2, self.processes), *suspects]
         return suspects
 
     def _warm_up(self, problem: Finding | None) -> None:
@@ -260,16 +272,16 @@ def _first_run(
     """The strategy on the bars up to t, in a process that has run nothing before; an error as its text. With what it reached
     for and what it loaded."""
     before = frozenset(sys.modules)
-    with listening() as heard:
+    with recorded_accesses() as accesses:
         try:
             made: Trace | str = trace(strategy, futures.cut(t))
         except GptTraderError as error:
             made = str(error)
-    return made, tuple(heard), Loaded.since(before)
+    return made, tuple(accesses), Loaded.since(before)
 
 
 def _whole_run(strategy: Strategy, bars: Bars) -> _Whole:
     """The strategy on all bars, twice in one process."""
-    with listening() as heard:
+    with recorded_accesses() as accesses:
         once = trace(strategy, bars)
-    return _Whole(once, tuple(heard), compare(once, trace(strategy, bars), bars.T - 1, REPEAT))
+    return _Whole(once, tuple(accesses), compare(once, trace(strategy, bars), bars.T - 1, REPEAT))

@@ -78,8 +78,8 @@ class PortfolioResult(Result):
         crossed: NDArray[np.float64],
     ) -> None:
         first = int(outcome.book.account[0]["first"])
-        legs = [(sleeve.strategy, first) for sleeve in sleeves]
-        super().__init__(sleeves[0].strategy, bars, settings, seed, outcome, benchmark, legs)
+        segments = [(sleeve.strategy, first) for sleeve in sleeves]
+        super().__init__(sleeves[0].strategy, bars, settings, seed, outcome, benchmark, segments)
         self._sleeves = tuple(sleeves)
         self.sleeves = dict(results)
         self.crossed = dict(zip(bars.symbols, crossed.tolist(), strict=True))
@@ -187,14 +187,14 @@ def backtest_portfolio(
         )
         for sleeve, (part, part_bars, own) in zip(listed, parts, strict=True)
     }
-    held = None
+    benchmark_run = None
     if benchmark:
         gross = sum(sleeve.budget * (sleeve.allocation or settings.allocation).gross for sleeve in listed)
-        held = buy_and_hold(
+        benchmark_run = buy_and_hold(
             bars, replace(settings, allocation=Allocation(gross=gross, leverage=max(1.0, gross))), start
         )
     outcome = Outcome(account.book, account.market, "python")
-    return PortfolioResult(listed, bars, settings, seed, outcome, held, results, account.crossed)
+    return PortfolioResult(listed, bars, settings, seed, outcome, benchmark_run, results, account.crossed)
 
 
 def _checked(sleeves: Iterable[Sleeve]) -> list[Sleeve]:

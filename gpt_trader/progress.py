@@ -1,12 +1,12 @@
-"""How far something long is: what it counts is told to whoever shows it."""
+"""How far something long is: the function that is called with it, for whoever shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Told = Callable[[str, int, int], None]
-"""Hears what is counted ("symbols"), how many are done, and of how many."""
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is counted ("symbols"), how many are done, and of how many."""
 
 
-def told_to_nobody(_unit: str, _done: int, _total: int) -> None:
-    """For work that nobody watches."""
+def no_progress(_unit: str, _done: int, _total: int) -> None:
+    """Does nothing: for work whose progress is not shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,16 @@ from gpt_trader.engine.scoring import statistics_into
 from gpt_trader.engine.session import Outcome, all_exits
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import UnknownName
+from gpt_trader.look_ahead import LookAhead, look_ahead_here
 from gpt_trader.periods import periods_of
 from gpt_trader.research.trial_identity import TrialKeys, data_hash
 from gpt_trader.result_tables import TABLES
-from gpt_trader.strategy import Strategy, strategy_name
+from gpt_trader.strategy import Strategy, parameter_values, strategy_name
 from gpt_trader.strategy_code import code_hash
 from gpt_trader.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from gpt_trader.look_ahead import LookAhead
 
 _WITHOUT_BENCHMARK = {f"benchmark_{name}": float("nan") for name in BENCHMARK_METRICS}
 _statistics_into = entered(statistics_into)
@@ -49,7 +48,7 @@ class Result:
         seed: int,
         outcome: Outcome,
         benchmark: Outcome | None,
-        legs: Sequence[tuple[Strategy, int]] = (),
+        segments: Sequence[tuple[Strategy, int]] = (),
     ) -> None:
         self.bars = bars
         self.settings = settings
@@ -57,7 +56,7 @@ class Result:
         self.outcome = outcome
         self.first = int(outcome.book.account[0]["first"])
         self._instance = strategy
-        self._legs = legs
+        self._segments = segments
         self._benchmark = benchmark
         self._columns: dict[str, dict[str, NDArray[Any]]] = {}
 
@@ -73,13 +72,13 @@ class Result:
 
     @cached_property
     def strategy(self) -> str:
-        """The name of the strategy, of the last one in a relay."""
+        """The name of the strategy, of the last one in a segmented backtest."""
         return strategy_name(type(self._instance))
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The values of its parameters by name."""
-        return parameters_in(self._instance)
+        return parameter_values(self._instance)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -123,18 +122,19 @@ class Result:
             "seed": self.seed,
             "version": __version__,
             **({"first": self.first} if self.first else {}),
-            **({"legs": self._named_legs()} if len(self._legs) > 1 else {}),
+            # the key is part of run_id, so it keeps the name that segments had
+            **({"legs": self._named_segments()} if len(self._segments) > 1 else {}),
         }
 
-    def _named_legs(self) -> list[dict[str, Any]]:
-        """Who had the account from which row on, in a relay."""
+    def _named_segments(self) -> list[dict[str, Any]]:
+        """Who had the account from which row on, in a segmented backtest."""
         return [
             {
                 "strategy": strategy_name(type(strategy)), "strategy_code": code_hash(type(strategy)), "first": int(first),
-                "start": _iso(self.bars.time[first]), "parameters": parameters_in(strategy),
+                "start": _iso(self.bars.time[first]), "parameters": parameter_values(strategy),
                 "exits": [_named(item) for item in all_exits(strategy, self.settings)],
             }
-            for strategy, first in self._legs
+            for strategy, first in self._segments
         ]  # fmt: skip
 
     @cached_property
@@ -188,15 +188,13 @@ class Result:
     @property
     def look_ahead(self) -> LookAhead:
         """Whether this very code was checked for look-ahead with these parameters, as far as this process knows: it knows what
-        `gpt_trader.check_strategy` was asked here, and the shipped strategies. Of several in a relay the worst."""
-        from gpt_trader.look_ahead import look_ahead_here
-
-        return look_ahead_here([(type(each), parameters_in(each)) for each in self.strategies])
+        `gpt_trader.check_strategy` was asked here, and the shipped strategies. Of several in a segmented backtest the worst."""
+        return look_ahead_here([(type(each), parameter_values(each)) for each in self.strategies])
 
     @property
     def strategies(self) -> tuple[Strategy, ...]:
-        """Who traded: the strategy, or in a relay each in its turn."""
-        return tuple(strategy for strategy, _ in self._legs) or (self._instance,)
+        """Who traded: the strategy, or in a segmented backtest each in its turn."""
+        return tuple(strategy for strategy, _ in self._segments) or (self._instance,)
 
     @property
     def data_notes(self) -> tuple[str, ...]:
@@ -275,10 +273,9 @@ class Result:
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report and return its path."""
-        from importlib import import_module
+        import gpt_trader  # the package hands out its adapters by name; no module of the core names one
 
-        written: Path = import_module("gpt_trader.adapters.report").write_report(self, Path(path))
-        return written
+        return gpt_trader.write_report(self, Path(path))
 
 
 def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
@@ -296,11 +293,6 @@ def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
     values = dict(zip(METRIC_NAMES, out.tolist(), strict=True))
     values["borrow"] = float(account["borrow"])
     return values
-
-
-def parameters_in(strategy: Strategy) -> dict[str, Any]:
-    """The values of the strategy's parameters by name."""
-    return {item.name: getattr(strategy, item.name) for item in fields(strategy)}
 
 
 def _fill_model(fills: FillModel) -> dict[str, Any]:

@@ -48,10 +48,10 @@ def equity(result: Result) -> Columns:
     with np.errstate(divide="ignore", invalid="ignore"):
         gross, net = track[GROSS] / curve, track[NET] / curve
         drawdown = curve / np.maximum.accumulate(np.maximum(curve, result.settings.capital)) - 1.0
-    held = result.benchmark_equity
+    benchmark = result.benchmark_equity
     return {
         "time": result.time, "equity": curve, "cash": track[CASH], "gross": gross, "net": net, "drawdown": drawdown,
-        "benchmark": np.full(curve.size, np.nan) if held is None else held,
+        "benchmark": np.full(curve.size, np.nan) if benchmark is None else benchmark,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.look_ahead import CheckRecord, Outcome
+from gpt_trader.check_records import CheckOutcome, CheckRecord
 
 TABLE = Path(__file__).with_name("data") / "shipped_checks.json"
 
@@ -19,7 +19,11 @@ def shipped_check(code: str) -> CheckRecord | None:
     if name is None:
         return None
     return CheckRecord(
-        code=code, strategy=str(name), parameters=None, version=int(table["version"]), outcome=Outcome.PASSED
+        code=code,
+        strategy=str(name),
+        parameters=None,
+        version=int(table["version"]),
+        outcome=CheckOutcome.PASSED,
     )
 
 

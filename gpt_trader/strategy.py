@@ -237,6 +237,11 @@ def parameters_of(strategy: type[Strategy]) -> dict[str, Parameter]:
     return _PARAMETERS[strategy]
 
 
+def parameter_values(strategy: Strategy) -> dict[str, Any]:
+    """The values of the parameters of an instance by name."""
+    return {item.name: getattr(strategy, item.name) for item in dataclasses.fields(strategy)}
+
+
 def _has_no_default(item: dataclasses.Field[Any]) -> bool:
     return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
 

@@ -272,19 +272,24 @@ def prune() -> int:
     return len(old)
 
 
-def compile_all(tell: Callable[[str], None]) -> int:
-    """Compile in a process for each of the shares, telling each step as it begins; the exit code of the first that fails."""
+def compile_all(
+    tell: Callable[[str], None], shares: tuple[Share, ...] = SHARES, python: str = sys.executable
+) -> int:
+    """Compile in a process for each of the `shares`, telling each step as it begins; the exit code of the first that fails.
+
+    `python` is the program that runs them.
+    """
     queue: SimpleQueue[str | None] = SimpleQueue()
-    command = [sys.executable, "-m", "jobs.compile_kernels"]
+    command = [python, "-m", "jobs.compile_kernels"]
     environ = {name: value for name, value in os.environ.items() if name not in HINDERS}
     children = [
         subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True, env=environ)
-        for number in range(len(SHARES))
+        for number in range(len(shares))
     ]
     try:
         for child in children:
             Thread(target=_read, args=(child, queue), daemon=True).start()
-        total = sum(len(steps()) for share in SHARES for steps in share)
+        total = sum(len(steps()) for share in shares for steps in share)
         running, done = len(children), 0
         while running:
             line = queue.get()

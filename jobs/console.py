@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from gpt_trader.progress import Told, told_to_nobody
+from gpt_trader.progress import OnProgress, no_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,11 +94,11 @@ class Output:
             yield lambda steps=1: bar.advance(task, steps)
 
     @contextmanager
-    def counting(self, what: str) -> Iterator[Told]:
+    def counting(self, what: str) -> Iterator[OnProgress]:
         """How far something is that may take long: a bar with counts on a terminal; elsewhere, as in a log, a line once it has
         taken two seconds and then every five. Yields what hears the counts; nothing where JSON or silence was asked for."""
         if not self.tables:
-            yield told_to_nobody
+            yield no_progress
         elif not sys.stderr.isatty():
             yield _Lines(what)
         else:
@@ -150,7 +150,7 @@ def only_json(wanted: bool) -> Iterator[None]:
 
 def as_json(value: Any) -> Any:
     """`value` as JSON's own types, by the same rules as the files of a run."""
-    from gpt_trader.adapters.canonical import canonical_json
+    from gpt_trader.adapters.canonical_json import canonical_json
 
     return json.loads(canonical_json(value))
 

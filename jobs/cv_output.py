@@ -104,9 +104,9 @@ def tables_of(found: CrossValidationResult) -> dict[str, Mapping[str, Any]]:
             "train_bars": [sum(b - a for a, b in split.train) for split in found.purged.splits.splits],
             "test_bars": [sum(b - a for a, b in split.test) for split in found.purged.splits.splits],
             "point": choices.point,
-            "in_sample_sharpe": found.inside,
-            "out_of_sample_sharpe": found.outside,
-            "out_of_sample_mean_return": choices.outside_mean,
+            "in_sample_sharpe": found.in_sample,
+            "out_of_sample_sharpe": found.out_of_sample,
+            "out_of_sample_mean_return": choices.out_of_sample_mean,
             "beaten": choices.beaten,
         },
         "paths": {

@@ -55,7 +55,7 @@ def check(
     output: Output,
 ) -> None:
     """Print every defect: symbol, row, time, rule, what was found and what was expected."""
-    from gpt_trader.adapters.reading import fetched, found_defects, watch
+    from gpt_trader.adapters.bar_reader import fetched, found_defects, watch
     from gpt_trader.quality import Severity
     from gpt_trader.sources import BarRequest
 
@@ -111,7 +111,7 @@ def repair(
     output: Output,
 ) -> None:
     """Write the mended table (one long file: symbol, time, prices, volume, split, dividend) and the changes as CSV."""
-    from gpt_trader.adapters.reading import watch
+    from gpt_trader.adapters.bar_reader import watch
     from gpt_trader.quality import repair as mend
     from gpt_trader.sources import BarRequest
 
@@ -213,10 +213,10 @@ def _write_changes(changes: list[Change], listing: Path) -> None:
 
 def _write(frame: pd.DataFrame, target: Path) -> None:
     """Write a table whole or not at all."""
-    from gpt_trader.adapters.whole_files import whole
+    from gpt_trader.adapters.atomic_files import atomic_file
 
     try:
-        with whole(target) as part:
+        with atomic_file(target) as part:
             if target.suffix == ".parquet":
                 frame.to_parquet(part, index=False)
             else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from gpt_trader.adapters.source_registry import FILES, SOURCES, in_order
 from gpt_trader.errors import BadParameter, UserError
-from gpt_trader.progress import Told, told_to_nobody
+from gpt_trader.progress import OnProgress, no_progress
 from jobs.options import option_in
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ class DataOptions:
         return replace(self, **said)
 
     def load(
-        self, configuration: Configuration, seed: int = 0, told: Told = told_to_nobody
+        self, configuration: Configuration, seed: int = 0, told: OnProgress = no_progress
     ) -> Loaded:
         """The bars as one panel, with what was noticed on the way; `told` hears how far it is.
 
         Raises UnknownName, SymbolNotFound, BadRange, BadData, BadParameter or SourceUnavailable, each with what to do.
         """
+        from gpt_trader.adapters.bar_reader import watch
         from gpt_trader.adapters.loader import load
-        from gpt_trader.adapters.reading import watch
         from gpt_trader.quality import MODES
 
         quality = self.quality or configuration.data.quality
@@ -102,7 +102,7 @@ class DataOptions:
             skip_missing=self.universe is not None,
             calendar=self.calendar,
             noted=self.skipped_lines(),
-            told=told,
+            on_progress=told,
             delisted={} if self.universe is None else self._read_universe(self.universe).delisted,
         )
 
@@ -152,7 +152,7 @@ class DataOptions:
         """A note for each line of the universe file that gave no symbol."""
         if self.universe is None:
             return ()
-        from gpt_trader.adapters.reading import shortened
+        from gpt_trader.adapters.bar_reader import shortened
 
         skipped = self._read_universe(self.universe).skipped
         lines = [f"{self.universe} line {item.line}: {item.text!r} left out: {item.reason}" for item in skipped]

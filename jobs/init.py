@@ -161,11 +161,11 @@ def _not_negative(text: str) -> float:
 
 def _write_checked(path: Path, text: str, *, private: bool) -> None:
     """Write the file whole or not at all, private when it holds a secret, and only when it can be loaded."""
+    from gpt_trader.adapters.atomic_files import atomic_file
     from gpt_trader.adapters.configuration import load
-    from gpt_trader.adapters.whole_files import whole
 
     try:
-        with whole(path) as part:
+        with atomic_file(path) as part:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE if private else READABLE)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore
     from gpt_trader.bars import Bars
     from gpt_trader.check import CheckReport
-    from gpt_trader.look_ahead import CheckRecord, LookAhead
+    from gpt_trader.check_records import CheckRecord
+    from gpt_trader.look_ahead import LookAhead
     from gpt_trader.result import Result
     from gpt_trader.strategy import Strategy
     from jobs.console import Output
@@ -21,7 +22,7 @@ def record_check(
 ) -> None:
     """Write the verdict of a check into the register; a store that refuses is a note, because the check itself is done."""
     from gpt_trader.adapters.store import StoreError
-    from gpt_trader.look_ahead import record_of
+    from gpt_trader.check_records import record_of
 
     try:
         with store as opened:
@@ -102,9 +103,9 @@ def _command(named: str | None, strategy: type[Strategy], parameters: Mapping[st
 
 def runs_in(result: Result) -> list[tuple[type[Strategy], Mapping[str, Any]]]:
     """Who traded in a result, with which parameters."""
-    from gpt_trader.result import parameters_in
+    from gpt_trader.strategy import parameter_values
 
-    return [(type(each), parameters_in(each)) for each in result.strategies]
+    return [(type(each), parameter_values(each)) for each in result.strategies]
 
 
 def belief_lines(state: LookAhead, too_good: Iterable[str]) -> list[str]:

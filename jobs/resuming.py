@@ -99,7 +99,7 @@ def check_same(record: StudyRecord, study_id: str, identity: Mapping[str, Any]) 
     """Raises UserError, with what has changed, unless the command still makes the study of the record."""
     if record.study_id == study_id:
         return
-    from gpt_trader.adapters.canonical import canonical_json
+    from gpt_trader.adapters.canonical_json import canonical_json
 
     changes = what_changed(record.identity, json.loads(canonical_json(identity))) or [
         "the points of its plan"

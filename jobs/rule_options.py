@@ -20,7 +20,7 @@ from jobs.options import number, number_or_none
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
-    from gpt_trader.adapters.settings import RiskSettings
+    from gpt_trader.adapters.configuration_sections import RiskSettings
 
 Section = TypeVar("Section", Costs, Allocation, FillModel)
 Group = TypeVar("Group")

@@ -65,7 +65,7 @@ class SweepView(StudyView["SweepAnalysis"]):
 
     def write_report(self, found: ConcludedStudy[SweepAnalysis], file: Path) -> None:
         """The HTML report."""
-        from gpt_trader.adapters.report.sweep_build import write_sweep_report
+        from gpt_trader.adapters.report.sweep_report import write_sweep_report
 
         sweep = self.judged(found)
         write_sweep_report(sweep, self.options.chosen_method, found.run_id, file, ended(sweep))

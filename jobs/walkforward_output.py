@@ -115,7 +115,7 @@ def stability_of(found: WalkForwardResult) -> dict[str, Any]:
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), np.nan)
     known = steady.rank_correlation[np.isfinite(steady.rank_correlation)]
     return {
-        "kept": steady.kept,
+        "kept": steady.unchanged,
         "distinct": steady.distinct,
         "mean_move_in_steps": dict(zip(names, moves.tolist(), strict=True)),
         "rank_correlation": steady.rank_correlation,
@@ -151,7 +151,7 @@ def tables_of(found: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
         choices.study.experiment.bars.time,
         len(choices.study.windows),
     )
-    equity, held = result.track[EQUITY], result.benchmark_equity
+    equity, benchmark = result.track[EQUITY], result.benchmark_equity
     windows = found.windows
     chosen = {name: [points.parameters(window.point)[name] for window in windows] for name in points.names}
     errors = choices.runs.errors
@@ -174,7 +174,7 @@ def tables_of(found: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
         "equity": {
             "time": result.time,
             "equity": equity,
-            "buy_and_hold": np.full(len(equity), np.nan) if held is None else held,
+            "buy_and_hold": np.full(len(equity), np.nan) if benchmark is None else benchmark,
             "window": np.concatenate([np.full(b - a, w.number + 1) for w in windows for a, b in [w.test]]),
         },
         "points": {

@@ -23,7 +23,7 @@ from gpt_trader import (
     param,
     ta,
 )
-from gpt_trader.batch import Scores, backtest_many
+from gpt_trader.batch import BatchResult, backtest_many
 from gpt_trader.orders import OrderRequest, cancel, limit, nothing, stop
 from gpt_trader.result import Result
 from gpt_trader.strategies.momentum import Momentum
@@ -165,11 +165,11 @@ def pairs(data: Data) -> Task:
     """W2."""
     known = bars_of(data)
 
-    def run(bars: Bars) -> Scores:
+    def run(bars: Bars) -> BatchResult:
         strategies = [TwoAverages(fast, slow) for fast, slow in given.PAIRS]
         return backtest_many(strategies, bars, costs=COSTS, fills=FILLS, allocation=WHOLE)
 
-    def answer(scores: Scores) -> tuple[int, float]:
+    def answer(scores: BatchResult) -> tuple[int, float]:
         return int(scores["round_trips"].sum()), float(scores["final_equity"].mean())
 
     return Task(run, answer, lambda: replace(known))
@@ -183,11 +183,11 @@ def sweep(strategies: Sequence[Strategy], blocks: int = 0, threads: int | None =
         edges = np.linspace(0, known.T, blocks + 1).astype(np.int64) if blocks else None
         allocation = replace(WHOLE, max_positions=known.N)
 
-        def run(bars: Bars) -> Scores:
+        def run(bars: Bars) -> BatchResult:
             rules: dict[str, Any] = {"costs": COSTS, "fills": FILLS, "allocation": allocation}
             return backtest_many(strategies, bars, edges=edges, threads=threads, **rules)
 
-        def answer(scores: Scores) -> tuple[int, float]:
+        def answer(scores: BatchResult) -> tuple[int, float]:
             return int(scores["round_trips"].sum()), float(scores["final_equity"].mean())
 
         return Task(run, answer, lambda: replace(known))

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpt_trader.adapters.bar_tables import (
+    Span,
+    Times,
+    group_bars,
+    within,
+)
 from gpt_trader.adapters.exchange_calendar import load_calendar
 from gpt_trader.adapters.http_policy import (
     RetryPolicy,
     Unrepeatable,
     polite_requests_adapter,
     retry_after,
-)
-from gpt_trader.adapters.tables import (
-    Span,
-    Times,
-    group_bars,
-    within,
 )
 from gpt_trader.adapters.vendor_rows import (
     DAY,
@@ -181,19 +181,19 @@ class _Clients:
 
     def _refusal(self, status: int | None, body: str, symbol: str) -> Exception:
         try:
-            said = str(json.loads(body)["message"])
+            message = str(json.loads(body)["message"])
         except (ValueError, KeyError, TypeError):
-            said = " ".join(body.split())[:200] or "no reason given"
+            message = " ".join(body.split())[:200] or "no reason given"
         for secret in (self._keys.key_id, self._keys.secret_key):
-            said = said.replace(secret.get_secret_value(), "***")
-        if "subscription" in said:
-            return UserError(f"Alpaca: {said}; use feed iex, or end 15 minutes or more before now")
+            message = message.replace(secret.get_secret_value(), "***")
+        if "subscription" in message:
+            return UserError(f"Alpaca: {message}; use feed iex, or end 15 minutes or more before now")
         if status in (401, 403):
             names = f"{KEY_ID_NAMES[0]} and {SECRET_KEY_NAMES[0]}"
-            return UserError(f"Alpaca refuses the API key (HTTP {status}: {said}); check {names}")
-        if "invalid symbol" in said:
-            return SymbolNotFound(f"Alpaca knows no symbol {symbol!r} ({said}); check its spelling")
-        return Unrepeatable(f"Alpaca refused {symbol} (HTTP {status}: {said})")
+            return UserError(f"Alpaca refuses the API key (HTTP {status}: {message}); check {names}")
+        if "invalid symbol" in message:
+            return SymbolNotFound(f"Alpaca knows no symbol {symbol!r} ({message}); check its spelling")
+        return Unrepeatable(f"Alpaca refused {symbol} (HTTP {status}: {message})")
 
 
 def _judge(response: Any, policy: RetryPolicy) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.adapters.bar_tables import checked_span, empty_table, within
 from gpt_trader.adapters.cache_spans import OLDEST, Sessions, Span, joined, subtract
 from gpt_trader.adapters.cache_store import DamagedCache, Manifest, SeriesStore, Version, stored_manifests
 from gpt_trader.adapters.exchange_calendar import DEFAULT_CALENDAR
-from gpt_trader.adapters.tables import checked_span, empty_table, within
 from gpt_trader.errors import BadRange, RateLimited, SourceError, SourceUnavailable, SymbolNotFound
 from gpt_trader.sources import SERIES_COLUMNS, BarRequest, BarSource, Series
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpt_trader.adapters.bar_tables import period_start
 from gpt_trader.adapters.exchange_calendar import FIRST, LAST, load_calendar
-from gpt_trader.adapters.tables import period_start
 from gpt_trader.calendars import Dates, SessionCalendar
 
 Day = np.datetime64

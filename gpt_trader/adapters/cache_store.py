@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from gpt_trader.adapters.tables import empty_table
+from gpt_trader.adapters.bar_tables import empty_table
 from gpt_trader.errors import SourceUnavailable
 from gpt_trader.sources import SERIES_COLUMNS, BarRequest
 

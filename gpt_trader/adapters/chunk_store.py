@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gpt_trader.adapters.atomic_files import atomic_file
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.adapters.whole_files import whole
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.chunk import ChunkResult
 
@@ -66,7 +66,7 @@ class ChunkStore:
         states[sorted(result.transient)], states[sorted(result.missing)] = PASSING, MISSING
         table = pa.table({**columns, "sums": sums, "error": errors, "state": states})
         try:
-            with whole(self.path(key)) as part:
+            with atomic_file(self.path(key)) as part:
                 pq.write_table(table, part, compression="zstd", compression_level=1, use_dictionary=False)
         except OSError as problem:
             raise StoreError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.settings import (
+from gpt_trader.adapters.configuration_sections import (
     PREFIX,
     SECTIONS,
     BacktestSettings,

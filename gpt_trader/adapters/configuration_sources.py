@@ -18,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gpt_trader.adapters.settings import PREFIX, SECTIONS, RiskSettings, refuse_unknown
+from gpt_trader.adapters.configuration_sections import PREFIX, SECTIONS, RiskSettings, refuse_unknown
 from gpt_trader.errors import UserError
 from gpt_trader.risk import RiskLimits
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.adapters.bar_files import TableFiles
 from gpt_trader.adapters.table_columns import our_names, plain_names
-from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
-from gpt_trader.progress import Told
+from gpt_trader.progress import OnProgress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ class CsvFiles(TableFiles):
             types = None if layout is None or names is None else layout.types(names)
             if layout is None or names is None or types is None:
                 return None
-            columns = _columns(path, layout, types, names, self.told)
+            columns = _columns(path, layout, types, names, self.on_progress)
             if columns is None:
                 return None
             return arrays_of(columns.pop, names, path.name, self._symbol_of(path), _FIRST_LINE)
@@ -144,7 +144,7 @@ def _time_type(cell: str) -> Any:
 
 
 def _columns(
-    path: Path, layout: _Layout, types: Mapping[str, Any], names: Mapping[str, str], told: Told
+    path: Path, layout: _Layout, types: Mapping[str, Any], names: Mapping[str, str], on_progress: OnProgress
 ) -> dict[str, Any] | None:
     """Each column by its heading; None when the rows are not the lines of the file (blank lines, a line break in a cell).
 
@@ -164,7 +164,7 @@ def _columns(
         )
         if not large:
             return arrow.read_csv(pa.BufferReader(data), reading, parsing, converting)
-        with _Watched(path, told) as file:
+        with _Watched(path, on_progress) as file:
             return arrow.read_csv(file, reading, parsing, converting)
 
     try:
@@ -182,16 +182,20 @@ def _columns(
 class _Watched:
     """A large file, unpacked, that tells how far it is read; what Arrow asks of a file."""
 
-    def __init__(self, path: Path, told: Told) -> None:
+    def __init__(self, path: Path, on_progress: OnProgress) -> None:
         self._file = path.open("rb")
         packed = path.name.lower().endswith(".gz")
         self._text: Any = gzip.GzipFile(fileobj=self._file) if packed else self._file
-        self._size, self._what, self._told = path.stat().st_size >> 20, f"MiB of {path.name}", told
+        self._size, self._what, self._on_progress = (
+            path.stat().st_size >> 20,
+            f"MiB of {path.name}",
+            on_progress,
+        )
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
-        self._told(self._what, self._file.tell() >> 20, self._size)
+        self._on_progress(self._what, self._file.tell() >> 20, self._size)
         block: bytes = self._text.read(size)
         return block
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.adapters.bar_tables import adjusted, checked_span, coarser, within
 from gpt_trader.adapters.synthetic import SyntheticModel, SyntheticSource
-from gpt_trader.adapters.tables import adjusted, checked_span, coarser, within
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.errors import BadParameter, SymbolNotFound
 from gpt_trader.sources import SERIES_COLUMNS, ArraySeries, BarRequest, Series

@@ -53,7 +53,7 @@ class FailoverSource:
     def fetch(self, request: BarRequest) -> Series:
         """See BarSource. Raises SymbolNotFound when every source answered and none knows the symbol, else
         SourceUnavailable with what each one said."""
-        said: list[str] = []
+        problems: list[str] = []
         second_best: list[Series] = []
         unknown = 0
         for source, health in zip(self.sources, self._health, strict=True):
@@ -61,21 +61,21 @@ class FailoverSource:
                 series = self._ask(source, health, request)
             except SymbolNotFound as error:
                 unknown += 1
-                said.append(f"{source.name}: {error}")
+                problems.append(f"{source.name}: {error}")
                 continue
             except SourceUnavailable as error:
-                said.append(f"{source.name}: {error}")
+                problems.append(f"{source.name}: {error}")
                 continue
-            noted = replace(series, notes=(*series.notes, *(f"failover from {text}" for text in said)))
+            noted = replace(series, notes=(*series.notes, *(f"failover from {text}" for text in problems)))
             if len(series.frame) and not series.stale:
                 return noted
             second_best.append(noted)
-            said.append(f"{source.name}: {'stale' if series.stale else 'no bars'}")
+            problems.append(f"{source.name}: {'stale' if series.stale else 'no bars'}")
         if second_best:
             return max(second_best, key=lambda series: len(series.frame) > 0)
         if unknown == len(self.sources):
-            raise SymbolNotFound(f"{request.symbol}: no source knows it ({'; '.join(said)})")
-        raise SourceUnavailable(f"{request.symbol}: no source could deliver ({'; '.join(said)})")
+            raise SymbolNotFound(f"{request.symbol}: no source knows it ({'; '.join(problems)})")
+        raise SourceUnavailable(f"{request.symbol}: no source could deliver ({'; '.join(problems)})")
 
     def _ask(self, source: BarSource, health: _Health, request: BarRequest) -> Series:
         if self.clock() < health.down_until:

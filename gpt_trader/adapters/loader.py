@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.adapters.reading import Loaded, Reader
+from gpt_trader.adapters.bar_reader import Loaded, Reader
 from gpt_trader.adapters.source_registry import SourceOptions, open_source
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import TIMEFRAMES, Bars, parse_time
-from gpt_trader.checking.watching import LOAD_BARS
+from gpt_trader.checking.access_monitor import LOAD_BARS
 from gpt_trader.errors import BadParameter, BadRange, UnknownName
-from gpt_trader.progress import Told, told_to_nobody
+from gpt_trader.progress import OnProgress, no_progress
 from gpt_trader.quality import MODES
 from gpt_trader.sources import ADJUSTMENTS, BarRequest, BarSource
 
@@ -98,11 +98,11 @@ def load(
     timezone: str | None = None,
     delisted: Mapping[str, str] | None = None,
     noted: Sequence[str] = (),
-    told: Told = told_to_nobody,
+    on_progress: OnProgress = no_progress,
 ) -> Loaded:
     """As `load_bars`, with the defects, changes, skipped symbols, notes and stale symbols beside the bars.
 
-    `noted` is what the caller noticed before: it begins `bars.notes`. `told` hears how many symbols are read.
+    `noted` is what the caller noticed before: it begins `bars.notes`. `on_progress` is told how many symbols are read.
     """
     names = _symbol_names(symbols)
     sys.audit(LOAD_BARS, *names[:3])
@@ -119,7 +119,7 @@ def load(
         source = open_source(source, SourceOptions(place, seed, timezone, calendar=calendar), cache_dir)
     sessions = None if calendar is None else _sessions(calendar)
     reader = Reader(source, quality, sessions, skip_missing, noted)
-    reader.add_all([BarRequest(name, timeframe, low, high, adjustment) for name in names], told)
+    reader.add_all([BarRequest(name, timeframe, low, high, adjustment) for name in names], on_progress)
     return reader.loaded(timeframe, adjustment, delisted or {})
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpt_trader.adapters.bar_files import TableFiles
 from gpt_trader.adapters.table_columns import plain_names
-from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.adapters.typed_rows import TypedRows, arrays_of
 from gpt_trader.errors import BadData
-from gpt_trader.progress import told_to_nobody
+from gpt_trader.progress import no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class ParquetFiles(TableFiles):
                     names,
                     path.name,
                     self._symbol_of(path),
-                    told=told_to_nobody if self._folder else self.told,
+                    on_progress=no_progress if self._folder else self.on_progress,
                 )
         except (pa.ArrowException, OSError):
             return None  # `_load` says what is wrong with it

@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.settings import SECTIONS, refuse_unknown
+from gpt_trader.adapters.configuration_sections import SECTIONS, refuse_unknown
 from gpt_trader.allocation import Allocation
 from gpt_trader.errors import BadParameter, UnknownName, UserError
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.canonical import canonical_json, iso_time
+from gpt_trader.adapters.canonical_json import canonical_json, iso_time
 from gpt_trader.adapters.run_tables import TABLES, arrow_table, as_frame, clean_table
 from gpt_trader.adapters.store.errors import StoreError
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.canonical import canonical_json
+from gpt_trader.adapters.atomic_files import atomic_file
+from gpt_trader.adapters.canonical_json import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.adapters.whole_files import whole
 from gpt_trader.errors import UnknownName, UserError
 
 RECORD, LOCK, STOP, LOG = "study.json", ".lock", "cancel", "log.txt"
@@ -86,7 +86,7 @@ class StudyFolder:
         """Replace the record. Raises StoreError when the disk refuses."""
         try:
             with (
-                whole(self.path / RECORD) as part,
+                atomic_file(self.path / RECORD) as part,
                 os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
             ):
                 file.write(canonical_json(record))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpt_trader.adapters.canonical import canonical_json
+from gpt_trader.adapters.atomic_files import atomic_file
+from gpt_trader.adapters.canonical_json import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
-from gpt_trader.adapters.whole_files import whole
 
 RESULT_FILE = "result.json"
 Columns = Mapping[str, Any]
@@ -25,9 +25,9 @@ def write_study(folder: Path, result: Mapping[str, Any], tables: Mapping[str, Co
     made = {f"{name}.parquet": pa.table(dict(columns)) for name, columns in tables.items()}
     try:
         for name, table in made.items():
-            with whole(folder / name) as part:
+            with atomic_file(folder / name) as part:
                 pq.write_table(table, part, compression="zstd")
-        with whole(folder / RESULT_FILE) as part:
+        with atomic_file(folder / RESULT_FILE) as part:
             part.write_bytes(canonical_json(result))
     except OSError as problem:
         raise StoreError(

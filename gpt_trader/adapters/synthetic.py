@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.adapters.bar_tables import MINUTES, checked_span, coarser, group_bars, within
 from gpt_trader.adapters.exchange_calendar import load_calendar
-from gpt_trader.adapters.tables import MINUTES, checked_span, coarser, group_bars, within
 from gpt_trader.adapters.universe import _VALID as VALID_SYMBOL
 from gpt_trader.calendars import SessionCalendar
 from gpt_trader.errors import BadParameter, SymbolNotFound

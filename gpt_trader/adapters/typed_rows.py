@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.errors import BadData
-from gpt_trader.progress import Told, told_to_nobody
+from gpt_trader.progress import OnProgress, no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def arrays_of(
     where: str,
     symbol: str,
     offset: int = 0,
-    told: Told = told_to_nobody,
+    on_progress: OnProgress = no_progress,
 ) -> TypedRows | None:
     """The columns of a file, of which `read` gives each by its heading, one after the other, so that no two copies of all are
     there at once; `names` has our name for each heading. None when a column is neither numbers nor times.
@@ -89,7 +89,7 @@ def arrays_of(
     columns: dict[str, Array] = {}
     codes, written, zone = None, [symbol], None
     for done, (heading, name) in enumerate(names.items()):
-        told(f"columns of {where}", done, len(names))
+        on_progress(f"columns of {where}", done, len(names))
         column = read(heading)
         if name == "symbol":
             codes, written = codes_of(column)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.adapters import tables
-from gpt_trader.adapters.tables import Floats, Span, Times, group_bars, period_start
+from gpt_trader.adapters import bar_tables
+from gpt_trader.adapters.bar_tables import Floats, Span, Times, group_bars, period_start
 from gpt_trader.errors import BadParameter, BadRange
 from gpt_trader.sources import BarRequest
 
@@ -49,14 +49,14 @@ class Actions:
 
 
 def checked_span(request: BarRequest, now: np.datetime64) -> Span:
-    """Start and end of the request, as `tables.checked_span` gives them.
+    """Start and end of the request, as `bar_tables.checked_span` gives them.
 
     Raises BadParameter for a blank symbol too, and BadRange also when start lies more than LOOK_BACK after `now` (a
     cache may well ask from tomorrow on).
     """
     if not request.symbol.strip():
         raise BadParameter("the symbol is blank; give one such as AAPL")
-    start, end = tables.checked_span(request)
+    start, end = bar_tables.checked_span(request)
     if start is not None and start > now + LOOK_BACK:
         raise BadRange(f"start {request.start} lies in the future; give a date that has been traded")
     return start, end

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpt_trader.adapters.http_policy import (
-    OutOfTimeError,
-    RetryPolicy,
-    polite_curl_session,
-)
-from gpt_trader.adapters.tables import (
+from gpt_trader.adapters.bar_tables import (
     Floats,
     Span,
     Times,
     group_bars,
     within,
+)
+from gpt_trader.adapters.http_policy import (
+    OutOfTimeError,
+    RetryPolicy,
+    polite_curl_session,
 )
 from gpt_trader.adapters.vendor_rows import (
     DAY,

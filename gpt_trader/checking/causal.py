@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.alternative_futures import Futures
+from gpt_trader.checking.check_report import CAUSAL, Finding, finding, time_text
 from gpt_trader.checking.comparing import first_difference, first_other
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.report import CAUSAL, Finding, finding, time_text
 from gpt_trader.checking.trace import Trace, trace
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import TARGET_KINDS, Strategy

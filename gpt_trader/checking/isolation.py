@@ -25,36 +25,43 @@ Made = TypeVar("Made")
 PACKAGE = __name__.partition(".")[0]
 OPENMP = " (if it calls a numba function with parallel=True while it is imported, set NUMBA_THREADING_LAYER=workqueue)"
 LENGTH = 8  # bytes that say how long an answer is
-FORKS = hasattr(os, "fork") and sys.platform.startswith("linux")
+CAN_FORK = hasattr(os, "fork") and sys.platform.startswith("linux")
 
 
-def in_child(work: Callable[[], Made], seed: int = 0) -> Made:
-    """What `work` returns in a child process whose global random generators start from `seed`.
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Where functions run so that none sees what another has left: each in a child process that is forked from this one,
+    `at_a_time` of them at once, whose global random generators start from `seed`.
 
-    Where processes cannot be forked (anything but Linux) it is called in this process. Raises what it raises, and
-    StrategyError when the child dies.
+    Without `forks` (where processes cannot be forked: on anything but Linux) they run in this process, one after the other.
     """
-    return next(iter(in_children([work], 1, seed)))
 
+    at_a_time: int = 1
+    seed: int = 0
+    forks: bool = CAN_FORK
 
-def in_children(works: Sequence[Callable[[], Made]], at_a_time: int, seed: int = 0) -> Iterator[Made]:
-    """The results of `works` in their order, so many running at a time; otherwise as `in_child`."""
-    if not FORKS:
-        for work in works:
-            _seed_generators(seed)
-            yield work()
-        return
-    running: list[_Child] = []
-    waiting = list(works)
-    try:
-        while running or waiting:
-            while waiting and len(running) < at_a_time:
-                running.append(_Child(waiting.pop(0), seed))
-            yield running[0].result()
-            running.pop(0)
-    finally:
-        for child in running:
-            child.end()
+    def run(self, work: Callable[[], Made]) -> Made:
+        """What `work` returns. Raises what it raises, and StrategyError when its process dies."""
+        return next(iter(self.run_all([work])))
+
+    def run_all(self, works: Sequence[Callable[[], Made]]) -> Iterator[Made]:
+        """What each of `works` returns, in their order; otherwise as `run`."""
+        if not self.forks:
+            for work in works:
+                _seed_generators(self.seed)
+                yield work()
+            return
+        running: list[_Child] = []
+        waiting = list(works)
+        try:
+            while running or waiting:
+                while waiting and len(running) < self.at_a_time:
+                    running.append(_Child(waiting.pop(0), self.seed))
+                yield running[0].result()
+                running.pop(0)
+        finally:
+            for child in running:
+                child.end()
 
 
 class _Child:

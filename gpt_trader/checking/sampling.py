@@ -38,7 +38,7 @@ def evenly(count: int) -> Iterator[int]:
             yield place
 
 
-def telling_bars(
+def informative_bars(
     features: Mapping[str, NDArray[Any]], decisions: NDArray[np.float64] | Sequence[Any]
 ) -> NDArray[np.float64]:
     """(T,): how telling each bar is: the sum over symbols of 1 / (how often their decision changes) where one changes.

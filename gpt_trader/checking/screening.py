@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.checking.comparing import WARM_TOLERANCE, first_difference
-from gpt_trader.checking.isolation import in_children
+from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.trace import Trace, is_stateless, renewed
-from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import Strategy
@@ -27,8 +27,7 @@ def suspicious_bars(
     size: int,
     times: Sequence[int],
     ends: float,
-    processes: int,
-    seed: int,
+    processes: Processes,
 ) -> tuple[list[int], int]:
     """The bars of `times` whose last row is another one when only the `size` bars up to them are there, and how many were
     looked at before the clock (`time.monotonic`) showed `ends`.
@@ -39,12 +38,12 @@ def suspicious_bars(
     if not whole.features and not is_stateless(strategy):
         return [], 0
     works = [
-        partial(_screen, strategy, bars, whole, size, times[part::processes], ends)
-        for part in range(processes)
+        partial(_screen, strategy, bars, whole, size, times[part :: processes.at_a_time], ends)
+        for part in range(processes.at_a_time)
     ]
     found: list[int] = []
     looked = 0
-    for suspects, count in in_children(works, processes, seed):
+    for suspects, count in processes.run_all(works):
         found += suspects
         looked += count
     return found, looked
@@ -74,7 +73,7 @@ def _screen(
 def _same_last_row(strategy: Strategy, window: Bars, whole: Trace, t: int) -> bool:
     fresh = renewed(strategy)
     try:
-        with inside("features"):
+        with within_method("features"):
             features = deciding.compute_features(fresh, window)
         for name, values in whole.features.items():
             if name not in features:
@@ -83,7 +82,7 @@ def _same_last_row(strategy: Strategy, window: Bars, whole: Trace, t: int) -> bo
                 return False
         if not is_stateless(fresh) or not isinstance(whole.decisions, np.ndarray):
             return True
-        with inside("decide"):
+        with within_method("decide"):
             targets = deciding.decide_all(fresh, window, features)
     except GptTraderError:
         return False

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import DIVIDEND, Bars
-from gpt_trader.checking.watching import inside
+from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.engine.session import PYTHON, all_exits, build_plan, open_account, run_plan
@@ -56,7 +56,7 @@ def is_stateless(strategy: Strategy) -> bool:
 def renewed(strategy: Strategy) -> Strategy:
     """A new instance with the same parameters, which remembers nothing."""
     values = {item.name: getattr(strategy, item.name) for item in dataclasses.fields(strategy) if item.init}
-    with inside("__init__"):
+    with within_method("__init__"):
         return type(strategy)(**values)
 
 
@@ -68,11 +68,11 @@ def trace(strategy: Strategy, bars: Bars, last: int | None = None) -> Trace:
     fresh = renewed(strategy)
     if is_stateless(fresh):
         seen = bars.strategy_view()
-        with inside("features"):
+        with within_method("features"):
             features = deciding.compute_features(fresh, seen)
-        with inside("decide"):
+        with within_method("decide"):
             targets = deciding.decide_all(fresh, seen, features)
-        with inside("declared_exits"):
+        with within_method("declared_exits"):
             exits = all_exits(fresh, SETTINGS)
         return Trace(features, targets, exits, counts_units(fresh))
     return bar_by_bar(fresh, bars, last=last)
@@ -92,9 +92,9 @@ def bar_by_bar(
     a function that is called before each bar's decision.
     """
     run = open_account(bars, SETTINGS, 0)
-    with inside("features"):
+    with within_method("features"):
         plan = build_plan(run.waiting, fresh, bars, SETTINGS, 0, seen)
-    with inside("declared_exits"):
+    with within_method("declared_exits"):
         exits = all_exits(fresh, SETTINGS)
     features = {name: array for name, array in plan.columns.items() if name not in MARKET_FIELDS}
     before: BeforeBar = _nothing
@@ -102,7 +102,7 @@ def bar_by_bar(
         plan, before = hide(plan)
     recorder = _Recorder(fresh, bars.N, before, bars.T if last is None else last)
     object.__setattr__(fresh, "decide", recorder)  # the engine asks the instance
-    with inside("decide"), contextlib.suppress(_EnoughError):
+    with within_method("decide"), contextlib.suppress(_EnoughError):
         run_plan(plan, run, 0, PYTHON, required=False)
     return Trace(features, recorder.decisions(), exits, counts_units(fresh))
 
@@ -112,7 +112,7 @@ def decided_row_by_row(
 ) -> NDArray[np.float64]:
     """The targets (len(rows), N) of a stateless rule that is called with one row at a time."""
     targets = np.empty((len(rows), bars.N))
-    with inside("decide"), np.errstate(invalid="ignore", divide="ignore"):
+    with within_method("decide"), np.errstate(invalid="ignore", divide="ignore"):
         for place, t in enumerate(rows):
             before(t)
             row = Row({name: array[t] for name, array in columns.items()})
@@ -173,13 +173,13 @@ class _Recorder:
                 raise _EnoughError
             self._before(bar)
         answer = self._decide(*arguments)
-        self._answers.append(self._kept(answer))
+        self._answers.append(self._copied(answer))
         return answer
 
-    def _kept(self, answer: Any) -> Any:
+    def _copied(self, answer: Any) -> Any:
         """A copy of an answer that a rule may change later."""
         if self._orders:
-            return asked_for(answer)
+            return requests_in(answer)
         return np.array(answer, np.float64) if isinstance(answer, np.ndarray) else answer
 
     def decisions(self) -> NDArray[np.float64] | list[tuple[Any, ...]]:
@@ -196,7 +196,7 @@ class _Recorder:
         return np.array(rows).reshape(bars, self._symbols)
 
 
-def asked_for(answer: Any) -> tuple[Any, ...]:
+def requests_in(answer: Any) -> tuple[Any, ...]:
     """The order requests in an answer; one for nothing is none."""
     asked = () if answer is None else (answer,) if hasattr(answer, "kind") else tuple(answer)
     return tuple(request for request in asked if request.kind != NOTHING)

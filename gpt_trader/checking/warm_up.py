@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.check_report import WARM_UP, Finding, finding
 from gpt_trader.checking.comparing import WARM_TOLERANCE, first_difference
-from gpt_trader.checking.report import WARM_UP, Finding, finding
 from gpt_trader.checking.trace import renewed
 from gpt_trader.engine import deciding
 from gpt_trader.errors import GptTraderError

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from gpt_trader.adapters.loader import load_bars
 from gpt_trader.bars import Bars
 from gpt_trader.check import check_strategy
-from gpt_trader.checking.report import CHECK_VERSION
+from gpt_trader.checking.check_report import CHECK_VERSION
 from gpt_trader.errors import GptTraderError
 from gpt_trader.shipped_checks import TABLE, shipped_check
 from gpt_trader.strategies import SHIPPED, load_strategy

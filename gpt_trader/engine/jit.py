@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numba
 
-from gpt_trader.declared import at_first_call
 from gpt_trader.engine.interpreted import quieten
 from gpt_trader.engine.kernel_folders import kernel_folder
 from gpt_trader.engine.kernel_parts import call_by_parts
+from gpt_trader.lazy_kernels import at_first_call
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 quieten()

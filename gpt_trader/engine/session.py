@@ -17,6 +17,7 @@ from gpt_trader.engine.running import Plan, Run, run_at_once, run_compiled, run_
 from gpt_trader.engine.setup import UNUSED, Settings, build_market, rules_record
 from gpt_trader.errors import UnknownName
 from gpt_trader.exits import Exit, checked_exits
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.strategy import (
     OrderStrategy,
     Strategy,
@@ -25,7 +26,6 @@ from gpt_trader.strategy import (
     strategy_name,
     uses_held,
 )
-from gpt_trader.tuning import STANDARD, Tuning
 
 ARRAY, COMPILED, PYTHON = "array", "compiled", "python"
 MODES = (ARRAY, COMPILED, PYTHON)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import mean_across, smooth_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth
 from gpt_trader.indicators.rows import Array, pack, period
 from gpt_trader.indicators.window_kernels import window_mean, window_weighted_mean
-from gpt_trader.memo import memoised
 
 
 class Macd(NamedTuple):

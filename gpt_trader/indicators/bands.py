@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import extreme_across, moments_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
@@ -13,7 +14,6 @@ from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, number, pack, period
 from gpt_trader.indicators.window_kernels import window_moments
-from gpt_trader.memo import memoised
 
 
 class Bands(NamedTuple):

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio, read_only
-from gpt_trader.memo import memoised
 
 
 def _shift_across(values: Array, n: int = 1) -> Array:

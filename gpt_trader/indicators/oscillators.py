@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import strength_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
@@ -11,7 +12,6 @@ from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import directional, relative_strength, true_ranges
 from gpt_trader.indicators.rows import Array, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_mean
-from gpt_trader.memo import memoised
 
 
 class Stochastic(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.declared import declared
 from gpt_trader.indicators.kernel_types import COUNTS, REAL, RESULT, RESULTS, ROWS, WHOLE
+from gpt_trader.lazy_kernels import declared
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

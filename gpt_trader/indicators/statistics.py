@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.errors import BadParameter
+from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import moments_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_order
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.rows import Array, Rows, number, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_comoments, window_moments
-from gpt_trader.memo import memoised
 
 
 def _rolling_std_across(values: Array, n: int, ddof: int = 1) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import mean_range_across, true_ranges_across
 from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.changes import log_of
@@ -11,7 +12,6 @@ from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, lagged, number, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_moments
-from gpt_trader.memo import memoised
 
 
 def _atr_across(high: Array, low: Array, close: Array, n: int = 14) -> Array:

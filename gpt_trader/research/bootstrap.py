@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import GptTraderError
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.research.chunk import Chunk, ChunkResult
 from gpt_trader.research.chunk_sizes import points_per_chunk, seconds_per_replicate
 from gpt_trader.research.experiment import Experiment, Scenario
 from gpt_trader.research.plan import Plan
 from gpt_trader.research.study import Work
 from gpt_trader.strategy import Strategy
-from gpt_trader.tuning import STANDARD, Tuning
 from gpt_trader.validation.intervals import HEADLINE, Interval, check_counts
 from gpt_trader.validation.intervals import intervals as quantile_intervals
 from gpt_trader.validation.resampling import independent_blocks, mean_block

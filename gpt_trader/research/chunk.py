@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError, plain
-from gpt_trader.memo import memo
+from gpt_trader.indicator_memo import memo
 from gpt_trader.research.experiment import BASELINE, Experiment, Scenario, canonical
 from gpt_trader.research.search_space import Values
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from gpt_trader.bars import Bars
 from gpt_trader.errors import GptTraderError
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.research.search_space import Values
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol, uses_held
-from gpt_trader.tuning import STANDARD, Tuning
 
 if TYPE_CHECKING:
     from gpt_trader.research.chunk import Chunk

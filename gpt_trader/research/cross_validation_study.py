@@ -272,15 +272,15 @@ class CrossValidationResult:
         ]
 
     @property
-    def inside(self) -> Floats:
+    def in_sample(self) -> Floats:
         """(S,) the Sharpe ratio of the chosen point on the rows that it was chosen on."""
-        annual: Floats = self.choices.inside * np.sqrt(self.per_year)
+        annual: Floats = self.choices.in_sample * np.sqrt(self.per_year)
         return annual
 
     @property
-    def outside(self) -> Floats:
+    def out_of_sample(self) -> Floats:
         """(S,) its Sharpe ratio on the rows it was tested on."""
-        annual: Floats = self.choices.outside * np.sqrt(self.per_year)
+        annual: Floats = self.choices.out_of_sample * np.sqrt(self.per_year)
         return annual
 
     @property
@@ -303,13 +303,13 @@ class CrossValidationResult:
         share of splits whose choice loses money (`loss`), and that in which it is worse than half of the others
         (`overfit`, about 0.5 when choosing is no better than chance; NaN with one point)."""
         made = self.choices.point != NONE
-        inside, outside = float(self.inside[made].mean()), float(self.outside[made].mean())
+        in_sample, out_of_sample = float(self.in_sample[made].mean()), float(self.out_of_sample[made].mean())
         beaten = self.choices.beaten[made & np.isfinite(self.choices.beaten)]
         return {
-            "in_sample_sharpe": inside,
-            "out_of_sample_sharpe": outside,
-            "difference": outside - inside,
-            "loss": float((self.choices.outside_mean[made] < 0).mean()),
+            "in_sample_sharpe": in_sample,
+            "out_of_sample_sharpe": out_of_sample,
+            "difference": out_of_sample - in_sample,
+            "loss": float((self.choices.out_of_sample_mean[made] < 0).mean()),
             "overfit": float(((beaten < 0.5) + 0.5 * (beaten == 0.5)).mean())
             if beaten.size
             else float("nan"),

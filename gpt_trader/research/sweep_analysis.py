@@ -139,7 +139,7 @@ class SweepAnalysis:
     @property
     def boundary(self) -> tuple[str, ...]:
         """The parameters at whose end the most robust point lies, but for those that changed nothing."""
-        names = () if self.plateau is None else (self.surface.names[axis] for axis in self.plateau.rim)
+        names = () if self.plateau is None else (self.surface.names[axis] for axis in self.plateau.boundary)
         return tuple(name for name in names if name not in self.ineffective)
 
     @cached_property

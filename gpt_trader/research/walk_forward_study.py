@@ -15,7 +15,6 @@ from gpt_trader import metrics
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import BadParameter
-from gpt_trader.relay import Leg, backtest_relay
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.plan import Plan, PlanResult
@@ -23,14 +22,16 @@ from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.research.study import JudgedRun, Step, Steps
 from gpt_trader.research.trials import Trials, trial_of_account, trials_of_plan
-from gpt_trader.result import Result, parameters_in
+from gpt_trader.result import Result
+from gpt_trader.segmented_backtest import Segment, backtest_segments
+from gpt_trader.strategy import parameter_values
 from gpt_trader.validation.plateau import plateau
 from gpt_trader.validation.splits import Span, Split
 from gpt_trader.validation.walk_forward import (
     NONE,
     Stability,
     best_of_each,
-    carried_on,
+    carried_forward,
     efficiency,
     stability,
 )
@@ -134,7 +135,7 @@ class WindowChoices:
     @cached_property
     def trading(self) -> Integers:
         """(W,) the point that trades in each window: of one without a choice that of the window before."""
-        return carried_on(self.chosen)
+        return carried_forward(self.chosen)
 
     @property
     def begins(self) -> int:
@@ -149,20 +150,20 @@ class WindowChoices:
         return list(zip(starts, stops, strict=True))
 
     @property
-    def legs(self) -> list[Leg]:
-        """Who has the account from which row to which; windows with one point after each other are one leg."""
-        legs: list[tuple[int, int, int]] = []
+    def segments(self) -> list[Segment]:
+        """Who has the account from which row to which; windows with one point after each other are one segment."""
+        segments: list[tuple[int, int, int]] = []
         for number, (start, stop) in list(zip(self.trading.tolist(), self.spans, strict=True))[self.begins :]:
-            if legs and legs[-1][0] == number:
-                start = legs.pop()[1]
-            legs.append((number, start, stop))
-        return [Leg(self.study.points.make(number), start, stop) for number, start, stop in legs]
+            if segments and segments[-1][0] == number:
+                start = segments.pop()[1]
+            segments.append((number, start, stop))
+        return [Segment(self.study.points.make(number), start, stop) for number, start, stop in segments]
 
     def trade(self, *, benchmark: bool = True) -> WalkForwardResult:
         """Run the one account through all windows."""
         experiment, settings = self.study.experiment, self.study.experiment.settings
-        result = backtest_relay(
-            self.legs,
+        result = backtest_segments(
+            self.segments,
             experiment.bars,
             capital=settings.capital,
             costs=settings.costs,
@@ -223,7 +224,7 @@ class WalkForwardResult:
     def judged(self) -> tuple[JudgedRun, ...]:
         """The account, in which several strategies traded."""
         result = self.result
-        strategies = [(type(each), parameters_in(each)) for each in result.strategies]
+        strategies = [(type(each), parameter_values(each)) for each in result.strategies]
         count = int(np.isfinite(self.returns).sum())
         return (JudgedRun(self.study.experiment, strategies, result.metrics, count, tuple(result.too_good)),)
 

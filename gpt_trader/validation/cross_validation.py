@@ -68,15 +68,15 @@ def moments_of_sets(sums: NDArray[np.floating], rows: Integers, members: NDArray
 class Choices:
     """What was chosen on the training rows of each of S splits and how it did on the test rows.
 
-    `point` (S,) indices; `inside` and `outside` (S,) the Sharpe ratio per bar of the chosen point; `outside_mean` (S,)
-    its mean return in the test; `beaten` (S,) the share of all other points that it beats in the test by the objective,
-    about 0.5 when choosing is no better than chance.
+    `point` (S,) indices; `in_sample` and `out_of_sample` (S,) the Sharpe ratio per bar of the chosen point;
+    `out_of_sample_mean` (S,) its mean return in the test; `beaten` (S,) the share of all other points that it beats in the
+    test by the objective, about 0.5 when choosing is no better than chance.
     """
 
     point: Integers
-    inside: Floats
-    outside: Floats
-    outside_mean: Floats
+    in_sample: Floats
+    out_of_sample: Floats
+    out_of_sample_mean: Floats
     beaten: Floats
 
 
@@ -90,18 +90,18 @@ def choose(
     point has a value chooses NONE and has NaN.
     """
     rows = np.diff(edges)
-    inside, outside = (
+    in_sample, out_of_sample = (
         moments_of_sets(sums, rows, np.array([blocks_in(edges, spans) for spans in sets]))
         for sets in ([split.train for split in splits.splits], [split.test for split in splits.splits])
     )
-    point = best_of_each(inside.gains(objective).T)
+    point = best_of_each(in_sample.gains(objective).T)
     at, chosen = (point, np.arange(len(point))), point != NONE
     return Choices(
         point,
-        np.where(chosen, inside.sharpe[at], np.nan),
-        np.where(chosen, np.where(outside.idle, 0.0, outside.sharpe)[at], np.nan),
-        np.where(chosen, outside.mean[at], np.nan),
-        _beaten(np.where(outside.idle, 0.0, outside.gains(objective)), point),
+        np.where(chosen, in_sample.sharpe[at], np.nan),
+        np.where(chosen, np.where(out_of_sample.idle, 0.0, out_of_sample.sharpe)[at], np.nan),
+        np.where(chosen, out_of_sample.mean[at], np.nan),
+        _beaten(np.where(out_of_sample.idle, 0.0, out_of_sample.gains(objective)), point),
     )
 
 

@@ -28,9 +28,9 @@ from gpt_trader.errors import BadData
 Floats = NDArray[np.float64]
 
 _DIRECTIONS = (128, 1024)  # at least, at most
-_COSINES = 2**27  # about as many are computed
+COSINES = 2**27  # about as many are computed between profiles and directions
 _SEED = 20140914
-_ROWS = 8192  # of profiles that are compared with the directions at a time
+ROWS = 8192  # of profiles that are compared with the directions at a time
 _ANGLES = 4001
 _SAME = 1e-7  # share of a profile that is rounding
 
@@ -51,19 +51,22 @@ class EffectiveTrials:
     variance: float
 
 
-def effective_trials(profiles: ArrayLike, sharpe: ArrayLike) -> EffectiveTrials:
+def effective_trials(
+    profiles: ArrayLike, sharpe: ArrayLike, *, rows: int = ROWS, cosines: int = COSINES
+) -> EffectiveTrials:
     """What `profiles` (n, B), sums of returns over B >= 3 blocks of equal length, and `sharpe` (n,) per bar amount to.
 
     A profile with NaN, or without variation (the trial never traded), is left out; a copy of another changes nothing but
     the variance. About a second for up to a million trials. What blocks cannot tell: trials that trade in a few blocks
-    only look alike when those are the same ones. Raises BadData for other shapes.
+    only look alike when those are the same ones. `rows`: profiles that are read at a time; `cosines`: about as many are
+    computed. Raises BadData for other shapes.
     """
-    rows, ratios = checked_profiles(profiles, sharpe)
-    unit, varies = unit_profiles(rows)
+    known, ratios = checked_profiles(profiles, sharpe)
+    unit, varies = unit_profiles(known, rows)
     count = len(unit)
     correlation = _mean_correlation(unit)
     return EffectiveTrials(
-        number=_effective_number(unit),
+        number=_effective_number(unit, rows, cosines),
         trials=count,
         correlation=correlation,
         variance=sample_variance(ratios[varies]) / max(1.0 - correlation, _SAME) if count > 1 else math.nan,
@@ -80,18 +83,20 @@ def checked_profiles(profiles: ArrayLike, sharpe: ArrayLike) -> tuple[NDArray[np
     return rows, ratios
 
 
-def unit_profiles(profiles: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def unit_profiles(
+    profiles: NDArray[np.float32], rows: int = ROWS
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The profiles that vary without their means, at length 1, and which they are."""
     unit = np.empty(profiles.shape, np.float32)
     varies = np.empty(len(profiles), np.bool_)
-    for begin in range(0, len(profiles), _ROWS):
-        part = profiles[begin : begin + _ROWS].astype(np.float64)
+    for begin in range(0, len(profiles), rows):
+        part = profiles[begin : begin + rows].astype(np.float64)
         with np.errstate(invalid="ignore"):
             largest = np.abs(part).max(axis=1, keepdims=True)
             part -= part.mean(axis=1, keepdims=True)
             length = np.sqrt((part * part).sum(axis=1, keepdims=True))
-            varies[begin : begin + _ROWS] = np.isfinite(length[:, 0]) & (length > _SAME * largest)[:, 0]
-        unit[begin : begin + _ROWS] = part / np.where(length > 0.0, length, 1.0)
+            varies[begin : begin + rows] = np.isfinite(length[:, 0]) & (length > _SAME * largest)[:, 0]
+        unit[begin : begin + rows] = part / np.where(length > 0.0, length, 1.0)
     return unit[varies], varies
 
 
@@ -111,12 +116,12 @@ def sample_variance(values: Floats) -> float:
 # -- the effective number ------------------------------------------------------------------------------------------------
 
 
-def _effective_number(unit: NDArray[np.float32]) -> float:
+def _effective_number(unit: NDArray[np.float32], rows: int, cosines: int) -> float:
     """As many independent trials as have the expected maximum of these."""
     count, blocks = unit.shape
     if count < 2:
         return float(count)
-    target = _expected_cosine(unit)
+    target = _expected_cosine(unit, rows, cosines)
     low, high = 0.0, math.log(count)
     if _independent_cosine(count, blocks) <= target:
         return float(count)
@@ -129,19 +134,19 @@ def _effective_number(unit: NDArray[np.float32]) -> float:
     return math.exp(0.5 * (low + high))
 
 
-def _expected_cosine(unit: NDArray[np.float32]) -> float:
+def _expected_cosine(unit: NDArray[np.float32], rows: int, cosines: int) -> float:
     """The mean over random directions of the largest cosine that a trial has with it."""
-    number = int(np.clip(_COSINES // len(unit), *_DIRECTIONS))
+    number = int(np.clip(cosines // len(unit), *_DIRECTIONS))
     draws = np.random.default_rng(_SEED).standard_normal((unit.shape[1], number))
     draws -= draws.mean(axis=0)
     draws /= np.sqrt((draws * draws).sum(axis=0))
     directions = draws.astype(np.float32)
     largest = np.full(number, -np.inf, np.float32)
     smallest = np.full(number, np.inf, np.float32)
-    for begin in range(0, len(unit), _ROWS):
-        cosines = unit[begin : begin + _ROWS] @ directions
-        np.maximum(largest, cosines.max(axis=0), out=largest)
-        np.minimum(smallest, cosines.min(axis=0), out=smallest)
+    for begin in range(0, len(unit), rows):
+        found = unit[begin : begin + rows] @ directions
+        np.maximum(largest, found.max(axis=0), out=largest)
+        np.minimum(smallest, found.min(axis=0), out=smallest)
     return 0.5 * (float(largest.mean(dtype=np.float64)) - float(smallest.mean(dtype=np.float64)))
 
 

@@ -227,19 +227,19 @@ def _ratios(first: Floats, second: Floats, halves: Iterator[Group], out: Floats)
     so that equal points stay equal to the last bit.
     """
     depth = len(first) // 2
-    kept, kept_squares = np.empty((depth, out.size)), np.empty((depth, out.size))
+    partial, partial_squares = np.empty((depth, out.size)), np.empty((depth, out.size))
     before: Group = ()
     for half in halves:
         for place in range(_shared(before, half), depth):
             group = half[place]
             if place == 0:
-                kept[0], kept_squares[0] = first[group], second[group]
+                partial[0], partial_squares[0] = first[group], second[group]
             else:
-                np.add(kept[place - 1], first[group], out=kept[place])
-                np.add(kept_squares[place - 1], second[group], out=kept_squares[place])
+                np.add(partial[place - 1], first[group], out=partial[place])
+                np.add(partial_squares[place - 1], second[group], out=partial_squares[place])
         before = half
-        np.sqrt(kept_squares[-1], out=out)
-        np.divide(kept[-1], out, out=out)
+        np.sqrt(partial_squares[-1], out=out)
+        np.divide(partial[-1], out, out=out)
         yield
 
 

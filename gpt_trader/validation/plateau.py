@@ -33,12 +33,12 @@ _MOST_AXES = 10
 @dataclass(frozen=True, slots=True, eq=False)
 class Plateau:
     """Scores of n points. `scores` (n,), NaN for a point without a value; `known` (n,) is the share of the neighbourhood,
-    the point included, that has a value; off the rim of the grid there is none, so 0.67 is a whole edge of two axes.
+    the point included, that has a value; beyond the boundary of the grid there is none, so 0.67 is a whole edge of two axes.
 
     `best` is the row with the highest score among those with `known` of `ENOUGH` or more (among all if there is none;
     equal scores: the larger value, then the first row), `peak` the row with the highest value; -1 without a value.
     `peak_ratio` is the peak's own score / its value: near 1 on a plateau, 0 or less on a lone spike; NaN for a peak that
-    is not above 0. `rim` names the axes on which the best plateau lies at the end of the grid: beyond may be better.
+    is not above 0. `boundary` names the axes on which the best plateau lies at the end of the grid: beyond may be better.
     """
 
     scores: Floats
@@ -46,7 +46,7 @@ class Plateau:
     best: int
     peak: int
     peak_ratio: float
-    rim: tuple[int, ...]
+    boundary: tuple[int, ...]
 
 
 def plateau(
@@ -85,7 +85,7 @@ def plateau(
         best=best,
         peak=peak,
         peak_ratio=float(scores[peak] / marks[peak]) if marks[peak] > 0.0 else math.nan,
-        rim=tuple(axis for axis in axes if _at_end(places[:, axis], best)),
+        boundary=tuple(axis for axis in axes if _at_end(places[:, axis], best)),
     )
 
 

@@ -64,11 +64,11 @@ def resample_with_index(
     source = _Source(sessions, _groups(panel, sessions), seen.shape[2], "")
     drawn = _drawn_panel(source, _drawn_sessions(sessions, seed, replicate, _checked(bars, block)))
     before = index.time < bars.time[0]
-    kept = Bars(
+    drawn_index = Bars(
         index.symbols, np.concatenate([index.time[before], bars.time]), np.concatenate([seen[:, before], drawn], axis=1),
         index.timeframe, index.continuous().adjustment, index.sources, index.delisted, index.notes,
     )  # fmt: skip
-    return market, kept
+    return market, drawn_index
 
 
 def mean_block(bars: Bars) -> float:

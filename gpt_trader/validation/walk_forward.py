@@ -26,7 +26,7 @@ def best_of_each(surface: Floats) -> Integers:
     return np.where(np.isfinite(surface).any(axis=1), known.argmax(axis=1), NONE).astype(np.int64)
 
 
-def carried_on(chosen: Integers) -> Integers:
+def carried_forward(chosen: Integers) -> Integers:
     """(W,) what trades in each window: its own choice, else the last one before it; NONE before the first."""
     last = np.maximum.accumulate(np.where(chosen == NONE, -1, np.arange(len(chosen))))
     return np.where(last < 0, NONE, chosen[np.maximum(last, 0)])
@@ -36,12 +36,12 @@ def carried_on(chosen: Integers) -> Integers:
 class Stability:
     """How steady the choice of W windows was.
 
-    `kept`: share of the W - 1 changes of window that left the point as it was; `distinct`: how many points were ever
+    `unchanged`: share of the W - 1 changes of window that left the point as it was; `distinct`: how many points were ever
     chosen; `moves` (W - 1, A): by how many steps the choice moved on each axis; `rank_correlation` (W - 1,): Spearman's
     between the surfaces of a window and of the one before. NaN where there is nothing to compare.
     """
 
-    kept: float
+    unchanged: float
     distinct: int
     moves: Integers
     rank_correlation: Floats
@@ -50,9 +50,9 @@ class Stability:
 def stability(surface: Floats, chosen: Integers, places: Integers) -> Stability:
     """`Stability` of the points `chosen` (W,), none of them NONE, that lie at `places` (P, A)."""
     moves = np.abs(np.diff(places[chosen], axis=0))
-    kept = float((np.diff(chosen) == 0).mean()) if len(chosen) > 1 else float("nan")
+    unchanged = float((np.diff(chosen) == 0).mean()) if len(chosen) > 1 else float("nan")
     correlations = [rank_correlation(left, right) for left, right in pairwise(surface)]
-    return Stability(kept, len(set(chosen.tolist())), moves, np.array(correlations, np.float64))
+    return Stability(unchanged, len(set(chosen.tolist())), moves, np.array(correlations, np.float64))
 
 
 def rank_correlation(left: Floats, right: Floats) -> float:

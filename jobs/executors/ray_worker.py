@@ -82,7 +82,7 @@ def _use_one_thread() -> None:
     import numba
     import pyarrow as pa
 
-    from gpt_trader.batch_lanes import THREADS
+    from gpt_trader.batch_workers import THREADS
 
     os.environ[THREADS] = "1"
     numba.set_num_threads(1)

@@ -9,6 +9,7 @@ import pytest
 
 from gpt_trader import Allocation, load_bars
 from gpt_trader.engine.setup import Settings
+from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.bootstrap import Bootstrap
 from gpt_trader.research.executor import Executor, InProcess
 from gpt_trader.research.experiment import Experiment
@@ -16,7 +17,6 @@ from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.robustness_study import Changes, RobustnessStudy
 from gpt_trader.research.study import run_study
 from gpt_trader.strategies import load_strategy
-from gpt_trader.tuning import Tuning
 from jobs.executors.ray_tasks import RayTasks
 from tests.cluster.nodes import Cluster
 

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from gpt_trader.adapters.run_tables import as_frame, clean_table
 from gpt_trader.adapters.store import RunStore
-from gpt_trader.adapters.store.engine import open_engine, reading
-from gpt_trader.adapters.store.tables import metadata
+from gpt_trader.adapters.store.schema import metadata
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine, reading
 from tests.stored_result import MadeResult
 
 ROOT = Path(__file__).resolve().parents[2]

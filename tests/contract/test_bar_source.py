@@ -12,7 +12,7 @@ import pytest
 
 from gpt_trader import adapters
 from gpt_trader.adapters.configuration import load
-from gpt_trader.adapters.settings import PREFIX, known_keys
+from gpt_trader.adapters.configuration_sections import PREFIX, known_keys
 from gpt_trader.adapters.source_registry import KINDS, SOURCES
 from gpt_trader.errors import SymbolNotFound, UserError
 from gpt_trader.quality import Severity, find_defects

@@ -10,10 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gpt_trader.adapters.store import RunStore, StoreError
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
-from gpt_trader.look_ahead import CheckRecord, LookAheadState, Outcome, judged
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
+from gpt_trader.check_records import CheckOutcome, CheckRecord
+from gpt_trader.look_ahead import LookAheadState, judged
 from tests.contract.postgres import postgres_server
 from tests.contract.stores import NOW, everything, store, url
 from tests.stored_result import make_result
@@ -26,7 +27,7 @@ PASSED = CheckRecord(
     strategy="my_idea",
     parameters={"fast": 10, "share": 0.25, "kind": "Größe “x”", "list": [1, 2]},
     version=3,
-    outcome=Outcome.PASSED,
+    outcome=CheckOutcome.PASSED,
     data="da7a",
     symbols=("AAPL", "IBM"),
     start="2010-01-04T00:00:00",
@@ -38,7 +39,7 @@ PASSED = CheckRecord(
 )
 FAILED = replace(
     PASSED,
-    outcome=Outcome.FAILED,
+    outcome=CheckOutcome.FAILED,
     finding="tomorrow, bar 3: the value moves",
     checked_at=AT + timedelta(seconds=1),
 )

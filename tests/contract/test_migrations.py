@@ -21,10 +21,10 @@ from sqlalchemy.exc import IntegrityError
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store import RunStore, StoreError
 from gpt_trader.adapters.store import migrations as revisions
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
-from gpt_trader.adapters.store.tables import metadata
+from gpt_trader.adapters.store.schema import metadata
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.errors import UnknownName
 from tests.contract.postgres import postgres_server
 from tests.stored_result import make_result
@@ -37,7 +37,7 @@ LEDGER = ("trial_sets", "trial_batches", "trials", "checks")
 KILLED = """
 import os, signal
 from sqlalchemy import event
-from gpt_trader.adapters.store.engine import open_engine
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
 

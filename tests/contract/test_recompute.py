@@ -15,8 +15,8 @@ import pytest
 import gpt_trader as gt
 from gpt_trader.adapters.run_files import write_run
 from gpt_trader.adapters.store import RunStore, StoreError
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.recompute import recompute
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.errors import BadRange, UnknownName
 from tests.contract.postgres import postgres_server
 from tests.stored_result import make_result

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from gpt_trader.adapters.run_files import read_table, write_run
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store import RunStore, StoreError
-from gpt_trader.adapters.store.engine import open_engine
-from gpt_trader.adapters.store.tables import metadata
+from gpt_trader.adapters.store.schema import metadata
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.errors import UnknownName, UserError
 from tests.contract.postgres import postgres_server
 from tests.contract.stores import NOW, everything, expected, store, url

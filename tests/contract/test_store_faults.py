@@ -21,8 +21,8 @@ import pytest
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store import RunStore, StoreError
 from gpt_trader.adapters.store import sqlite as sqlite_store
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.errors import UserError
 from tests.contract.postgres import postgres_server
 from tests.contract.store_child import WatchedStore, child_result

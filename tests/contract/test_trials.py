@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from gpt_trader.adapters.store import RunStore, StoreError
-from gpt_trader.adapters.store import trials as ledger_module
-from gpt_trader.adapters.store.engine import open_engine
 from gpt_trader.adapters.store.location import locate
 from gpt_trader.adapters.store.migrate import migrate
+from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 from gpt_trader.adapters.store.trials import TrialBatch, TrialCount
 from gpt_trader.errors import BadParameter
 from tests.contract.postgres import postgres_server
@@ -102,12 +101,10 @@ def test_a_trial_twice_in_one_batch_is_one(store: RunStore) -> None:
     assert sorted(store.ledger.sample(given.family, given.data).sharpe) == [0.1, 0.2], "the first counts"
 
 
-def test_what_is_there_is_found_in_more_questions_than_one(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledger_module, "LOOK_UP", 3)
-    assert store.ledger.record(batch(range(10)), made_at=NOW) == 10
-    assert store.ledger.record(batch(range(12)), made_at=NOW) == 2
+def test_what_is_there_is_found_in_more_queries_than_one(store: RunStore) -> None:
+    ledger = replace(store.ledger, keys_per_query=3)
+    assert ledger.record(batch(range(10)), made_at=NOW) == 10
+    assert ledger.record(batch(range(12)), made_at=NOW) == 2
 
 
 def test_an_empty_batch_leaves_no_batch(store: RunStore) -> None:
@@ -181,7 +178,7 @@ def test_other_data_overlap_when_they_share_a_symbol_and_a_span(store: RunStore)
     assert count(store, mine).variance == pytest.approx(np.var(np.tile(mine.sharpe, 4), ddof=1))
 
 
-def test_the_sample_is_of_exactly_these_data(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_is_of_exactly_these_data(store: RunStore) -> None:
     mine = batch(range(30))
     mine.sharpe[3] = np.nan
     store.ledger.record(replace(mine, data="other", profiles=mine.profiles + 1), made_at=NOW)
@@ -191,8 +188,8 @@ def test_the_sample_is_of_exactly_these_data(store: RunStore, monkeypatch: pytes
         np.testing.assert_array_equal(sample.profiles, mine.profiles[by_key])
         np.testing.assert_array_equal(sample.sharpe, mine.sharpe[by_key])
         assert sample.profiles.dtype == np.float32
-    monkeypatch.setattr(ledger_module, "SAMPLE_LIMIT", 10)
-    np.testing.assert_array_equal(count(store, mine).sample.profiles, mine.profiles[by_key[:10]])
+    few = replace(store.ledger, sample_limit=10).sample(mine.family, mine.data)
+    np.testing.assert_array_equal(few.profiles, mine.profiles[by_key[:10]])
 
 
 def test_the_effective_number_counts_copies_once_and_other_data_with_the_same_share(store: RunStore) -> None:

@@ -57,7 +57,7 @@ PASS = {
 SEEN = {
     "A metric": """
 from gpt_trader import backtest, load_bars
-from gpt_trader.adapters.report import catalogue
+from gpt_trader.adapters.report import labels
 from gpt_trader.research.objectives import parse_objective
 from gpt_trader.strategies import load_strategy
 from jobs.console_tables import metric_row
@@ -65,7 +65,7 @@ result = backtest(load_strategy("demo_ma")(), load_bars(["AAPL"], start="2008-01
 assert 0.0 < result.metrics["cost_rate"] < 0.1
 assert parse_objective("cost_rate").smallest
 assert metric_row("cost_rate") == ("Costs a year", "cost_rate", "share")
-figures = dict(catalogue.DETAILS)["Costs"]
+figures = dict(labels.DETAILS)["Costs"]
 assert ("cost_rate", "Costs a year", "percent") in [figure[:3] for figure in figures]
 """,
     "A source of bars": """
@@ -97,7 +97,7 @@ from dataclasses import replace
 from pathlib import Path
 from gpt_trader import Allocation, RiskLimits, backtest, load_bars
 from gpt_trader.adapters.configuration import default_toml, load
-from gpt_trader.adapters.report.settings import settings_table
+from gpt_trader.adapters.report.manifest_settings import settings_table
 from gpt_trader.engine.records import RULES
 from jobs.cli import app, run
 from tests.properties.truth_cases import scripted

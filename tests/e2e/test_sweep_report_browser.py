@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpt_trader.adapters.report.page import write_page
-from gpt_trader.adapters.report.sweep_build import render_sweep
+from gpt_trader.adapters.report.sweep_report import render_sweep
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.objectives import Objective
 from gpt_trader.research.response_surface import BLOCKS, EarlyStop

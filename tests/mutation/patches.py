@@ -20,7 +20,7 @@ QUIET = "tests/unit/test_engine_quiet.py"
 FIRST = "tests/properties/test_truth_first.py"
 BLOCKS = "tests/properties/test_truth_blocks.py"
 DELAY = "tests/properties/test_truth_delay.py"
-RELAY = "tests/properties/test_truth_relay.py"
+SEGMENTS = "tests/properties/test_truth_segments.py"
 PARITY = "tests/parity/test_engine_against_reference.py"
 BAR_BY_BAR = "tests/parity/test_bar_by_bar.py"
 CORE = "tests/unit/test_core.py"
@@ -391,7 +391,7 @@ PATCHES = (
         "(0, 1)",
         (f"{ORDERS}::test_reductions_fill_before_entries_at_the_open",),
     ),
-    # -- an account that begins later, block sums, delays, legs
+    # -- an account that begins later, block sums, delays, segments
     Patch(
         "a later account's first bar follows the row before it",
         "begin_bar",
@@ -463,7 +463,7 @@ PATCHES = (
         "late",
         "ring[np.arange(start, start + ahead) % delay]",
         "ring[np.arange(start + 1, start + 1 + ahead) % delay]",
-        (f"{RELAY}::test_orders_and_decisions_that_wait_are_handed_on",),
+        (f"{SEGMENTS}::test_orders_and_decisions_that_wait_are_handed_on",),
     ),
     Patch(
         "the delay of a rule that reads what it holds is ignored",
@@ -477,21 +477,21 @@ PATCHES = (
         "requests_at",
         "self.requests.extend((t + self.delay, request) for request in made)",
         "self.requests.extend((t + self.delay - 1, request) for request in made)",
-        (f"{RELAY}::test_orders_and_decisions_that_wait_are_handed_on",),
+        (f"{SEGMENTS}::test_orders_and_decisions_that_wait_are_handed_on",),
     ),
     Patch(
-        "what waits is lost between two legs",
+        "what waits is lost between two segments",
         "late",
         "ring[np.arange(start + count - ahead, start + count) % delay] = rows[count - ahead :]",
         "",
-        (f"{RELAY}::test_orders_and_decisions_that_wait_are_handed_on",),
+        (f"{SEGMENTS}::test_orders_and_decisions_that_wait_are_handed_on",),
     ),
     Patch(
-        "a leg keeps the exits of the one before",
+        "a segment keeps the exits of the one before",
         "run_plan",
         "run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)",
         'if start == int(run.book.account[0]["first"]):\n    run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)',
-        (f"{RELAY}::test_the_next_leg_takes_over_positions_and_exits_from_its_first_row_on",),
+        (f"{SEGMENTS}::test_the_next_segment_takes_over_positions_and_exits_from_its_first_row_on",),
     ),
     Patch(
         "no short pays a borrow fee",

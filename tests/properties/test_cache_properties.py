@@ -11,10 +11,10 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpt_trader.adapters.bar_tables import adjusted, within
 from gpt_trader.adapters.cache import CachedSource
 from gpt_trader.adapters.cache_spans import joined, subtract
 from gpt_trader.adapters.synthetic import SyntheticSource
-from gpt_trader.adapters.tables import adjusted, within
 from gpt_trader.sources import BarRequest, Series
 
 HISTORY = SyntheticSource(seed=9, first="2022-01-03", last="2022-12-30").fetch(BarRequest("ABC")).frame

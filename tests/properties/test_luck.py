@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Bars, Costs, Features, Strategy, Weights, backtest_many, param
-from gpt_trader.batch import Scores
+from gpt_trader.batch import BatchResult
 from gpt_trader.research.chunk import block_edges
 from gpt_trader.validation.overfitting import probability_of_overfitting
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe
@@ -42,13 +42,13 @@ class Blind(Strategy):
         return now.long
 
 
-def scores(strategies: list[Strategy], market: Bars) -> Scores:
+def scores(strategies: list[Strategy], market: Bars) -> BatchResult:
     return backtest_many(
         strategies, market, costs=FREE, allocation=Allocation(gross=1.0), edges=block_edges(0, market.T)
     )
 
 
-def probability_of_the_best(found: Scores) -> float:
+def probability_of_the_best(found: BatchResult) -> float:
     """The deflated Sharpe ratio of the best run, from the spread and the number of all."""
     per_bar = found["sharpe"] / np.sqrt(TRADING_DAYS)
     best = int(np.argmax(per_bar))

@@ -21,11 +21,11 @@ from gpt_trader import (
     per_symbol,
 )
 from gpt_trader.batch import backtest_many
-from gpt_trader.batch_lanes import Lane, Terms
+from gpt_trader.batch_workers import BatchSettings, WorkerBuffer
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
-from gpt_trader.tuning import STANDARD, Tuning
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from tests.markets import random_market
 from tests.properties.truth_cases import random_options, random_weights, run
 
@@ -111,8 +111,8 @@ def test_a_mixed_batch_gives_what_backtest_gives(number: int) -> None:
 def test_the_tuning_cuts_the_batch_and_sizes_the_logs() -> None:
     bars = random_market(150, 3, 1)
     tuning = Tuning(chunk=7 * 150 * 3 + 1, orders=64)
-    lane = Lane(Terms(bars, Settings(), 0, np.zeros(1, np.int64), tuning))
-    assert (lane.targets.shape, lane.book.orders.size) == ((7, 150, 3), 64)
+    buffer = WorkerBuffer(BatchSettings(bars, Settings(), 0, np.zeros(1, np.int64), tuning))
+    assert (buffer.targets.shape, buffer.book.orders.size) == ((7, 150, 3), 64)
 
 
 def test_the_same_list_twice_and_backwards_gives_the_same_rows() -> None:

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, orders, param
-from gpt_trader.batch import Scores, backtest_many, score_runs
+from gpt_trader.batch import BatchResult, backtest_many, score_runs
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.session import chosen_mode
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
-from gpt_trader.tuning import Tuning
+from gpt_trader.performance_tuning import Tuning
 from tests.markets import random_market
 from tests.properties.truth_cases import (
     ALL_IN,
@@ -100,7 +100,7 @@ def expected_sums(
 
 
 def assert_sums(
-    scores: Scores, strategies: list[Strategy], bars: Bars, first: int, edges: Any, **options: Any
+    scores: BatchResult, strategies: list[Strategy], bars: Bars, first: int, edges: Any, **options: Any
 ) -> None:
     assert scores.sums.shape == (len(strategies), 2, len(edges) - 1)
     for row, values, strategy in zip(scores.sums, scores.values, strategies, strict=True):

@@ -68,8 +68,10 @@ def test_one_run_of_each_point_gives_what_its_returns_give_on_every_split(object
         train, test = rows_of(split.train), rows_of(split.test)
         best = max(range(len(points)), key=lambda point: gain(returns[point, train]))
         assert found.choices.point[number] == best
-        assert found.choices.inside[number] == pytest.approx(sharpe_per_bar(returns[best, train]), rel=1e-4)
-        assert found.choices.outside[number] == pytest.approx(
+        assert found.choices.in_sample[number] == pytest.approx(
+            sharpe_per_bar(returns[best, train]), rel=1e-4
+        )
+        assert found.choices.out_of_sample[number] == pytest.approx(
             sharpe_per_bar(returns[best, test]), rel=1e-4, abs=1e-6
         )
     for path, used in zip(found.paths, splits.paths, strict=True):

@@ -13,11 +13,11 @@ import pytest
 
 from gpt_trader import Strategy, param, per_symbol
 from gpt_trader.batch import backtest_many
-from gpt_trader.batch_lanes import THREADS, thread_count
+from gpt_trader.batch_workers import THREADS, thread_count
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.indicators import sma
+from gpt_trader.performance_tuning import Tuning
 from gpt_trader.strategies import load_strategy
-from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 from tests.properties.noise_rules import Looks, LooksAtOne, T, Table
 from tests.properties.truth_cases import random_options
@@ -115,7 +115,7 @@ def test_an_interrupt_ends_the_threads(error: type[BaseException]) -> None:
 
 
 def test_an_indicator_on_another_thread_does_not_touch_the_memo() -> None:
-    from gpt_trader.memo import memo
+    from gpt_trader.indicator_memo import memo
 
     found: list[Any] = []
     with memo() as store:
@@ -144,7 +144,7 @@ def test_how_many_threads_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_runs() -> None:
-    """Buffers are those of the lanes: ten times the runs, the same lanes and chunks."""
+    """The worker buffers are all: ten times the runs need as many of them."""
     import tracemalloc
 
     def peak(count: int) -> int:

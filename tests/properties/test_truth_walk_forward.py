@@ -83,7 +83,9 @@ def test_no_window_knows_who_will_be_delisted_after_its_training() -> None:
     runs = study.choose(run(study.plan)).runs.column("exposure").reshape(len(study.windows), -1)
     ends = [window.train[0][1] for window in study.windows]
     assert (
-        [bool(held) for held in runs[:, 0] > 0.9] == [end <= 450 for end in ends] == [True, True, True, False]
+        [bool(benchmark) for benchmark in runs[:, 0] > 0.9]
+        == [end <= 450 for end in ends]
+        == [True, True, True, False]
     )
 
 
@@ -155,7 +157,7 @@ def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait
         1000,
     ]
     assert choices.begins == 5
-    assert choices.legs[0].first == 350
+    assert choices.segments[0].first == 350
     found = choices.trade(benchmark=False)
     assert found.result.first == 350
     assert [window.own for window in found.windows if window.test[0] in (750, 800, 1000, 1050)] == [
@@ -172,7 +174,7 @@ def test_parameters_that_stay_are_one_leg() -> None:
     study = walk(Follow, bars, grid(Follow, side="-1,1"), 200, 50)
     choices = study.choose(run(study.plan))
     assert set(choices.chosen.tolist()) == {1}
-    (leg,) = choices.legs
+    (leg,) = choices.segments
     assert (leg.first, leg.stop) == (200, 900)
     found = choices.trade(benchmark=False)
     assert found.stability.kept == 1.0

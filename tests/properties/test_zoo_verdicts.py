@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpt_trader.check import CheckReport, check_strategy
-from gpt_trader.checking.report import CAUSAL, FAIL, OK, REPEAT, ROWS, WARNING
+from gpt_trader.checking.check_report import CAUSAL, FAIL, OK, REPEAT, ROWS, WARNING
 from tests.properties.zoo import HONEST, LEAKS, Honest, Leak
 from tests.properties.zoo.markets import FOLDER, market, write_prices
 

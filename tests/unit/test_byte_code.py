@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import compile_kernels as warm
-from jobs.compile_kernels import imports_of
+from jobs.compile_kernels import compile_all, imports_of
 
 
 def test_imports_within_functions_are_seen_and_relative_ones_left_out(tmp_path: Path) -> None:
@@ -48,10 +47,9 @@ def test_what_keeps_kernels_or_byte_code_from_being_made_is_not_handed_on(
 ) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.setattr(warm, "SHARES", ((lambda: [("one", print)],),))
     told: list[str] = []
-    monkeypatch.setattr(warm.sys, "executable", str(_echoing(tmp_path)))
-    assert warm.compile_all(told.append) == 0
+    one = ((lambda: [("one", print)],),)
+    assert compile_all(told.append, one, str(_echoing(tmp_path))) == 0
     assert told == ["1 of 1: jit= bytecode="]
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gpt_trader.adapters.bar_tables import adjusted, within
 from gpt_trader.adapters.cache import CachedSource, new_and_changed, scaled_by_one_factor, stored_manifests
 from gpt_trader.adapters.cache_spans import Sessions, joined, subtract
 from gpt_trader.adapters.cache_store import SeriesStore
 from gpt_trader.adapters.synthetic import SyntheticSource
-from gpt_trader.adapters.tables import adjusted, within
 from gpt_trader.errors import BadRange, RateLimited, SourceUnavailable, SymbolNotFound
 from gpt_trader.sources import BarRequest, BarSource, Series
 

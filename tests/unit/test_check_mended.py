@@ -14,14 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader import check, check_strategy
+from gpt_trader import check_strategy
 from gpt_trader.bars import Bars
-from gpt_trader.checking import examining, isolation
-from gpt_trader.checking.carrying import carried_tables
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.isolation import in_child
-from gpt_trader.checking.transplanted import standing_out
-from gpt_trader.checking.watching import SMALL, Access, inside, listening, may_hold_prices
+from gpt_trader.checking.access_monitor import (
+    SMALL,
+    Access,
+    may_hold_prices,
+    recorded_accesses,
+    within_method,
+)
+from gpt_trader.checking.alternative_futures import Futures
+from gpt_trader.checking.carried_tables import carried_tables
+from gpt_trader.checking.isolation import Processes
+from gpt_trader.checking.replayed_decisions import bars_that_differ
 from gpt_trader.errors import StrategyError, UnknownName
 from gpt_trader.look_ahead import known_here
 from gpt_trader.source_lines import source_line
@@ -166,7 +171,7 @@ def test_a_process_that_is_left_behind_holds_nobody_up() -> None:
         return child
 
     began = time.monotonic()
-    left = in_child(work)
+    left = Processes().run(work)
     assert time.monotonic() - began < 20
     for _ in range(100):
         try:
@@ -195,7 +200,7 @@ def test_a_file_that_the_run_made_is_the_same_by_its_whole_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with listening() as heard, inside("features"):
+    with recorded_accesses() as heard, within_method("features"):
         Path("cache.txt").write_text("1")
         (tmp_path / "cache.txt").read_text()
     assert {item.verb for item in heard} == {"writes"}
@@ -216,7 +221,7 @@ class Idea(Strategy):
     )
     code = """
 import sys, gpt_trader.bars
-from gpt_trader.checking.reaching import accesses_of_import
+from gpt_trader.checking.access_findings import accesses_of_import
 from gpt_trader.strategies import load_strategy
 before = sys.modules["gpt_trader.bars"]
 accesses_of_import(load_strategy("idea.py"))
@@ -228,22 +233,21 @@ assert sys.modules["gpt_trader.bars"] is before
     assert done.returncode == 0, done.stderr
 
 
-def test_where_processes_cannot_be_forked_the_report_says_what_was_not_tried(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for module in (check, isolation, examining):
-        monkeypatch.setattr(module, "FORKS", False)
-    before = sys.modules[Consumes.__module__]
-    report = check.check_strategy(load_strategy("demo_ma")(), random_market(200, 2, seed=1), samples=8)
+def test_without_processes_of_their_own_the_report_says_what_was_not_tried() -> None:
+    before, known = sys.modules[Consumes.__module__], len(known_here(load_strategy("demo_ma")))
+    report = check_strategy(
+        load_strategy("demo_ma")(), random_market(200, 2, seed=1), samples=8, isolated=False
+    )
     assert report.ok
-    assert any("cannot fork" in item.message for item in report.warnings)
+    assert any("checked in this process" in item.message for item in report.warnings)
+    assert len(known_here(load_strategy("demo_ma"))) == known, "a check that proves less is not remembered"
     assert sys.modules[Consumes.__module__] is before
 
 
 def test_a_check_within_a_check_is_not_remembered() -> None:
     market, strategy = random_market(120, 1, seed=1), Consumes()
     known = len(known_here(Consumes))
-    with inside("features"):
+    with within_method("features"):
         check_strategy(strategy, market)
     assert len(known_here(Consumes)) == known
 
@@ -281,11 +285,11 @@ class Peeks(Counts):
 
 def test_single_decisions_are_made_again_without_later_bars() -> None:
     market, later = random_market(200, 1, seed=1), time.monotonic() + 60
-    assert standing_out(Counts(), market, range(200), later, 2, 0) == []
-    found = standing_out(Peeks(), market, range(200), later, 2, 0)
+    assert bars_that_differ(Counts(), market, range(200), later, Processes(2)) == []
+    found = bars_that_differ(Peeks(), market, range(200), later, Processes(2))
     assert found
     assert {t % 40 for t in found} == {39}
-    assert standing_out(Peeks(), market, range(200), time.monotonic(), 2, 0) == []
+    assert bars_that_differ(Peeks(), market, range(200), time.monotonic(), Processes(2)) == []
 
 
 @dataclass(frozen=True)
@@ -500,4 +504,4 @@ def test_bars_in_another_order_keep_the_past_and_every_move(t: int) -> None:
 def test_the_end_that_openmp_gives_to_a_fork_is_explained() -> None:
     pytest.importorskip("numba")
     with pytest.raises(StrategyError, match="NUMBA_THREADING_LAYER=workqueue"):
-        in_child(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        Processes().run(lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import Access, may_hold_prices, recorded_accesses, within_method
+from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.comparing import first_difference, first_other
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.isolation import in_child, in_children
-from gpt_trader.checking.sampling import SPREAD, bars_in_order, evenly, telling_bars
-from gpt_trader.checking.watching import Access, inside, listening, may_hold_prices
+from gpt_trader.checking.isolation import Processes
+from gpt_trader.checking.sampling import SPREAD, bars_in_order, evenly, informative_bars
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.orders import limit
 from tests.markets import random_market
@@ -44,7 +44,7 @@ def test_a_rare_change_tells_more_than_a_frequent_one() -> None:
     targets = np.zeros((600, 2))
     targets[::2, 0] = 1.0
     targets[401:, 1] = 1.0
-    order = bars_in_order(telling_bars({}, targets), seed=3)
+    order = bars_in_order(informative_bars({}, targets), seed=3)
     assert order.index(401) < SPREAD + 3
 
 
@@ -58,7 +58,7 @@ def test_any_beginning_of_an_even_order_covers_the_span() -> None:
 def test_a_flag_that_is_rarely_set_tells_like_a_decision() -> None:
     flag = np.zeros((50, 1), bool)
     flag[20] = True
-    found = telling_bars(
+    found = informative_bars(
         {"flag": flag, "level": np.random.default_rng(0).normal(size=(50, 1))}, np.zeros((50, 1))
     )
     assert np.flatnonzero(found).tolist() == [20, 21]
@@ -130,14 +130,14 @@ def test_a_child_leaves_nothing_behind_and_hands_over_what_it_made() -> None:
         kept.append(1)
         return os.getpid(), len(kept)
 
-    process, count = in_child(work)
+    process, count = Processes().run(work)
     assert (process != os.getpid(), count, kept) == (True, 1, [])
 
 
 def test_children_start_from_the_same_random_numbers() -> None:
-    draws = list(in_children([random.random, np.random.random, random.random], 2, seed=4))
+    draws = list(Processes(2, seed=4).run_all([random.random, np.random.random, random.random]))
     assert draws[0] == draws[2]
-    assert in_child(random.random, seed=5) != draws[0]
+    assert Processes(seed=5).run(random.random) != draws[0]
 
 
 def _fail() -> None:
@@ -150,19 +150,19 @@ def _die() -> None:
 
 def test_an_error_of_a_child_is_raised_and_its_death_is_told() -> None:
     with pytest.raises(BadParameter, match="no"):
-        in_child(_fail)
+        Processes().run(_fail)
     with pytest.raises(StrategyError, match="ended without an answer"):
-        in_child(_die)
+        Processes().run(_die)
     with pytest.raises(StrategyError, match="ZeroDivisionError"):
-        in_child(lambda: 1 // 0)
+        Processes().run(lambda: 1 // 0)
 
 
 def test_files_are_heard_inside_a_method_only(tmp_path: Path) -> None:
     prices, notes = tmp_path / "prices.csv", tmp_path / "notes.txt"
     prices.write_text("1,2,3")
-    with listening() as heard:
+    with recorded_accesses() as heard:
         prices.read_text()
-        with inside("features"):
+        with within_method("features"):
             prices.read_text()
             notes.write_text("x")
     assert [(item.verb, item.what, item.method) for item in heard] == [
@@ -191,7 +191,7 @@ def test_a_small_file_of_settings_is_told_from_data(
 
 
 def test_what_a_run_makes_itself_is_not_read_and_nothing_when_it_is_gone() -> None:
-    with listening() as heard, inside("features"), tempfile.TemporaryDirectory() as folder:
+    with recorded_accesses() as heard, within_method("features"), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.npy"
         np.save(path, np.arange(3))
         np.load(path)
@@ -201,7 +201,7 @@ def test_what_a_run_makes_itself_is_not_read_and_nothing_when_it_is_gone() -> No
 def test_a_folder_that_was_there_is_not_made_by_asking_for_it(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
-    with listening() as heard, inside("features"):
+    with recorded_accesses() as heard, within_method("features"):
         for folder in (kept, tmp_path / "new"):
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as strategies do
             os.listdir(folder)  # noqa: PTH208
@@ -211,7 +211,7 @@ def test_a_folder_that_was_there_is_not_made_by_asking_for_it(tmp_path: Path) ->
 def test_a_question_whether_a_file_is_there_is_heard_and_so_is_an_attached_database(tmp_path: Path) -> None:
     flag, database = tmp_path / "flag", tmp_path / "prices.db"
     sqlite3.connect(database).close()
-    with listening() as heard, inside("decide"):
+    with recorded_accesses() as heard, within_method("decide"):
         flag.exists()
         os.path.isdir(flag)  # noqa: PTH112
         sqlite3.connect(":memory:").execute(f"attach '{database}' as x")

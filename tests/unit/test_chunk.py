@@ -16,11 +16,11 @@ from gpt_trader import Allocation, Bars, Costs, FillModel, Strategy, Weights, ba
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
+from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import Chunk, ChunkRunner, block_edges
 from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
 from gpt_trader.research.experiment import Experiment, Scenario
 from gpt_trader.strategies import load_strategy
-from gpt_trader.tuning import Tuning
 from gpt_trader.validation.resampling import resample, resample_with_index
 from tests.markets import random_market
 

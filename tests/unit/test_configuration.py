@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gpt_trader.adapters.configuration import Configuration, default_toml, load
-from gpt_trader.adapters.settings import PREFIX, DataSettings, known_keys
+from gpt_trader.adapters.configuration_sections import PREFIX, DataSettings, known_keys
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import UnknownName, UserError

@@ -68,7 +68,7 @@ def test_choices_are_those_of_the_returns_themselves(
 ) -> None:
     made = choose(splits, splits.edges, block_sums(splits, returns), objective)
     expected = np.array(by_hand(splits, returns, gain)).T
-    found = (made.point, made.inside, made.outside, made.outside_mean, made.beaten)
+    found = (made.point, made.in_sample, made.out_of_sample, made.out_of_sample_mean, made.beaten)
     for ours, theirs in zip(found, expected, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9)
     assert len(set(made.point.tolist())) > 1
@@ -85,13 +85,13 @@ def test_points_that_do_nothing_are_never_chosen_and_earn_nothing(
     made = choose(splits, splits.edges, block_sums(splits, quiet), "sharpe")
     seen = np.array([not (combination == 0).any() for combination in splits.tested])
     assert (made.point[seen] == 1).all()
-    assert (made.outside[seen] == 0).all()
-    assert (made.outside_mean[seen] == 0).all()
+    assert (made.out_of_sample[seen] == 0).all()
+    assert (made.out_of_sample_mean[seen] == 0).all()
     assert (made.beaten[seen] == 0.75).all()  # one that loses is beaten, one that did as little is equal
     assert (made.point[~seen] == 2).all()
     nothing = choose(splits, splits.edges, block_sums(splits, np.zeros((2, ROWS))), "sharpe")
     assert (nothing.point == NONE).all()
-    assert np.isnan(nothing.inside).all()
+    assert np.isnan(nothing.in_sample).all()
     assert np.isnan(nothing.beaten).all()
 
 

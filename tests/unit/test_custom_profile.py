@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpt_trader.adapters.configuration import load
-from gpt_trader.adapters.settings import RiskSettings
+from gpt_trader.adapters.configuration_sections import RiskSettings
 from gpt_trader.risk import RiskLimits
 from jobs.rule_options import RiskOptions
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from gpt_trader.errors import BadData
-from gpt_trader.validation import effective_trials as module
 from gpt_trader.validation.effective_trials import EffectiveTrials, effective_trials
 from gpt_trader.validation.sharpe_statistics import expected_maximum
 from tests import searches
 from tests.trial_clusters import TrialClusters, average_linkage, trial_clusters
 
 
-def found(returns: np.ndarray) -> EffectiveTrials:
-    return effective_trials(searches.profiles(returns), searches.sharpe(returns))
+def found(returns: np.ndarray, **sizes: int) -> EffectiveTrials:
+    return effective_trials(searches.profiles(returns), searches.sharpe(returns), **sizes)
 
 
 def clusters(returns: np.ndarray) -> TrialClusters:
@@ -95,16 +94,15 @@ def test_neither_order_nor_scale_nor_copies_change_the_number() -> None:
     assert found(returns).number == plain
 
 
-def test_many_profiles_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_profiles_are_taken_in_parts() -> None:
     returns = searches.alike(np.random.default_rng(7), 640, 50, 0.5)
     plain = found(returns)
-    monkeypatch.setattr(module, "_ROWS", 7)
-    parts = found(returns)
+    parts = found(returns, rows=7)
     assert parts.number == pytest.approx(plain.number, rel=1e-5)
     assert parts.variance == pytest.approx(plain.variance)
-    monkeypatch.setattr(module, "_COSINES", 50 * 200)
-    assert found(returns).number == pytest.approx(plain.number, rel=0.2)
-    assert found(returns).number != plain.number
+    fewer = found(returns, cosines=50 * 200)
+    assert fewer.number == pytest.approx(plain.number, rel=0.2)
+    assert fewer.number != plain.number
 
 
 def test_trials_that_say_nothing_are_left_out() -> None:

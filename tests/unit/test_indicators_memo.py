@@ -10,7 +10,7 @@ import pytest
 
 from gpt_trader import indicators as ta
 from gpt_trader.errors import BadParameter
-from gpt_trader.memo import memo, memoised
+from gpt_trader.indicator_memo import memo, memoised
 
 
 def frozen(length: int = 100, seed: int = 0) -> np.ndarray:

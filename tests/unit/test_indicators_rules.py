@@ -33,7 +33,7 @@ def test_an_unknown_name_is_an_attribute_error_with_the_list():
 
 def test_the_facade_imports_neither_numba_nor_pandas():
     code = (
-        "import sys, gpt_trader.indicators, gpt_trader.memo\n"
+        "import sys, gpt_trader.indicators, gpt_trader.indicator_memo\n"
         "print(sorted({'numba', 'pandas', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from gpt_trader import Bars, Strategy, backtest, load_bars
+from gpt_trader.adapters.bar_tables import coarser
 from gpt_trader.adapters.cache_spans import Sessions
 from gpt_trader.adapters.exchange_calendar import load_calendar
-from gpt_trader.adapters.tables import coarser
 from gpt_trader.metrics import periods_per_year
 from gpt_trader.quality import find_defects, repair
 from gpt_trader.sources import BarRequest

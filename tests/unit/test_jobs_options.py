@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from gpt_trader.adapters.settings import RiskSettings
+from gpt_trader.adapters.configuration_sections import RiskSettings
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.errors import BadParameter, UnknownName

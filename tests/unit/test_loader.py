@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gpt_trader.adapters.assembly import assemble
 from gpt_trader.adapters.loader import load, load_bars, open_source
+from gpt_trader.adapters.panel_assembly import assemble
 from gpt_trader.adapters.source_registry import SOURCES, SourceOptions
 from gpt_trader.adapters.synthetic import SyntheticSource
 from gpt_trader.bars import Bars

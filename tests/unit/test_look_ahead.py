@@ -10,17 +10,9 @@ import numpy as np
 import pytest
 
 from gpt_trader import Bars, Strategy, backtest, check_strategy, load_bars, param, sweep
-from gpt_trader.look_ahead import (
-    CHECK_VERSION,
-    CheckRecord,
-    LookAhead,
-    LookAheadState,
-    Outcome,
-    judged,
-    plain,
-    record_of,
-    worst,
-)
+from gpt_trader.check_records import CheckOutcome, CheckRecord, plain, record_of
+from gpt_trader.checking.check_report import CHECK_VERSION
+from gpt_trader.look_ahead import LookAhead, LookAheadState, judged, worst
 from gpt_trader.strategies import load_strategy
 from gpt_trader.validation.summary import trial_statistics
 
@@ -31,14 +23,14 @@ PASS = CheckRecord(
     strategy="mine",
     parameters=PARAMETERS,
     version=CHECK_VERSION,
-    outcome=Outcome.PASSED,
+    outcome=CheckOutcome.PASSED,
     data="d",
     bars=100,
     samples=99,
     checked_at=DAY,
 )
 FAIL = replace(
-    PASS, outcome=Outcome.FAILED, finding="tomorrow, bar 7: it moves", checked_at=DAY + timedelta(days=1)
+    PASS, outcome=CheckOutcome.FAILED, finding="tomorrow, bar 7: it moves", checked_at=DAY + timedelta(days=1)
 )
 LATER = DAY + timedelta(days=2)
 
@@ -111,7 +103,9 @@ def test_a_failure_stands_for_all_parameters_and_outlasts_an_easier_check() -> N
 
 
 def test_what_could_not_be_told_is_neither_a_pass_nor_a_failure() -> None:
-    vain = replace(PASS, outcome=Outcome.UNPROVED, finding="decide, bar 9: it is random", checked_at=LATER)
+    vain = replace(
+        PASS, outcome=CheckOutcome.UNPROVED, finding="decide, bar 9: it is random", checked_at=LATER
+    )
     found = judged([vain], PARAMETERS)
     assert found.state is LookAheadState.UNPROVED
     assert found.text == "could not be checked for look-ahead on 2026-12-02: decide, bar 9: it is random"
@@ -215,7 +209,7 @@ def test_a_record_has_what_was_checked_on_what(bars: Bars) -> None:
     report = check_strategy(Honest(), bars, samples=8)
     made = record_of(Honest(), report, bars, DAY)
     assert (made.outcome, made.finding, made.parameters, made.version) == (
-        Outcome.PASSED,
+        CheckOutcome.PASSED,
         "",
         {"lag": 1},
         CHECK_VERSION,

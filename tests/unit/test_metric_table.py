@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from gpt_trader.adapters.report import catalogue, intervals, sweep_texts, texts
+from gpt_trader.adapters.report import intervals, labels, sweep_texts, texts
 from gpt_trader.engine.metric_definitions import DIRECTIONS, METRIC, METRIC_NAMES, METRICS, UNITS
 from jobs import console_tables as tables
 from jobs import robustness_output, runs
@@ -37,8 +37,8 @@ def test_a_row_says_all_that_readers_need(row) -> None:
     assert row.meaning
     assert bool(row.part) == bool(row.hint)
     assert text_of(0.5, tables.kind_of(row.name))
-    assert texts.write(0.5, catalogue.kind_of(row.name))
-    assert texts.write(0.5, catalogue.unsigned_kind(row.name))
+    assert texts.write(0.5, labels.kind_of(row.name))
+    assert texts.write(0.5, labels.unsigned_kind(row.name))
 
 
 def test_labels_tell_metrics_apart() -> None:
@@ -51,7 +51,7 @@ def test_labels_tell_metrics_apart() -> None:
 
 
 def test_the_report_shows_every_metric_that_has_a_part() -> None:
-    shown = [figure.key for _, figures in catalogue.DETAILS for figure in figures]
+    shown = [figure.key for _, figures in labels.DETAILS for figure in figures]
     assert sorted(shown) == sorted(row.name for row in METRICS if row.part)
 
 
@@ -59,7 +59,7 @@ def test_whoever_lists_metrics_writes_them_as_the_table_says() -> None:
     terminal = (*tables.PERFORMANCE, *tables.TRADING, *runs.NUMBERS, *robustness_output.COLUMNS)
     assert all(kind == tables.kind_of(name) for _, name, kind in terminal)
     assert all(kind == tables.kind_of(name) for name, (_, kind) in tables.LABELS.items())
-    figures = (*catalogue.HEADLINE, *(figure for _, part in catalogue.DETAILS for figure in part))
-    assert all(figure.kind == catalogue.kind_of(figure.key) for figure in figures)
-    assert all(kind == catalogue.unsigned_kind(name) for name, (_, kind) in intervals.LABELS.items())
-    assert all(sweep_texts.metric(name).kind == catalogue.kind_of(name) for name in METRIC)
+    figures = (*labels.HEADLINE, *(figure for _, part in labels.DETAILS for figure in part))
+    assert all(figure.kind == labels.kind_of(figure.key) for figure in figures)
+    assert all(kind == labels.unsigned_kind(name) for name, (_, kind) in intervals.LABELS.items())
+    assert all(sweep_texts.metric(name).kind == labels.kind_of(name) for name in METRIC)

@@ -46,7 +46,7 @@ def test_a_lone_spike_loses_against_a_broad_hill() -> None:
     assert index[found.best].tolist() == [13, 6]
     assert found.scores[spike] < 0.05
     assert found.peak_ratio < 0.005
-    assert found.rim == ()
+    assert found.boundary == ()
 
 
 def test_a_spike_lends_nothing_to_its_neighbours() -> None:
@@ -103,12 +103,12 @@ def test_a_corner_is_no_plateau_and_a_plateau_on_the_rim_names_its_axes() -> Non
     assert found.scores[found.peak] == max(found.scores)
     assert found.known[found.best] >= 0.5
     assert sorted(index[found.best].tolist()) == [4, 5]
-    assert found.rim == tuple(np.flatnonzero(index[found.best] == 5))
+    assert found.boundary == tuple(np.flatnonzero(index[found.best] == 5))
 
 
 def test_an_axis_of_one_or_two_values_has_no_rim() -> None:
     found = plateau(grid(7, 1, 2), np.repeat([0, 1, 2, 3, 2, 1, 0.0], 2))
-    assert found.rim == ()
+    assert found.boundary == ()
     assert found.known[found.best] == 1.0
     assert found.known[0] == pytest.approx(4 / 6)
 
@@ -129,7 +129,7 @@ def test_missing_and_failed_points_are_not_invented() -> None:
 def test_nothing_known_is_no_plateau() -> None:
     for index, values in ((grid(3, 3), np.full(9, np.nan)), (np.empty((0, 2), int), np.empty(0))):
         found = plateau(index, values)
-        assert (found.best, found.peak, found.rim) == (-1, -1, ())
+        assert (found.best, found.peak, found.boundary) == (-1, -1, ())
         assert np.isnan(found.scores).all()
         assert math.isnan(found.peak_ratio)
 

@@ -13,13 +13,13 @@ from gpt_trader import Bars, Strategy, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.setup import Settings, settings_of
 from gpt_trader.errors import BadParameter
+from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import ChunkResult
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import PlanResult
 from gpt_trader.research.points import Points, points_of, run_scores
 from gpt_trader.research.return_profiles import profile_of, profiles_between
 from gpt_trader.research.search_space import make_space
-from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 
 

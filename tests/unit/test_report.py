@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from gpt_trader import metrics
-from gpt_trader.adapters.report import figures, render, settings, tables, texts, write_report
+from gpt_trader.adapters.report import (
+    figures,
+    manifest_settings,
+    render,
+    run_report_tables,
+    texts,
+    write_report,
+)
 from gpt_trader.backtesting import backtest
 from gpt_trader.bars import Bars
 from gpt_trader.errors import BadParameter
@@ -71,7 +78,7 @@ def test_summary_says_what_happened_in_words(result: Result, page: Page) -> None
 
 def test_months_compound_to_the_total_return_and_are_shaded_by_sign(result: Result) -> None:
     equity = result.equity["equity"].to_numpy()
-    table = tables.monthly_table(result.bars.time, equity, None, 100_000.0)
+    table = run_report_tables.monthly_table(result.bars.time, equity, None, 100_000.0)
     assert [year.year for year in table.years] == list(range(2019, 2009, -1))
     total = np.prod([1 + float(year.total.text.replace("−", "-")) / 100 for year in table.years]) - 1
     assert total == pytest.approx(result.metrics["total_return"], abs=0.006)  # years are rounded to 0.1 %
@@ -81,14 +88,14 @@ def test_months_compound_to_the_total_return_and_are_shaded_by_sign(result: Resu
         assert (cell.level > 0) == (
             not cell.text.startswith("−") and cell.text != "0.0"
         ) or cell.text == "0.0"
-    assert max(abs(cell.level) for cell in cells) == tables.LEVELS
+    assert max(abs(cell.level) for cell in cells) == run_report_tables.LEVELS
     assert {year.benchmark for year in table.years} == {""}
 
 
 def test_heat_map_of_a_known_curve() -> None:
     time = np.array(["2020-01-31", "2020-02-28", "2020-03-31", "2021-01-29"], "datetime64[ns]")
     equity = np.array([110.0, 99.0, 99.0, 148.5])
-    table = tables.monthly_table(time, equity, equity * 2, 100.0)
+    table = run_report_tables.monthly_table(time, equity, equity * 2, 100.0)
     assert [cell.text for cell in table.years[1].months[:4]] == ["10.0", "−10.0", "0.0", ""]
     assert [cell.level for cell in table.years[1].months[:4]] == [2, -2, 0, 0]
     assert (table.years[0].months[0].text, table.years[0].months[0].level) == ("50.0", 5)
@@ -100,7 +107,7 @@ def test_heat_map_of_a_known_curve() -> None:
 def test_worst_drawdowns_are_those_of_the_metrics(result: Result, page: Page) -> None:
     equity = result.equity["equity"].to_numpy()
     clock = figures.Clock(result.bars.time, False)
-    rows = tables.drawdown_table(equity, 100_000.0, clock)
+    rows = run_report_tables.drawdown_table(equity, 100_000.0, clock)
     found = metrics.drawdowns(equity, 100_000.0, 10)
     assert [row.depth for row in rows] == [texts.percent(item.depth, signed=True) for item in found]
     assert rows[0].trough == str(result.bars.time[found[0].trough])[:10]
@@ -115,11 +122,11 @@ def test_worst_drawdowns_are_those_of_the_metrics(result: Result, page: Page) ->
 
 def test_costs_are_split_and_stand_in_basis_points_of_what_was_traded(result: Result) -> None:
     traded = float((result.fills["quantity"] * result.fills["price"]).sum())
-    commission, slippage, together = tables.cost_table(result.metrics, 100_000.0, 9.65, traded)
+    commission, slippage, together = run_report_tables.cost_table(result.metrics, 100_000.0, 9.65, traded)
     assert commission.share == "5.00 bp"
     assert slippage.share == "1.00 bp"
     assert float(together.total.replace(",", "")) == pytest.approx(result.metrics["costs"], abs=0.51)
-    rows = tables.cost_table({**result.metrics, "borrow": 12.5}, 100_000.0, 9.65, traded)
+    rows = run_report_tables.cost_table({**result.metrics, "borrow": 12.5}, 100_000.0, 9.65, traded)
     assert [row.name for row in rows] == ["Commission", "Spread and slippage", "Borrow fees", "Together"]
     assert rows[2].total == "12.50"
 
@@ -127,7 +134,7 @@ def test_costs_are_split_and_stand_in_basis_points_of_what_was_traded(result: Re
 def test_profit_by_symbol_adds_up_to_the_change_of_the_equity(result: Result) -> None:
     final = result.positions[result.positions["time"] == result.positions["time"].max()]
     assert len(final) == 2
-    rows = tables.symbol_table(result.symbols, result.closed_trades, result.fills, final)
+    rows = run_report_tables.symbol_table(result.symbols, result.closed_trades, result.fills, final)
     assert {row.symbol for row in rows} == {"AAA", "BBB", "CCC"}
     assert [row.total for row in rows] == sorted((row.total for row in rows), reverse=True)
     assert sum(row.total for row in rows) == pytest.approx(
@@ -149,14 +156,14 @@ def test_dividends_of_an_open_position_are_named_beside_the_symbols() -> None:
 
 
 def test_many_symbols_are_cut_to_the_best_and_the_worst() -> None:
-    rows = [tables.SymbolRow(f"S{i}", 1, "", 50.0 - i, 0.0, "", "") for i in range(60)]
-    kept = tables.best_and_worst(rows)
+    rows = [run_report_tables.SymbolRow(f"S{i}", 1, "", 50.0 - i, 0.0, "", "") for i in range(60)]
+    kept = run_report_tables.best_and_worst(rows)
     assert [row.closed for row in kept] == [50.0 - i for i in (*range(10), *range(50, 60))]
-    assert tables.best_and_worst(rows[:20]) == rows[:20]
+    assert run_report_tables.best_and_worst(rows[:20]) == rows[:20]
 
 
 def test_decisions_and_orders_are_counted_by_verdict_rule_status_and_reason(result: Result) -> None:
-    counts = tables.decision_table(result.decisions)
+    counts = run_report_tables.decision_table(result.decisions)
     assert sum(row.times for row in counts) == len(result.decisions)
     scaled = [row for row in counts if row.name == "scaled"]
     assert [(row.detail, row.times) for row in scaled] == [
@@ -165,7 +172,7 @@ def test_decisions_and_orders_are_counted_by_verdict_rule_status_and_reason(resu
     orders = result.orders.copy()
     orders.loc[:4, "status"] = "cancelled"
     orders.loc[:1, "end_reason"] = "no buying power"
-    found = {(row.name, row.detail): row.times for row in tables.order_table(orders)}
+    found = {(row.name, row.detail): row.times for row in run_report_tables.order_table(orders)}
     assert found["cancelled", "no buying power"] == 2
     assert found["cancelled", ""] == 3
     assert sum(found.values()) == len(orders)
@@ -175,7 +182,7 @@ def test_assumptions_show_every_setting_of_the_manifest(page: Page) -> None:
     names = page.find("dt")
     assert "Commission, basis points of the notional" in names
     assert "A fill takes at most this share of a bar's volume" in names
-    groups = settings.settings_table(run(count=60).manifest)
+    groups = manifest_settings.settings_table(run(count=60).manifest)
     shown = {name: value for group in groups for name, value in group.rows}
     assert shown["Targets scaled to at most this gross exposure"] == texts.percent(0.6, 0)
     assert shown["Regime index"] == "none"
@@ -188,9 +195,9 @@ def test_declared_exits_and_many_instruments_are_listed_within_bounds() -> None:
         "instruments": [{"symbol": f"S{i}", "lot": 1.0, "sector": None} for i in range(60)],
         "data": {"S0": "ab"},
     }
-    groups = {group.title: group.rows for group in settings.settings_table(manifest)}
+    groups = {group.title: group.rows for group in manifest_settings.settings_table(manifest)}
     assert groups["exits"] == [("StopLoss", "fraction = 0.05")]
-    assert len(groups["instruments"]) == settings.SETTING_ROWS + 1
+    assert len(groups["instruments"]) == manifest_settings.SETTING_ROWS + 1
     assert groups["instruments"][-1][1].startswith("20")
     assert "data" not in groups
 

@@ -25,7 +25,7 @@ def as_read(experiment: Experiment) -> Any:
     """The identity as study.json gives it back."""
     import json
 
-    from gpt_trader.adapters.canonical import canonical_json
+    from gpt_trader.adapters.canonical_json import canonical_json
 
     return json.loads(canonical_json(experiment.identity))
 

@@ -11,7 +11,7 @@ import pytest
 
 from gpt_trader import engine
 from gpt_trader.adapters.configuration import default_toml
-from gpt_trader.adapters.settings import known_keys
+from gpt_trader.adapters.configuration_sections import known_keys
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine import records

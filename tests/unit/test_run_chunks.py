@@ -17,12 +17,12 @@ from gpt_trader import Allocation, Strategy, Weights, batch, param
 from gpt_trader.adapters.chunk_store import ChunkStore
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import BadParameter
+from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import Chunk, ChunkResult
 from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, GROWTH, LONGEST_SECONDS, MOST_BLIND, BatchSizer
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment, Scenario
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.tuning import Tuning
 from tests.markets import random_market
 
 BARS = random_market(200, 2, 5, sigma=0.02)

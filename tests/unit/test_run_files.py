@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -23,8 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from pandas.testing import assert_frame_equal
 
-from gpt_trader.adapters import run_files
-from gpt_trader.adapters.canonical import canonical_json, iso_time
+from gpt_trader.adapters.canonical_json import canonical_json, iso_time
 from gpt_trader.adapters.run_files import open_run, read_table, verify, write_run
 from gpt_trader.adapters.run_tables import TABLES, as_frame, clean_table
 from gpt_trader.adapters.store import StoreError
@@ -288,18 +286,28 @@ def test_a_damaged_run_is_found_and_replaced(tmp_path: Path, damage: Any, found:
     assert bytes_of(run.path) == whole
 
 
-def test_another_process_that_was_faster_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Slow:
+    """A result during whose writing another process writes the same run."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.made, self.runs_dir = make_result(), runs_dir
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        write_run(self.made, self.runs_dir)
+        return self.made.warnings
+
+
+def test_another_process_that_was_faster_wins(tmp_path: Path) -> None:
     """The folder appears between our look and our rename: it stays, and ours goes."""
-    real = run_files._publish
-
-    def publish(staging: Path, target: Path) -> None:
-        shutil.copytree(staging, target)
-        real(staging, target)
-
-    monkeypatch.setattr(run_files, "_publish", publish)
-    run = write_run(make_result(), tmp_path)
+    run = write_run(Slow(tmp_path), tmp_path)
+    before = run.path.stat().st_ino
     assert [path.name for path in tmp_path.iterdir()] == [run.path.name]
     assert verify(run.path) == ()
+    assert write_run(make_result(), tmp_path).path.stat().st_ino == before
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from gpt_trader import Allocation, backtest
 from gpt_trader.engine.setup import Settings
 from gpt_trader.errors import StudyStopped
+from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.bootstrap import Bootstrap
 from gpt_trader.research.comparison_study import Candidate, ComparisonStudy
 from gpt_trader.research.cross_validation_study import CrossValidationStudy
@@ -28,7 +29,6 @@ from gpt_trader.research.sweep_study import SweepStudy
 from gpt_trader.research.trials import Trials
 from gpt_trader.research.walk_forward_study import WalkForwardStudy
 from gpt_trader.strategies.demo_ma import DemoMa
-from gpt_trader.tuning import Tuning
 from gpt_trader.validation.durations import Duration
 from gpt_trader.validation.splits import walk_forward
 from tests.markets import random_market

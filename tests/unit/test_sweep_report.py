@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader.adapters.report.sweep_build import best_result, render_sweep
 from gpt_trader.adapters.report.sweep_grids import (
     NUMBERS,
     binned,
@@ -23,6 +22,7 @@ from gpt_trader.adapters.report.sweep_grids import (
     plateau_chart,
     surface_chart,
 )
+from gpt_trader.adapters.report.sweep_report import best_result, render_sweep
 from gpt_trader.adapters.report.sweep_texts import shown_metrics
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.objectives import Objective

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gpt_trader.adapters.bar_tables import infer_timeframe
 from gpt_trader.adapters.csv_files import CsvFiles
 from gpt_trader.adapters.parquet_files import ParquetFiles
 from gpt_trader.adapters.table_columns import read_times
-from gpt_trader.adapters.tables import infer_timeframe
 from gpt_trader.errors import BadData, BadParameter, SymbolNotFound, UserError
 from gpt_trader.quality import find_defects, repair
 from gpt_trader.sources import BarRequest, Series

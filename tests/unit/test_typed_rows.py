@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gpt_trader.adapters.bar_files import TableFiles
 from gpt_trader.adapters.csv_files import CsvFiles
 from gpt_trader.adapters.loader import load
 from gpt_trader.adapters.parquet_files import ParquetFiles
-from gpt_trader.adapters.table_files import TableFiles
 from gpt_trader.errors import GptTraderError
 from gpt_trader.sources import BarRequest
 from tests.awkward_files import (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gpt_trader.validation.walk_forward import (
     NONE,
     best_of_each,
-    carried_on,
+    carried_forward,
     efficiency,
     rank_correlation,
     ranks,
@@ -26,15 +26,15 @@ def test_the_best_of_each_window_is_the_first_of_the_largest() -> None:
 
 
 def test_a_window_without_a_choice_goes_on_with_the_last_one() -> None:
-    assert carried_on(np.array([NONE, 4, NONE, NONE, 2, NONE])).tolist() == [NONE, 4, 4, 4, 2, 2]
-    assert carried_on(np.array([NONE, NONE])).tolist() == [NONE, NONE]
+    assert carried_forward(np.array([NONE, 4, NONE, NONE, 2, NONE])).tolist() == [NONE, 4, 4, 4, 2, 2]
+    assert carried_forward(np.array([NONE, NONE])).tolist() == [NONE, NONE]
 
 
 def test_moves_are_counted_in_steps_of_each_axis() -> None:
     places = np.array([[0, 0], [0, 1], [3, 1]])
     surface = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0]])
     steady = stability(surface, np.array([0, 0, 2, 1]), places)
-    assert steady.kept == pytest.approx(1 / 3)
+    assert steady.unchanged == pytest.approx(1 / 3)
     assert steady.distinct == 3
     assert steady.moves.tolist() == [[0, 0], [3, 1], [3, 0]]
     assert steady.rank_correlation.tolist() == pytest.approx([1.0, -1.0, -0.5])
@@ -42,7 +42,7 @@ def test_moves_are_counted_in_steps_of_each_axis() -> None:
 
 def test_one_window_has_nothing_to_compare_with() -> None:
     steady = stability(np.array([[1.0, 2.0, 3.0]]), np.array([2]), np.array([[0], [1], [2]]))
-    assert np.isnan(steady.kept)
+    assert np.isnan(steady.unchanged)
     assert steady.moves.shape == (0, 1)
     assert steady.rank_correlation.size == 0
 

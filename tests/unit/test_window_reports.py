@@ -91,8 +91,8 @@ def test_the_page_of_a_cross_validation_shows_its_paths_and_splits(cross: CrossV
     time = cross.study.experiment.bars.time.astype("datetime64[D]").astype(int)
     assert data["fan"]["folds"] == [time[start] for start, _ in cross.purged.splits.folds]
     assert running(data["fan"]["x"])[-1] == data["fan"]["end"] == time[-1]
-    assert data["splits"]["inside"] == pytest.approx(cross.inside, rel=1e-4)
-    assert data["splits"]["outside"] == pytest.approx(cross.outside, rel=1e-4)
+    assert data["splits"]["inside"] == pytest.approx(cross.in_sample, rel=1e-4)
+    assert data["splits"]["outside"] == pytest.approx(cross.out_of_sample, rel=1e-4)
     assert data["splits"]["folds"][0] == "1, 2"
     most = next(iter(cross.frequency))
     assert (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.report import svg, texts
 from gpt_trader.adapters.report.intervals import LABELS, made_of, memory_note
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.adapters.report.study_parts import subject_header
+from gpt_trader.adapters.report.study_parts import experiment_header
 from gpt_trader.adapters.report.trust import trust
 from gpt_trader.look_ahead import LookAhead
 from gpt_trader.research.comparison_study import by_metric, too_good_in
@@ -49,7 +49,7 @@ def content(
     label, kind = LABELS[metric]
     pictured = [(side.candidate.name, side.intervals.of(metric)) for side in found.sides]
     return {
-        **subject_header(study.candidates[0].experiment, run_id),
+        **experiment_header(study.candidates[0].experiment, run_id),
         "strategy": " against ".join(names),
         **trust({name: (states or {}).get(name, LookAhead()) for name in names}, too_good_in(found)),
         "label": label,

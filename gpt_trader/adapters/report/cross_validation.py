@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.adapters.report import figures, texts
-from gpt_trader.adapters.report.catalogue import written
+from gpt_trader.adapters.report.labels import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import Tile, failed_rows, header, is_intraday, point_text, tone
@@ -98,8 +98,8 @@ def _splits(found: CrossValidationResult) -> dict[str, Any]:
     made = np.flatnonzero(found.choices.point != NONE)
     points, tested = found.study.points, found.purged.splits.tested
     return {
-        "inside": figures.short(found.inside[made], 5),
-        "outside": figures.short(found.outside[made], 5),
+        "inside": figures.short(found.in_sample[made], 5),
+        "outside": figures.short(found.out_of_sample[made], 5),
         "folds": [", ".join(str(fold + 1) for fold in tested[split].tolist()) for split in made.tolist()],
         "points": [point_text(points, int(found.choices.point[split])) for split in made.tolist()],
     }

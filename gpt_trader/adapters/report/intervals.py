@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import svg, texts
-from gpt_trader.adapters.report.catalogue import unsigned_kind
+from gpt_trader.adapters.report.labels import unsigned_kind
 from gpt_trader.engine.metric_definitions import INTERVAL_METRICS, METRIC
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def made_of(found: BootstrapIntervals) -> str:
 def memory_note(found: BootstrapIntervals) -> str:
     """A warning when the Sharpe ratio is much lower in resampled markets; empty otherwise."""
     sharpe = found.of("sharpe")
-    if not sharpe.lost > MEMORY:
+    if not sharpe.shortfall > MEMORY:
         return ""
     return (
         f"In resampled markets the Sharpe ratio is {sharpe.estimate - sharpe.median:.2f} lower: part of it is memory longer than "

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.report import luck, svg, texts
-from gpt_trader.adapters.report.catalogue import unsigned_kind
 from gpt_trader.adapters.report.intervals import intervals_section
+from gpt_trader.adapters.report.labels import unsigned_kind
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.adapters.report.study_parts import subject_header
+from gpt_trader.adapters.report.study_parts import experiment_header
 from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.engine.metric_definitions import METRIC
 from gpt_trader.research.robustness_text import (
@@ -53,7 +53,7 @@ def content(found: RobustnessResult, run_id: str, statistics: TrialStatistics) -
     study = found.study
     metric = study.changes.metric
     return {
-        **subject_header(study.experiment, run_id),
+        **experiment_header(study.experiment, run_id),
         **trust_in(statistics),
         "parameters": [(name, texts.setting(value)) for name, value in found.base.parameters.items()],
         "metric": METRIC_WORDS[metric],

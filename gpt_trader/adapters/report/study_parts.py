@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, settings, texts
+from gpt_trader.adapters.report import labels, manifest_settings, texts
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.trial_identity import data_hash
 from gpt_trader.strategy import strategy_name
@@ -32,14 +32,14 @@ class Tile(NamedTuple):
 def header(experiment: Experiment, points: Points, run_id: str) -> dict[str, Any]:
     """What stands at the top and at the end of the page of a study of many points, and what its runs assume."""
     return {
-        **subject_header(experiment, run_id),
+        **experiment_header(experiment, run_id),
         "axes": axes_of(points),
         "fixed": [(name, texts.setting(value)) for name, value in points.fixed],
         "points_count": texts.number(len(points), 0),
     }
 
 
-def subject_header(experiment: Experiment, run_id: str) -> dict[str, Any]:
+def experiment_header(experiment: Experiment, run_id: str) -> dict[str, Any]:
     """The part of it that does not depend on points."""
     bars = experiment.bars
     names = [str(name) for name in bars.symbols]
@@ -69,9 +69,9 @@ def subject_header(experiment: Experiment, run_id: str) -> dict[str, Any]:
         "run_id": run_id,
         "fingerprint_short": data_hash(prints)[:12],
         "version": __version__,
-        "rules": catalogue.RULES_OF_FILLING,
-        "settings": settings.settings_table(run),
-        "series": [(name, prints[name]) for name in names[: settings.DATA_ROWS]],
+        "rules": labels.RULES_OF_FILLING,
+        "settings": manifest_settings.settings_table(run),
+        "series": [(name, prints[name]) for name in names[: manifest_settings.DATA_ROWS]],
     }
 
 

@@ -199,12 +199,12 @@ if (data.overfitting) {
 
 // ---- the equity of the best point ------------------------------------------------------------------------------------
 if (data.account) {
-  const account = data.account, xs = running(account.x), held = account.benchmark, date = (i) => ["", moment(timeOf(xs[i]))];
+  const account = data.account, xs = running(account.x), benchmark = account.benchmark, date = (i) => ["", moment(timeOf(xs[i]))];
   spanOf(xs);
   chart("equity", xs, {
-    y: axisCash, columns: [account.equity, ...(held ? [held] : [])],
-    series: [{ stroke: () => colour("strategy"), width: 2 }, ...(held ? [{ stroke: () => colour("benchmark"), dot: colour("benchmark") }] : [])],
-    say: (at) => { const i = pick(at, xs); return [date(i), ["Best point", cash(account.equity[i])], ["Gain", signed(account.equity[i] / data.capital - 1)], held && ["Buy and hold", cash(held[i])]]; },
+    y: axisCash, columns: [account.equity, ...(benchmark ? [benchmark] : [])],
+    series: [{ stroke: () => colour("strategy"), width: 2 }, ...(benchmark ? [{ stroke: () => colour("benchmark"), dot: colour("benchmark") }] : [])],
+    say: (at) => { const i = pick(at, xs); return [date(i), ["Best point", cash(account.equity[i])], ["Gain", signed(account.equity[i] / data.capital - 1)], benchmark && ["Buy and hold", cash(benchmark[i])]]; },
   });
   chart("drawdown", xs, {
     y: axisPercent, range: (min) => [Math.min(min * 1.08, -0.001), 0], columns: [account.drawdown, ...(account.benchmark_drawdown ? [account.benchmark_drawdown] : [])],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, texts
+from gpt_trader.adapters.report import labels, texts
 from gpt_trader.adapters.report.sweep_grids import point_text
 from gpt_trader.engine.metric_definitions import METRIC
 from gpt_trader.research.sweep_analysis import SweepAnalysis
@@ -22,7 +22,7 @@ ALWAYS = ("sharpe", "cagr", "max_drawdown", "round_trips", "turnover")
 
 
 class Metric(NamedTuple):
-    """A metric as the page shows it; `kind` as in `catalogue.Figure`."""
+    """A metric as the page shows it; `kind` as in `labels.Figure`."""
 
     key: str
     label: str
@@ -37,11 +37,11 @@ def shown_metrics(found: SweepAnalysis) -> tuple[str, ...]:
 def metric(key: str) -> Metric:
     """How the page writes a metric."""
     row = METRIC[key]
-    return Metric(key, row.column or row.title, catalogue.kind_of(key))
+    return Metric(key, row.column or row.title, labels.kind_of(key))
 
 
 def write(key: str, value: float) -> str:
-    return catalogue.written(key, value)
+    return labels.written(key, value)
 
 
 def headline(found: SweepAnalysis, best: Result | None, ended: str | None) -> dict[str, Any]:
@@ -71,8 +71,12 @@ def _summary(found: SweepAnalysis, best: Result) -> list[str]:
     point = f"{point_text(found, row)} has the {end} {metric(first.metric).label}, {top}"
     lines = [f"Of {len(surface):,} points, {point}; the median of all is {middle}."]
     growth, fall = float(surface["cagr"][row]), float(surface["max_drawdown"][row])
-    held = float(best.metrics.get("benchmark_cagr", math.nan))
-    beside = f"; buying and holding grew by {texts.percent(held, signed=True)}" if math.isfinite(held) else ""
+    benchmark = float(best.metrics.get("benchmark_cagr", math.nan))
+    beside = (
+        f"; buying and holding grew by {texts.percent(benchmark, signed=True)}"
+        if math.isfinite(benchmark)
+        else ""
+    )
     lines.append(
         f"The account of that point grew by {texts.percent(growth, signed=True)} a year with a deepest fall of "
         f"{texts.percent(abs(fall))}{beside}."
@@ -87,17 +91,17 @@ def _summary(found: SweepAnalysis, best: Result) -> list[str]:
 
 
 def _tiles(found: SweepAnalysis, row: int) -> list[dict[str, str]]:
-    first, surface, said = found.objectives[0], found.surface, found.statistics_of(row)
+    first, surface, statistics = found.objectives[0], found.surface, found.statistics_of(row)
     top, around = (write(first.metric, float(v[row])) for v in (surface[first.metric], found.plateau_scores))
-    pbo = math.nan if said.pbo is None else said.pbo
+    pbo = math.nan if statistics.pbo is None else statistics.pbo
     counted = "what the ledger counts of this strategy on these data"
-    if said.effective_trials is not None:
-        counted = f"as good as {texts.number(said.effective_trials, 1)} independent ones"
+    if statistics.effective_trials is not None:
+        counted = f"as good as {texts.number(statistics.effective_trials, 1)} independent ones"
     rows = [
         (metric(first.metric).label, top, "of the best point"),
         ("Deflated Sharpe", texts.percent(found.deflated(row)), "confidence that the best is more than luck; 95 % is asked for"),
         ("Overfitting (PBO)", texts.percent(pbo), "how often the best of one half is below the median of the other"),
-        ("Trials", "–" if said.trials is None else f"{said.trials:,}", counted),
+        ("Trials", "–" if statistics.trials is None else f"{statistics.trials:,}", counted),
         ("Around it", around, "three quarters of the neighbours do at least as well"),
         ("Round trips", write("round_trips", float(surface["round_trips"][row])), "of the best point; few prove little"),
     ]  # fmt: skip

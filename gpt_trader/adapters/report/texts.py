@@ -104,11 +104,11 @@ def summary(metrics: Mapping[str, float], capital: float, first: str, last: str)
         f"{percent(total, signed=True)}{yearly}, with a deepest fall of {deepest} from a peak."
     )
     lines = [first_line]
-    held = get("benchmark_total_return")
-    if math.isfinite(held):
+    benchmark = get("benchmark_total_return")
+    if math.isfinite(benchmark):
         fall = get("benchmark_max_drawdown")
         deep = f", with a deepest fall of {percent(abs(fall))}" if math.isfinite(fall) else ""
-        gave = percent(held, signed=True)
+        gave = percent(benchmark, signed=True)
         lines.append(f"Buying and holding the same symbols under the same rules gave {gave}{deep}.")
     trips, costs = get("round_trips"), get("costs")
     if trips > 0:

@@ -41,5 +41,5 @@ def trust(states: Mapping[str, LookAhead], too_good: Sequence[str] = ()) -> dict
 
 
 def _sentence(name: str, text: str) -> str:
-    said = f"{name}: {text}" if name else text
-    return said[:1].upper() + said[1:] + "."
+    sentence = f"{name}: {text}" if name else text
+    return sentence[:1].upper() + sentence[1:] + "."

@@ -74,7 +74,7 @@ chart("inout", middles, {
   y: (v) => grouped[1](v), range: withZero, columns: [windows.map((one) => one.inside), windows.map((one) => one.outside)], series: [hidden, hidden],
   say: (row) => {
     const one = windows[pick(row, middles)];
-    return [about(one), ["in sample", ratio2(one.inside)], ["out of sample", ratio2(one.outside)], ["gain", signed(one.gain)], known(one.held) && ["buy and hold", signed(one.held)], one.point && ["", one.point]];
+    return [about(one), ["in sample", ratio2(one.inside)], ["out of sample", ratio2(one.outside)], ["gain", signed(one.gain)], known(one.benchmark) && ["buy and hold", signed(one.benchmark)], one.point && ["", one.point]];
   },
   draw: (u, c) => {
     windows.forEach((one, i) => { bar(u, c, i, one.inside, 0.12, 0.48, colour("candle", 0.75)); bar(u, c, i, one.outside, 0.52, 0.88, colour(one.outside > 0 ? "gain" : "loss")); });

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpt_trader.adapters.report import figures, texts
-from gpt_trader.adapters.report.catalogue import written
+from gpt_trader.adapters.report.labels import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.study_parts import (
@@ -95,10 +95,10 @@ def render_walk_forward(
 def _summary(found: WalkForwardResult) -> list[str]:
     """The answer in plain sentences."""
     account, result, kept = found.result.metrics, found.result, found.efficiency
-    held = account["benchmark_total_return"]
+    benchmark = account["benchmark_total_return"]
     against = (
-        f", buying and holding over the same time {texts.percent(held, signed=True)}"
-        if math.isfinite(held)
+        f", buying and holding over the same time {texts.percent(benchmark, signed=True)}"
+        if math.isfinite(benchmark)
         else ""
     )
     first = (
@@ -119,8 +119,10 @@ def _tiles(found: WalkForwardResult) -> list[Tile]:
     gains = [window.out_of_sample["total_return"] > 0 for window in found.windows]
 
     def tile(label: str, name: str, hint: str, *, signed: bool = True, colour: str = "") -> Tile:
-        held = account[f"benchmark_{name}"]
-        against = ("buy and hold", written(name, held, signed=signed)) if math.isfinite(held) else None
+        benchmark = account[f"benchmark_{name}"]
+        against = (
+            ("buy and hold", written(name, benchmark, signed=signed)) if math.isfinite(benchmark) else None
+        )
         return Tile(label, written(name, account[name], signed=signed), hint, against, colour)
 
     return [
@@ -130,7 +132,7 @@ def _tiles(found: WalkForwardResult) -> list[Tile]:
         Tile("Kept of the Sharpe", texts.percent(kept["sharpe"], 0), "walk-forward efficiency: out of sample / in sample",
              ("in sample", texts.number(kept["in_sample_sharpe"]))),
         Tile("Windows with a gain", f"{sum(gains)} of {len(gains)}", "out of sample"),
-        Tile("Choice kept", texts.percent(steady.kept, 0), "changes of window that left the parameters as they were",
+        Tile("Choice kept", texts.percent(steady.unchanged, 0), "changes of window that left the parameters as they were",
              ("points chosen", f"{steady.distinct:,}")),
     ]  # fmt: skip
 
@@ -160,7 +162,7 @@ def _row(found: WalkForwardResult, window: WindowFigures) -> dict[str, Any]:
         "return_in": written("total_return", window.in_sample["total_return"]),
         "return_out": written("total_return", window.out_of_sample["total_return"]),
         "tone": tone(window.out_of_sample["total_return"]),
-        "held": texts.percent(window.benchmark_return, signed=True),
+        "benchmark": texts.percent(window.benchmark_return, signed=True),
         "from": start,
         "to": end,
     }
@@ -176,7 +178,7 @@ def _drawn(found: WalkForwardResult, window: WindowFigures, clock: figures.Clock
         window.in_sample["sharpe"], window.out_of_sample["sharpe"], window.out_of_sample["total_return"], window.benchmark_return,
         correlations[number - 1] if number else nan,
     ]  # fmt: skip
-    in_sample, out_of_sample, gain, held, correlation = figures.short(np.array(numbers), 5)
+    in_sample, out_of_sample, gain, benchmark, correlation = figures.short(np.array(numbers), 5)
     return {
         "number": window.number + 1,
         "from": start,
@@ -186,7 +188,7 @@ def _drawn(found: WalkForwardResult, window: WindowFigures, clock: figures.Clock
         "inside": in_sample,
         "outside": out_of_sample,
         "gain": gain,
-        "held": held,
+        "benchmark": benchmark,
         "correlation": correlation,
     }
 
@@ -216,7 +218,7 @@ def _stability(found: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Rows of the table of stability: what, how much, what it says."""
     steady, names = found.stability, found.choices.study.points.names
     rows = [
-        ("Choice kept", texts.percent(steady.kept, 0), "share of the changes of window that left the point as it was"),
+        ("Choice kept", texts.percent(steady.unchanged, 0), "share of the changes of window that left the point as it was"),
         ("Points chosen", f"{steady.distinct:,} of {len(found.choices.study.points):,}", "different ones over all windows"),
     ]  # fmt: skip
     moves = steady.moves.mean(axis=0) if len(steady.moves) else np.full(len(names), nan)

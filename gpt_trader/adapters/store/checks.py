@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.rows import Rows, json_text, moment, names
-from gpt_trader.look_ahead import CheckRecord, Outcome
+from gpt_trader.check_records import CheckOutcome, CheckRecord
 
 _COLUMNS = (
     "code", "strategy", "parameters", "version", "outcome", "finding", "data", "symbols", "start", "end", "timeframe", "bars",
@@ -62,7 +62,7 @@ def _check(row: dict[str, object]) -> CheckRecord:
         **row,
         "parameters": json.loads(str(row["parameters"])),
         "symbols": tuple(json.loads(str(row["symbols"]))),
-        "outcome": Outcome(str(row["outcome"])),
+        "outcome": CheckOutcome(str(row["outcome"])),
         "checked_at": datetime.fromisoformat(str(row["checked_at"])),
     }
     return CheckRecord(**told)  # type: ignore[arg-type]

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, select
 from gpt_trader.adapters.run_files import file_sha256
 from gpt_trader.adapters.run_tables import TABLES
 from gpt_trader.adapters.store.records import RunRecord, StoredTable
+from gpt_trader.adapters.store.schema import RESULT_TABLES, metrics, run_tables, runs, trial_batches, trials
 from gpt_trader.adapters.store.studies import STUDY_KINDS
-from gpt_trader.adapters.store.tables import RESULT_TABLES, metrics, run_tables, runs, trial_batches, trials
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:

@@ -107,10 +107,10 @@ def _benchmark(
     whole: pd.DataFrame, first: int, last: int, capital: float, per_year: float
 ) -> dict[str, float]:
     """The statistics of buy and hold over the same bars; NaN when it was off."""
-    held = whole["benchmark"].to_numpy()
-    if np.isnan(held[first : last + 1]).all():
+    benchmark = whole["benchmark"].to_numpy()
+    if np.isnan(benchmark[first : last + 1]).all():
         return {f"benchmark_{name}": float("nan") for name in BENCHMARK_METRICS}
-    base = float(held[first - 1]) if first else capital
+    base = float(benchmark[first - 1]) if first else capital
     time = whole["time"].to_numpy()[first : last + 1]
-    numbers = summarise(held[first : last + 1], time, base, periods_per_year=per_year)
+    numbers = summarise(benchmark[first : last + 1], time, base, periods_per_year=per_year)
     return {f"benchmark_{name}": numbers[name] for name in BENCHMARK_METRICS}

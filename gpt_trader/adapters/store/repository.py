@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from gpt_trader.adapters.atomic_files import atomic_file
 from gpt_trader.adapters.run_files import RunFolder, StorableResult, open_run, read_table
 from gpt_trader.adapters.run_tables import TABLES, as_frame, rows_within
 from gpt_trader.adapters.store import sqlite
@@ -23,7 +24,6 @@ from gpt_trader.adapters.store.rows import PostgresRows, Rows, SqliteRows
 from gpt_trader.adapters.store.studies import STUDY_KINDS, Study, change_study, checked_state, write_study
 from gpt_trader.adapters.store.trials import TrialLedger
 from gpt_trader.adapters.store.writer import Saving, write_rows
-from gpt_trader.adapters.whole_files import whole
 from gpt_trader.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -117,13 +117,13 @@ class RunStore:
         """Remove the run whose id begins with `prefix` from the store and return it; its folder is not touched."""
         from sqlalchemy import delete
 
-        from gpt_trader.adapters.store import tables
+        from gpt_trader.adapters.store import schema
         from gpt_trader.adapters.store.queries import read_run
 
         self._make_ready()
         with self._writing() as connection:
             number, record = read_run(connection, prefix)
-            connection.execute(delete(tables.runs).where(tables.runs.c.run == number))
+            connection.execute(delete(schema.runs).where(schema.runs.c.run == number))
         return record
 
     @property
@@ -202,8 +202,8 @@ class RunStore:
         """Whether the store has been made: a file, or a database with its tables. Asking makes nothing."""
         if self.location.path is not None:
             return self.location.path.exists()
-        from gpt_trader.adapters.store.engine import reading, store_errors
         from gpt_trader.adapters.store.migrate import current_revision
+        from gpt_trader.adapters.store.sqlalchemy_engines import reading, store_errors
 
         with store_errors(self.location), reading(self._engine).begin() as connection:
             return current_revision(connection) is not None
@@ -232,7 +232,7 @@ class RunStore:
             raise UserError(f"{file} exists already; name a new file for the backup")
         self._make_ready()
         try:
-            with whole(file) as part:
+            with atomic_file(file) as part:
                 with (
                     self._sqlite_errors(),
                     closing(self._connect()) as source,
@@ -286,7 +286,7 @@ class RunStore:
 
     @cached_property
     def _engine(self) -> Engine:
-        from gpt_trader.adapters.store.engine import open_engine
+        from gpt_trader.adapters.store.sqlalchemy_engines import open_engine
 
         return open_engine(self.location, self._busy_timeout)
 
@@ -295,8 +295,8 @@ class RunStore:
         if self._checked:
             return
         if self.location.path is None or self._sqlite_revision() != HEAD:
-            from gpt_trader.adapters.store.engine import store_errors
             from gpt_trader.adapters.store.migrate import migrate
+            from gpt_trader.adapters.store.sqlalchemy_engines import store_errors
 
             with store_errors(self.location):
                 migrate(self._engine, self.location)
@@ -313,14 +313,14 @@ class RunStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        from gpt_trader.adapters.store.engine import store_errors
+        from gpt_trader.adapters.store.sqlalchemy_engines import store_errors
 
         with store_errors(self.location), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        from gpt_trader.adapters.store.engine import reading, store_errors
+        from gpt_trader.adapters.store.sqlalchemy_engines import reading, store_errors
 
         self._make_ready()
         with store_errors(self.location), reading(self._engine).begin() as connection:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.canonical import canonical_json
+from gpt_trader.adapters.canonical_json import canonical_json
 from gpt_trader.adapters.store.errors import StoreError
 
 if TYPE_CHECKING:

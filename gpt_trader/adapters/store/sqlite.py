@@ -89,5 +89,5 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 def cause(problem: BaseException) -> str:
     """One sentence for what SQLite said: the cause and what to do."""
-    said = str(problem).strip()
-    return next((f"{hint} ({said})" for needle, hint in _CAUSES if needle in said.lower()), said)
+    message = str(problem).strip()
+    return next((f"{hint} ({message})" for needle, hint in _CAUSES if needle in message.lower()), message)

@@ -18,7 +18,7 @@ from gpt_trader.research.return_profiles import PROFILE_BLOCKS
 from gpt_trader.research.trial_identity import KEY_BYTES
 
 SAMPLE_LIMIT = 4000
-LOOK_UP = 500  # keys in one question; SQLite takes 999 values at least
+KEYS_PER_QUERY = 500  # SQLite takes 999 values at least
 _QUEUE = 7_203_145_552  # any fixed number: PostgreSQL's advisory lock that lets one process record at a time
 
 
@@ -26,11 +26,11 @@ _QUEUE = 7_203_145_552  # any fixed number: PostgreSQL's advisory lock that lets
 class TrialBatch:
     """n trials of one family on one data set, all of one kind and length.
 
-    `family` is the strategy's name; `data` the data's hash (`research.identity.data_hash`), `symbols`, `start`, `end`
+    `family` is the strategy's name; `data` the data's hash (`research.trial_identity.data_hash`), `symbols`, `start`, `end`
     (times of the first and the last bar), `timeframe`, `bars` and `periods_per_year` describe the whole data set;
-    `kind` says what made the trials (backtest, sweep, …). `keys` (n, 16) are those of `research.identity`; `sharpe` (n,)
+    `kind` says what made the trials (backtest, sweep, …). `keys` (n, 16) are those of `research.trial_identity`; `sharpe` (n,)
     is per BAR, not annualised, NaN where it is not defined; `observations` is the number of returns it is computed
-    from; `profiles` (n, 32) are those of `research.profiles`. Raises BadParameter for arrays of other shapes.
+    from; `profiles` (n, 32) are those of `research.return_profiles`. Raises BadParameter for arrays of other shapes.
     """
 
     family: str
@@ -131,11 +131,14 @@ class TrialSet:
 class TrialLedger:
     """The ledger of a store; `RunStore.ledger` gives it. Every method raises StoreError as those of the store do.
 
+    `sample_limit` is how many trials of a set a sample has at most, `keys_per_query` how many keys are looked up at a time.
     On SQLite it imports neither SQLAlchemy nor pandas.
     """
 
     _writing: Callable[[], AbstractContextManager[Rows]] = field(repr=False)
     _reading: Callable[[], AbstractContextManager[Rows]] = field(repr=False)
+    sample_limit: int = SAMPLE_LIMIT
+    keys_per_query: int = KEYS_PER_QUERY
 
     def record(self, batch: TrialBatch, *, made_at: datetime) -> int:
         """Count the trials of `batch` and return how many were new, all in one transaction.
@@ -146,7 +149,7 @@ class TrialLedger:
         with self._writing() as rows:
             rows.queue(_QUEUE)
             trial_set = _number_of_set(rows, batch)
-            new = _new_rows(rows, trial_set, batch)
+            new = _new_rows(rows, trial_set, batch, self.keys_per_query)
             if new.size:
                 _insert(rows, trial_set, batch, new, moment(made_at))
             return int(new.size)
@@ -157,7 +160,7 @@ class TrialLedger:
         """How often `family` was tried on the data that the other arguments describe (see `TrialBatch`)."""
         with self._reading() as rows:
             sets = rows.select(_SETS_OF_FAMILY, (time_of(end), time_of(start), family))
-            sample = _sample(rows, family, data)
+            sample = _sample(rows, family, data, self.sample_limit)
         wanted = set(symbols)
         near = [row for row in sets if row[4] and not wanted.isdisjoint(json.loads(row[2]))]
         comparable = [row for row in near if row[3] == timeframe]
@@ -185,7 +188,7 @@ class TrialLedger:
     def sample(self, family: str, data: str) -> TrialSample:
         """The trials of a family on exactly these data."""
         with self._reading() as rows:
-            return _sample(rows, family, data)
+            return _sample(rows, family, data, self.sample_limit)
 
     def days(self, family: str) -> dict[str, dict[str, int]]:
         """New trials of `family` by kind for each day (UTC, ISO) on which there were any, oldest first."""
@@ -220,8 +223,8 @@ SELECT CAST(b.made_at AS text), b.kind, b.trials
 FROM trial_batches b JOIN trial_sets s ON s.trial_set = b.trial_set WHERE s.family = ?"""
 
 
-def _sample(rows: Rows, family: str, data: str) -> TrialSample:
-    stored = rows.select(_SAMPLE, (family, data, SAMPLE_LIMIT))
+def _sample(rows: Rows, family: str, data: str, limit: int) -> TrialSample:
+    stored = rows.select(_SAMPLE, (family, data, limit))
     profiles = np.frombuffer(b"".join(bytes(profile) for profile, *_ in stored), "<f4")
     sharpe = [np.nan if ratio is None else ratio for _, ratio, _ in stored]
     return TrialSample(
@@ -249,13 +252,13 @@ def _number_of_set(rows: Rows, batch: TrialBatch) -> int:
     return int(known)
 
 
-def _new_rows(rows: Rows, trial_set: int, batch: TrialBatch) -> NDArray[np.int64]:
+def _new_rows(rows: Rows, trial_set: int, batch: TrialBatch, at_a_time: int) -> NDArray[np.int64]:
     """The rows of the batch whose trials are not in the ledger; of equal keys the first."""
     keys = _pieces(batch.keys)
     first = {key: row for row, key in reversed(list(enumerate(keys)))}
     asked = list(first)
-    for start in range(0, len(asked), LOOK_UP):
-        part = asked[start : start + LOOK_UP]
+    for start in range(0, len(asked), at_a_time):
+        part = asked[start : start + at_a_time]
         marks = ", ".join("?" * len(part))
         question = f"SELECT key FROM trials WHERE trial_set = ? AND key IN ({marks})"
         for (key,) in rows.select(question, (trial_set, *part)):

@@ -12,6 +12,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt_trader.adapters.bar_tables import group_bars, period_start
 from gpt_trader.adapters.http_policy import (
     Budget,
     OutOfTimeError,
@@ -21,7 +22,6 @@ from gpt_trader.adapters.http_policy import (
     polite_requests_adapter,
     retry_after,
 )
-from gpt_trader.adapters.tables import group_bars, period_start
 from gpt_trader.adapters.vendor_rows import Actions, running_period
 from gpt_trader.errors import RateLimited, SourceUnavailable
 from gpt_trader.sources import SERIES_COLUMNS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from gpt_trader.adapters.store.tables import metadata
+from gpt_trader.adapters.store.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

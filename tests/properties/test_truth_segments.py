@@ -1,4 +1,4 @@
-"""One account through several legs: with one strategy it is the run of that strategy, and no leg sees a bar after its own."""
+"""One account through segments: with one strategy it is the run of that strategy, and no segment sees a bar after its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gpt_trader import (
     param,
 )
 from gpt_trader.errors import BadParameter, StrategyError
-from gpt_trader.relay import Leg, backtest_relay
+from gpt_trader.segmented_backtest import Segment, backtest_segments
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
 from tests.properties.noise_rules import WAYS, Looks, T, Table, assert_same_run
@@ -53,14 +53,14 @@ def case(number: int, symbols: int) -> tuple[Bars, dict[str, Any]]:
     return bars, options | {"fills": FillModel(options["fills"].volume_cap, delay), "benchmark": True}
 
 
-def cut(strategy: Strategy, stops: list[int]) -> list[Leg]:
-    """Legs of the same strategy between these rows."""
-    return [Leg(strategy, first, stop) for first, stop in pairwise(stops)]
+def cut(strategy: Strategy, stops: list[int]) -> list[Segment]:
+    """Segments of the same strategy between these rows."""
+    return [Segment(strategy, first, stop) for first, stop in pairwise(stops)]
 
 
 @WAYS
 @pytest.mark.parametrize("number", range(8))
-def test_legs_of_one_strategy_are_one_run(kind: Any, mode: str, symbols: int, number: int) -> None:
+def test_segments_of_one_strategy_are_one_run(kind: Any, mode: str, symbols: int, number: int) -> None:
     """Wherever they meet, from any first row, with exits, ranks, limits, splits and decisions that wait."""
     bars, options = case(number, symbols)
     rng = random.Random(number)
@@ -68,30 +68,30 @@ def test_legs_of_one_strategy_are_one_run(kind: Any, mode: str, symbols: int, nu
     middle = sorted(rng.sample(range(first + 1, T), rng.choice([0, 1, 2, 12])))
     if number == 7:
         middle = list(range(100, 110))
-    relay = backtest_relay(cut(kind(seed=number), [first, *middle, T]), bars, mode=mode, **options)
+    segmented = backtest_segments(cut(kind(seed=number), [first, *middle, T]), bars, mode=mode, **options)
     single = backtest(kind(seed=number), bars, first=first, mode=mode, **options)
-    assert assert_same_run(relay, single) > 5
-    assert relay.metrics == pytest.approx(single.metrics, rel=0, abs=0, nan_ok=True)
+    assert assert_same_run(segmented, single) > 5
+    assert segmented.metrics == pytest.approx(single.metrics, rel=0, abs=0, nan_ok=True)
     for table in TABLES:
-        pd.testing.assert_frame_equal(getattr(relay, table), getattr(single, table), check_exact=True)
+        pd.testing.assert_frame_equal(getattr(segmented, table), getattr(single, table), check_exact=True)
 
 
 @pytest.mark.parametrize(
     "name", ["demo_ma", "trend_breakout", "momentum", "volatility", "bollinger", "mean_reversion"]
 )
 def test_features_of_the_bars_so_far_are_enough(name: str) -> None:
-    """The shipped strategies: each leg computes its own features on the bars before its stop."""
+    """The shipped strategies: each segment computes its own features on the bars before its stop."""
     bars, options = case(4, 3)
     strategy = load_strategy(name)()
     single = backtest(strategy, bars, **options)
-    assert_same_run(backtest_relay(cut(strategy, [0, 77, 140, T]), bars, **options), single)
+    assert_same_run(backtest_segments(cut(strategy, [0, 77, 140, T]), bars, **options), single)
 
 
-def test_one_leg_over_all_bars_is_the_backtest_itself() -> None:
+def test_one_segment_over_all_bars_is_the_backtest_itself() -> None:
     bars, options = case(0, 2)
-    relay = backtest_relay([Leg(Table(3), 0, T)], bars, **options)
-    assert relay.run_id == backtest(Table(3), bars, **options).run_id
-    assert relay.bars is bars
+    segmented = backtest_segments([Segment(Table(3), 0, T)], bars, **options)
+    assert segmented.run_id == backtest(Table(3), bars, **options).run_id
+    assert segmented.bars is bars
 
 
 @dataclass(frozen=True)
@@ -109,41 +109,41 @@ class Watches(Strategy):
         return np.where(now.close > 0, 0.3, NAN)
 
 
-def test_no_leg_is_shown_a_bar_or_a_delisting_after_its_own() -> None:
+def test_no_segment_is_shown_a_bar_or_a_delisting_after_its_own() -> None:
     bars = random_market(60, 2, 3)
     gone = Bars(bars.symbols, bars.time, bars.panel, delisted=(None, str(bars.time[40])[:10]))
-    legs = [Leg(Watches(20), 5, 20), Leg(Watches(41), 20, 41), Leg(Watches(60), 41, 60)]
-    result = backtest_relay(legs, gone, **PLAIN)
+    segments = [Segment(Watches(20), 5, 20), Segment(Watches(41), 20, 41), Segment(Watches(60), 41, 60)]
+    result = backtest_segments(segments, gone, **PLAIN)
     assert result.closed_trades["exit_reason"].tolist() == ["delisted"]
     assert result.closed_trades["exit_time"].tolist() == [gone.time[41]]
-    short = backtest_relay(legs[:2], gone, **PLAIN)
+    short = backtest_segments(segments[:2], gone, **PLAIN)
     assert (short.bars.T, short.start, short.end) == (41, str(gone.time[5])[:10], str(gone.time[40])[:10])
     assert len(short.closed_trades) == 0
 
 
-def test_the_next_leg_takes_over_positions_and_exits_from_its_first_row_on() -> None:
-    """A position of the first leg, which has no exits, meets the stop of the second in the second's first row."""
+def test_the_next_segment_takes_over_positions_and_exits_from_its_first_row_on() -> None:
+    """A position of the first segment, which has no exits, meets the stop of the second in the second's first row."""
     rows = [(100.0, 101.0, 99.0, 100.0)] * 4 + [(100.0, 101.0, 90.0, 99.0)] * 3
     bars = market(rows)
     loose, tight = scripted(hold(7)), scripted(hold(7), exits=(StopLoss(0.05),))
-    result = backtest_relay([Leg(loose, 0, 5), Leg(tight, 5, 7)], bars, **PLAIN)
+    result = backtest_segments([Segment(loose, 0, 5), Segment(tight, 5, 7)], bars, **PLAIN)
     assert result.fills["time"].tolist() == [bars.time[1], bars.time[5]]
     assert result.fills["price"].tolist() == [100.0, 95.0]
     assert len(backtest(loose, bars, **PLAIN).fills) == 1
-    swapped = backtest_relay([Leg(tight, 0, 4), Leg(loose, 4, 7)], bars, **PLAIN)
-    assert len(swapped.fills) == 1, "the stop of the first leg is gone with it"
+    swapped = backtest_segments([Segment(tight, 0, 4), Segment(loose, 4, 7)], bars, **PLAIN)
+    assert len(swapped.fills) == 1, "the stop of the first segment is gone with it"
 
 
 def test_the_peak_and_the_age_of_a_position_stay_with_it() -> None:
     bars = market([(100.0 + t, 101.0 + t, 99.0 + t, 100.0 + t) for t in range(9)])
     first, second = scripted(hold(9)), scripted(hold(9), exits=(TimeStop(5),))
-    result = backtest_relay([Leg(first, 0, 4), Leg(second, 4, 9)], bars, **PLAIN)
+    result = backtest_segments([Segment(first, 0, 4), Segment(second, 4, 9)], bars, **PLAIN)
     assert result.closed_trades["bars"].tolist() == [6]
     assert result.closed_trades["exit_time"].tolist() == [bars.time[7]]
 
 
 def test_orders_and_decisions_that_wait_are_handed_on() -> None:
-    """A limit order of the first leg fills in the second; a weight decided in the first is allocated in the second."""
+    """A limit order of the first segment fills in the second; a weight decided in the first is allocated in the second."""
 
     @dataclass(frozen=True)
     class Once(OrderStrategy):
@@ -153,27 +153,27 @@ def test_orders_and_decisions_that_wait_are_handed_on() -> None:
     rows = [(100.0, 101.0, 99.0, 100.0)] * 4 + [(100.0, 101.0, 90.0, 99.0)] * 3
     bars = market(rows, volume=[7e6, *[1e6] * 6])
     quiet = scripted([NAN] * 7)
-    result = backtest_relay([Leg(Once(), 0, 2), Leg(quiet, 2, 7)], bars, mode=None, **PLAIN)
+    result = backtest_segments([Segment(Once(), 0, 2), Segment(quiet, 2, 7)], bars, mode=None, **PLAIN)
     assert result.fills["price"].tolist() == [95.0]
     late = PLAIN | {"fills": FillModel(None, delay=3)}
-    waited = backtest_relay([Leg(scripted([NAN, *hold(6)]), 0, 2), Leg(quiet, 2, 7)], bars, **late)
+    waited = backtest_segments([Segment(scripted([NAN, *hold(6)]), 0, 2), Segment(quiet, 2, 7)], bars, **late)
     assert waited.fills["time"].tolist() == [bars.time[5]]
-    placed = backtest_relay([Leg(Once(), 0, 2), Leg(Once(), 2, 7)], bars, **late)
+    placed = backtest_segments([Segment(Once(), 0, 2), Segment(Once(), 2, 7)], bars, **late)
     assert placed.orders["time"].tolist() == [bars.time[3]]
 
 
 @pytest.mark.parametrize("other", [0.5, 0.0])
-def test_what_the_next_leg_wants_is_ordered_at_its_first_close(other: float) -> None:
+def test_what_the_next_segment_wants_is_ordered_at_its_first_close(other: float) -> None:
     bars = market([(100.0, 101.0, 99.0, 100.0)] * 8)
-    result = backtest_relay(
-        [Leg(scripted(hold(8)), 0, 4), Leg(scripted(hold(8, 0, other)), 4, 8)], bars, **PLAIN
+    result = backtest_segments(
+        [Segment(scripted(hold(8)), 0, 4), Segment(scripted(hold(8, 0, other)), 4, 8)], bars, **PLAIN
     )
     assert result.decisions["time"].tolist() == [bars.time[0], bars.time[4]]
     assert result.fills["quantity"].tolist() == [1000.0, 1000.0 * (1.0 - other)]
 
 
 def test_a_rule_that_does_not_compile_leaves_the_account_as_it_was() -> None:
-    """The second leg begins compiled, is refused, and runs in Python from where the first one left."""
+    """The second segment begins compiled, is refused, and runs in Python from where the first one left."""
 
     @dataclass(frozen=True)
     class Wild(Looks):
@@ -181,23 +181,33 @@ def test_a_rule_that_does_not_compile_leaves_the_account_as_it_was() -> None:
             return {"a": super().decide(now, held)}["a"]
 
     bars, options = case(1, 3)
-    mixed = backtest_relay([Leg(Looks(2), 0, 90), Leg(Wild(2), 90, T)], bars, **options)
+    mixed = backtest_segments([Segment(Looks(2), 0, 90), Segment(Wild(2), 90, T)], bars, **options)
     assert_same_run(mixed, backtest(Looks(2), bars, mode="python", **options))
     with pytest.raises(StrategyError, match=r"does not compile"):
-        backtest_relay([Leg(Looks(2), 0, 90), Leg(Wild(2), 90, T)], bars, mode="compiled", **options)
+        backtest_segments(
+            [Segment(Looks(2), 0, 90), Segment(Wild(2), 90, T)], bars, mode="compiled", **options
+        )
 
 
-def test_the_manifest_lists_the_legs_and_the_last_one_names_the_run() -> None:
+def test_the_manifest_lists_the_segments_and_the_last_one_names_the_run() -> None:
     bars = random_market(60, 2, 3)
     slow, quick = load_strategy("demo_ma")(fast=5, slow=20), load_strategy("demo_ma")(fast=3, slow=9)
-    result = backtest_relay([Leg(slow, 10, 30), Leg(quick, np.int64(30), 50)], bars, exits=(TakeProfit(0.1),))  # type: ignore[arg-type]
+    result = backtest_segments(
+        [Segment(slow, 10, 30), Segment(quick, np.int64(30), 50)], bars, exits=(TakeProfit(0.1),)
+    )  # type: ignore[arg-type]
     assert result.parameters["fast"] == 3
-    assert [leg["parameters"]["fast"] for leg in result.manifest["legs"]] == [5, 3]
-    assert [leg["first"] for leg in result.manifest["legs"]] == [10, 30]
-    assert [leg["start"] for leg in result.manifest["legs"]] == [str(bars.time[row])[:10] for row in (10, 30)]
-    assert all(leg["exits"] == [{"kind": "TakeProfit", "fraction": 0.1}] for leg in result.manifest["legs"])
+    assert [segment["parameters"]["fast"] for segment in result.manifest["legs"]] == [5, 3]
+    assert [segment["first"] for segment in result.manifest["legs"]] == [10, 30]
+    assert [segment["start"] for segment in result.manifest["legs"]] == [
+        str(bars.time[row])[:10] for row in (10, 30)
+    ]
+    assert all(
+        segment["exits"] == [{"kind": "TakeProfit", "fraction": 0.1}] for segment in result.manifest["legs"]
+    )
     assert (result.manifest["first"], result.start, result.time.size) == (10, str(bars.time[10])[:10], 40)
-    other = backtest_relay([Leg(quick, 10, 30), Leg(quick, 30, 50)], bars, exits=(TakeProfit(0.1),))
+    other = backtest_segments(
+        [Segment(quick, 10, 30), Segment(quick, 30, 50)], bars, exits=(TakeProfit(0.1),)
+    )
     assert other.run_id != result.run_id
 
 
@@ -205,26 +215,26 @@ def test_the_manifest_lists_the_legs_and_the_last_one_names_the_run() -> None:
     "rows",
     [[], [(0, 10), (11, 20)], [(0, 10), (9, 20)], [(5, 5)], [(0, 61)], [(-1, 9)], [(0.0, 9)], [(0, 9.0)], [(0, True)], [(0, "9")]],
 )  # fmt: skip
-def test_legs_that_do_not_follow_each_other_are_refused(rows: list[Any]) -> None:
+def test_segments_that_do_not_follow_each_other_are_refused(rows: list[Any]) -> None:
     bars = random_market(60, 1, 3)
-    with pytest.raises(BadParameter, match=r"leg|the account begins"):
-        backtest_relay([Leg(load_strategy("demo_ma")(), *pair) for pair in rows], bars)
+    with pytest.raises(BadParameter, match=r"segment|the account begins"):
+        backtest_segments([Segment(load_strategy("demo_ma")(), *pair) for pair in rows], bars)
 
 
-def test_weights_and_units_do_not_mix_and_a_leg_needs_a_strategy() -> None:
+def test_weights_and_units_do_not_mix_and_a_segment_needs_a_strategy() -> None:
     bars = random_market(60, 1, 3)
-    weights = Leg(scripted([1.0] * 60), 0, 30)
+    weights = Segment(scripted([1.0] * 60), 0, 30)
     with pytest.raises(BadParameter, match=r"weights and some return units"):
-        backtest_relay([weights, Leg(scripted([1.0] * 60, target="units"), 30, 60)], bars)
-    with pytest.raises(BadParameter, match=r"a leg needs a strategy instance"):
-        backtest_relay([weights, replace(weights, strategy=Strategy, first=30, stop=60)], bars)  # type: ignore[arg-type]
+        backtest_segments([weights, Segment(scripted([1.0] * 60, target="units"), 30, 60)], bars)
+    with pytest.raises(BadParameter, match=r"a segment needs a strategy instance"):
+        backtest_segments([weights, replace(weights, strategy=Strategy, first=30, stop=60)], bars)  # type: ignore[arg-type]
 
 
-def test_the_atr_stop_of_the_next_leg_tightens_that_of_the_one_before() -> None:
+def test_the_atr_stop_of_the_next_segment_tightens_that_of_the_one_before() -> None:
     bars = random_market(80, 1, 9, sigma=0.02)
     wide, narrow = scripted(hold(80), exits=(AtrStop(6.0, 5),)), scripted(hold(80), exits=(AtrStop(1.0, 5),))
     alone = backtest(wide, bars, **PLAIN)
-    result = backtest_relay([Leg(wide, 0, 20), Leg(narrow, 20, 80)], bars, **PLAIN)
+    result = backtest_segments([Segment(wide, 0, 20), Segment(narrow, 20, 80)], bars, **PLAIN)
     assert result.closed_trades["exit_time"].iloc[0] < alone.closed_trades["exit_time"].iloc[0]
     assert result.closed_trades["exit_time"].iloc[0] > pd.Timestamp(bars.time[20])
     assert result.closed_trades["exit_reason"].iloc[0] == "atr stop"

@@ -9,9 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import (
+    LOOKS,
+    MANY,
+    Access,
+    may_hold_prices,
+    recorded_accesses,
+    within_method,
+)
+from gpt_trader.checking.check_report import CAUSAL, Finding, finding
 from gpt_trader.checking.module_names import computed_names
-from gpt_trader.checking.report import CAUSAL, Finding, finding
-from gpt_trader.checking.watching import LOOKS, MANY, Access, inside, listening, may_hold_prices
 from gpt_trader.strategy import Strategy
 from gpt_trader.strategy_code import imported_files, is_installed, own_file
 
@@ -41,7 +48,7 @@ def accesses_of_import(strategy: type[Strategy]) -> tuple[Access, ...]:
         return ()
     again = importlib.util.module_from_spec(spec)
     sys.modules[own.__name__] = again
-    with listening() as heard, inside(IMPORT):
+    with recorded_accesses() as heard, within_method(IMPORT):
         try:
             spec.loader.exec_module(again)
         except Exception:  # it was imported before; what it reached for until here counts

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import within_method
+from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.causal import HIDDEN, Difference, compare
+from gpt_trader.checking.check_report import CAUSAL, ROWS, Finding, finding
 from gpt_trader.checking.comparing import first_difference
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.kept import Buffer, kept_over_time
-from gpt_trader.checking.report import CAUSAL, ROWS, Finding, finding
+from gpt_trader.checking.stored_arrays import Buffer, stored_over_time
 from gpt_trader.checking.trace import (
     BeforeBar,
     Columns,
@@ -24,7 +25,6 @@ from gpt_trader.checking.trace import (
     trace,
     with_columns,
 )
-from gpt_trader.checking.watching import inside
 from gpt_trader.engine import deciding
 from gpt_trader.engine.running import Plan
 from gpt_trader.errors import GptTraderError
@@ -34,7 +34,7 @@ MOST_ROWS = 20_000
 CONFIRMING = 8  # futures that a difference is confirmed with
 
 
-class Veil:
+class HiddenFuture:
     """Hides, in the panel (7, T, N) and in buffers over time that a strategy was given or keeps, all rows after the current bar.
 
     Called with a bar it shows the rows up to it; what is hidden holds other values of the same kind. A row that the strategy
@@ -78,7 +78,7 @@ class Veil:
         return lasting
 
 
-def decided_under_a_veil(
+def decided_with_later_bars_hidden(
     strategy: Strategy, bars: Bars, whole: Trace, futures: Futures
 ) -> tuple[list[Difference], list[Finding]]:
     """What moves when later bars are hidden while each bar is decided: peeks at bars that were kept, and faults of the rows
@@ -87,17 +87,17 @@ def decided_under_a_veil(
         return _stateless(strategy, bars, whole, futures)
     shown, seen = _own_view(bars)
     fresh = renewed(strategy)
-    veils: list[Veil] = []
+    hiding: list[HiddenFuture] = []
 
     def hide(plan: Plan) -> tuple[Plan, BeforeBar]:
         columns, arrays = _own_columns(plan.columns)
-        kept = _apart_from(shown, kept_over_time(fresh, bars.T))
+        kept = _apart_from(shown, stored_over_time(fresh, bars.T))
         if not (
             isinstance(strategy, OrderStrategy) or is_per_symbol(strategy)
         ):  # theirs are read before decide is called
             kept += arrays
-        veils.append(Veil(shown, _other_panel(futures), kept))
-        return with_columns(plan, columns), veils[-1]
+        hiding.append(HiddenFuture(shown, _other_panel(futures), kept))
+        return with_columns(plan, columns), hiding[-1]
 
     try:
         again = bar_by_bar(fresh, bars, seen, hide)
@@ -106,7 +106,7 @@ def decided_under_a_veil(
         return [], [finding(strategy, CAUSAL, "decide", bars, bars.T - 1, text)]
     only = Trace({}, whole.decisions, whole.exits), Trace({}, again.decisions, whole.exits)
     moved = [item for item in compare(*only, bars.T - 1, HIDDEN) if isinstance(item, Difference)]
-    if any(veil.written for veil in veils):
+    if any(each.written for each in hiding):
         moved = [item for item in moved if _confirmed(strategy, whole, futures, item.bar)]
     return moved, []
 
@@ -158,13 +158,13 @@ def _rows(
     """The targets of the rows, one call each; with `futures` later bars are hidden in each call."""
     fresh = renewed(strategy)
     shown, seen = _own_view(bars)
-    with inside("features"):
+    with within_method("features"):
         features = deciding.compute_features(fresh, seen)
     columns, arrays = _own_columns(deciding.row_values(seen, features))
     before: BeforeBar = _nothing
     if futures is not None:
-        kept = _apart_from(shown, kept_over_time(fresh, bars.T))
-        before = Veil(shown, _other_panel(futures), [*kept, *arrays])
+        kept = _apart_from(shown, stored_over_time(fresh, bars.T))
+        before = HiddenFuture(shown, _other_panel(futures), [*kept, *arrays])
     return decided_row_by_row(fresh, bars, columns, rows, before)
 
 
@@ -197,9 +197,7 @@ def _other_panel(futures: Futures) -> NDArray[np.float64]:
 def _unless_written(now: Any, true: Any, hidden: Any) -> tuple[Any, bool]:
     """The true rows, but what the strategy wrote where it is no longer what was hidden there; and whether it is so anywhere."""
     if isinstance(now, list):
-        found = [
-            as_is if item == veiled else item for item, as_is, veiled in zip(now, true, hidden, strict=True)
-        ]
+        found = [as_is if item == fake else item for item, as_is, fake in zip(now, true, hidden, strict=True)]
         return found, now != hidden
     untouched = np.asarray((now == hidden) | ((now != now) & (hidden != hidden)))
     if untouched.all():

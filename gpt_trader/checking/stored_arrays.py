@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.checking.carrying import is_own
+from gpt_trader.checking.carried_tables import is_own
 from gpt_trader.strategy import Strategy
 
 DEPTH = 3  # containers inside each other that are looked into
@@ -18,7 +18,7 @@ MOST = 1000  # things in a container that are looked at
 Buffer = NDArray[Any] | list[Any]
 
 
-def kept_over_time(strategy: Strategy, bars: int) -> list[Buffer]:
+def stored_over_time(strategy: Strategy, bars: int) -> list[Buffer]:
     """Every array, frame and list with one row for each of `bars` bars that can be written, each once."""
     found: dict[int, Buffer] = {}
     for value in _roots(strategy):

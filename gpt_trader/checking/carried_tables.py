@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gpt_trader.bars import Bars
-from gpt_trader.checking.report import CAUSAL, Finding, finding
+from gpt_trader.checking.check_report import CAUSAL, Finding, finding
 from gpt_trader.strategy import Strategy
 from gpt_trader.strategy_code import is_installed
 

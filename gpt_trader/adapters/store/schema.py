@@ -125,7 +125,7 @@ class TrialColumns(Typed):
 
 class CheckColumns(Typed):
     """One look-ahead check: of which code (its hash) with which parameters, how it ended and what it found, by which
-    version of the check, and on which bars; see `gpt_trader.look_ahead.CheckRecord`."""
+    version of the check, and on which bars; see `gpt_trader.check_records.CheckRecord`."""
 
     number: Named[int] = Column(RUN_NUMBER, primary_key=True)
     code: Named[str] = Column(Text, index=True)

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.checking.alternative_futures import Futures
 from gpt_trader.checking.causal import Difference, Examined, Failure, examine
-from gpt_trader.checking.futures import Futures
-from gpt_trader.checking.isolation import FORKS, in_child, in_children
-from gpt_trader.checking.kept import bases
+from gpt_trader.checking.isolation import Processes
+from gpt_trader.checking.stored_arrays import bases
 from gpt_trader.checking.trace import Trace
 from gpt_trader.strategy import Strategy
 
@@ -24,8 +24,8 @@ ROUND = 1.0  # seconds of work that a process is given at a time
 class Examination:
     """What changing the future has shown so far.
 
-    `tried` bars, `examined`, and in `kept` what a process found that had made other runs before and a process of its own did
-    not: something that the strategy keeps between runs.
+    `tried` bars, what was `examined`, and in `unrepeated` what a process found that had made other runs before and a process of
+    its own did not: something that the strategy keeps between runs.
     """
 
     def __init__(
@@ -33,15 +33,14 @@ class Examination:
         strategy: Strategy,
         whole: Trace,
         futures: Futures,
-        processes: int,
-        seed: int,
+        processes: Processes,
         on_tried: Callable[[int], None],
     ) -> None:
         self._strategy, self._whole, self._futures = strategy, whole, futures
-        self._processes, self._seed, self._on_tried = processes, seed, on_tried
+        self._processes, self._on_tried = processes, on_tried
         self._seconds = 0.0  # that a bar takes
         self.examined: list[Examined] = []
-        self.kept: list[Difference | Failure] = []
+        self.unrepeated: list[Difference | Failure] = []
 
     @property
     def tried(self) -> int:
@@ -56,7 +55,7 @@ class Examination:
     def one_by_one(self, order: list[int], enough: Callable[[float], bool]) -> None:
         """Try up to ALONE bars, each in a process that holds no later bar; stop when `enough(seconds so far)`."""
         began = time.monotonic()
-        for found in in_children([self._alone(t) for t in order[:ALONE]], self._processes, self._seed):
+        for found in self._processes.run_all([self._alone(t) for t in order[:ALONE]]):
             self._add([found])
             if self.tried >= FEWEST_ALONE and enough(time.monotonic() - began):
                 break
@@ -67,15 +66,15 @@ class Examination:
         rest = list(order)
         while rest and not enough():
             size = max(1, int(ROUND / max(self._seconds, 1e-4)))
-            parts = [rest[k * size : (k + 1) * size] for k in range(self._processes)]
-            rest = rest[self._processes * size :]
+            parts = [rest[k * size : (k + 1) * size] for k in range(self._processes.at_a_time)]
+            rest = rest[self._processes.at_a_time * size :]
             began = time.monotonic()
             works = [
                 partial(_examine_many, self._strategy, self._whole, self._futures, part)
                 for part in parts
                 if part
             ]
-            for many in in_children(works, self._processes, self._seed):
+            for many in self._processes.run_all(works):
                 for one in many:
                     self._add([self._confirmed(one)])
                     if one.found and enough():
@@ -83,15 +82,16 @@ class Examination:
             self._seconds = (time.monotonic() - began) / max(map(len, parts))
 
     def _alone(self, t: int) -> Callable[[], Examined]:
-        return partial(_examine_alone, self._strategy, self._whole, self._futures, t)
+        work = partial(_examine_alone, self._strategy, self._whole, self._futures, t)
+        return partial(work, blank=self._processes.forks)
 
     def _confirmed(self, found: Examined) -> Examined:
         """What was found, as a process of its own finds it."""
         if not found.found:
             return found
-        alone = in_child(self._alone(found.t), self._seed)
+        alone = self._processes.run(self._alone(found.t))
         if not alone.found:
-            self.kept += [*found.differences, *found.failures]
+            self.unrepeated += [*found.differences, *found.failures]
         return alone
 
     def _add(self, found: list[Examined]) -> None:
@@ -99,10 +99,10 @@ class Examination:
         self._on_tried(self.tried)
 
 
-def _examine_alone(strategy: Strategy, whole: Trace, futures: Futures, t: int) -> Examined:
-    """One bar, in a process whose memory holds no later bar."""
+def _examine_alone(strategy: Strategy, whole: Trace, futures: Futures, t: int, *, blank: bool) -> Examined:
+    """One bar, with `blank` in memory that holds no later bar any more."""
     futures.prepare(t)
-    if FORKS:
+    if blank:
         for panel in futures.panels():
             _blank(panel, t)
     return examine(strategy, whole, futures, t)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpt_trader.adapters.report import catalogue, figures, settings, sweep_grids, sweep_texts, texts
+from gpt_trader.adapters.report import figures, labels, manifest_settings, sweep_grids, sweep_texts, texts
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.sweep_grids import written
@@ -132,9 +132,9 @@ def _header(found: SweepAnalysis, method: str, run_id: str, best: Result | None)
         "fingerprint_short": "" if best is None else str(best.fingerprint)[:12],
         "fingerprint": "" if best is None else str(best.fingerprint),
         "version": str(manifest.get("version", "")),
-        "rules": catalogue.RULES_OF_FILLING,
-        "settings": settings.settings_table(manifest),
-        "series": [(name, prints[name]) for name in names[: settings.DATA_ROWS]],
+        "rules": labels.RULES_OF_FILLING,
+        "settings": manifest_settings.settings_table(manifest),
+        "series": [(name, prints[name]) for name in names[: manifest_settings.DATA_ROWS]],
     }
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpt_trader.adapters.assembly import assemble, times_of
+from gpt_trader.adapters.panel_assembly import assemble, times_of
 from gpt_trader.adapters.source_registry import LOCAL
 from gpt_trader.bars import FIELDS, VOLUME, Bars
 from gpt_trader.errors import BadData, BadRange, GptTraderError, SymbolNotFound, UnknownName
-from gpt_trader.progress import Told
+from gpt_trader.progress import OnProgress
 from gpt_trader.quality import Change, Defect, Severity, check, find_defects, find_row_defects
 from gpt_trader.quality_rules import Columns
 from gpt_trader.sources import ArraySeries, ArraySource, BarRequest, BarSource, Series
@@ -67,11 +67,11 @@ class Reader:
         self.changes: list[Change] = []
         self.skipped: list[tuple[str, str]] = []
 
-    def add_all(self, requests: Sequence[BarRequest], told: Told) -> None:
-        """Adds the symbols in their order; `told` hears how many are done."""
+    def add_all(self, requests: Sequence[BarRequest], on_progress: OnProgress) -> None:
+        """Adds the symbols in their order; `on_progress` is told how many are done."""
         for done, (request, arrays) in enumerate(fetched(self.source, requests), start=1):
             self._add(request, arrays)
-            told("symbols", done, len(requests))
+            on_progress("symbols", done, len(requests))
 
     def _add(self, request: BarRequest, fetched: _Fetched) -> None:
         """Adds one symbol, or notes why it was left out."""
@@ -92,7 +92,7 @@ class Reader:
         self.series[request.symbol] = series
 
     def _checked(self, request: BarRequest, fetched: _Fetched) -> Series | ArraySeries:
-        from gpt_trader.adapters.table_files import RawSource
+        from gpt_trader.adapters.bar_files import RawSource
 
         arrays = fetched()
         if arrays is not None and self._clean(arrays):
@@ -234,7 +234,7 @@ def found_defects(
     source: BarSource, request: BarRequest, fetched: _Fetched, calendar: SessionCalendar | None
 ) -> tuple[int, tuple[Defect, ...]]:
     """How many rows a file has of a symbol, and every defect in them. Raises what the source raises."""
-    from gpt_trader.adapters.table_files import RawSource
+    from gpt_trader.adapters.bar_files import RawSource
 
     arrays = fetched()
     if arrays is not None and arrays.columns["time"].size:
@@ -249,12 +249,12 @@ def found_defects(
     )
 
 
-def watch(source: BarSource, told: Told) -> None:
-    """`told` hears how much of one long file is read, where the source reads one."""
-    from gpt_trader.adapters.table_files import TableFiles
+def watch(source: BarSource, on_progress: OnProgress) -> None:
+    """`on_progress` is told how much of one long file is read, where the source reads one."""
+    from gpt_trader.adapters.bar_files import TableFiles
 
     if isinstance(source, TableFiles):
-        source.told = told
+        source.on_progress = on_progress
 
 
 def _by_symbol(noted: Iterable[tuple[str, str]]) -> list[str]:

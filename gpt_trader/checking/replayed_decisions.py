@@ -1,8 +1,9 @@
 """Single decisions of a rule that knows what it holds, made again by an instance that was given no later bar.
 
-A rule may keep what it was given in a form that no veil can hide: text, bytes, a file, a generator. So what its `features` left on
-the instance is taken from a run on the bars up to t, and what its decisions have changed since from the whole run; then it is asked
-for the decision of bar t alone. Another answer is no proof, for the two halves need not fit together, but a bar to look at.
+A rule may keep what it was given in a form in which it cannot be hidden: text, bytes, a file, a generator. So what its
+`features` left on the instance is taken from a run on the bars up to t, and what its decisions have changed since from the
+whole run; then it is asked for the decision of bar t alone. Another answer is no proof, for the two halves need not fit
+together, but a bar to look at.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from gpt_trader.bars import Bars
+from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.checking.comparing import first_other
-from gpt_trader.checking.isolation import in_child, in_children
-from gpt_trader.checking.trace import asked_for, bar_by_bar, renewed
-from gpt_trader.checking.watching import inside
+from gpt_trader.checking.isolation import Processes
+from gpt_trader.checking.trace import bar_by_bar, renewed, requests_in
 from gpt_trader.engine import deciding
 from gpt_trader.engine.live_views import LiveHeld
 from gpt_trader.engine.running import Plan
@@ -44,14 +45,14 @@ class Call:
     answer: Any
 
 
-def standing_out(
-    strategy: Strategy, bars: Bars, times: Sequence[int], ends: float, processes: int, seed: int
+def bars_that_differ(
+    strategy: Strategy, bars: Bars, times: Sequence[int], ends: float, processes: Processes
 ) -> list[int]:
     """The bars of `times` at which an instance without later bars decides otherwise, looked for until the clock
     (`time.monotonic`) shows `ends`."""
     wanted = frozenset(times[:MOST_BARS])
     try:
-        calls = in_child(partial(_recorded, strategy, bars, wanted), seed)
+        calls = processes.run(partial(_recorded, strategy, bars, wanted))
     except GptTraderError:
         return []
     order = {t: place for place, t in enumerate(times)}
@@ -60,11 +61,12 @@ def standing_out(
         by_bar.setdefault(call.bar, []).append(call)
     groups = list(by_bar.values())
     works = [
-        partial(_asked_again, strategy, bars, groups[part::processes], ends) for part in range(processes)
+        partial(_asked_again, strategy, bars, groups[part :: processes.at_a_time], ends)
+        for part in range(processes.at_a_time)
     ]
     found: list[int] = []
     try:
-        for some in in_children(works, processes, seed):
+        for some in processes.run_all(works):
             found += some
     except GptTraderError:
         return found
@@ -107,9 +109,9 @@ class _Calls:
         """Decide, and keep what it was asked when the bar is wanted."""
         if self._bar not in self._wanted:
             return decide(*arguments)
-        changed, given = self._changed(), tuple(_own(argument) for argument in arguments)
+        changed, given = self._changed(), tuple(_as_it_is(argument) for argument in arguments)
         answer = decide(*arguments)
-        self.calls.append(Call(self._bar, given, changed, _kept(answer)))
+        self.calls.append(Call(self._bar, given, changed, _copied(answer)))
         return answer
 
     def _changed(self) -> dict[str, bytes]:
@@ -140,17 +142,17 @@ def _pickled(value: Any) -> bytes | None:
     return text if len(text) <= LARGEST else None
 
 
-def _own(argument: Any) -> Any:
+def _as_it_is(argument: Any) -> Any:
     """A row or holdings as they are now, whichever of the engine's views they are."""
     if isinstance(argument, Row):
         return argument
     if isinstance(argument, Held | LiveHeld):
-        return Held(*(_kept(getattr(argument, name)) for name in Held._fields))
+        return Held(*(_copied(getattr(argument, name)) for name in Held._fields))
     names = [name for name, value in vars(type(argument)).items() if isinstance(value, property)]
     return Row({name: getattr(argument, name) for name in names})
 
 
-def _kept(answer: Any) -> Any:
+def _copied(answer: Any) -> Any:
     return np.array(answer) if isinstance(answer, np.ndarray) else answer
 
 
@@ -168,9 +170,9 @@ def _asked_again(strategy: Strategy, bars: Bars, groups: list[list[Call]], ends:
 def _same_answers(strategy: Strategy, cut: Bars, calls: list[Call]) -> bool:
     probe = renewed(strategy)
     try:
-        with inside("features"):
+        with within_method("features"):
             deciding.compute_features(probe, cut.strategy_view())
-        with inside("decide"), np.errstate(invalid="ignore", divide="ignore"):
+        with within_method("decide"), np.errstate(invalid="ignore", divide="ignore"):
             for call in calls:
                 for name, value in call.changed.items():
                     object.__setattr__(probe, name, pickle.loads(value))  # noqa: S301 - pickled by our own child
@@ -185,5 +187,5 @@ def _same_answers(strategy: Strategy, cut: Bars, calls: list[Call]) -> bool:
 
 def _alike(answer: Any, again: Any, orders: bool) -> bool:
     if orders:
-        return first_other([asked_for(answer)], [asked_for(again)]) is None
+        return first_other([requests_in(answer)], [requests_in(again)]) is None
     return bool(np.array_equal(np.asarray(answer, np.float64), np.asarray(again, np.float64), equal_nan=True))

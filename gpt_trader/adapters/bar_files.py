@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.table_columns import read_times, rename_columns
-from gpt_trader.adapters.tables import (
+from gpt_trader.adapters.bar_tables import (
     MINUTES,
     adjusted,
     canonical,
@@ -23,11 +22,12 @@ from gpt_trader.adapters.tables import (
     infer_timeframe,
     within,
 )
+from gpt_trader.adapters.table_columns import read_times, rename_columns
 from gpt_trader.adapters.typed_rows import TypedRows, release_unused
 from gpt_trader.adapters.universe import normalise_symbol
 from gpt_trader.bars import parse_time
 from gpt_trader.errors import BadData, BadParameter, SymbolNotFound, UserError
-from gpt_trader.progress import Told, told_to_nobody
+from gpt_trader.progress import OnProgress, no_progress
 from gpt_trader.quality import find_defects, require_clean
 from gpt_trader.sources import ADJUSTMENTS, SERIES_COLUMNS, ArraySeries, BarRequest, Series
 
@@ -104,7 +104,7 @@ class TableFiles(ABC):
         if not self.path.exists():
             raise UserError(f"{self.path}: no such file or folder; give the path of the {self.name} data")
         self._folder = self.path.is_dir()
-        self.told: Told = told_to_nobody
+        self.on_progress: OnProgress = no_progress
         """Hears how much of one long file is read."""
         self._parts: dict[Path, dict[str, pd.DataFrame]] = {}
         self._whole: list[TypedRows | None] = []

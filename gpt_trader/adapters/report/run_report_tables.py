@@ -56,13 +56,13 @@ def monthly_table(time: Times, equity: Floats, benchmark: Floats | None, capital
     shown = np.array(list(values.values()))
     scale = max(0.01, float(np.nanquantile(np.abs(shown), 0.95))) if np.isfinite(shown).any() else 0.01
     totals = _yearly(found)
-    held = {} if benchmark is None else _yearly(metrics.monthly_returns(time, benchmark, capital))
+    of_benchmark = {} if benchmark is None else _yearly(metrics.monthly_returns(time, benchmark, capital))
     years = [
         Year(
             year,
             [_cell(values.get((year, month)), scale) for month in range(1, 13)],
             _cell(total, 3 * scale),
-            _cell(held[year], scale).text if year in held else "",
+            _cell(of_benchmark[year], scale).text if year in of_benchmark else "",
         )
         for year, total in sorted(totals.items(), reverse=True)
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gpt_trader.adapters.report import catalogue, figures, luck, settings, tables, texts
+from gpt_trader.adapters.report import figures, labels, luck, manifest_settings, run_report_tables, texts
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.trust import trust_in
@@ -129,7 +129,9 @@ def _content(
         **_headline(run),
         **_account_tables(run),
         **_trade_tables(run),
-        "sleeve_rows": tables.sleeve_table(getattr(result, "attribution", None), result.metrics, capital),
+        "sleeve_rows": run_report_tables.sleeve_table(
+            getattr(result, "attribution", None), result.metrics, capital
+        ),
         "luck": luck.luck_section(statistics),
         "intervals": None if reruns is None else intervals_section(reruns),
         "prices": [chart["symbol"] for chart in charts["payload"]["prices"]],
@@ -165,10 +167,10 @@ def _header(run: _Run) -> dict[str, Any]:
         "version": str(manifest.get("version", "")),
         "warnings": [line[:1].upper() + line[1:] for line in result.warnings[:WARNING_ROWS]],
         "warnings_left": max(0, len(result.warnings) - WARNING_ROWS),
-        "rules": catalogue.RULES_OF_FILLING,
-        "settings": settings.settings_table(manifest),
-        "series": settings.data_table(names, manifest),
-        "month_names": tables.MONTHS,
+        "rules": labels.RULES_OF_FILLING,
+        "settings": manifest_settings.settings_table(manifest),
+        "series": manifest_settings.data_table(names, manifest),
+        "month_names": run_report_tables.MONTHS,
     }
 
 
@@ -185,7 +187,7 @@ def _headline(run: _Run) -> dict[str, Any]:
     values, closed = run.result.metrics, run.result.closed_trades
     first, last = (texts.moment(run.clock.time[row], run.clock.intraday) for row in (0, -1))
 
-    def shown(figure: catalogue.Figure) -> dict[str, str]:
+    def shown(figure: labels.Figure) -> dict[str, str]:
         value = float(values.get(figure.key, math.nan))
         toned = figure.key in ("total_return", "cagr", "expectancy") and math.isfinite(value) and value != 0
         other = float(values.get(figure.benchmark, math.nan)) if figure.benchmark else math.nan
@@ -202,8 +204,8 @@ def _headline(run: _Run) -> dict[str, Any]:
     return {
         "summary": texts.summary(values, run.capital, first, last),
         "cautions": texts.cautions(values, run.capital, run.years, float(closed["gross_pnl"].sum()), best),
-        "headline": [shown(figure) for figure in catalogue.HEADLINE],
-        "details": [(title, [shown(figure) for figure in rows]) for title, rows in catalogue.DETAILS],
+        "headline": [shown(figure) for figure in labels.HEADLINE],
+        "details": [(title, [shown(figure) for figure in rows]) for title, rows in labels.DETAILS],
         "has_net": run.lines.net is not None,
         "has_benchmark": run.lines.benchmark is not None,
         "deepest": texts.percent(abs(float(values.get("max_drawdown", math.nan)))),
@@ -215,15 +217,15 @@ def _account_tables(run: _Run) -> dict[str, Any]:
     fills, orders = result.fills, result.orders
     traded = float((fills["quantity"] * fills["price"]).sum())
     return {
-        "months": tables.monthly_table(run.clock.time, lines.equity, lines.benchmark, run.capital),
+        "months": run_report_tables.monthly_table(run.clock.time, lines.equity, lines.benchmark, run.capital),
         "rolling_window": f"{lines.window} {'days' if lines.rolling_rows.size < run.clock.time.size else 'bars'}",
-        "episodes": tables.drawdown_table(lines.equity, run.capital, run.clock),
-        "cost_rows": tables.cost_table(result.metrics, run.capital, run.years, traded),
+        "episodes": run_report_tables.drawdown_table(lines.equity, run.capital, run.clock),
+        "cost_rows": run_report_tables.cost_table(result.metrics, run.capital, run.years, traded),
         "fill_note": f"{len(fills):,} fills of {len(orders):,} orders, {texts.cash(traded)} traded in all. "
         + DIVIDENDS,
         "counts": [
-            ("Decisions by verdict", tables.decision_table(result.decisions), "Verdict"),
-            ("Orders by what became of them", tables.order_table(orders), "Status"),
+            ("Decisions by verdict", run_report_tables.decision_table(result.decisions), "Verdict"),
+            ("Orders by what became of them", run_report_tables.order_table(orders), "Status"),
         ],
     }
 
@@ -231,25 +233,27 @@ def _account_tables(run: _Run) -> dict[str, Any]:
 def _trade_tables(run: _Run) -> dict[str, Any]:
     result, closed = run.result, run.result.closed_trades
     final = result.positions[result.positions["time"].to_numpy("datetime64[ns]") == run.clock.time[-1]]
-    rows = tables.symbol_table(result.symbols, closed, result.fills, final)
-    some = tables.best_and_worst(rows)
+    rows = run_report_tables.symbol_table(result.symbols, closed, result.fills, final)
+    some = run_report_tables.best_and_worst(rows)
     income = float(result.metrics.get("open_pnl", math.nan)) - sum(row.open for row in rows)
-    held = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
+    by_size = final.reindex(final["value"].abs().sort_values(ascending=False, kind="stable").index)
     shown = min(len(closed), TRADE_ROWS)
     cut = f"the last {shown:,} of {len(closed):,}; all are in the table closed_trades"
     best = f"the {len(some)} best and worst of {len(rows)}"
     return {
-        "exits": tables.exit_table(closed),
+        "exits": run_report_tables.exit_table(closed),
         "symbol_rows": some,
         "symbol_scale": max([abs(row.total) for row in rows], default=1.0) or 1.0,
         "symbol_note": best if len(some) < len(rows) else "profit after costs, best first",
         "open_income": texts.cash(income) if abs(income) >= 0.01 else "",
         "trade_count": len(closed),
         "trade_note": cut if shown < len(closed) else f"all {shown:,}",
-        "trade_heads": tables.TRADE_HEADS,
-        "trade_rows": tables.trade_rows(closed, PAGE_ROWS, run.clock.intraday),
-        "position_note": f"the {POSITION_ROWS} largest of {len(held)}" if len(held) > POSITION_ROWS else "",
-        "position_rows": tables.position_rows(held.head(POSITION_ROWS)),
+        "trade_heads": run_report_tables.TRADE_HEADS,
+        "trade_rows": run_report_tables.trade_rows(closed, PAGE_ROWS, run.clock.intraday),
+        "position_note": f"the {POSITION_ROWS} largest of {len(by_size)}"
+        if len(by_size) > POSITION_ROWS
+        else "",
+        "position_rows": run_report_tables.position_rows(by_size.head(POSITION_ROWS)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Where the runs of a batch are scored: buffers of targets with a book each, on one thread or on several."""
+"""Scores the runs of a batch on one thread or on several, each with a buffer of targets and an account of its own."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from gpt_trader.engine.session import run_plan
 from gpt_trader.engine.setup import Settings, rules_record
 from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError
+from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.periods import periods_of
 from gpt_trader.strategy import Strategy
-from gpt_trader.tuning import STANDARD, Tuning
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,8 +36,8 @@ MOST_THREADS = 4  # what decides in Python is one thread; more than this would w
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What all runs of a batch share; `edges` (B + 1,) count from row `first`."""
+class BatchSettings:
+    """What all runs of a batch share; `edges` (B + 1,), the rows between the blocks, count from row `first`."""
 
     bars: Bars
     settings: Settings
@@ -54,8 +54,9 @@ class Terms:
 
 
 @dataclass(slots=True)
-class Scored:
-    """Finished runs by number: `values` (runs, metrics), `sums` (runs, 2, B), and what was wrong with those that failed."""
+class BatchPart:
+    """Some runs of a batch, scored: their `numbers` in the batch, `values` (runs, metrics), block `sums` (runs, 2, B), and the
+    errors of those that failed by number."""
 
     numbers: list[int]
     values: Floats
@@ -63,99 +64,99 @@ class Scored:
     errors: dict[int, GptTraderError] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, numbers: list[int], terms: Terms) -> Self:
-        """Room for these runs."""
-        blocks = terms.edges.size - 1
+    def of(cls, numbers: list[int], batch: BatchSettings) -> Self:
+        """Room for the runs of these numbers."""
+        blocks = batch.edges.size - 1
         return cls(numbers, np.empty((len(numbers), len(METRIC_NAMES))), np.empty((len(numbers), 2, blocks)))
 
     @property
     def rows(self) -> slice | list[int]:
-        """The numbers as an index, without a list where they follow each other."""
+        """The numbers as an index of the batch's arrays: a slice where they follow each other, which copies nothing."""
         first, last = self.numbers[0], self.numbers[-1]
         return slice(first, last + 1) if last - first + 1 == len(self.numbers) else self.numbers
 
     def fail(self, place: int, error: GptTraderError) -> None:
-        """Run `place` of these has no numbers."""
+        """Record that the run at `place` failed: its values and sums become NaN."""
         self.values[place] = np.nan
         self.sums[place] = np.nan
         self.errors[self.numbers[place]] = error
 
 
-class Lane:
-    """Room for the targets of some runs that wait, and a book in which they run one after the other."""
+class WorkerBuffer:
+    """The memory that one thread needs: `targets` (runs, T, N) of the runs in `queued`, and the account in which they are run
+    one after the other."""
 
-    def __init__(self, terms: Terms) -> None:
-        bars, settings = terms.bars, terms.settings
-        self.terms = terms
-        runs = max(1, min(64, terms.tuning.chunk // (bars.T * bars.N)))
+    def __init__(self, batch: BatchSettings) -> None:
+        bars, settings = batch.bars, batch.settings
+        self.batch = batch
+        runs = max(1, min(64, batch.tuning.chunk // (bars.T * bars.N)))
         self.targets = np.empty((runs, bars.T, bars.N))
         self.unchanged = np.empty(bars.T, np.int8)
         self.scratch = np.empty((3, bars.T))
-        self.waiting: list[tuple[int, Strategy]] = []
+        self.queued: list[tuple[int, Strategy]] = []
         rules = rules_record(settings, (), False, False)
-        orders = terms.tuning.orders or room_for_orders(bars)
-        self._keep(empty_book(bars.T, bars.N, rules, settings.capital, orders, terms.first))
+        orders = batch.tuning.orders or room_for_orders(bars)
+        self._use_book(empty_book(bars.T, bars.N, rules, settings.capital, orders, batch.first))
 
-    def _keep(self, book: AccountState) -> None:
+    def _use_book(self, book: AccountState) -> None:
         self.book = book
         self.trade_fields = np.empty((2, book.trades.shape[0]))
         self.trade_bars = np.empty(book.trades.shape[0], np.int64)
 
-    def score_targets(self, market: MarketData, rules: NDArray[Any]) -> Scored:
-        """Score the runs that wait, all under the same rules."""
-        terms, targets = self.terms, self.targets[: len(self.waiting)]
-        waiting, self.waiting = self.waiting, []
-        scored = Scored.of([number for number, _ in waiting], terms)
+    def score_targets(self, market: MarketData, rules: NDArray[Any]) -> BatchPart:
+        """Score the queued runs, all under the same rules."""
+        batch, targets = self.batch, self.targets[: len(self.queued)]
+        queued, self.queued = self.queued, []
+        part = BatchPart.of([number for number, _ in queued], batch)
         self.book.rules[:] = rules
         at = 0
-        while at < len(waiting):
+        while at < len(queued):
             at, code = score_many(
-                market, self.book, targets, at, self.unchanged, terms.settings.capital, terms.per_year, self.scratch,
-                self.trade_fields, self.trade_bars, terms.edges, scored.values, scored.sums,
+                market, self.book, targets, at, self.unchanged, batch.settings.capital, batch.per_year, self.scratch,
+                self.trade_fields, self.trade_bars, batch.edges, part.values, part.sums,
             )  # fmt: skip
             if code == BAD_TARGET:
-                strategy, wanted = waiting[at][1], targets[at, terms.first :]
-                scored.fail(at, deciding.infinite_weight(strategy, wanted, terms.first))
+                strategy, wanted = queued[at][1], targets[at, batch.first :]
+                part.fail(at, deciding.infinite_weight(strategy, wanted, batch.first))
                 at += 1
             elif code != DONE:
-                self._keep(grown(self.book))
-        return scored
+                self._use_book(grown(self.book))
+        return part
 
-    def score_plan(self, number: int, plan: Plan, mode: str) -> Scored:
+    def score_plan(self, number: int, plan: Plan, mode: str) -> BatchPart:
         """Score one run that goes bar by bar."""
-        terms = self.terms
-        scored = Scored.of([number], terms)
-        clear_book(self.book, terms.settings.capital)
-        run = Run(self.book, DecisionDelay.nothing(terms.settings.fills.delay, terms.bars.N))
+        batch = self.batch
+        part = BatchPart.of([number], batch)
+        clear_book(self.book, batch.settings.capital)
+        run = Run(self.book, DecisionDelay.nothing(batch.settings.fills.delay, batch.bars.N))
         try:
-            run_plan(plan, run, terms.first, mode, required=False)
+            run_plan(plan, run, batch.first, mode, required=False)
         except GptTraderError as error:
-            scored.fail(0, error)
-            return scored
+            part.fail(0, error)
+            return part
         if run.book is not self.book:
-            self._keep(run.book)
+            self._use_book(run.book)
         score_into(
-            plan.market, self.book, self.scratch, terms.per_year, self.trade_fields, self.trade_bars, terms.edges,
-            scored.values[0], scored.sums[0],
+            plan.market, self.book, self.scratch, batch.per_year, self.trade_fields, self.trade_bars, batch.edges,
+            part.values[0], part.sums[0],
         )  # fmt: skip
-        return scored
+        return part
 
 
-class Lanes:
-    """Lanes and the threads that score them. One lane more than threads: while one is filled, each thread has one and the first
-    has the next.
+class WorkerPool:
+    """Worker buffers and the threads that score them. One spare buffer, filled while all workers are busy.
 
-    What is scored does not depend on the number of threads: a run is scored alone, whoever does it.
+    The number of threads changes no result: each run is scored by itself.
     """
 
-    def __init__(self, terms: Terms, threads: int) -> None:
-        self.terms = terms
-        self.filling = Lane(terms)
-        self.free: list[Lane] = []
-        self.spare = threads if threads > 1 else 0
-        self.running: dict[Future[Scored], Lane] = {}
-        self.done: list[Scored] = []
-        self.pool = ThreadPoolExecutor(threads - 1, "gpt-trader") if threads > 1 else None
+    def __init__(self, batch: BatchSettings, threads: int) -> None:
+        self.batch = batch
+        self.filling = WorkerBuffer(batch)
+        self.free: list[WorkerBuffer] = []
+        self.may_add = threads if threads > 1 else 0
+        self.running: dict[Future[BatchPart], WorkerBuffer] = {}
+        self.done: list[BatchPart] = []
+        self.executor = ThreadPoolExecutor(threads - 1, "gpt-trader") if threads > 1 else None
 
     def __enter__(self) -> Self:
         return self
@@ -163,30 +164,31 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(wait=True, cancel_futures=True)
+        if self.executor is not None:
+            self.executor.shutdown(wait=True, cancel_futures=True)
 
-    def score(self, task: Callable[[Lane], Scored], *, here: bool = False) -> None:
-        """Do `task` with the lane that was filled: on another thread when one has time, else (or with `here`) on this one."""
+    def score(self, task: Callable[[WorkerBuffer], BatchPart], *, on_this_thread: bool = False) -> None:
+        """Run `task` on the buffer that was filled: on another thread when a buffer is free to be filled meanwhile, else, or with
+        `on_this_thread`, here."""
         self._collect()
-        if self.pool is None or here or not (self.free or self.spare):
+        if self.executor is None or on_this_thread or not (self.free or self.may_add):
             self.done.append(task(self.filling))
             return
-        self.running[self.pool.submit(task, self.filling)] = self.filling
+        self.running[self.executor.submit(task, self.filling)] = self.filling
         if self.free:
             self.filling = self.free.pop()
         else:
-            self.filling = Lane(self.terms)
-            self.spare -= 1
+            self.filling = WorkerBuffer(self.batch)
+            self.may_add -= 1
 
     def _collect(self) -> None:
-        """Take what the other threads have finished."""
+        """Take over what other threads have finished; their buffers are free again."""
         for future in [item for item in self.running if item.done()]:
             self.free.append(self.running.pop(future))
             self.done.append(future.result())
 
-    def finish(self) -> list[Scored]:
-        """All that was scored, when the last run is through."""
+    def finish(self) -> list[BatchPart]:
+        """Wait for the last run; everything that was scored, in no order."""
         for future in self.running:
             self.done.append(future.result())
         self.running = {}
@@ -194,7 +196,7 @@ class Lanes:
 
 
 def thread_count(threads: int | None) -> int:
-    """How many threads score: `threads`, else the environment's GPT_TRADER_THREADS, else one for each processor up to four.
+    """How many threads score runs: `threads`, else the environment's GPT_TRADER_THREADS, else one for each processor up to four.
 
     Raises BadParameter for what is no positive whole number.
     """

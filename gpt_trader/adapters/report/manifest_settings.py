@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gpt_trader.adapters.report import catalogue, texts
+from gpt_trader.adapters.report import labels, texts
 
 SETTING_ROWS = 40
 DATA_ROWS = 500
@@ -34,7 +34,7 @@ def settings_table(manifest: Mapping[str, Any]) -> list[Group]:
         elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
             rows = [_item(item) for item in value]
         else:
-            single.append((catalogue.ASSUMPTION_LABELS.get(key, title), texts.setting(value)))
+            single.append((labels.ASSUMPTION_LABELS.get(key, title), texts.setting(value)))
             continue
         more = (
             [("and more", f"{len(rows) - SETTING_ROWS:,}, see the manifest")]
@@ -81,10 +81,10 @@ def data_table(symbols: Sequence[str], manifest: Mapping[str, Any]) -> list[Seri
 
 
 def _setting(name: str, value: Any) -> str:
-    if name in catalogue.SHARES and isinstance(value, float | int) and not isinstance(value, bool):
+    if name in labels.SHARES and isinstance(value, float | int) and not isinstance(value, bool):
         return texts.percent(float(value), 2).replace(".00", "")
     return texts.setting(value)
 
 
 def _label(group: str, name: str) -> str:
-    return catalogue.ASSUMPTION_LABELS.get(f"{group}.{name}", name.replace("_", " "))
+    return labels.ASSUMPTION_LABELS.get(f"{group}.{name}", name.replace("_", " "))

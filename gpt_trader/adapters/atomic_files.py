@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A name beside `path`, whose folder is made, for a file to be written there; it is renamed to `path` when the block ends well
     and removed when not. Raises what the disk refuses with (OSError)."""
     path.parent.mkdir(parents=True, exist_ok=True)

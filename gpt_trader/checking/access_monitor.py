@@ -1,4 +1,4 @@
-"""Hears which files, networks and programs the code of a strategy reaches for: what no cut of the bars reaches."""
+"""Records which files, networks and programs the code of a strategy uses: sources that no cut of the bars changes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ READERS = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Something outside the bars that a strategy reached for: `verb` ("reads", "writes" or "looks at"), what, in which method,
+    """Something outside the bars that a strategy used: `verb` ("reads", "writes" or "looks at"), what, in which method,
     and the file and line of the user's own code that did it."""
 
     verb: str
@@ -61,7 +61,7 @@ class Access:
     line: int = 0
 
 
-LOOKERS = (
+INSPECTORS = (
     "stat",
     "lstat",
     "readlink",
@@ -70,15 +70,15 @@ LOOKERS = (
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty")
 MANY = 10  # files that a strategy may look at without reading them
 _method: str | None = None
-_noting = False
+_recording = False
 _LIBRARY = sysconfig.get_paths()["stdlib"]
-_heard: dict[Access, None] = {}
-_made: set[str] = set()  # files that the run itself has made anew
+_accesses: dict[Access, None] = {}
+_created: set[str] = set()  # files that the run itself has made anew
 
 
 @contextmanager
-def inside(method: str) -> Iterator[None]:
-    """What is reached for in this block is done by that method of the strategy."""
+def within_method(method: str) -> Iterator[None]:
+    """Accesses inside this block are recorded as those of this method of the strategy."""
     global _method
     before, _method = _method, method
     try:
@@ -87,27 +87,27 @@ def inside(method: str) -> Iterator[None]:
         _method = before
 
 
-def inside_of() -> str | None:
-    """The method of a strategy that is being listened to, None outside of all."""
+def current_method() -> str | None:
+    """The method of a strategy that runs now, None outside of all."""
     return _method
 
 
 @contextmanager
-def listening() -> Iterator[list[Access]]:
-    """The accesses inside the block by code marked with `inside`, each once; the list is filled when the block ends.
+def recorded_accesses() -> Iterator[list[Access]]:
+    """The accesses inside the block by code marked with `within_method`, each once; the list is filled when the block ends.
 
     A file that the block makes anew holds nothing from elsewhere: it is written, not read, and is nothing when it is gone at
     the end.
     """
     _install()
-    _heard.clear()
-    _made.clear()
+    _accesses.clear()
+    _created.clear()
     found: list[Access] = []
     try:
         with _wrapped_readers():
             yield found
     finally:
-        found.extend(item for item in _heard if item.verb != WRITES or _kind_of(item.what) is not None)
+        found.extend(item for item in _accesses if item.verb != WRITES or _kind_of(item.what) is not None)
 
 
 def may_hold_prices(access: Access) -> bool:
@@ -129,30 +129,30 @@ def may_hold_prices(access: Access) -> bool:
 
 @cache
 def _install() -> None:
-    sys.addaudithook(_hear)
+    sys.addaudithook(_on_audit_event)
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if _method is None or _noting or event not in _EVENTS:
+def _on_audit_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if _method is None or _recording or event not in _EVENTS:
         return
-    with _not_ourselves():
+    with _own_accesses_left_out():
         found = _EVENTS[event](arguments)
         if found is not None:
-            _note(*found)
+            _record(*found)
 
 
 @contextmanager
-def _not_ourselves() -> Iterator[None]:
-    """What is looked up to note an access is no access."""
-    global _noting
-    before, _noting = _noting, True
+def _own_accesses_left_out() -> Iterator[None]:
+    """What is looked up to record an access is no access."""
+    global _recording
+    before, _recording = _recording, True
     try:
         yield
     finally:
-        _noting = before
+        _recording = before
 
 
-def _note(verb: str, what: str) -> None:
+def _record(verb: str, what: str) -> None:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -160,7 +160,7 @@ def _note(verb: str, what: str) -> None:
             break
         frame = frame.f_back
     place = ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
-    _heard[Access(verb, what, _method or "", *place)] = None
+    _accesses[Access(verb, what, _method or "", *place)] = None
 
 
 def _opened(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
@@ -174,8 +174,8 @@ def _opened(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
     given = mode if isinstance(mode, str) else ""
     bits = flags if isinstance(flags, int) else 0
     if not set(given).isdisjoint("wx") or bits & (os.O_TRUNC | os.O_EXCL) or kind is None:
-        _made.add(os.path.abspath(name))  # noqa: PTH100 - Path.absolute asks the watched system
-    if _is_made(name):
+        _created.add(os.path.abspath(name))  # noqa: PTH100 - Path.absolute asks the watched system
+    if _is_created(name):
         return WRITES, name
     only_writes = "a" in given and "+" not in given if given else bits & os.O_ACCMODE == os.O_WRONLY
     return WRITES if only_writes else READS, name
@@ -215,34 +215,34 @@ def _connected(arguments: tuple[Any, ...]) -> tuple[str, str] | None:
     return None if name in ("", ":memory:") else (READS, name)
 
 
-def _watching_databases(connect: Callable[..., Any]) -> Callable[..., Any]:
-    """`sqlite3.connect` whose connections tell which files they attach."""
+def _recording_databases(connect: Callable[..., Any]) -> Callable[..., Any]:
+    """`sqlite3.connect` whose connections record which files they attach."""
 
-    def heard(action: int, name: str | None, *_rest: Any) -> int:
+    def authorised(action: int, name: str | None, *_rest: Any) -> int:
         if action == sqlite3.SQLITE_ATTACH and name not in ("", ":memory:") and _method is not None:
-            with _not_ourselves():
-                _note(READS, name or "a database that a query attaches")
+            with _own_accesses_left_out():
+                _record(READS, name or "a database that a query attaches")
         return sqlite3.SQLITE_OK
 
     @wraps(connect)
     def call(*args: Any, **kwargs: Any) -> Any:
         connection = connect(*args, **kwargs)
-        connection.set_authorizer(heard)
+        connection.set_authorizer(authorised)
         return connection
 
     return call
 
 
-def _made_folder(path: Any) -> None:
+def _created_folder(path: Any) -> None:
     """A folder that is made anew; the event comes before, also when it is there already."""
     if isinstance(path, str | bytes | os.PathLike) and _kind_of(os.fsdecode(path)) is None:
-        _made.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
+        _created.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
 
 
 def _listed(path: Any) -> tuple[str, str] | None:
     """The names in a folder, which may say anything. What Python lists to find modules is nothing."""
     name = "." if path is None else os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-    ours = not name or _is_ordinary(name) or _is_made(name) or _is_importing() or not _asked_by_user()
+    ours = not name or _is_ordinary(name) or _is_created(name) or _is_importing() or not _called_by_user()
     return None if ours else (READS, f"the names in {os.path.abspath(name)}")  # noqa: PTH100
 
 
@@ -274,7 +274,7 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], tuple[str, str] | None]] = {
     "os.exec": _names("the program"),
     "os.listdir": lambda arguments: _listed(arguments[0]),
     "os.scandir": lambda arguments: _listed(arguments[0]),
-    "os.mkdir": lambda arguments: _made_folder(arguments[0]),
+    "os.mkdir": lambda arguments: _created_folder(arguments[0]),
     "os.fork": lambda _arguments: (READS, "what another process hands over"),
     "os.forkpty": lambda _arguments: (READS, "what another process hands over"),
     LOAD_BARS: _loaded,
@@ -283,61 +283,61 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], tuple[str, str] | None]] = {
 
 @contextmanager
 def _wrapped_readers() -> Iterator[None]:
-    """Let the readers of libraries that are loaded say what they read."""
-    put_back: list[tuple[Any, str, Any]] = [(os, name, getattr(os, name)) for name in LOOKERS]
-    for _, name, real in put_back:
-        setattr(os, name, _looking(real))
-    put_back.append((sqlite3, "connect", sqlite3.connect))
-    sqlite3.connect = _watching_databases(sqlite3.connect)
+    """Let the readers of libraries that are loaded record what they read."""
+    to_restore: list[tuple[Any, str, Any]] = [(os, name, getattr(os, name)) for name in INSPECTORS]
+    for _, name, real in to_restore:
+        setattr(os, name, _recording_inspector(real))
+    to_restore.append((sqlite3, "connect", sqlite3.connect))
+    sqlite3.connect = _recording_databases(sqlite3.connect)
     for module_name, names in READERS.items():
         module = sys.modules.get(module_name)
         for name in names if module is not None else ():
             real = getattr(module, name, None)
             if callable(real):
-                put_back.append((module, name, real))
-                setattr(module, name, _telling(real))
-    put_back += _renewed_imports({id(real): getattr(module, name) for module, name, real in put_back})
+                to_restore.append((module, name, real))
+                setattr(module, name, _recording_reader(real))
+    to_restore += _replaced_imports({id(real): getattr(module, name) for module, name, real in to_restore})
     try:
         yield
     finally:
-        for module, name, real in put_back:
+        for module, name, real in to_restore:
             setattr(module, name, real)
 
 
-def _renewed_imports(told: dict[int, Any]) -> list[tuple[Any, str, Any]]:
-    """Let modules of the user's own that have imported a reader by its name use the one that tells; what was replaced."""
+def _replaced_imports(recording: dict[int, Any]) -> list[tuple[Any, str, Any]]:
+    """Let modules of the user's own that have imported a reader by its name use the one that records; what was replaced."""
     replaced: list[tuple[Any, str, Any]] = []
     for module in list(sys.modules.values()):
         place = getattr(module, "__file__", None)
         if place is None or is_installed(Path(place)):
             continue
         for name, value in list(vars(module).items()):
-            if id(value) in told:
+            if id(value) in recording:
                 replaced.append((module, name, value))
-                setattr(module, name, told[id(value)])
+                setattr(module, name, recording[id(value)])
     return replaced
 
 
-def _looking(real: Callable[..., Any]) -> Callable[..., Any]:
+def _recording_inspector(real: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(real)
     def call(path: Any, *args: Any, **kwargs: Any) -> Any:
-        if _method is not None and not _noting and isinstance(path, str | bytes | os.PathLike):
+        if _method is not None and not _recording and isinstance(path, str | bytes | os.PathLike):
             name = os.fsdecode(path)
-            with _not_ourselves():
-                if not _is_ordinary(name) and not _is_made(name) and _asked_by_user():
-                    _note(LOOKS, name)
+            with _own_accesses_left_out():
+                if not _is_ordinary(name) and not _is_created(name) and _called_by_user():
+                    _record(LOOKS, name)
         return real(path, *args, **kwargs)
 
     return call
 
 
-def _is_made(name: str) -> bool:
+def _is_created(name: str) -> bool:
     """Whether the run has made the file, or a folder that it lies in."""
     path = Path(os.path.abspath(name))  # noqa: PTH100
-    return str(path) in _made or any(str(folder) in _made for folder in path.parents)
+    return str(path) in _created or any(str(folder) in _created for folder in path.parents)
 
 
-def _asked_by_user() -> bool:
+def _called_by_user() -> bool:
     """Whether the caller of a function of Python's library is the user's own code, and no library on its behalf."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
@@ -349,14 +349,14 @@ def _asked_by_user() -> bool:
     return False
 
 
-def _telling(reader: Callable[..., Any]) -> Callable[..., Any]:
+def _recording_reader(reader: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(reader, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        if _method is not None and not _noting:
+        if _method is not None and not _recording:
             source = args[0] if args else next(iter(kwargs.values()), "")
             if isinstance(source, str | bytes | os.PathLike):
-                with _not_ourselves():
-                    _note(READS, os.fsdecode(source))
+                with _own_accesses_left_out():
+                    _record(READS, os.fsdecode(source))
         return reader(*args, **kwargs)
 
     return call
