@@ -16,7 +16,7 @@ import numpy as np
 from gpt_trader.engine.bar_by_bar import Bar, Trader
 from gpt_trader.engine.messages import Targets
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.setup import Settings, blank_info, rules_record
+from gpt_trader.engine.run_setup import Settings, blank_info, rules_record
 
 MINUTE = 60_000_000_000
 YEAR = 98_280  # minutes of the NYSE in 252 sessions

@@ -25,7 +25,7 @@ from benchmarks.table import machine
 from gpt_trader import load_bars
 from gpt_trader.adapters.chunk_store import ChunkStore
 from gpt_trader.batch_workers import THREADS
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.research.chunk import Chunk, ChunkRunner
 from gpt_trader.research.chunk_sizes import cut, points_per_chunk, seconds_per_run
 from gpt_trader.research.executor import Executor, InProcess

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.opening import empty_book, room_for_orders
-from gpt_trader.engine.session import Outcome, simulate
-from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
+from gpt_trader.engine.account_memory import empty_book, room_for_orders
+from gpt_trader.engine.run_setup import Settings, build_market, checked_first, rules_record, settings_of
+from gpt_trader.engine.simulation import Outcome, simulate
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
 from gpt_trader.result import Result
@@ -60,7 +60,7 @@ def backtest(
 def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     """1/N of the capital in every symbol from its first bar at or after row `first` on, under the run's costs and gross cap, no
     other rule."""
-    from gpt_trader.engine.running import run_rows
+    from gpt_trader.engine.run_modes import run_rows
 
     own = settings.allocation
     plain = replace(settings, risk=None, exits=(), allocation=_equal_weights(own.gross, own.leverage, bars.N))

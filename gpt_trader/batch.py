@@ -14,9 +14,11 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.batch_workers import BatchPart, BatchSettings, WorkerBuffer, WorkerPool, thread_count
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
 from gpt_trader.engine.decision_delay import DecisionDelay
-from gpt_trader.engine.session import (
+from gpt_trader.engine.metric_formulas import METRIC_NAMES
+from gpt_trader.engine.run_setup import Settings, build_market, checked_first, rules_record, settings_of
+from gpt_trader.engine.simulation import (
     ARRAY,
     COMPILED,
     acted_ranks,
@@ -25,8 +27,6 @@ from gpt_trader.engine.session import (
     calls_of,
     chosen_mode,
 )
-from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
-from gpt_trader.engine.statistics import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
 from gpt_trader.indicator_memo import shared_memo
@@ -191,7 +191,7 @@ class _BatchRunner:
     def __init__(self, batch: BatchSettings, workers: WorkerPool, expected: int, called: int) -> None:
         self.batch, self.workers, self.expected, self.called_elsewhere = batch, workers, expected, called
         self.seen = batch.bars.strategy_view()
-        self.fields = deciding.row_values(self.seen, {})
+        self.fields = strategy_calls.row_values(self.seen, {})
         self.modes: dict[type[Strategy], str] = {}
         self.called: dict[type[Strategy], int] = {}
         self.markets: dict[Any, Any] = {}
@@ -226,7 +226,7 @@ class _BatchRunner:
     def _queue_targets(self, number: int, strategy: Strategy) -> None:
         """Compute the targets of a stateless strategy and queue them."""
         first, settings = self.batch.first, self.batch.settings
-        features = deciding.compute_features(strategy, self.seen)
+        features = strategy_calls.compute_features(strategy, self.seen)
         score = features.get("score")
         key = (all_exits(strategy, settings), counts_units(strategy), score is not None)
         buffer = self.workers.filling
@@ -234,8 +234,8 @@ class _BatchRunner:
             self.flush()
             self._choose_market(key, score)
             buffer = self.workers.filling
-        row = deciding.rows_from({**self.fields, **features}, first)
-        answer = deciding.call_strategy(strategy, "decide", strategy.decide, row)
+        row = strategy_calls.rows_from({**self.fields, **features}, first)
+        answer = strategy_calls.call_strategy(strategy, "decide", strategy.decide, row)
         slot = buffer.targets[len(buffer.queued), first:]
         if (
             len(buffer.targets) == 1
@@ -246,7 +246,7 @@ class _BatchRunner:
             buffer.queued.append((number, strategy))
             return
         if type(answer) is not np.ndarray or answer.shape != slot.shape or answer.dtype != np.float64:
-            answer = deciding.checked_targets(strategy, answer, slot.shape, first)
+            answer = strategy_calls.checked_targets(strategy, answer, slot.shape, first)
         delay = min(settings.fills.delay, len(slot))
         slot[:delay] = np.nan
         slot[delay:] = answer[: len(slot) - delay]

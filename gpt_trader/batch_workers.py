@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
+from gpt_trader.engine.account_memory import empty_book, grown, room_for_orders
+from gpt_trader.engine.account_reset import clear_book
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.interpreted import is_interpreted
-from gpt_trader.engine.opening import empty_book, grown, room_for_orders
+from gpt_trader.engine.metric_formulas import METRIC_NAMES
 from gpt_trader.engine.records import BAD_TARGET, DONE, AccountState, MarketData
-from gpt_trader.engine.resetting import clear_book
-from gpt_trader.engine.running import Plan, Run
-from gpt_trader.engine.scoring import score_into, score_many
-from gpt_trader.engine.session import run_plan
-from gpt_trader.engine.setup import Settings, rules_record
-from gpt_trader.engine.statistics import METRIC_NAMES
+from gpt_trader.engine.run_modes import Plan, Run
+from gpt_trader.engine.run_setup import Settings, rules_record
+from gpt_trader.engine.run_statistics import score_into, score_many
+from gpt_trader.engine.simulation import run_plan
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.periods import periods_of
@@ -117,7 +117,7 @@ class WorkerBuffer:
             )  # fmt: skip
             if code == BAD_TARGET:
                 strategy, wanted = queued[at][1], targets[at, batch.first :]
-                part.fail(at, deciding.infinite_weight(strategy, wanted, batch.first))
+                part.fail(at, strategy_calls.infinite_weight(strategy, wanted, batch.first))
                 at += 1
             elif code != DONE:
                 self._use_book(grown(self.book))

@@ -1,7 +1,7 @@
 """The statistics of returns, equity curves and closed trades as functions of plain arrays, each usable alone.
 
 Definitions and sources stand in `gpt_trader.engine.metric_definitions`, the formulas with their rules for ruin and rounding in
-`gpt_trader.engine.statistics`; these functions check their arguments and call its kernels. What is undefined is NaN,
+`gpt_trader.engine.metric_formulas`; these functions check their arguments and call its kernels. What is undefined is NaN,
 never an error: an empty series, one bar, no spread, no trade. Arguments that make no sense (two dimensions, text,
 times that do not increase, a window of one bar) raise a `UserError`.
 
@@ -75,12 +75,12 @@ def returns(equity: ArrayLike, capital: float | None = None) -> Floats:
 
     The bar on which equity reaches zero or less still has its return (-1 or lower), the bars after it have NaN.
     """
-    from gpt_trader.engine import curves
+    from gpt_trader.engine import curve_statistics
 
     values, base = _curve_and_base(equity, capital)
     out = np.empty(values.size)
-    curves.simple_returns(values, base, out)
-    out[curves.bars_until_ruin(values, base) :] = np.nan
+    curve_statistics.simple_returns(values, base, out)
+    out[curve_statistics.bars_until_ruin(values, base) :] = np.nan
     if capital is None:
         out[:1] = np.nan
     return out
@@ -93,21 +93,21 @@ def volatility(returns: ArrayLike, *, periods_per_year: float = TRADING_DAYS) ->
 
 def sharpe(returns: ArrayLike, *, periods_per_year: float = TRADING_DAYS, risk_free: float = 0.0) -> float:
     """Sharpe ratio (Sharpe 1994) per year over an annual risk-free rate; see `measures.Curve`."""
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     shape, periods = _moments(returns), _periods(periods_per_year)
-    excess = shape.mean - statistics.rate_per_bar(_rate("risk_free", risk_free), periods)
-    return statistics.yearly_ratio(excess, shape.deviation, shape.mean, periods)
+    excess = shape.mean - metric_formulas.rate_per_bar(_rate("risk_free", risk_free), periods)
+    return metric_formulas.yearly_ratio(excess, shape.deviation, shape.mean, periods)
 
 
 def sortino(returns: ArrayLike, *, periods_per_year: float = TRADING_DAYS, target: float = 0.0) -> float:
     """Sortino ratio (Sortino and Price 1994) per year: mean return above an annual target / deviation below it."""
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     periods = _periods(periods_per_year)
-    per_bar = statistics.rate_per_bar(_rate("target", target), periods)
+    per_bar = metric_formulas.rate_per_bar(_rate("target", target), periods)
     shape = _moments(returns, per_bar)
-    return statistics.yearly_ratio(shape.mean - per_bar, shape.downside, shape.mean, periods)
+    return metric_formulas.yearly_ratio(shape.mean - per_bar, shape.downside, shape.mean, periods)
 
 
 def skew(returns: ArrayLike) -> float:
@@ -169,11 +169,11 @@ def max_drawdown(equity: ArrayLike, capital: float | None = None) -> float:
 
 def drawdown(equity: ArrayLike, capital: float | None = None) -> Floats:
     """Equity below its highest value so far, the capital included: (T,) fractions, 0 at a high, negative below."""
-    from gpt_trader.engine import curves
+    from gpt_trader.engine import curve_statistics
 
     values, base = _curve_and_base(equity, capital)
     out = np.empty(values.size)
-    curves.drawdown_path(values, base, out)
+    curve_statistics.drawdown_path(values, base, out)
     return out
 
 
@@ -181,7 +181,7 @@ def drawdowns(
     equity: ArrayLike, capital: float | None = None, worst: int | None = None
 ) -> tuple[Drawdown, ...]:
     """All drawdowns, or the `worst` so many, deepest first (of equal ones the earlier); none for a curve with NaN."""
-    from gpt_trader.engine import curves
+    from gpt_trader.engine import curve_statistics
 
     if worst is not None and worst < 0:
         raise BadParameter(f"worst is {worst}: give how many drawdowns to list, 0 or more")
@@ -189,7 +189,7 @@ def drawdowns(
     if not (np.isfinite(values).all() and base > 0.0):
         return ()
     rows = np.empty((values.size // 2 + 1, 3), np.int64)
-    found: Deepest = curves.scan_drawdowns(values, base, rows)
+    found: Deepest = curve_statistics.scan_drawdowns(values, base, rows)
     path = drawdown(values, base)
     rows = rows[: found.episodes]
     order = np.argsort(path[rows[:, 1]], kind="stable")[:worst]
@@ -233,12 +233,12 @@ def expectancy(pnl: ArrayLike) -> float:
 
 def turnover(traded_notional: float, equity: ArrayLike, time: ArrayLike) -> float:
     """One-way turnover per year: half the value of all fills / mean equity / calendar years."""
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     values = vector("equity", equity, np.float64)
-    years = statistics.calendar_years(times(time, values.size).view(np.int64))
+    years = metric_formulas.calendar_years(times(time, values.size).view(np.int64))
     mean_equity = float(values.mean()) if values.size else float("nan")
-    return statistics.yearly_turnover(float(traded_notional), mean_equity, years)
+    return metric_formulas.yearly_turnover(float(traded_notional), mean_equity, years)
 
 
 # -- everything at once -----------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def summarise(
     basis, `trade_bars` (K,) bars held; `traded_notional` sum of |quantity x price| over all fills; `commission` and
     `slippage` in cash; `risk_free` an annual rate. `periods_per_year` defaults to what `time` and `timeframe` say.
     """
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     values = vector("equity", equity, np.float64)
     moments = times(time, values.size)
@@ -275,8 +275,8 @@ def summarise(
     bars_held = None if trade_bars is None else vector("trade_bars", trade_bars, np.int64, pnl.size)
     if periods_per_year is None:
         periods_per_year = _inferred_periods(moments, timeframe)
-    out = np.empty(len(statistics.METRIC_NAMES))
-    statistics.summary(
+    out = np.empty(len(metric_formulas.METRIC_NAMES))
+    metric_formulas.summary(
         values,
         np.full(values.size, np.nan) if gross is None else vector("gross", gross, np.float64, values.size),
         moments.view(np.int64),
@@ -295,7 +295,7 @@ def summarise(
         np.empty((2, values.size)),
         out,
     )
-    metrics = dict(zip(statistics.METRIC_NAMES, out.tolist(), strict=True))
+    metrics = dict(zip(metric_formulas.METRIC_NAMES, out.tolist(), strict=True))
     if bars_held is None:
         metrics["average_trade_bars"] = float("nan")
     return metrics
@@ -321,39 +321,39 @@ def _known(returns: ArrayLike) -> Floats:
 
 
 def _moments(returns: ArrayLike, target: float = 0.0) -> Moments:
-    from gpt_trader.engine import curves
+    from gpt_trader.engine import curve_statistics
 
-    return curves.moments(_known(returns), target)
+    return curve_statistics.moments(_known(returns), target)
 
 
 def _curve(equity: ArrayLike, capital: float | None, time: ArrayLike | None = None) -> Curve:
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     values, base = _curve_and_base(equity, capital)
     moments = np.zeros(values.size, np.int64) if time is None else times(time, values.size).view(np.int64)
-    return statistics.curve_statistics(values, moments, base, TRADING_DAYS, 0.0, np.empty((2, values.size)))[
-        0
-    ]
+    return metric_formulas.curve_statistics(
+        values, moments, base, TRADING_DAYS, 0.0, np.empty((2, values.size))
+    )[0]
 
 
 def _trades(pnl: ArrayLike) -> Trades:
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     values = vector("pnl", pnl, np.float64)
-    return statistics.trade_statistics(values, np.zeros(values.size), np.zeros(values.size, np.int64))
+    return metric_formulas.trade_statistics(values, np.zeros(values.size), np.zeros(values.size, np.int64))
 
 
 def _rolling(
     returns: ArrayLike, window: int, periods_per_year: float, risk_free: float
 ) -> tuple[Floats, Floats]:
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     if window < 2:
         raise BadParameter(f"window is {window}: a standard deviation needs at least 2 returns")
     values = vector("returns", returns, np.float64)
     spread, ratio = np.full(values.size, np.nan), np.full(values.size, np.nan)
     periods, rate = _periods(periods_per_year), _rate("risk_free", risk_free)
-    statistics.rolling_statistics(values, int(window), periods, rate, spread, ratio)
+    metric_formulas.rolling_statistics(values, int(window), periods, rate, spread, ratio)
     return spread, ratio
 
 

@@ -132,7 +132,7 @@ def sweep(
     Everything runs in this process, and nothing is kept: `gpt-trader sweep` has workers, a ledger of trials and reports.
     Raises as `make_space`, `parse_objective` and `backtest` do for settings; a point that fails is in `errors`.
     """
-    from gpt_trader.engine.setup import settings_of
+    from gpt_trader.engine.run_setup import settings_of
     from gpt_trader.research.executor import InProcess
     from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.objectives import parse_objectives

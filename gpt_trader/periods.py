@@ -29,7 +29,7 @@ def periods_per_year(time: ArrayLike, timeframe: str | None = None) -> float:
 
 def periods_of(moments: NDArray[np.int64], timeframe: str | None) -> float:
     """`periods_per_year` of times in nanoseconds that are known to increase, as those of `Bars` are."""
-    from gpt_trader.engine import statistics
+    from gpt_trader.engine import metric_formulas
 
     if timeframe is None:
         timeframe = _timeframe_of(moments)
@@ -40,12 +40,12 @@ def periods_of(moments: NDArray[np.int64], timeframe: str | None) -> float:
     if moments.size == 0:
         return TRADING_DAYS if timeframe == "1d" else float("nan")
     counts = np.empty(moments.size, np.int64)
-    days, saturday, sunday = statistics.count_sessions(moments, counts)
+    days, saturday, sunday = metric_formulas.count_sessions(moments, counts)
     inner = counts[1 : days - 1] if days > 2 else counts[:days]
     a_day = 1.0 if timeframe == "1d" else float(np.median(inner))
     if min(saturday, sunday) * 14 >= moments.size:
         return a_day * 365.0
-    years = statistics.calendar_years(moments)
+    years = metric_formulas.calendar_years(moments)
     if years < 1.0:
         return a_day * TRADING_DAYS
     held = moments.size / a_day / years
@@ -54,7 +54,7 @@ def periods_of(moments: NDArray[np.int64], timeframe: str | None) -> float:
 
 def _timeframe_of(moments: NDArray[np.int64]) -> str:
     """Whether bars are intraday ("1h" stands for all), daily, weekly or monthly, by their median distance."""
-    from gpt_trader.engine.statistics import NANOSECONDS_PER_DAY
+    from gpt_trader.engine.metric_formulas import NANOSECONDS_PER_DAY
 
     distance = float(np.median(np.diff(moments))) / NANOSECONDS_PER_DAY if moments.size > 1 else 1.0
     return "1h" if distance < 1.0 else "1d" if distance < 5.0 else "1w" if distance < 15.0 else "1mo"

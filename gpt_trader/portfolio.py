@@ -13,11 +13,11 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.opening import empty_book, room_for_orders
-from gpt_trader.engine.portfolio import Account
+from gpt_trader.engine.account_memory import empty_book, room_for_orders
+from gpt_trader.engine.portfolio_loop import Account
 from gpt_trader.engine.records import MarketData
-from gpt_trader.engine.session import Outcome, build_plan, open_account
-from gpt_trader.engine.setup import Settings, build_market, checked_first, rules_record, settings_of
+from gpt_trader.engine.run_setup import Settings, build_market, checked_first, rules_record, settings_of
+from gpt_trader.engine.simulation import Outcome, build_plan, open_account
 from gpt_trader.engine.sleeve import Part, decider
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit, checked_exits

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.costs import FillModel
-from gpt_trader.engine.entering import entered
+from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.metric_definitions import BENCHMARK_METRICS, METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
-from gpt_trader.engine.scoring import statistics_into
-from gpt_trader.engine.session import Outcome, all_exits
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.run_statistics import statistics_into
+from gpt_trader.engine.simulation import Outcome, all_exits
 from gpt_trader.errors import UnknownName
 from gpt_trader.look_ahead import LookAhead, look_ahead_here
 from gpt_trader.periods import periods_of
@@ -153,7 +153,11 @@ class Result:
         """The run's identity as a trial, 16 bytes (`research.identity`): a cell of a sweep with the same settings has it too."""
         rows = self.bars.T
         keys = TrialKeys(
-            type(self._instance), self.settings, self.fingerprint, rows - self.track.shape[1], rows - 1
+            type(self._instance),
+            self.settings,
+            self.fingerprint,
+            rows - self.account_curves.shape[1],
+            rows - 1,
         )
         return keys.of(self.parameters)
 
@@ -203,13 +207,13 @@ class Result:
         return (*self.bars.notes, *(() if index is None else index.notes))
 
     @property
-    def track(self) -> NDArray[np.float64]:
+    def account_curves(self) -> NDArray[np.float64]:
         """(4, T - first): equity, cash, gross and net exposure in cash at each close from row `first` of the bars on."""
-        return self.outcome.book.track[:, self.first :]
+        return self.outcome.book.account_curves[:, self.first :]
 
     @property
     def time(self) -> NDArray[np.datetime64]:
-        """(T - first,) the time of each column of `track`."""
+        """(T - first,) the time of each column of `account_curves`."""
         return self.bars.time[self.first :]
 
     def log(self, name: str) -> NDArray[Any]:
@@ -269,7 +273,7 @@ class Result:
     @property
     def benchmark_equity(self) -> NDArray[np.float64] | None:
         """(T - first,) equity of buy and hold at each close, None when it was not run."""
-        return None if self._benchmark is None else self._benchmark.book.track[EQUITY, self.first :]
+        return None if self._benchmark is None else self._benchmark.book.account_curves[EQUITY, self.first :]
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report and return its path."""

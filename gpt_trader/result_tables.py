@@ -43,14 +43,14 @@ def _sides(quantity: NDArray[Any], words: tuple[str, str]) -> NDArray[Any]:
 
 def equity(result: Result) -> Columns:
     """One row per bar: `gross`, `net` as shares of equity, `drawdown` from the highest equity so far, buy and hold beside."""
-    track = result.track
-    curve = track[EQUITY]
+    account_curves = result.account_curves
+    curve = account_curves[EQUITY]
     with np.errstate(divide="ignore", invalid="ignore"):
-        gross, net = track[GROSS] / curve, track[NET] / curve
+        gross, net = account_curves[GROSS] / curve, account_curves[NET] / curve
         drawdown = curve / np.maximum.accumulate(np.maximum(curve, result.settings.capital)) - 1.0
     benchmark = result.benchmark_equity
     return {
-        "time": result.time, "equity": curve, "cash": track[CASH], "gross": gross, "net": net, "drawdown": drawdown,
+        "time": result.time, "equity": curve, "cash": account_curves[CASH], "gross": gross, "net": net, "drawdown": drawdown,
         "benchmark": np.full(curve.size, np.nan) if benchmark is None else benchmark,
     }  # fmt: skip
 
@@ -171,7 +171,7 @@ def positions(result: Result) -> Columns:
     entry = _entries(result, held)
     return {
         "time": bars.time[t], "symbol": np.array(bars.symbols, dtype=object)[n], "quantity": held[t, n], "price": prices[t, n],
-        "value": value, "weight": value / result.track[EQUITY, t - result.first],
+        "value": value, "weight": value / result.account_curves[EQUITY, t - result.first],
         "open_pnl": held[t, n] * (prices[t, n] - entry[t, n]),
     }  # fmt: skip
 

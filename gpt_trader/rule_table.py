@@ -30,7 +30,7 @@ class Rule:
       `optional`: None switches it off.
     - `flag`: its option ("" = `--` and its name), `metavar`: what stands behind the flag, `strict`: the command line itself
       refuses what is below `low`.
-    - `record`: its place in the engine's RULE record ("" = none, or made by hand in `engine/setup.py`), where None is `none`
+    - `record`: its place in the engine's RULE record ("" = none, or made by hand in `engine/run_setup.py`), where None is `none`
       times OFF.
     - of risk limits: `profiles`, the values that differ from the default; `verdict`, code and name of the rule in the log of
       decisions (None = it has no verdict of its own).

@@ -11,8 +11,8 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.session import continue_account, open_account
-from gpt_trader.engine.setup import checked_first, settings_of
+from gpt_trader.engine.run_setup import checked_first, settings_of
+from gpt_trader.engine.simulation import continue_account, open_account
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument

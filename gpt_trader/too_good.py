@@ -197,7 +197,7 @@ def of_result(result: Result) -> tuple[str, ...]:
 
 def _months_without_loss(result: Result, holding: Holding) -> int:
     """How many months the equity moved in without losing in one of them; 0 when it lost, or for fewer than `MONTHS.limit`."""
-    curve = result.track[0]
+    curve = result.account_curves[0]
     found = monthly_returns(result.time, curve, result.settings.capital).value
     moved = found[found != 0.0]
     if moved.size < MONTHS.limit or not (moved > 0.0).all() or holding.never_lost:

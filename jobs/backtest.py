@@ -276,7 +276,7 @@ def show(result: Result, verdict: TrialVerdict, output: Output, reruns: Bootstra
     if reruns is not None:
         output.line("")
         output.show(interval_table(reruns.as_object()))
-    output.line(f"\nequity   {sparkline(result.track[0].tolist())}")
+    output.line(f"\nequity   {sparkline(result.account_curves[0].tolist())}")
     for line in () if reruns is None else interval_lines(reruns.as_object()):
         output.line(line)
     output.line(look_ahead_line(verdict.state))

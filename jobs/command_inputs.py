@@ -107,7 +107,7 @@ class StudyInputs(Inputs):
     def experiment(self, strategy: type[Strategy]) -> Experiment:
         """What all points of the study share. Raises as `market`."""
         market, rules = self.market(), self.rules
-        from gpt_trader.engine.setup import settings_of
+        from gpt_trader.engine.run_setup import settings_of
         from gpt_trader.research.experiment import Experiment
 
         settings = settings_of(

@@ -48,8 +48,8 @@ from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.kernel_folders import current_folders, kernel_home
 from gpt_trader.engine.messages import Operator, Requests, Targets, Unknown
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.session import Outcome, build_plan, open_account
-from gpt_trader.engine.setup import Settings, blank_info, rules_record
+from gpt_trader.engine.run_setup import Settings, blank_info, rules_record
+from gpt_trader.engine.simulation import Outcome, build_plan, open_account
 from gpt_trader.engine.target_weights import allocate
 from gpt_trader.indicators.panels import LEAST
 from gpt_trader.orders import OrderRequest, cancel, limit, market
@@ -180,7 +180,7 @@ def _features(bars: Bars, names: Iterable[str]) -> None:
 def _untouched(bars: Bars) -> Outcome:
     """An account with which nothing has been done yet."""
     run, settings = open_account(bars, Settings(), 0), Settings()
-    run.book.track[:] = settings.capital
+    run.book.account_curves[:] = settings.capital
     plan = build_plan(run.waiting, load_strategy("buy_and_hold")(), bars, settings, 0)
     return Outcome(run.book, plan.market, "array")
 

@@ -80,7 +80,7 @@ class Counting:
 
 def trial_of(result: Result) -> TrialBatch:
     """A backtest as a batch of one trial."""
-    earned = returns(result.track[EQUITY], result.settings.capital)
+    earned = returns(result.account_curves[EQUITY], result.settings.capital)
     per_year = result.metrics["periods_per_year"]
     return TrialBatch(
         family=result.strategy,

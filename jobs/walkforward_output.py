@@ -151,7 +151,7 @@ def tables_of(found: WalkForwardResult) -> dict[str, Mapping[str, Any]]:
         choices.study.experiment.bars.time,
         len(choices.study.windows),
     )
-    equity, benchmark = result.track[EQUITY], result.benchmark_equity
+    equity, benchmark = result.account_curves[EQUITY], result.benchmark_equity
     windows = found.windows
     chosen = {name: [points.parameters(window.point)[name] for window in windows] for name in points.names}
     errors = choices.runs.errors

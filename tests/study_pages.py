@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gpt_trader import Bars, Strategy, param, ta
-from gpt_trader.engine.setup import settings_of
+from gpt_trader.engine.run_setup import settings_of
 from gpt_trader.research.cross_validation_study import CrossValidationResult, CrossValidationStudy
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment

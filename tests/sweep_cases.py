@@ -10,7 +10,7 @@ import numpy as np
 
 from gpt_trader import Allocation, Strategy, Weights, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective

@@ -25,8 +25,8 @@ from gpt_trader.checking.trace import (
     trace,
     with_columns,
 )
-from gpt_trader.engine import deciding
-from gpt_trader.engine.running import Plan
+from gpt_trader.engine import strategy_calls
+from gpt_trader.engine.run_modes import Plan
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol
 
@@ -159,8 +159,8 @@ def _rows(
     fresh = renewed(strategy)
     shown, seen = _own_view(bars)
     with within_method("features"):
-        features = deciding.compute_features(fresh, seen)
-    columns, arrays = _own_columns(deciding.row_values(seen, features))
+        features = strategy_calls.compute_features(fresh, seen)
+    columns, arrays = _own_columns(strategy_calls.row_values(seen, features))
     before: BeforeBar = _nothing
     if futures is not None:
         kept = _apart_from(shown, stored_over_time(fresh, bars.T))

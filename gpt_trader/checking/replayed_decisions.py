@@ -22,9 +22,9 @@ from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.checking.comparing import first_other
 from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.trace import bar_by_bar, renewed, requests_in
-from gpt_trader.engine import deciding
-from gpt_trader.engine.live_views import LiveHeld
-from gpt_trader.engine.running import Plan
+from gpt_trader.engine import strategy_calls
+from gpt_trader.engine.run_modes import Plan
+from gpt_trader.engine.strategy_views import LiveHeld
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy
 
@@ -171,7 +171,7 @@ def _same_answers(strategy: Strategy, cut: Bars, calls: list[Call]) -> bool:
     probe = renewed(strategy)
     try:
         with within_method("features"):
-            deciding.compute_features(probe, cut.strategy_view())
+            strategy_calls.compute_features(probe, cut.strategy_view())
         with within_method("decide"), np.errstate(invalid="ignore", divide="ignore"):
             for call in calls:
                 for name, value in call.changed.items():

@@ -13,7 +13,7 @@ from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.checking.comparing import WARM_TOLERANCE, first_difference
 from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.trace import Trace, is_stateless, renewed
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import Strategy
 
@@ -74,7 +74,7 @@ def _same_last_row(strategy: Strategy, window: Bars, whole: Trace, t: int) -> bo
     fresh = renewed(strategy)
     try:
         with within_method("features"):
-            features = deciding.compute_features(fresh, window)
+            features = strategy_calls.compute_features(fresh, window)
         for name, values in whole.features.items():
             if name not in features:
                 return False
@@ -83,7 +83,7 @@ def _same_last_row(strategy: Strategy, window: Bars, whole: Trace, t: int) -> bo
         if not is_stateless(fresh) or not isinstance(whole.decisions, np.ndarray):
             return True
         with within_method("decide"):
-            targets = deciding.decide_all(fresh, window, features)
+            targets = strategy_calls.decide_all(fresh, window, features)
     except GptTraderError:
         return False
     return first_difference(whole.decisions[t : t + 1], targets[-1:], WARM_TOLERANCE) is None

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import DIVIDEND, Bars
 from gpt_trader.checking.access_monitor import within_method
-from gpt_trader.engine import deciding
-from gpt_trader.engine.running import Plan
-from gpt_trader.engine.session import PYTHON, all_exits, build_plan, open_account, run_plan
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine import strategy_calls
+from gpt_trader.engine.run_modes import Plan
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.simulation import PYTHON, all_exits, build_plan, open_account, run_plan
 from gpt_trader.exits import Exit
 from gpt_trader.orders import NOTHING, limit
 from gpt_trader.strategy import (
@@ -69,9 +69,9 @@ def trace(strategy: Strategy, bars: Bars, last: int | None = None) -> Trace:
     if is_stateless(fresh):
         seen = bars.strategy_view()
         with within_method("features"):
-            features = deciding.compute_features(fresh, seen)
+            features = strategy_calls.compute_features(fresh, seen)
         with within_method("decide"):
-            targets = deciding.decide_all(fresh, seen, features)
+            targets = strategy_calls.decide_all(fresh, seen, features)
         with within_method("declared_exits"):
             exits = all_exits(fresh, SETTINGS)
         return Trace(features, targets, exits, counts_units(fresh))
@@ -116,7 +116,7 @@ def decided_row_by_row(
         for place, t in enumerate(rows):
             before(t)
             row = Row({name: array[t] for name, array in columns.items()})
-            targets[place] = deciding.decide_bar(fresh, row, None, bars.N)
+            targets[place] = strategy_calls.decide_bar(fresh, row, None, bars.N)
     return targets
 
 

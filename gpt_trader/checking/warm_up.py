@@ -11,7 +11,7 @@ from gpt_trader.bars import Bars
 from gpt_trader.checking.check_report import WARM_UP, Finding, finding
 from gpt_trader.checking.comparing import WARM_TOLERANCE, first_difference
 from gpt_trader.checking.trace import renewed
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import Strategy
 
@@ -46,7 +46,7 @@ def _cold_feature(
     for t in late:
         window = seen.select(start=seen.time[t - size + 1], end=seen.time[t])
         try:
-            again = deciding.compute_features(renewed(strategy), window)
+            again = strategy_calls.compute_features(renewed(strategy), window)
         except GptTraderError as error:
             return finding(strategy, WARM_UP, "features", seen, t, f"fails on the last {size} bars: {error}")
         for name, values in whole.items():

@@ -1,7 +1,7 @@
 """The core as one pure function: an account's state and an event give the next state, commands for the venue, and records.
 
-`step` knows no clock, no file and no length of history. The backtest is the same kernels in one compiled loop (`loop.py`), with the
-simulated venue between them; `sim_venue.py` is that venue by itself.
+`step` knows no clock, no file and no length of history. The backtest is the same kernels in one compiled loop (`bar_loop.py`), with
+the simulated venue between them; `sim_venue.py` is that venue by itself.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine import messages as say
-from gpt_trader.engine.entering import entered
-from gpt_trader.engine.marking import take_operator
-from gpt_trader.engine.opening import blank_account, copied, joined, log_of
+from gpt_trader.engine import messages
+from gpt_trader.engine.account_memory import blank_account, copied, joined, log_of
+from gpt_trader.engine.bar_steps import allocate_bar, begin_account_bar, end_account_bar
+from gpt_trader.engine.decision_log import LOOK_BACK
+from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.market_window import Window
+from gpt_trader.engine.marks_and_monitors import take_operator
 from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import (
     ACCOUNT,
@@ -33,7 +36,6 @@ from gpt_trader.engine.records import (
     Records,
 )
 from gpt_trader.engine.state_compaction import keep_live_orders, keep_said
-from gpt_trader.engine.stepping import allocate_bar, begin_account_bar, end_account_bar
 from gpt_trader.engine.venue_replies import (
     take_accepted,
     take_ended,
@@ -42,8 +44,6 @@ from gpt_trader.engine.venue_replies import (
     take_unknown,
     take_updated,
 )
-from gpt_trader.engine.verdicts import LOOK_BACK
-from gpt_trader.engine.window import Window
 from gpt_trader.errors import BadParameter
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held
@@ -99,8 +99,8 @@ class Step:
     """What an event leads to."""
 
     state: State
-    commands: tuple[say.Command, ...]
-    written: say.Written
+    commands: tuple[messages.Command, ...]
+    written: messages.Written
 
 
 def new_state(symbols: int, capital: float) -> State:
@@ -110,11 +110,11 @@ def new_state(symbols: int, capital: float) -> State:
     return State(account, records, log_of(0, ORDER), log_of(0, DECISION))
 
 
-def step(state: State, event: say.Event, rules: Records, window: Window) -> Step:
+def step(state: State, event: messages.Event, rules: Records, window: Window) -> Step:
     """The next state, what the venue is asked for, and what is written down.
 
-    `rules`: the (1,) RULE record (`setup.rules_record`). `window` stands at the bar that is meant. The state that came in is not
-    changed. Raises BadParameter for an event that is none.
+    `rules`: the (1,) RULE record (`run_setup.rules_record`). `window` stands at the bar that is meant. The state that came in
+    is not changed. Raises BadParameter for an event that is none.
     """
     account = Account(state, rules, window)
     commands, written = account.take((event,))
@@ -145,20 +145,20 @@ class Account:
         """The first id that it has given to no order."""
         return int(self._counts[ORDER_IDS])
 
-    def take(self, events: Iterable[say.Event]) -> tuple[tuple[say.Command, ...], say.Written]:
+    def take(self, events: Iterable[messages.Event]) -> tuple[tuple[messages.Command, ...], messages.Written]:
         """Let the account have events; returns what `step` would for all of them."""
-        commands: list[say.Command] = []
-        parts: list[say.Written] = []
+        commands: list[messages.Command] = []
+        parts: list[messages.Written] = []
         counts = self._counts
         halt = counts[HALT]
         for event in one_by_one(events):
             book, said = self.book, counts[DECISIONS]
             if not _take(book, event, self.window):
-                commands.append(say.Notify(f"{event} names an order that is not open"))
+                commands.append(messages.Notify(f"{event} names an order that is not open"))
             curve = NO_CURVE
-            if type(event) is say.BarClosed:
+            if type(event) is messages.BarClosed:
                 t = self.window.t
-                curve = book.track.T[t : t + 1].copy()
+                curve = book.account_curves.T[t : t + 1].copy()
             if has_written(counts, said) or counts[WORKING] > self._most_live:
                 asked, fills = _read_fills(book)
                 commands += asked
@@ -166,9 +166,9 @@ class Account:
                 self.book = kept_only(book)
                 self._most_live = most_live(self.book)
             elif curve is not NO_CURVE:
-                parts.append(say.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, curve))
+                parts.append(messages.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, curve))
         if (counts[HALT] != 0) != (halt != 0):
-            commands.append(say.Restrict(on=halt == 0))
+            commands.append(messages.Restrict(on=halt == 0))
         return tuple(commands), _together(parts)
 
 
@@ -179,16 +179,16 @@ NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS = (
     log_of(0, TRADE),
     log_of(0, DECISION),
 )
-NOTHING_WRITTEN = say.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, NO_CURVE)
+NOTHING_WRITTEN = messages.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, NO_CURVE)
 
 
-def _together(parts: list[say.Written]) -> say.Written:
+def _together(parts: list[messages.Written]) -> messages.Written:
     """What several events wrote, as one."""
     if not parts:
         return NOTHING_WRITTEN
     if len(parts) == 1:
         return parts[0]
-    return say.Written(
+    return messages.Written(
         joined([part.orders for part in parts]), joined([part.fills for part in parts]), joined([part.trades for part in parts]),
         joined([part.decisions for part in parts]), np.concatenate([part.curve for part in parts]),
     )  # fmt: skip
@@ -214,11 +214,11 @@ def _room(symbols: int, live: int) -> int:
     return 10 * (symbols + 1) + 10 * live + 16
 
 
-def one_by_one(events: Iterable[say.Event]) -> Iterator[say.Event]:
+def one_by_one(events: Iterable[messages.Event]) -> Iterator[messages.Event]:
     """The events, several requests as one after the other: there is room for what one of them can write."""
     for event in events:
-        if type(event) is say.Requests and len(event.orders) > 1:
-            yield from (say.Requests((request,)) for request in event.orders)
+        if type(event) is messages.Requests and len(event.orders) > 1:
+            yield from (messages.Requests((request,)) for request in event.orders)
         else:
             yield event
 
@@ -269,7 +269,7 @@ def kept_only(book: AccountState) -> AccountState:
     return book
 
 
-def _read_fills(book: AccountState) -> tuple[list[say.Command], Records]:
+def _read_fills(book: AccountState) -> tuple[list[messages.Command], Records]:
     """What the log of fills asks of the venue, and the fills."""
     log = book.fills[: int(book.account["fills"][0])]
     if not log.size:
@@ -280,21 +280,21 @@ def _read_fills(book: AccountState) -> tuple[list[say.Command], Records]:
     return _commands(log[asked], book.orders[: int(book.account["orders"][0])]), log[~asked]
 
 
-def _written(book: AccountState, fills: Records, known: int, curve: NDArray[np.float64]) -> say.Written:
+def _written(book: AccountState, fills: Records, known: int, curve: NDArray[np.float64]) -> messages.Written:
     """The records that a book's logs hold; `known` decisions are older."""
     account = book.account[0]
     orders = book.orders[: int(account["orders"])]
     ended = orders["status"] > UNKNOWN
-    return say.Written(
+    return messages.Written(
         copied(orders[ended]) if ended.any() else NO_ORDERS, fills, copied(book.trades[: int(account["trades"])]),
         copied(book.decisions[known : int(account["decisions"])]), curve,
     )  # fmt: skip
 
 
-def _commands(asked: Records, orders: Records) -> list[say.Command]:
+def _commands(asked: Records, orders: Records) -> list[messages.Command]:
     """The commands that rows of the log stand for. An order that was refused before it went out is none."""
     rows = {int(number): row for row, number in enumerate(orders["id"].tolist())}
-    made: list[say.Command] = []
+    made: list[messages.Command] = []
     replaced: set[int] = set()
     for event, number, reason in zip(
         asked["event"].tolist(), asked["order"].tolist(), asked["reason"].tolist(), strict=True
@@ -302,43 +302,45 @@ def _commands(asked: Records, orders: Records) -> list[say.Command]:
         order = orders[rows[number]]
         if event == C_SUBMIT:
             if order["status"] <= UNKNOWN:
-                made.append(say.Submit(say.Order.of(order)))
+                made.append(messages.Submit(messages.Order.of(order)))
                 replaced.add(int(order["replaces"]))
         elif event == C_CANCEL:
-            made.append(say.Cancel(number, reason))
+            made.append(messages.Cancel(number, reason))
         elif event == C_REDUCE:
-            made.append(say.Reduce(number, float(order["quantity"])))
-    return [command for command in made if not (isinstance(command, say.Cancel) and command.id in replaced)]
+            made.append(messages.Reduce(number, float(order["quantity"])))
+    return [
+        command for command in made if not (isinstance(command, messages.Cancel) and command.id in replaced)
+    ]
 
 
-def _take(book: AccountState, event: say.Event, window: Window) -> bool:
+def _take(book: AccountState, event: messages.Event, window: Window) -> bool:
     """Let the book have an event; False where it names an order that is not open."""
     match event:
-        case say.BarOpened():
+        case messages.BarOpened():
             _begin(window.market, book, window.t)
-        case say.BarClosed():
+        case messages.BarClosed():
             _end(window.market, book, window.t)
-        case say.Targets(weights):
+        case messages.Targets(weights):
             _allocate(window.market, book, weights, window.t)
-        case say.Filled(number, quantity, price, fee, slippage):
+        case messages.Filled(number, quantity, price, fee, slippage):
             if not (isfinite(quantity * price + fee + slippage) and quantity != 0.0 and price > 0.0):
                 raise BadParameter(
                     f"{event}: a fill has a quantity that is not 0, a price above 0 and a finite fee"
                 )
             return _filled(book, number, quantity, price, fee, slippage)
-        case say.Accepted(number):
+        case messages.Accepted(number):
             return _accepted(book, number)
-        case say.Ended(number, status, reason):
+        case messages.Ended(number, status, reason):
             return _ended(book, number, status, reason)
-        case say.Updated(order):
+        case messages.Updated(order):
             return _updated(book, order.record())
-        case say.Unknown(number):
+        case messages.Unknown(number):
             return _unknown(book, number)
-        case say.Opened(order):
+        case messages.Opened(order):
             _opened(book, order.record())
-        case say.Operator(action):
+        case messages.Operator(action):
             _operator(book, action)
-        case say.Requests(requests):
+        case messages.Requests(requests):
             for request in requests:
                 _submit(window.market, book, window.t, window.factor, _plain(request))
         case _:

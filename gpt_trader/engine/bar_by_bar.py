@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import DIVIDEND, SPLIT
-from gpt_trader.engine import messages as say
+from gpt_trader.engine import messages
 from gpt_trader.engine.account_step import NOTHING_WRITTEN, Account, new_state
+from gpt_trader.engine.market_window import Window
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, EVENT, REGIME, SCORE, MarketData, Records
 from gpt_trader.engine.sim_venue import SimVenue
-from gpt_trader.engine.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,25 @@ class Trader:
         self.account = Account(new_state(len(info), capital), rules, self.window)
         self.venue = SimVenue(len(info), capital, rules, self.window)
         self.recorder = recorder
-        self._waiting: list[say.Command] = []
+        self._waiting: list[messages.Command] = []
 
     def bar(self, bar: Bar) -> None:
         """Steps 0 to 3 of the next bar; then the account is what a decision at its close sees."""
         window = self.window
         next_id = self.account.next_id
         window.open(bar.time, bar.split, bar.dividend, bar.delisted)
-        self._take((say.BarOpened(),))
+        self._take((messages.BarOpened(),))
         self._ask()
         window.close(bar.prices, bar.atr_stop, bar.atr_size, bar.score, regime=bar.regime)
-        self._take((*self.venue.step(next_id), say.BarClosed()))
+        self._take((*self.venue.step(next_id), messages.BarClosed()))
         self._ask()  # what the monitors cancelled is gone when the strategy decides
 
-    def decided(self, event: say.Targets | say.Requests) -> None:
+    def decided(self, event: messages.Targets | messages.Requests) -> None:
         """Steps 5 and 6: what was decided at the close of the bar."""
         self._take((event,))
         self._ask()
 
-    def _take(self, events: Iterable[say.Event]) -> None:
+    def _take(self, events: Iterable[messages.Event]) -> None:
         commands, written = self.account.take(events)
         self._waiting += commands
         if written is not NOTHING_WRITTEN:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
 from gpt_trader.errors import StrategyError
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, Row, Strategy, is_per_symbol, strategy_name
@@ -31,7 +31,7 @@ def decide_row(
     strategy: Strategy, columns: Columns, held: Held | None, t: int, symbols: int
 ) -> NDArray[np.float64]:
     """The targets (N,) of one bar from one call."""
-    return deciding.decide_bar(strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols)
+    return strategy_calls.decide_bar(strategy, Row({k: a[t] for k, a in columns.items()}), held, symbols)
 
 
 def decide_each(
@@ -41,15 +41,15 @@ def decide_each(
     cells = [a[t].tolist() if a.shape[1] == symbols else a[t].tolist() * symbols for a in columns.values()]
     rows = [Row(dict(zip(columns, values, strict=True))) for values in zip(*cells, strict=True)]
     if held is None:
-        answers = [deciding.call_strategy(strategy, "decide", strategy.decide, row) for row in rows]
+        answers = [strategy_calls.call_strategy(strategy, "decide", strategy.decide, row) for row in rows]
     else:
         answers = [
-            deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
+            strategy_calls.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
             for n, row in enumerate(rows)
         ]
     if all(type(answer) is float and not isinf(answer) for answer in answers):
         return np.array(answers)
-    return np.array([deciding.checked_targets(strategy, answer, (1,))[0] for answer in answers])
+    return np.array([strategy_calls.checked_targets(strategy, answer, (1,))[0] for answer in answers])
 
 
 def asked_orders(strategy: Any, columns: Columns, held: Held, t: int, symbols: int) -> Requests:
@@ -57,12 +57,12 @@ def asked_orders(strategy: Any, columns: Columns, held: Held, t: int, symbols: i
     name = strategy_name(type(strategy))
     if not is_per_symbol(strategy):
         row = Row({k: a[t] for k, a in columns.items()})
-        answer = deciding.call_strategy(strategy, "decide", strategy.decide, row, held)
+        answer = strategy_calls.call_strategy(strategy, "decide", strategy.decide, row, held)
         return () if answer is None or answer == () else checked_requests(answer, name)
     found: list[OrderRequest] = []
     for n in range(symbols):
         row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in columns.items()})
-        answer = deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
+        answer = strategy_calls.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
         if answer is not None and answer != ():
             found += [request._replace(symbol=n) for request in checked_requests(answer, name)]
     return tuple(found)

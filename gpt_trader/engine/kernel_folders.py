@@ -15,7 +15,10 @@ ENGINE = Path(__file__).parent
 CONSTANTS = {"allocation", "bars", "costs", "orders", "risk", "rule_table"}
 # modules that are run by Python alone: nothing of them is in a kernel
 WITHOUT_KERNELS = frozenset(
-    ("deciding", "entering", "interpreted", "kernel_folders", "live_views", "opening", "running", "session", "setup", "waiting")
+    (
+        "account_memory", "interpreted", "kernel_calls", "kernel_folders", "run_modes", "run_setup", "simulation",
+        "strategy_calls", "strategy_views",
+    )
 )  # fmt: skip
 _IMPORTED = re.compile(r"^\s*(?:from|import) gpt_trader\.(?:(engine)\.)?(\w+)", re.MULTILINE)
 _FROM_ENGINE = re.compile(r"^\s*from gpt_trader\.engine import (\([^)]*\)|.*)", re.MULTILINE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE, SPLIT, VOLUME
+from gpt_trader.engine.decision_log import SAME_WEIGHT, log_verdict
+from gpt_trader.engine.entry_ranks import has_slot, ranks_behind, sort_by_rank
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import to_lot
-from gpt_trader.engine.ranking import has_slot, ranks_behind, sort_by_rank
 from gpt_trader.engine.records import (
     REFUSED,
     SCALED,
@@ -20,7 +21,6 @@ from gpt_trader.engine.records import (
     AccountState,
     MarketData,
 )
-from gpt_trader.engine.verdicts import SAME_WEIGHT, log_verdict
 
 OFF = 1e18  # a limit that was not given
 

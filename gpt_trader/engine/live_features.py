@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import CLOSE, DIVIDEND, OPEN, SPLIT, VOLUME, Bars
 from gpt_trader.engine.bar_by_bar import Bar
-from gpt_trader.engine.deciding import compute_features, row_values
+from gpt_trader.engine.strategy_calls import compute_features, row_values
 from gpt_trader.strategy import Strategy
 
 FIELDS = 7

@@ -1,6 +1,6 @@
 """What is measured of a run: the definition and source of every metric, their order, and one row on each in `METRICS`.
 
-`METRIC_NAMES` is the order of `gpt_trader.engine.statistics.summary`'s output. `METRICS` is read by whatever names, writes or
+`METRIC_NAMES` is the order of `gpt_trader.engine.metric_formulas.summary`'s output. `METRICS` is read by whatever names, writes or
 compares metrics: terminal, report, docs/results.md, objectives. This module needs no compiler.
 """
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from gpt_trader.bars import OPEN
 from gpt_trader.engine.accounting import apply_fill
+from gpt_trader.engine.bar_loop import open_bar
+from gpt_trader.engine.decision_log import SAME_WEIGHT, log_verdict
 from gpt_trader.engine.fill_size_and_costs import fill_upto, payable_size
 from gpt_trader.engine.jit import called, kernel
-from gpt_trader.engine.loop import open_bar
-from gpt_trader.engine.marking import (
+from gpt_trader.engine.marks_and_monitors import (
     cancel_opening,
     flatten,
     mark_to_market,
@@ -28,7 +29,6 @@ from gpt_trader.engine.records import (
     MarketData,
 )
 from gpt_trader.engine.target_weights import accept_targets, order_accepted
-from gpt_trader.engine.verdicts import SAME_WEIGHT, log_verdict
 
 NETTED = -2  # `target_order` of an account's symbol in which an order of some strategy works
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.engine.account_memory import joined
 from gpt_trader.engine.messages import Written
-from gpt_trader.engine.opening import joined
 
 LOGS = ("orders", "fills", "trades", "decisions", "curve")
 

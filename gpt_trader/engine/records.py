@@ -146,17 +146,17 @@ class MarketData(NamedTuple):
 
 class AccountState(NamedTuple):
     """What the engine writes: state records, ids of live orders in order of age (and behind them room for lists of symbols
-    within a step), the track, the logs.
+    within a step), the account curves, the logs.
 
-    `account` (1,), `symbols` (N,), `rules` (1,); `track` (4, T): equity, cash, gross and net exposure in cash at each close, from
-    row `account.first` on, at which the account begins.
+    `account` (1,), `symbols` (N,), `rules` (1,); `account_curves` (4, T): equity, cash, gross and net exposure in cash at
+    each close, from row `account.first` on, at which the account begins.
     """
 
     account: Records
     symbols: Records
     rules: Records
     open_orders: NDArray[np.int64]
-    track: Floats
+    account_curves: Floats
     orders: Records
     fills: Records
     trades: Records

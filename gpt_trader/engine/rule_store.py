@@ -57,7 +57,7 @@ def labelled(function: FunctionType, label: str | None) -> FunctionType:
 
 def rule_folder() -> Path:
     """Where drivers lie that are made of the engine as it is."""
-    return kernel_folder(ENGINE / "compiling.py") / "rules"
+    return kernel_folder(ENGINE / "compiled_rules.py") / "rules"
 
 
 def compiled_driver(source: str, scope: dict[str, Any], key: str | None, counted: bool) -> Any:

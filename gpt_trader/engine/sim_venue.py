@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gpt_trader.engine import messages as say
+from gpt_trader.engine import messages
+from gpt_trader.engine.account_memory import blank_account, log_of
 from gpt_trader.engine.account_step import (
     WORKING,
     State,
@@ -18,8 +19,9 @@ from gpt_trader.engine.account_step import (
     kept_only,
     most_live,
 )
-from gpt_trader.engine.entering import entered
-from gpt_trader.engine.opening import blank_account, log_of
+from gpt_trader.engine.bar_steps import step_venue
+from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.market_window import Window
 from gpt_trader.engine.records import (
     CANCELLED,
     DECISION,
@@ -34,9 +36,7 @@ from gpt_trader.engine.records import (
     AccountState,
     Records,
 )
-from gpt_trader.engine.stepping import step_venue
 from gpt_trader.engine.venue_replies import receive_cancel, receive_order, receive_reduction
-from gpt_trader.engine.window import Window
 
 _step, _order, _cancel, _reduce = (
     entered(step_venue), entered(receive_order), entered(receive_cancel), entered(receive_reduction)
@@ -54,15 +54,15 @@ class SimVenue:
         self._book = book_of(State(account, records, log_of(0, ORDER), log_of(0, DECISION)), own, window)
         self._counts, self._most_live = counts_of(self._book), most_live(self._book)
 
-    def receive(self, commands: Iterable[say.Command]) -> list[say.Event]:
+    def receive(self, commands: Iterable[messages.Command]) -> list[messages.Event]:
         """Take the account's commands, in their order; returns the answers."""
-        answers: list[say.Event] = []
+        answers: list[messages.Event] = []
         for command in commands:
             answers += _obey(self._book, command)
             self._tidy()
         return answers
 
-    def step(self, next_id: int) -> list[say.Event]:
+    def step(self, next_id: int) -> list[messages.Event]:
         """Meet the orders with the newest bar of the window. `next_id` is the first that the account had given to no order when
         the bar began."""
         self._book.account["order_ids"] = next_id
@@ -77,31 +77,35 @@ class SimVenue:
             self._most_live = most_live(self._book)
 
 
-def _obey(book: AccountState, command: say.Command) -> list[say.Event]:
-    gone: list[say.Event]
+def _obey(book: AccountState, command: messages.Command) -> list[messages.Event]:
+    gone: list[messages.Event]
     match command:
-        case say.Submit(order):
+        case messages.Submit(order):
             if not _order(book, order.record()):
-                return [say.Ended(order.id, REJECTED, R_ORDER_RULE)]
-            gone = [] if order.replaces < 0 else [say.Ended(order.replaces, REPLACED, R_REPLACED)]
-            return [*gone, say.Accepted(order.id)]
-        case say.Cancel(number, reason):
-            return [say.Ended(number, CANCELLED, reason)] if _cancel(book, number, CANCELLED, reason) else []
-        case say.Reduce(number, quantity):
+                return [messages.Ended(order.id, REJECTED, R_ORDER_RULE)]
+            gone = [] if order.replaces < 0 else [messages.Ended(order.replaces, REPLACED, R_REPLACED)]
+            return [*gone, messages.Accepted(order.id)]
+        case messages.Cancel(number, reason):
+            return (
+                [messages.Ended(number, CANCELLED, reason)]
+                if _cancel(book, number, CANCELLED, reason)
+                else []
+            )
+        case messages.Reduce(number, quantity):
             _reduce(book, number, quantity)
-        case say.Restrict(on):
+        case messages.Restrict(on):
             book.account["halt"] = int(on)
     return []
 
 
-def _events(book: AccountState) -> list[say.Event]:
+def _events(book: AccountState) -> list[messages.Event]:
     """What the log of a venue that reports says, as events in its order."""
     log = book.fills[: int(book.account["fills"][0])]
     if not log.size:
         return []
     orders = book.orders[: int(book.account["orders"][0])]
     rows = dict(zip(orders["id"].tolist(), range(len(orders)), strict=True))
-    found: list[say.Event] = []
+    found: list[messages.Event] = []
     for event, number, quantity, price, fee, slippage, reason in zip(
         *(
             log[name].tolist()
@@ -110,11 +114,11 @@ def _events(book: AccountState) -> list[say.Event]:
         strict=True,
     ):
         if event == E_FILLED:
-            found.append(say.Filled(number, quantity, price, fee, slippage))
+            found.append(messages.Filled(number, quantity, price, fee, slippage))
         elif event == E_OPENED:
-            found.append(say.Opened(say.Order.of(orders[rows[number]])))
+            found.append(messages.Opened(messages.Order.of(orders[rows[number]])))
         elif event == E_ENDED:
-            found.append(say.Ended(number, int(orders[rows[number]]["status"]), reason))
+            found.append(messages.Ended(number, int(orders[rows[number]]["status"]), reason))
         else:
-            found.append(say.Updated(say.Order.of(orders[rows[number]])))
+            found.append(messages.Updated(messages.Order.of(orders[rows[number]])))
     return found

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine import netting
+from gpt_trader.engine.account_memory import grown
 from gpt_trader.engine.account_step import holdings
 from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
-from gpt_trader.engine.deciding import decide_rows
-from gpt_trader.engine.entering import entered
-from gpt_trader.engine.opening import grown
+from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import AccountState, MarketData
-from gpt_trader.engine.running import Plan, Run
+from gpt_trader.engine.run_modes import Plan, Run
+from gpt_trader.engine.strategy_calls import decide_rows
 from gpt_trader.strategy import OrderStrategy, is_per_symbol, uses_held
 
 Floats = NDArray[np.float64]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpt_trader.engine.decision_log import LOOK_BACK
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER, live_from
 from gpt_trader.engine.records import V_NONE, AccountState
-from gpt_trader.engine.verdicts import LOOK_BACK
 
 
 @inlined

@@ -149,7 +149,7 @@ class Chunk:
 
     def _score(self, view: Experiment, places: Sequence[int]) -> ChunkResult:
         from gpt_trader.batch import score_runs
-        from gpt_trader.engine.session import calls_of
+        from gpt_trader.engine.simulation import calls_of
 
         made, rows, errors = [], [], {}
         for row, place in enumerate(places):

@@ -33,7 +33,7 @@ def seconds_per_run(strategy: Strategy, bars: Bars, runs: int = 1, tuning: Tunin
 
     Of a rule that runs bar by bar, `runs` together decide whether it is compiled.
     """
-    from gpt_trader.engine.session import calls_of
+    from gpt_trader.engine.simulation import calls_of
 
     cells = bars.T * bars.N
     if not (isinstance(strategy, OrderStrategy) or is_per_symbol(strategy) or uses_held(strategy)):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.performance_tuning import STANDARD, Tuning
 from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash

@@ -19,7 +19,7 @@ from gpt_trader.strategy import Strategy, strategy_name
 from gpt_trader.strategy_code import code_hash
 
 if TYPE_CHECKING:
-    from gpt_trader.engine.setup import Settings
+    from gpt_trader.engine.run_setup import Settings
 
 KEY_BYTES = 16
 SCHEME = "trial 1"  # a new number makes every trial a new one

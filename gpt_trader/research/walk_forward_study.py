@@ -218,7 +218,7 @@ class WalkForwardResult:
     @cached_property
     def returns(self) -> Floats:
         """(n,) of the account, NaN after its ruin."""
-        return metrics.returns(self.result.track[EQUITY], self.result.settings.capital)
+        return metrics.returns(self.result.account_curves[EQUITY], self.result.settings.capital)
 
     @property
     def judged(self) -> tuple[JudgedRun, ...]:
@@ -260,7 +260,7 @@ class WalkForwardResult:
 
     def _out_of_sample(self, span: Span) -> dict[str, float]:
         """What the account did in the rows of `span`."""
-        before, equity = self._part(self.result.track[EQUITY], span)
+        before, equity = self._part(self.result.account_curves[EQUITY], span)
         earned = metrics.returns(equity, before)
         per_year = self.result.metrics["periods_per_year"]
         return {
@@ -296,7 +296,9 @@ class WalkForwardResult:
             name: float(np.mean([window.in_sample[name] for window in self.windows]))
             for name in ("annual_return", "sharpe")
         }
-        whole = self._out_of_sample((self.result.first, self.result.first + self.result.track.shape[1]))
+        whole = self._out_of_sample(
+            (self.result.first, self.result.first + self.result.account_curves.shape[1])
+        )
         return {
             "in_sample_sharpe": in_sample["sharpe"],
             "in_sample_annual_return": in_sample["annual_return"],

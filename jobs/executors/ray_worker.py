@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import ClusterError
 from gpt_trader.research.chunk import Chunk, ChunkResult, ChunkRunner
 from gpt_trader.research.executor import attempt

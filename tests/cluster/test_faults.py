@@ -12,7 +12,7 @@ import pytest
 
 from gpt_trader import Allocation, load_bars
 from gpt_trader.adapters.chunk_store import ChunkStore
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import ClusterError
 from gpt_trader.research.chunk import Chunk
 from gpt_trader.research.executor import ChunkCompleted, InProcess

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, load_bars
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.bootstrap import Bootstrap
 from gpt_trader.research.executor import Executor, InProcess

@@ -13,7 +13,7 @@ import pytest
 from gpt_trader import Allocation, Costs, backtest, load_bars
 from gpt_trader.adapters.store import RunStore
 from gpt_trader.adapters.store.trials import TrialBatch
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.research.trial_identity import TrialKeys, data_hash
 from gpt_trader.strategies import load_strategy
 from gpt_trader.validation.sharpe_statistics import deflated_sharpe, probabilistic_sharpe

@@ -410,7 +410,7 @@ PATCHES = (
         "statistics begin a row late",
         "statistics_into",
         "first = account.first",
-        "first = min(account.first + 1, b.track.shape[1] - 1)",
+        "first = min(account.first + 1, b.account_curves.shape[1] - 1)",
         (
             f"{BLOCKS}::test_a_sharpe_over_any_blocks_follows_from_the_sums",
             f"{FIRST}::test_a_batch_begins_there_too",

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from gpt_trader import Bars
-from gpt_trader.engine import messages as say
+from gpt_trader.engine import messages
 from gpt_trader.engine.account_step import Account, holdings
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.session import build_plan
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.simulation import build_plan
 from gpt_trader.result import Result
 from gpt_trader.strategy import OrderStrategy, Strategy, uses_held
 
@@ -46,16 +46,16 @@ def trade(
             held = holdings(trader.account.book, factor)
         if isinstance(strategy, OrderStrategy):
             asked = asked_orders(strategy, plan.columns, held, t, bars.N)
-            trader.decided(say.Requests(waiting.requests_at(t, asked)))
+            trader.decided(messages.Requests(waiting.requests_at(t, asked)))
         else:
             wanted = decided_weights(strategy, plan.columns, held, t, bars.N)
-            trader.decided(say.Targets(waiting.weights_at(t, wanted)))
+            trader.decided(messages.Targets(waiting.weights_at(t, wanted)))
     return trader, recorder
 
 
 def assert_same(result: Result, trader: Trader, recorder: Recorder) -> None:
     """Curve, fills, orders, closed trades and decisions have the bits of the backtest."""
-    assert np.array_equal(recorder.rows("curve").T, result.track), "curve"
+    assert np.array_equal(recorder.rows("curve").T, result.account_curves), "curve"
     ours = {name: recorder.rows(name) for name in ("fills", "trades", "decisions", "orders")}
     open_orders = trader.account.state().orders
     ours["orders"] = np.concatenate([ours["orders"], open_orders]) if len(ours["orders"]) else open_orders

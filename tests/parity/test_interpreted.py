@@ -51,7 +51,7 @@ def digests() -> list[str]:
 
 
 def digest(result: Any) -> str:
-    """SHA-256 of the statistics, the track and the logs."""
+    """SHA-256 of the statistics, the account curves and the logs."""
     tables = (result.equity, result.fills, result.closed_trades, result.orders, result.decisions)
     parts = [repr(sorted(result.metrics.items())), *(table.to_csv() for table in tables)]
     return sha256("".join(parts).encode()).hexdigest()
@@ -86,12 +86,12 @@ def test_a_breakpoint_stops_inside_the_engine_and_sees_names() -> None:
     code = """
 import sys
 from gpt_trader import backtest, load_bars
-from gpt_trader.engine import marking
+from gpt_trader.engine import marks_and_monitors
 from gpt_trader.strategies import load_strategy
 
 seen = []
 def watch(frame, event, _):
-    if event == "call" and frame.f_code is marking.mark_to_market.__code__:
+    if event == "call" and frame.f_code is marks_and_monitors.mark_to_market.__code__:
         book = frame.f_locals["b"]
         seen.append((frame.f_locals["t"], float(book.account[0].cash), float(book.symbols[0].qty)))
 sys.settrace(watch)

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Bars, Strategy, backtest
-from gpt_trader.engine import messages as say
+from gpt_trader.engine import messages
 from gpt_trader.engine.account_step import holdings
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
 from gpt_trader.engine.bar_decisions import decided_weights
-from gpt_trader.engine.deciding import compute_features
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.live_features import LiveFeatures
 from gpt_trader.engine.recorder import Recorder
-from gpt_trader.engine.session import build_plan
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.simulation import build_plan
+from gpt_trader.engine.strategy_calls import compute_features
 from gpt_trader.strategies import SHIPPED
 from gpt_trader.strategy import uses_held
 from tests.parity.test_bar_by_bar import busy_market
@@ -75,7 +75,7 @@ def test_a_strategy_on_live_features_trades_as_in_the_backtest(name: str) -> Non
             if uses_held(strategy)
             else None
         )
-        trader.decided(say.Targets(decided_weights(strategy, row, held, 0, bars.N)))
+        trader.decided(messages.Targets(decided_weights(strategy, row, held, 0, bars.N)))
     result = backtest(strategy, bars, allocation=settings.allocation)
     assert recorder.rows("fills").size > 0
     for column in ("quantity", "price", "bar", "symbol", "reason"):

@@ -104,11 +104,11 @@ WAYS = pytest.mark.parametrize(
 
 
 def assert_same_run(mine: Result, theirs: Result) -> int:
-    """Every log and the track, bit for bit; returns how many orders there were."""
+    """Every log and the account curves, bit for bit; returns how many orders there were."""
     for name in LOGS:
         own, other = mine.log(name), theirs.log(name)
         assert own.size == other.size, name
         for column in own.dtype.names:
             np.testing.assert_array_equal(own[column], other[column], err_msg=f"{name} {column}")
-    assert mine.track.tobytes() == theirs.track.tobytes()
+    assert mine.account_curves.tobytes() == theirs.account_curves.tobytes()
     return int(mine.log("orders").size)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader import Bars, Strategy, param
-from gpt_trader.engine.setup import settings_of
+from gpt_trader.engine.run_setup import settings_of
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective

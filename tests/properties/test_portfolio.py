@@ -40,20 +40,22 @@ def weights_of(bars: Bars, seed: int) -> Strategy:
 
 def assert_adds_up(result: PortfolioResult) -> None:
     """Equity, cash, gross and net of the sleeves and of idle capital are the account's in every bar, positions too."""
-    total = sum(sleeve.track for sleeve in result.sleeves.values())
+    total = sum(sleeve.account_curves for sleeve in result.sleeves.values())
     idle = result.settings.capital - sum(sleeve.settings.capital for sleeve in result.sleeves.values())
     total[0] += idle
     total[1] += idle
     scale = 1e-9 * result.settings.capital
-    assert np.abs(result.track[[0, 1, 3]] - total[[0, 1, 3]]).max() < scale
-    assert (result.track[2] <= total[2] + scale).all(), "what is long here and short there is less exposure"
+    assert np.abs(result.account_curves[[0, 1, 3]] - total[[0, 1, 3]]).max() < scale
+    assert (result.account_curves[2] <= total[2] + scale).all(), (
+        "what is long here and short there is less exposure"
+    )
     quantity = dict.fromkeys(result.symbols, 0.0)
     for sleeve in result.sleeves.values():
         for name, row in zip(sleeve.symbols, sleeve.outcome.book.symbols, strict=True):
             quantity[name] += float(row["qty"])
     for name, row in zip(result.symbols, result.outcome.book.symbols, strict=True):
         assert float(row["qty"]) == pytest.approx(quantity[name], abs=1e-7)
-    profit = float(result.track[0, -1]) - result.settings.capital
+    profit = float(result.account_curves[0, -1]) - result.settings.capital
     assert float(result.attribution["pnl"].sum()) == pytest.approx(profit, abs=0.004)
 
 
@@ -93,7 +95,7 @@ def test_one_sleeve_with_all_of_the_capital_is_the_backtest(number: int) -> None
     sleeve = together.sleeves["all"]
     for name in LOGS:
         assert sleeve.log(name).tobytes() == alone.log(name).tobytes(), name
-    assert sleeve.track.tobytes() == alone.track.tobytes()
+    assert sleeve.account_curves.tobytes() == alone.account_curves.tobytes()
     assert_adds_up(together)
 
 
@@ -143,8 +145,8 @@ def test_the_limit_of_the_account_holds_for_the_sum_of_what_sleeves_want() -> No
     result = backtest_portfolio(
         both, bars, capital=100_000.0, costs=FREE, fills=FillModel(None), risk=replace(limits, position=0.4)
     )
-    assert float(result.track[2, -1]) == 40_000.0
-    assert [float(sleeve.track[2, -1]) for sleeve in result.sleeves.values()] == [20_000.0, 20_000.0]
+    assert float(result.account_curves[2, -1]) == 40_000.0
+    assert [float(sleeve.account_curves[2, -1]) for sleeve in result.sleeves.values()] == [20_000.0, 20_000.0]
     told = result.sleeves["one"].decisions
     assert "risk position" in told["rule"].tolist()
     assert_adds_up(result)
@@ -215,7 +217,7 @@ def test_run_ids_and_manifests_tell_portfolios_apart() -> None:
     assert first.run_id == again.run_id != other.run_id
     assert [sleeve["name"] for sleeve in first.manifest["sleeves"]] == ["a", "b"]
     assert len(first.trial_key) == 16
-    assert first.track.tobytes() == again.track.tobytes()
+    assert first.account_curves.tobytes() == again.account_curves.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -335,13 +337,13 @@ def test_later_bars_change_nothing_before(number: int) -> None:
     exits, allocation = options.pop("exits"), options.pop("allocation")
     weights = random_weights(np.random.default_rng(number), bars.T, bars.N)
 
-    def track(upto: int) -> Any:
+    def account_curves(upto: int) -> Any:
         sleeves = [
             Sleeve(scripted(weights), 0.5, "one", allocation=allocation, exits=exits),
             Sleeve(RandomOrders(number), 0.4, "two"),
         ]
-        return backtest_portfolio(sleeves, bars.before(upto), **options).track
+        return backtest_portfolio(sleeves, bars.before(upto), **options).account_curves
 
-    whole = track(bars.T)
+    whole = account_curves(bars.T)
     for upto in (60, 100, 121):
-        assert track(upto).tobytes() == whole[:, :upto].tobytes()
+        assert account_curves(upto).tobytes() == whole[:, :upto].tobytes()

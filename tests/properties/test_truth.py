@@ -15,10 +15,10 @@ import pytest
 
 from gpt_trader import Bars, Costs, Instrument, Strategy, ta
 from gpt_trader.batch import backtest_many
-from gpt_trader.engine.compiling import jitted, parameter_tuple
-from gpt_trader.engine.deciding import compute_features, decide_all, row_values
+from gpt_trader.engine.compiled_rules import jitted, parameter_tuple
+from gpt_trader.engine.metric_formulas import METRIC_NAMES
 from gpt_trader.engine.records import UNKNOWN
-from gpt_trader.engine.statistics import METRIC_NAMES
+from gpt_trader.engine.strategy_calls import compute_features, decide_all, row_values
 from gpt_trader.result import Result
 from gpt_trader.strategies import SHIPPED
 from tests.markets import random_market
@@ -137,7 +137,7 @@ def created(orders: Any) -> Any:
 
 def assert_prefix(short: Result, long: Result, count: int) -> None:
     """The first `count` bars of `long` are, bit for bit, those of `short` in every table."""
-    assert short.track[:, :count].tobytes() == long.track[:, :count].tobytes()
+    assert short.account_curves[:, :count].tobytes() == long.account_curves[:, :count].tobytes()
     for name, bar in (("fills", "bar"), ("trades", "exit_bar"), ("decisions", "bar")):
         mine, theirs = short.log(name), long.log(name)
         mine, theirs = mine[mine[bar] < count], theirs[theirs[bar] < count]

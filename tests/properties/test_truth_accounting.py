@@ -185,9 +185,11 @@ def test_cash_and_positions_are_equity_on_every_bar(number: int) -> None:
     scale = float(np.abs(books.curves["equity"]).max())
     for name, row in (("equity", 0), ("cash", 1), ("gross", 2), ("net", 3)):
         np.testing.assert_allclose(
-            result.track[row], books.curves[name], rtol=1e-9, atol=1e-9 * scale, err_msg=name
+            result.account_curves[row], books.curves[name], rtol=1e-9, atol=1e-9 * scale, err_msg=name
         )
-    np.testing.assert_allclose(result.track[1] + result.track[3], result.track[0], rtol=1e-12)
+    np.testing.assert_allclose(
+        result.account_curves[1] + result.account_curves[3], result.account_curves[0], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("number", CASES)
@@ -201,7 +203,7 @@ def test_the_positions_table_holds_what_the_fills_bought(number: int) -> None:
         held[t, result.symbols.index(item.symbol)] = item.quantity
         value[t] += item.value
         assert item.value == pytest.approx(item.quantity * item.price, rel=1e-12)
-        assert item.weight == pytest.approx(item.value / result.track[0, t], rel=1e-9)
+        assert item.weight == pytest.approx(item.value / result.account_curves[0, t], rel=1e-9)
     np.testing.assert_allclose(held, books.quantities, rtol=1e-9, atol=1e-6)
     np.testing.assert_allclose(value, books.curves["net"], rtol=1e-9, atol=1e-4)
 
@@ -243,7 +245,7 @@ def test_closed_and_open_profit_are_the_change_of_equity(number: int) -> None:
         part = rerun(result, cut)
         total = part.closed_trades["pnl"].sum() + part.metrics["open_pnl"]
         assert total == pytest.approx(
-            part.track[0, -1] - result.settings.capital, abs=1e-6 * result.settings.capital**0.5
+            part.account_curves[0, -1] - result.settings.capital, abs=1e-6 * result.settings.capital**0.5
         )
 
 
@@ -380,7 +382,7 @@ def test_the_metrics_say_what_the_tables_say(number: int) -> None:
     assert metrics["total_return"] == pytest.approx(equity.iloc[-1] / result.settings.capital - 1, abs=1e-12)
     assert metrics["max_drawdown"] == pytest.approx(result.equity["drawdown"].min(), abs=1e-12)
     assert metrics["round_trips"] == len(trades)
-    assert metrics["exposure"] == pytest.approx((result.track[2] != 0).mean())
+    assert metrics["exposure"] == pytest.approx((result.account_curves[2] != 0).mean())
     if len(trades):
         assert metrics["win_rate"] == pytest.approx((pnl > 0).mean())
         assert metrics["expectancy"] == pytest.approx(pnl.mean())

@@ -23,7 +23,7 @@ from gpt_trader import (
 from gpt_trader.batch import backtest_many
 from gpt_trader.batch_workers import BatchSettings, WorkerBuffer
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
 from gpt_trader.performance_tuning import STANDARD, Tuning
 from tests.markets import random_market

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gpt_trader import Allocation, Bars, OrderStrategy, Strategy, orders, param
 from gpt_trader.batch import BatchResult, backtest_many, score_runs
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.session import chosen_mode
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.simulation import chosen_mode
 from gpt_trader.errors import BadParameter, StrategyError, UnknownName
 from gpt_trader.performance_tuning import Tuning
 from tests.markets import random_market
@@ -106,7 +106,7 @@ def assert_sums(
     for row, values, strategy in zip(scores.sums, scores.values, strategies, strict=True):
         single = run(strategy, bars, first=first, **options)
         np.testing.assert_array_equal(values, [single.metrics[name] for name in METRIC_NAMES])
-        expected = expected_sums(single.track[0], single.settings.capital, first, np.asarray(edges))
+        expected = expected_sums(single.account_curves[0], single.settings.capital, first, np.asarray(edges))
         np.testing.assert_allclose(row, expected, rtol=1e-11, atol=1e-13)
 
 
@@ -168,7 +168,7 @@ def test_after_the_ruin_there_is_no_return() -> None:
     options: dict[str, Any] = {"costs": FREE, "fills": UNCAPPED, "allocation": ALL_IN}
     scores = backtest_many([scripted([-1.0] * 10)], bars, edges=np.array([0, 3, 4, 10]), **options)
     ruined = run(scripted([-1.0] * 10), bars)
-    loss = ruined.track[0, 3] / 100_000.0 - 1.0
+    loss = ruined.account_curves[0, 3] / 100_000.0 - 1.0
     assert loss <= -1.0
     np.testing.assert_allclose(scores.sums[0], [[0.0, loss, 0.0], [0.0, loss * loss, 0.0]])
 

@@ -49,7 +49,7 @@ def noise(bars: Bars, seed: int, shape: tuple[int, ...]) -> Any:
 
 
 def same_in_both(strategy: Strategy, bars: Bars, **options: Any) -> int:
-    """Runs both ways and compares every log and the track, bit by bit; returns how many fills there were."""
+    """Runs both ways and compares every log and the account curves, bit by bit; returns how many fills there were."""
     python = run(strategy, bars, mode="python", **options)
     compiled = run(strategy, bars, mode="compiled", **options)
     assert (python.outcome.mode, compiled.outcome.mode) == ("python", "compiled")
@@ -58,7 +58,7 @@ def same_in_both(strategy: Strategy, bars: Bars, **options: Any) -> int:
         assert mine.size == theirs.size, name
         for column in mine.dtype.names:
             assert mine[column].tobytes() == theirs[column].tobytes(), (name, column)
-    assert python.track.tobytes() == compiled.track.tobytes()
+    assert python.account_curves.tobytes() == compiled.account_curves.tobytes()
     return len(python.fills)
 
 
@@ -204,7 +204,7 @@ def test_orders_give_the_same_bytes(kind: Any, symbols: int) -> None:
 @pytest.mark.parametrize("mode", ["python", "compiled"])
 @pytest.mark.parametrize("rest", [1.0, 15.0])
 def test_skipped_bars_change_nothing(mode: str, rest: float) -> None:
-    """With risk limits, even if none is set, every step runs on every bar; the tables and the track are the same bytes."""
+    """With risk limits, even if none is set, every step runs on every bar; the tables and the account curves are the same bytes."""
     everything_off = RiskLimits.profile("custom")
     fills = 0
     for number in range(6):
@@ -214,7 +214,7 @@ def test_skipped_bars_change_nothing(mode: str, rest: float) -> None:
         thorough = run(ScalarOrders(number, rest), bars, mode=mode, **options | {"risk": everything_off})
         for name in TABLES:
             assert quick.log(name).tobytes() == thorough.log(name).tobytes(), name
-        assert quick.track.tobytes() == thorough.track.tobytes()
+        assert quick.account_curves.tobytes() == thorough.account_curves.tobytes()
         fills += len(quick.fills)
     assert fills > 20
 

@@ -54,9 +54,9 @@ def test_one_run_of_each_point_gives_what_its_returns_give_on_every_split(object
     points = grid(Follow, side="-1,1", least="0:8:2")
     found = validated(points, bars, objective=objective)
     equity = [
-        backtest(points.make(n), bars, costs=FREE, fills=UNCAPPED, allocation=ALL_IN, benchmark=False).track[
-            EQUITY
-        ]
+        backtest(
+            points.make(n), bars, costs=FREE, fills=UNCAPPED, allocation=ALL_IN, benchmark=False
+        ).account_curves[EQUITY]
         for n in range(len(points))
     ]
     returns = np.array([np.diff(curve, prepend=100_000.0) / np.r_[100_000.0, curve[:-1]] for curve in equity])

@@ -176,8 +176,8 @@ def test_later_bars_of_the_index_change_nothing_earlier() -> None:
         run(scripted(weights), bars, allocation=allocation, index=found)
         for found in (index, Bars(index.symbols, index.time, panel))
     ]
-    assert both[0].track[:, :count].tobytes() == both[1].track[:, :count].tobytes()
-    assert both[0].track.tobytes() != both[1].track.tobytes()
+    assert both[0].account_curves[:, :count].tobytes() == both[1].account_curves[:, :count].tobytes()
+    assert both[0].account_curves.tobytes() != both[1].account_curves.tobytes()
     assert both[0].run_id != both[1].run_id, "the index decides with, so it belongs into the manifest"
 
 

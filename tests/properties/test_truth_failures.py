@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Bars, Instrument, OrderStrategy, RiskLimits, Strategy, param, per_symbol
-from gpt_trader.engine.compiling import keeps_arrays_out
-from gpt_trader.engine.loop import SPARE
-from gpt_trader.engine.session import simulate
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.bar_loop import SPARE
+from gpt_trader.engine.compiled_rules import keeps_arrays_out
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.simulation import simulate
 from gpt_trader.errors import StrategyError
 from gpt_trader.orders import OrderRequest, limit, nothing
 from tests.markets import random_market
@@ -85,7 +85,7 @@ def test_a_bar_may_ask_for_more_orders_than_the_logs_have_room_for(count: int) -
     assert python.log("orders").size >= 120 * count
     for name in TABLES:
         assert python.log(name).tobytes() == compiled.log(name).tobytes(), name
-    assert python.track.tobytes() == compiled.track.tobytes()
+    assert python.account_curves.tobytes() == compiled.account_curves.tobytes()
     assert len(python.fills) > 3
 
 

@@ -25,7 +25,7 @@ from gpt_trader import (
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter, StrategyError
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
@@ -124,9 +124,9 @@ def test_buy_and_hold_begins_there_as_well() -> None:
     assert held[0] == 100_000.0
     costs = run(scripted([NAN] * 60), bars.select(["S0"]), first=40).settings
     assert costs.capital == 100_000.0
-    free = buy_and_hold(bars, result.settings, 40).book.track[0, 40:]
+    free = buy_and_hold(bars, result.settings, 40).book.account_curves[0, 40:]
     assert held.tobytes() == free.tobytes()
-    assert held.size == alone.book.track.shape[1] == 20
+    assert held.size == alone.book.account_curves.shape[1] == 20
     opened = bars.open[41]
     share = np.floor(50_000.0 / bars.close[40])
     expected = 100_000.0 + (share * (bars.close[41] - opened)).sum()

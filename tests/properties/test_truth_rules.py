@@ -104,12 +104,12 @@ def test_gross_exposure_stays_under_the_cap_where_prices_do_not_drift(mode: str,
     bars = Bars(bars.symbols, bars.time, panel)
     strategy = scripted(random_weights(rng, 200, 4), exits=EXIT_MODES[mode])
     result = run(strategy, bars, allocation=Allocation(rebalance=rebalance))
-    peak = np.maximum.accumulate(np.maximum(result.track[0], 100_000))
+    peak = np.maximum.accumulate(np.maximum(result.account_curves[0], 100_000))
     assert len(result.fills) > 100
-    assert (result.track[2] <= 0.6 * peak + 1e-6).all()
+    assert (result.account_curves[2] <= 0.6 * peak + 1e-6).all()
     if mode == "signal":
-        assert (result.track[2] <= 0.6 * result.track[0] + 1e-6).all()
-    assert result.track[2].max() > 0.55 * 100_000
+        assert (result.account_curves[2] <= 0.6 * result.account_curves[0] + 1e-6).all()
+    assert result.account_curves[2].max() > 0.55 * 100_000
 
 
 @pytest.mark.parametrize("mode", EXIT_MODES)
@@ -193,7 +193,7 @@ def test_no_change_of_a_position_below_the_minimum_rebalance(seed: int, least: f
     for t in range(59):
         for n in range(2):
             before, after = quantity[t, n], quantity[t + 1, n]
-            share = abs(after - before) * bars.close[t, n] / result.track[0, t]
+            share = abs(after - before) * bars.close[t, n] / result.account_curves[0, t]
             if before * after > 0 and before != after:
                 assert share >= least * (1 - 1e-9)
             if weights[t, n] == 0.0:
@@ -240,7 +240,7 @@ def test_rebalancing_on_every_bar_holds_the_weight_and_on_signal_lets_it_drift()
     held = run(scripted([0.5] * 60), bars, allocation=Allocation(gross=1.0, rebalance="bar"), **lots)
     assert len(drifting.fills) == 1
     assert len(held.fills) == 59
-    wanted = 0.5 * held.track[0, :-1] / bars.close[:-1, 0]
+    wanted = 0.5 * held.account_curves[0, :-1] / bars.close[:-1, 0]
     np.testing.assert_allclose(held.positions["quantity"], wanted, rtol=1e-9)
 
 
@@ -346,7 +346,7 @@ def test_ruin_flattens_and_ends_trading() -> None:
     allocation = Allocation(gross=2.0, position=2.0, leverage=2.0, rebalance="bar")
     result = run(scripted([2.0] * 24), market(rows), allocation=allocation)
     assert [(t, size) for t, _, size, *_ in fills_of(result)] == [(1, 2000.0), (4, -2000.0)]
-    assert result.track[0, -1] == pytest.approx(0.0)
+    assert result.account_curves[0, -1] == pytest.approx(0.0)
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -371,7 +371,7 @@ def test_with_fractional_lots_nothing_is_traded_that_is_worth_less_than_a_millio
         lots = tuple(Instrument(name, lot=0.0) for name in bars.symbols)
         result = run(scripted(weights), bars, allocation=Allocation(gross=1.5), instruments=lots)
         worth = np.abs(result.log("fills")["quantity"]) * result.log("fills")["price"]
-        equity = result.track[0][np.maximum(result.log("fills")["bar"] - 1, 0)]
+        equity = result.account_curves[0][np.maximum(result.log("fills")["bar"] - 1, 0)]
         closing = result.log("fills")["reason"] != 0
         assert ((worth > 0.9e-6 * equity) | closing).all()
         trade = result.log("trades")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Bars, Costs, FillModel
-from gpt_trader.engine.loop import before_decision, room_in_logs
-from gpt_trader.engine.opening import grown
+from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.bar_loop import before_decision, room_in_logs
 from gpt_trader.engine.records import V_NONE, V_SLOTS
 from gpt_trader.engine.target_weights import allocate
 from tests.properties.truth_cases import Floats, days, prepared, scripted

@@ -70,7 +70,7 @@ def test_no_bar_after_its_training_can_move_a_choice() -> None:
     assert (values[after] != changed[after]).any(axis=(1, 2)).all()
     # ... and the account has traded the same until its first bar that is another one.
     rows = cut - both[0].windows[0].test[0][0]
-    left, right = (each.trade(benchmark=False).result.track[EQUITY] for each in (one, other))
+    left, right = (each.trade(benchmark=False).result.account_curves[EQUITY] for each in (one, other))
     np.testing.assert_array_equal(left[:rows], right[:rows])
     assert left[-1] != right[-1]
 
@@ -113,7 +113,7 @@ def test_the_stitched_account_is_that_of_the_targets_put_together_by_hand(seed: 
         Targets(), covered, costs=FREE, fills=UNCAPPED, allocation=ALL_IN, first=first, benchmark=False
     )
     found = choices.trade(benchmark=False)
-    np.testing.assert_array_equal(found.result.track, by_hand.track)
+    np.testing.assert_array_equal(found.result.account_curves, by_hand.account_curves)
     assert found.result.metrics["round_trips"] == by_hand.metrics["round_trips"] > 50
     # The windows are the parts of that account.
     gains = [1 + window.out_of_sample["total_return"] for window in found.windows]
@@ -183,7 +183,10 @@ def test_parameters_that_stay_are_one_leg() -> None:
     (first, stop) = window.train
     alone = backtest(Follow(side=1), bars.select(end=bars.time[stop - 1]), costs=FREE, fills=UNCAPPED, allocation=ALL_IN,
                      first=first, benchmark=False)  # fmt: skip
-    earned = np.diff(alone.track[EQUITY], prepend=100_000.0) / np.r_[100_000.0, alone.track[EQUITY][:-1]]
+    earned = (
+        np.diff(alone.account_curves[EQUITY], prepend=100_000.0)
+        / np.r_[100_000.0, alone.account_curves[EQUITY][:-1]]
+    )
     assert window.in_sample["annual_return"] == pytest.approx(
         earned.mean() * alone.metrics["periods_per_year"], rel=1e-9
     )

@@ -27,11 +27,11 @@ from gpt_trader import (
     TrailingStop,
     backtest,
 )
-from gpt_trader.engine.loop import before_decision, room_in_logs
-from gpt_trader.engine.opening import empty_book, grown
+from gpt_trader.engine.account_memory import empty_book, grown
+from gpt_trader.engine.bar_loop import before_decision, room_in_logs
 from gpt_trader.engine.records import AccountState, MarketData
-from gpt_trader.engine.session import all_exits
-from gpt_trader.engine.setup import Settings, build_market, rules_record
+from gpt_trader.engine.run_setup import Settings, build_market, rules_record
+from gpt_trader.engine.simulation import all_exits
 from gpt_trader.engine.target_weights import allocate
 from gpt_trader.strategies import load_strategy
 from gpt_trader.strategy import Strategy

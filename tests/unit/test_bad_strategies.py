@@ -265,9 +265,9 @@ def test_a_compiled_rule_fails_as_the_same_rule_in_python() -> None:
 
 
 def outcome(strategy: Strategy, mode: str) -> Any:
-    """The bytes of the track, or the class of the error."""
+    """The bytes of the account curves, or the class of the error."""
     try:
-        return run(strategy, BARS, mode=mode).track.tobytes()
+        return run(strategy, BARS, mode=mode).account_curves.tobytes()
     except StrategyError as error:
         return type(error)
 
@@ -315,7 +315,7 @@ def test_a_symbol_without_any_bar(name: str) -> None:
     with_empty, alone = run(strategy, both, **options), run(strategy, real, **options)
     assert set(with_empty.fills["symbol"]) <= {"S0"}
     if name not in ("buy_and_hold", "momentum"):  # these two share the capital among all columns
-        assert with_empty.track.tobytes() == alone.track.tobytes()
+        assert with_empty.account_curves.tobytes() == alone.account_curves.tobytes()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -347,8 +347,8 @@ def test_prices_from_a_millionth_to_a_billion() -> None:
         result = run(
             scripted([0.5] * 5), market(flat(5, price), volume=1e18), instruments=(Instrument("A", lot=0.0),)
         )
-        assert result.track[2, -1] == pytest.approx(50_000.0)
-        assert np.isfinite(result.track).all()
+        assert result.account_curves[2, -1] == pytest.approx(50_000.0)
+        assert np.isfinite(result.account_curves).all()
 
 
 def test_a_price_above_the_capital_buys_nothing() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gpt_trader import Allocation, Bars, Costs, FillModel, Strategy, Weights, backtest, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import Chunk, ChunkRunner, block_edges

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Costs, Strategy, Weights, backtest, param
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
 from gpt_trader.research.bootstrap import Bootstrap
 from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, by_metric

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Costs, RiskLimits
-from gpt_trader.engine import messages as say
+from gpt_trader.engine import messages
 from gpt_trader.engine.account_step import Account, State, new_state, step
 from gpt_trader.engine.bar_by_bar import Bar, Trader
-from gpt_trader.engine.marking import FLATTEN, NO_ENTRIES, REDUCE_ONLY, RESUME
+from gpt_trader.engine.market_window import Window
+from gpt_trader.engine.marks_and_monitors import FLATTEN, NO_ENTRIES, REDUCE_ONLY, RESUME
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.records import CANCELLED, REJECTED, REPLACED, STATUSES, Records
-from gpt_trader.engine.setup import Settings, blank_info, rules_record
-from gpt_trader.engine.window import Window
+from gpt_trader.engine.run_setup import Settings, blank_info, rules_record
 from gpt_trader.errors import BadParameter
 from gpt_trader.orders import cancel, limit, market
 
@@ -38,12 +38,12 @@ class Desk:
         self.window = Window(blank_info(symbols), 60, signals=False)
         self.rules = rules_of(symbols, **settings)
         self.state = new_state(symbols, capital)
-        self.asked: list[say.Command] = []
-        self.written: list[say.Written] = []
+        self.asked: list[messages.Command] = []
+        self.written: list[messages.Written] = []
 
-    def take(self, *events: say.Event) -> list[say.Command]:
+    def take(self, *events: messages.Event) -> list[messages.Command]:
         """Let the account have events; the commands that they led to."""
-        new: list[say.Command] = []
+        new: list[messages.Command] = []
         for event in events:
             made = step(self.state, event, self.rules, self.window)
             self.state = made.state
@@ -52,16 +52,16 @@ class Desk:
         self.asked += new
         return new
 
-    def bar(self, *closes: float, fills: Iterable[say.Event] = ()) -> list[say.Command]:
+    def bar(self, *closes: float, fills: Iterable[messages.Event] = ()) -> list[messages.Command]:
         """The next day: it opens, `fills` happen, and it closes at `closes`."""
         self.window.open(DAY * (self.window.bar + 1))
-        made = self.take(say.BarOpened(), *fills)
+        made = self.take(messages.BarOpened(), *fills)
         close = np.array(closes)
         self.window.close(np.array([close, close, close, close, np.full(len(closes), 1e6)]))
-        return made + self.take(say.BarClosed())
+        return made + self.take(messages.BarClosed())
 
-    def targets(self, *weights: float) -> list[say.Command]:
-        return self.take(say.Targets(np.array(weights)))
+    def targets(self, *weights: float) -> list[messages.Command]:
+        return self.take(messages.Targets(np.array(weights)))
 
     def statuses(self) -> dict[int, str]:
         """The live orders by id."""
@@ -75,8 +75,8 @@ class Desk:
         return float(self.state.account["cash"][0])
 
 
-def submitted(commands: list[say.Command]) -> list[say.Order]:
-    return [command.order for command in commands if isinstance(command, say.Submit)]
+def submitted(commands: list[messages.Command]) -> list[messages.Order]:
+    return [command.order for command in commands if isinstance(command, messages.Submit)]
 
 
 # -- the life of an order
@@ -87,11 +87,11 @@ def test_an_order_is_pending_then_accepted_then_partial_and_gone_when_it_is_fill
     desk.bar(100.0)
     (order,) = submitted(desk.targets(0.5))
     assert (order.id, order.symbol, order.quantity, desk.statuses()) == (0, 0, 50.0, {0: "pending"})
-    desk.take(say.Accepted(0))
+    desk.take(messages.Accepted(0))
     assert desk.statuses() == {0: "accepted"}
-    desk.bar(100.0, fills=[say.Filled(0, 20.0, 101.0, 0.5)])
+    desk.bar(100.0, fills=[messages.Filled(0, 20.0, 101.0, 0.5)])
     assert (desk.statuses(), desk.quantity()) == ({0: "partial"}, 20.0)
-    desk.bar(100.0, fills=[say.Filled(0, 30.0, 99.0, 0.25)])
+    desk.bar(100.0, fills=[messages.Filled(0, 30.0, 99.0, 0.25)])
     assert (desk.statuses(), desk.quantity()) == ({}, 50.0)
     assert desk.cash == 10_000.0 - 20 * 101.0 - 30 * 99.0 - 0.75
 
@@ -99,14 +99,14 @@ def test_an_order_is_pending_then_accepted_then_partial_and_gone_when_it_is_fill
 def test_a_cancelled_order_is_live_until_the_venue_says_so_and_may_fill_before() -> None:
     desk = Desk()
     desk.bar(100.0)
-    desk.take(say.Requests((limit(10.0, 95.0),)))
-    desk.take(say.Accepted(0))
-    assert desk.take(say.Requests((cancel(),))) == [say.Cancel(0, 11)]
+    desk.take(messages.Requests((limit(10.0, 95.0),)))
+    desk.take(messages.Accepted(0))
+    assert desk.take(messages.Requests((cancel(),))) == [messages.Cancel(0, 11)]
     assert desk.statuses() == {0: "cancel pending"}
-    assert desk.take(say.Requests((cancel(),))) == [], "it is asked once"
-    desk.bar(94.0, fills=[say.Filled(0, 4.0, 95.0, 0.0)])
+    assert desk.take(messages.Requests((cancel(),))) == [], "it is asked once"
+    desk.bar(94.0, fills=[messages.Filled(0, 4.0, 95.0, 0.0)])
     assert (desk.statuses(), desk.quantity()) == ({0: "cancel pending"}, 4.0)
-    desk.take(say.Ended(0, CANCELLED, 10))
+    desk.take(messages.Ended(0, CANCELLED, 10))
     assert (desk.statuses(), desk.quantity()) == ({}, 4.0)
     (ended,) = desk.written[-1].orders
     assert (STATUSES[ended["status"]], ended["filled"]) == ("cancelled", 4.0)
@@ -116,11 +116,11 @@ def test_an_order_of_which_nothing_is_known_stays_live_and_is_not_sent_again() -
     desk = Desk()
     desk.bar(100.0)
     desk.targets(0.5)
-    desk.take(say.Unknown(0))
+    desk.take(messages.Unknown(0))
     assert desk.statuses() == {0: "unknown"}
     desk.bar(100.0)
     assert desk.targets(0.5) == []
-    desk.bar(100.0, fills=[say.Filled(0, 50.0, 100.0, 0.0)])
+    desk.bar(100.0, fills=[messages.Filled(0, 50.0, 100.0, 0.0)])
     assert (desk.statuses(), desk.quantity()) == ({}, 50.0)
 
 
@@ -128,7 +128,7 @@ def test_a_rejected_target_is_not_sent_again_until_it_changes() -> None:
     desk = Desk()
     desk.bar(100.0)
     desk.targets(0.5)
-    desk.take(say.Ended(0, REJECTED, 18))
+    desk.take(messages.Ended(0, REJECTED, 18))
     desk.bar(100.0)
     assert desk.targets(0.5) == []
     assert [order.quantity for order in submitted(desk.targets(0.6))] == [60.0]
@@ -138,10 +138,10 @@ def test_a_new_target_replaces_the_order_that_works_in_one_command() -> None:
     desk = Desk()
     desk.bar(100.0)
     desk.targets(0.5)
-    desk.take(say.Accepted(0))
+    desk.take(messages.Accepted(0))
     desk.bar(100.0)
     commands = desk.targets(0.2)
-    assert [type(command) for command in commands] == [say.Submit]
+    assert [type(command) for command in commands] == [messages.Submit]
     (order,) = submitted(commands)
     assert (order.quantity, order.replaces, desk.statuses()) == (20.0, 0, {0: "cancel pending", 1: "pending"})
 
@@ -150,8 +150,8 @@ def test_an_answer_about_an_order_that_is_not_open_is_told_and_changes_nothing()
     desk = Desk()
     desk.bar(100.0)
     before = desk.state
-    (told,) = desk.take(say.Filled(7, 10.0, 100.0, 0.0))
-    assert isinstance(told, say.Notify)
+    (told,) = desk.take(messages.Filled(7, 10.0, 100.0, 0.0))
+    assert isinstance(told, messages.Notify)
     assert "id=7" in told.text
     assert "not open" in told.text
     assert same(before, desk.state)
@@ -160,7 +160,7 @@ def test_an_answer_about_an_order_that_is_not_open_is_told_and_changes_nothing()
 def test_a_refused_request_is_written_down_and_never_sent() -> None:
     desk = Desk()
     desk.bar(100.0)
-    assert desk.take(say.Requests((market(0.0),))) == []
+    assert desk.take(messages.Requests((market(0.0),))) == []
     (row,) = desk.written[-1].orders
     assert STATUSES[row["status"]] == "rejected"
     (refused,) = desk.written[-1].refused
@@ -172,7 +172,7 @@ def test_a_refused_target_is_another_type_than_an_order() -> None:
     desk.bar(100.0)
     assert desk.targets(-0.5) == []
     (refused,) = desk.written[-1].refused
-    assert isinstance(refused, say.Refused)
+    assert isinstance(refused, messages.Refused)
     assert (refused.asked, refused.rule) == (-0.5, "no shorts")
 
 
@@ -184,17 +184,17 @@ def test_what_may_still_fill_counts_in_the_limits() -> None:
     desk = Desk(2)
     desk.bar(100.0, 100.0)
     desk.targets(NAN, 0.4)
-    desk.take(say.Accepted(0))
+    desk.take(messages.Accepted(0))
     desk.bar(100.0, 100.0)
     commands = desk.targets(1.0, 0.0)
-    assert say.Cancel(0, 11) in commands
+    assert messages.Cancel(0, 11) in commands
     desk.bar(100.0, 100.0)
     desk.targets(NAN, NAN)
-    desk.take(say.Ended(1, CANCELLED, 10))
+    desk.take(messages.Ended(1, CANCELLED, 10))
     desk.bar(100.0, 100.0)
     (order,) = submitted(desk.targets(0.9, 0.0))
     assert order.quantity == 60.0
-    desk.take(*(say.Ended(number, CANCELLED, 10) for number in desk.statuses()))
+    desk.take(*(messages.Ended(number, CANCELLED, 10) for number in desk.statuses()))
     desk.bar(100.0, 100.0)
     (order,) = submitted(desk.targets(0.95, 0.0))
     assert order.quantity == 95.0
@@ -204,11 +204,11 @@ def test_a_breached_monitor_restricts_the_venue_and_cancels_what_would_open() ->
     desk = Desk(risk=RiskLimits(position=1.0, gross=1.0, cash=0.0))
     desk.bar(100.0)
     desk.targets(0.9)
-    desk.take(say.Accepted(0))
-    desk.bar(100.0, fills=[say.Filled(0, 50.0, 100.0, 0.0)])
+    desk.take(messages.Accepted(0))
+    desk.bar(100.0, fills=[messages.Filled(0, 50.0, 100.0, 0.0)])
     commands = desk.bar(80.0)
-    assert [type(command) for command in commands] == [say.Cancel, say.Restrict]
-    assert commands[-1] == say.Restrict(on=True)
+    assert [type(command) for command in commands] == [messages.Cancel, messages.Restrict]
+    assert commands[-1] == messages.Restrict(on=True)
     assert desk.state.stage in ("reduce only", "locked")
 
 
@@ -216,20 +216,20 @@ def test_stages_go_from_no_entries_to_a_lock_that_a_person_opens() -> None:
     desk = Desk(2)
     desk.bar(100.0, 100.0)
     desk.targets(0.3, NAN)
-    desk.bar(100.0, 100.0, fills=[say.Filled(0, 30.0, 100.0, 0.0)])
-    desk.take(say.Operator(NO_ENTRIES))
+    desk.bar(100.0, 100.0, fills=[messages.Filled(0, 30.0, 100.0, 0.0)])
+    desk.take(messages.Operator(NO_ENTRIES))
     assert desk.state.stage == "no entries"
     assert [order.symbol for order in submitted(desk.targets(0.4, 0.2))] == [0], "what is held may grow"
-    desk.take(say.Operator(REDUCE_ONLY))
+    desk.take(messages.Operator(REDUCE_ONLY))
     assert desk.state.stage == "reduce only"
     desk.bar(100.0, 100.0)
     assert [order.quantity for order in submitted(desk.targets(0.1, 0.2))] == [-20.0]
-    (flat,) = submitted(desk.take(say.Operator(FLATTEN)))
+    (flat,) = submitted(desk.take(messages.Operator(FLATTEN)))
     assert (flat.quantity, desk.state.stage) == (-30.0, "flatten")
-    desk.bar(100.0, 100.0, fills=[say.Filled(flat.id, -30.0, 100.0, 0.0)])
+    desk.bar(100.0, 100.0, fills=[messages.Filled(flat.id, -30.0, 100.0, 0.0)])
     assert (desk.quantity(), desk.state.stage) == (0.0, "locked")
     assert submitted(desk.targets(0.5, 0.5)) == []
-    assert say.Restrict(on=False) in desk.take(say.Operator(RESUME))
+    assert messages.Restrict(on=False) in desk.take(messages.Operator(RESUME))
     assert desk.state.stage == "normal"
     desk.bar(100.0, 100.0)
     assert [order.symbol for order in submitted(desk.targets(0.2, 0.5))] == [1], (
@@ -249,9 +249,9 @@ def test_fills_from_outside_with_fees_of_their_own_give_the_account_that_they_sa
     desk = Desk(3, 1e6, costs=Costs(borrow=0.0))
     cash, held = 1e6, np.zeros(3)
     price = np.array([100.0, 50.0, 20.0])
-    waiting: dict[int, say.Order] = {}
+    waiting: dict[int, messages.Order] = {}
     for _ in range(300):
-        answers: list[say.Event] = []
+        answers: list[messages.Event] = []
         for number, order in list(waiting.items()):
             part = (
                 order.quantity
@@ -259,20 +259,20 @@ def test_fills_from_outside_with_fees_of_their_own_give_the_account_that_they_sa
                 else float(np.trunc(order.quantity / 2) or order.quantity)
             )
             paid, fee = float(price[order.symbol] * (1 + 0.001 * rng.normal())), float(rng.uniform(-0.5, 3.0))
-            answers.append(say.Filled(number, part, paid, fee))
+            answers.append(messages.Filled(number, part, paid, fee))
             cash -= part * paid + fee
             held[order.symbol] += part
             del waiting[number]
             if part != order.quantity:
-                answers.append(say.Ended(number, CANCELLED, 10))
+                answers.append(messages.Ended(number, CANCELLED, 10))
         price *= np.exp(0.01 * rng.normal(size=3))
-        assert not [told for told in desk.bar(*price, fills=answers) if isinstance(told, say.Notify)]
+        assert not [told for told in desk.bar(*price, fills=answers) if isinstance(told, messages.Notify)]
         assert desk.cash == pytest.approx(cash, abs=1e-8)
         assert desk.state.symbols["qty"].tolist() == held.tolist()
         assert desk.state.equity == pytest.approx(cash + held @ price, abs=1e-7)
         for order in submitted(desk.targets(*rng.choice([NAN, 0.0, 0.2, 0.3, -0.2], 3))):
             if waiting.pop(order.replaces, None):
-                desk.take(say.Ended(order.replaces, REPLACED, 11))
+                desk.take(messages.Ended(order.replaces, REPLACED, 11))
             waiting[order.id] = order
         waiting = {number: order for number, order in waiting.items() if number in desk.statuses()}
     fills = np.concatenate([part.fills for part in desk.written])
@@ -292,9 +292,9 @@ def test_a_step_leaves_the_state_that_came_in_as_it_was_and_does_the_same_again(
     desk.bar(100.0)
     before = desk.state
     kept = State(*(getattr(before, name).copy() for name in State.__slots__))
-    one = step(before, say.Targets(np.array([0.5])), desk.rules, desk.window)
+    one = step(before, messages.Targets(np.array([0.5])), desk.rules, desk.window)
     assert same(before, kept)
-    two = step(before, say.Targets(np.array([0.5])), desk.rules, desk.window)
+    two = step(before, messages.Targets(np.array([0.5])), desk.rules, desk.window)
     assert same(one.state, two.state)
     assert one.commands == two.commands or repr(one.commands) == repr(two.commands)
     assert not same(one.state, before)
@@ -304,7 +304,7 @@ def test_events_in_place_are_the_steps() -> None:
     desk = Desk()
     account = Account(desk.state, desk.rules, desk.window)
     desk.bar(100.0)
-    account.take((say.BarOpened(), say.BarClosed()))
+    account.take((messages.BarOpened(), messages.BarClosed()))
     assert same(account.state(), desk.state)
 
 
@@ -321,16 +321,16 @@ def test_thousands_of_orders_at_once_find_room_on_both_sides() -> None:
     price = np.full((4, 1), 100.0)
     bars = [Bar(DAY * t, np.vstack([price, [[1e9]]])) for t in range(4)]
     trader.bar(bars[0])
-    trader.decided(say.Requests(tuple(limit(1.0, 50.0 + k / 100) for k in range(3_000))))
+    trader.decided(messages.Requests(tuple(limit(1.0, 50.0 + k / 100) for k in range(3_000))))
     trader.bar(bars[1])
     trader.decided(
-        say.Requests(tuple(limit(1.0, 101.0, take_profit=200.0, stop_loss=20.0) for _ in range(500)))
+        messages.Requests(tuple(limit(1.0, 101.0, take_profit=200.0, stop_loss=20.0) for _ in range(500)))
     )
     trader.bar(bars[2])
     state = trader.account.state()
     assert float(state.symbols["qty"][0]) == 500.0
     assert len(state.orders) == 3_000 + 2 * 500
-    trader.decided(say.Requests((cancel(),)))
+    trader.decided(messages.Requests((cancel(),)))
     trader.bar(bars[3])
     assert len(trader.account.state().orders) == 2 * 500, "the legs stay"
 
@@ -355,7 +355,7 @@ def test_state_window_and_records_do_not_grow_with_the_bars() -> None:
     for t in range(3_000):
         price = price * np.exp(0.001 * rng.normal(size=3))
         trader.bar(Bar(60_000_000_000 * t, np.array([price, price, price, price, np.full(3, 1e6)])))
-        trader.decided(say.Targets(rng.choice([NAN, 0.0, 0.3], 3)))
+        trader.decided(messages.Targets(rng.choice([NAN, 0.0, 0.3], 3)))
         if t % 500 == 499:
             state = trader.account.state()
             arrays = (

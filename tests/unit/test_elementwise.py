@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from gpt_trader import Bars, Strategy, param
-from gpt_trader.engine import compiling
-from gpt_trader.engine.elementwise import is_elementwise
+from gpt_trader.engine import compiled_rules
+from gpt_trader.engine.elementwise_rules import is_elementwise
 from tests.markets import random_market
 from tests.properties.truth_cases import random_options, run
 
@@ -81,7 +81,7 @@ SAME: list[Callable[..., Any]] = [
     lambda self, now, held: now.flag,
     lambda self, now, held: now.close > held.equity * LIMIT,
     lambda self, now, held: np.logical_and(now.flag, np.logical_not(now.close > 1.0)),
-    lambda self, now, held: np.where(now.flag, compiling.FARTHEST, now.close * math.tau),
+    lambda self, now, held: np.where(now.flag, compiled_rules.FARTHEST, now.close * math.tau),
     lambda self, now, held: 0.0,
 ]  # fmt: skip
 OTHER: list[Callable[..., Any]] = [
@@ -105,8 +105,8 @@ OTHER: list[Callable[..., Any]] = [
     lambda self, now, held: self.missing * now.close,
     lambda self, now, held: helper(now.close),
     lambda self, now, held: now.close * math.sqrt(2.0),
-    lambda self, now, held: now.close * compiling.nothing,
-    lambda self, now, held: now.close * compiling.PLAIN,
+    lambda self, now, held: now.close * compiled_rules.nothing,
+    lambda self, now, held: now.close * compiled_rules.PLAIN,
     lambda self, now, held: now.close * TABLE[0],
     lambda self, now, held: np.where(now.close > 1, 1.0, x=0.0),
     lambda self, now, held: np.sqrt(now.count),
@@ -162,22 +162,39 @@ class Alike(Strategy):
         return np.where(fallen & ~np.isnan(held.entry), 0, np.where(now.count == 3, -wanted, wanted))
 
 
+@dataclass(frozen=True)
+class AlikeInArrays(Alike):
+    """The same weights, with a look at all symbols together that changes nothing."""
+
+    def decide(self, now: Any, held: Any) -> Any:
+        highest = now.close.max()
+        away = np.abs(now.real) / now.zero
+        fallen = (now.close < held.peak * (1 - self.x / 8.0)) | (held.age > 3 * self.k)
+        rich = np.maximum(held.cash / held.equity, now.wide)
+        wanted = np.where(np.isnan(away) | np.isinf(away), now.count * 0.1, np.minimum(away, self.x))
+        if self.on:
+            wanted = np.where(now.flag ^ (now.wide > 0.7), wanted, np.nan) * rich
+        if highest < 0.0:
+            wanted = wanted * 0.0
+        return np.where(fallen & ~np.isnan(held.entry), 0, np.where(now.count == 3, -wanted, wanted))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(6))
-def test_the_form_for_plain_numbers_keeps_every_bit(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_form_for_plain_numbers_keeps_every_bit(number: int) -> None:
     """Against Python, and against the array form of the same rule as machine code."""
     rng = random.Random(number)
     bars = random_market(150, 3, number, splits=True, gaps=0.02, sigma=0.02)
     options = random_options(rng, bars.symbols)
-    strategy = Alike(number, rng.choice([0.1, 0.7]), number % 2 == 0)
+    values = number, rng.choice([0.1, 0.7]), number % 2 == 0
+    strategy = Alike(*values)
     plain = run(strategy, bars, mode="compiled", **options)
-    assert compiling.ELEMENTWISE in str(sorted(map(str, compiling._DRIVERS)))
-    monkeypatch.setattr(compiling, "_FORMS", {})
-    monkeypatch.setattr(compiling, "is_elementwise", lambda *_: False)
-    arrays = run(strategy, bars, mode="compiled", **options)
+    arrays = run(AlikeInArrays(*values), bars, mode="compiled", **options)
+    forms = {kind: form for kind, *_, form, _ in compiled_rules._DRIVERS}
+    assert (forms[Alike], forms[AlikeInArrays]) == (compiled_rules.ELEMENTWISE, compiled_rules.COUNTED)
     python = run(strategy, bars, mode="python", **options)
     for other in (arrays, python):
-        assert plain.track.tobytes() == other.track.tobytes()
+        assert plain.account_curves.tobytes() == other.account_curves.tobytes()
         assert plain.log("orders").size == other.log("orders").size > 10
         for column in ("quantity", "filled", "decided_bar", "symbol"):
             np.testing.assert_array_equal(plain.log("orders")[column], other.log("orders")[column])

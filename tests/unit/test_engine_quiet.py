@@ -24,10 +24,16 @@ from gpt_trader import (
     per_symbol,
 )
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.loop import before_decision, room_in_logs, run_decided, skip_idle_bars, unchanged_rows
-from gpt_trader.engine.opening import grown
+from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.bar_loop import (
+    before_decision,
+    room_in_logs,
+    run_decided,
+    skip_idle_bars,
+    unchanged_rows,
+)
 from gpt_trader.engine.records import BAD_TARGET, DONE, AccountState, MarketData
-from gpt_trader.engine.running import run_rows
+from gpt_trader.engine.run_modes import run_rows
 from gpt_trader.engine.target_weights import allocate
 from tests.markets import random_market
 from tests.properties.truth_cases import NAN, flat, market, prepared, run, scripted, side_by_side, walk
@@ -50,7 +56,7 @@ def assert_same(quick: AccountState, plain: AccountState) -> None:
         count = int(plain.account[0][name])
         assert int(quick.account[0][name]) == count, name
         assert same_bits(getattr(quick, name)[:count], getattr(plain, name)[:count]), name
-    for name in ("track", "symbols", "account"):
+    for name in ("account_curves", "symbols", "account"):
         assert same_bits(getattr(quick, name), getattr(plain, name)), name
 
 
@@ -139,7 +145,7 @@ def test_the_shortcut_leaves_the_same_bits(number: int) -> None:
 
 @pytest.mark.parametrize("number", range(20))
 def test_no_shortcut_at_all_trades_the_same(number: int) -> None:
-    """Also without the allocator's early return: the same fills, orders and track."""
+    """Also without the allocator's early return: the same fills, orders and account curves."""
     bars, options, targets = slow_case(number)
     strategy = scripted(targets)
     quick = quick_run(*prepared(strategy, bars, options), targets)
@@ -151,7 +157,7 @@ def test_no_shortcut_at_all_trades_the_same(number: int) -> None:
         assert all(
             same_bits(getattr(quick, name)[:count][f], getattr(slow, name)[:count][f]) for f in fields
         ), name
-    assert same_bits(quick.track, slow.track)
+    assert same_bits(quick.account_curves, slow.account_curves)
 
 
 def test_the_cases_have_quiet_bars_and_busy_ones() -> None:
@@ -186,7 +192,7 @@ def test_an_event_of_another_symbol_ends_the_stretch() -> None:
     strategy = scripted(targets)
     quick = quick_run(*prepared(strategy, bars, {}), targets)
     assert_same(quick, plain_run(*prepared(strategy, bars, {}), targets))
-    assert quick.track[1, 10] - quick.track[1, 9] == pytest.approx(300.0)
+    assert quick.account_curves[1, 10] - quick.account_curves[1, 9] == pytest.approx(300.0)
 
 
 def test_a_refused_entry_is_asked_again_on_every_bar() -> None:

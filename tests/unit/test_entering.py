@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_trader.engine.entering import entered
 from gpt_trader.engine.interpreted import is_interpreted
 from gpt_trader.engine.jit import compiled
+from gpt_trader.engine.kernel_calls import entered
 
 
 @compiled

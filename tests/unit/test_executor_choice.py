@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gpt_trader import Strategy, Weights, param
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.chunk import Chunk
 from gpt_trader.research.chunk_sizes import expected_seconds, seconds_per_run

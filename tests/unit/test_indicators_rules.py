@@ -249,31 +249,43 @@ def test_errors_say_what_was_expected(message):
         BAD_CALLS[message]()
 
 
+def symbol_by_symbol(indicator, market, width):
+    """What an indicator gives for `width` symbols at a time, put together."""
+    parts = []
+    for left in range(0, market.close.shape[1], width):
+        some = slice(left, left + width)
+        panel = {name: getattr(market, name)[:, some] for name in ("high", "low", "close", "volume")}
+        parts.append(indicator(replace(market, **panel)))
+    return tuple(np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [0.0, 0.2])
-def test_blocks_of_columns_give_the_bits_of_the_whole_panel(missing, monkeypatch):
-    market = random_market(11, 40, 37, missing=missing)
-    whole = [indicator(market) for indicator in CATALOGUE]
-    monkeypatch.setattr(blocks, "WHOLE", 100)
-    monkeypatch.setattr(blocks, "VALUES", 400)  # 8 columns of 40 bars, and five that are left over
-    for indicator, expected in zip(CATALOGUE, whole, strict=True):
+def test_blocks_of_columns_give_the_bits_of_the_whole_panel(missing):
+    """A panel so large that it is computed in blocks of 24 columns and a rest of 3, and its parts, which are not."""
+    length, symbols, width = 2_600, 24 * 4 + 3, 33
+    assert length * symbols < blocks.WHOLE < 2 * length * symbols
+    market = random_market(11, 2 * length, symbols, missing=missing)
+    assert market.close.size > blocks.WHOLE > market.close[:, :width].size
+    for indicator in CATALOGUE:
         found = indicator(market)
-        assert same_bits(found, expected), indicator.name
+        assert same_bits(found, symbol_by_symbol(indicator, market, width)), indicator.name
         assert not any(array.flags.writeable for array in found), indicator.name
 
 
 @pytest.mark.parametrize(("length", "symbols"), [(40, 8), (40, 137), (300, 9), (3, 300), (1, 8), (0, 8)])
-def test_all_symbols_at_once_give_the_bits_of_each_alone(length, symbols, monkeypatch):
+def test_all_symbols_at_once_give_the_bits_of_each_alone(length, symbols):
+    """Fewer symbols than a vector register holds are computed one by one."""
     assert across_kernels.BESIDE < 137
     market = random_market(12, length, symbols)
-    at_once = [indicator(market) for indicator in CATALOGUE]
-    monkeypatch.setattr(panels, "LEAST", symbols + 1)
-    for indicator, found in zip(CATALOGUE, at_once, strict=True):
-        assert same_bits(found, indicator(market)), indicator.name
+    for indicator in CATALOGUE:
+        found = indicator(market)
+        assert same_bits(found, symbol_by_symbol(indicator, market, panels.LEAST - 1)), indicator.name
         assert not any(array.flags.writeable for array in found), indicator.name
 
 
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, 1e308, -0.0, 0.0])
-def test_odd_prices_give_the_same_at_once_and_alone(odd, monkeypatch):
+def test_odd_prices_give_the_same_at_once_and_alone(odd):
     market = random_market(13, 60, 9)
     rng = np.random.default_rng(1)
     prices = {
@@ -282,11 +294,9 @@ def test_odd_prices_give_the_same_at_once_and_alone(odd, monkeypatch):
     }
     market = replace(market, **prices)
     with np.errstate(all="ignore"):
-        at_once = [indicator(market) for indicator in CATALOGUE]
-        monkeypatch.setattr(panels, "LEAST", 10)
-        alone = [indicator(market) for indicator in CATALOGUE]
-    for indicator, found, expected in zip(CATALOGUE, at_once, alone, strict=True):
-        assert same_bits(found, expected), indicator.name
+        for indicator in CATALOGUE:
+            alone = symbol_by_symbol(indicator, market, panels.LEAST - 1)
+            assert same_bits(indicator(market), alone), indicator.name
 
 
 def test_which_arrays_are_computed_at_once():

@@ -218,7 +218,7 @@ def test_rolling_windows_by_hand() -> None:
 
 
 def test_the_kernel_takes_fields_of_a_trade_log_as_they_are() -> None:
-    from gpt_trader.engine.statistics import summary
+    from gpt_trader.engine.metric_formulas import summary
 
     aligned = np.dtype([("symbol", "i8"), ("pnl", "f8"), ("return_", "f8"), ("bars", "i8")])
     packed = np.dtype([("flag", "i1"), ("pnl", "f8"), ("return_", "f8"), ("bars", "i8")])

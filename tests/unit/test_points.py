@@ -11,7 +11,7 @@ import pytest
 
 from gpt_trader import Bars, Strategy, param
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import Settings, settings_of
+from gpt_trader.engine.run_setup import Settings, settings_of
 from gpt_trader.errors import BadParameter
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import ChunkResult

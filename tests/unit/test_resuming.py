@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gpt_trader import Costs
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import UserError
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.strategies import load_strategy

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Costs, FillModel, Strategy, Weights, backtest, param
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadData, BadParameter, GptTraderError, UnknownName
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.bootstrap import Bootstrap, bootstrapped, rerun

@@ -13,7 +13,7 @@ import pytest
 from gpt_trader import Allocation, Strategy, Weights, backtest, param
 from gpt_trader.bars import Bars
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.metrics import returns
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
@@ -69,7 +69,7 @@ def alone(share: int) -> Any:
 
 def lived(share: int) -> int:
     result = alone(share)
-    return int(np.isfinite(returns(result.track[0], 100_000.0)).sum())
+    return int(np.isfinite(returns(result.account_curves[0], 100_000.0)).sum())
 
 
 @pytest.fixture(scope="module")

@@ -151,11 +151,11 @@ class Ages(Strategy):
 RUN = """
 import sys
 from gpt_trader import Costs, backtest
-from gpt_trader.engine import compiling
+from gpt_trader.engine import compiled_rules
 from gpt_trader.strategies import load_strategy
 from tests.markets import random_market
 result = backtest(load_strategy(sys.argv[1])(), random_market(60, 1, 3), costs=Costs.commission_only(0), mode="compiled")
-driver, = compiling._DRIVERS.values()
+driver, = compiled_rules._DRIVERS.values()
 hits = sum(driver.stats.cache_hits.values())
 print(hits, result.closed_trades["bars"].max(), result.outcome.mode)
 """

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gpt_trader import Allocation, Strategy, Weights, batch, param
 from gpt_trader.adapters.chunk_store import ChunkStore
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import Chunk, ChunkResult

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, AtrStop, Bars, Strategy, backtest, strategies
-from gpt_trader.engine.deciding import compute_features, decide_all
+from gpt_trader.engine.strategy_calls import compute_features, decide_all
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.strategies import SHIPPED, available, load_strategy
 from gpt_trader.strategy import make_strategy, parameters_of, strategy_name

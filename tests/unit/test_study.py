@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, backtest
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import StudyStopped
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.bootstrap import Bootstrap

@@ -18,7 +18,7 @@ from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.robustness import content as robustness_content
 from gpt_trader.adapters.report.robustness import write_robustness_report
 from gpt_trader.bars import Bars
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.bootstrap import Bootstrap, rerun
 from gpt_trader.research.comparison_study import Candidate, ComparisonResult, ComparisonStudy

@@ -21,7 +21,7 @@ from gpt_trader import (
     Strategy,
     param,
 )
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.research.return_profiles import block_edges, profile_of, profiles_of
 from gpt_trader.research.trial_identity import TrialKeys, data_hash, trial_key
@@ -65,7 +65,7 @@ def key(**changes: Any) -> bytes:
 @pytest.mark.slow
 def test_a_key_has_sixteen_bytes_and_is_the_same_in_every_process() -> None:
     code = (
-        "from gpt_trader.engine.setup import Settings\n"
+        "from gpt_trader.engine.run_setup import Settings\n"
         "from gpt_trader.research.trial_identity import trial_key\n"
         "from gpt_trader.strategies import load_strategy\n"
         f"print(trial_key(load_strategy('demo_ma'), {POINT!r}, Settings(), {DATA!r}, 0, 99).hex())"

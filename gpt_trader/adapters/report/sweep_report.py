@@ -87,7 +87,7 @@ def render_sweep(found: SweepAnalysis, method: str, run_id: str, ended: str | No
 def best_result(found: SweepAnalysis, row: int) -> Result:
     """The backtest of a point, with buy and hold."""
     from gpt_trader.backtesting import buy_and_hold
-    from gpt_trader.engine.session import simulate
+    from gpt_trader.engine.simulation import simulate
     from gpt_trader.result import Result
 
     experiment = found.experiment

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from gpt_trader import Bars, OrderStrategy, StopLoss, Strategy, ta
-from gpt_trader.engine.session import simulate
-from gpt_trader.engine.setup import Settings
+from gpt_trader.engine.run_setup import Settings
+from gpt_trader.engine.simulation import simulate
 from gpt_trader.errors import GptTraderError
 from gpt_trader.orders import limit
 from gpt_trader.strategy import is_per_symbol, uses_held

@@ -22,7 +22,7 @@ import numpy as np
 from numba import float64, types, void
 from numpy.typing import NDArray
 
-from gpt_trader.engine.curves import (
+from gpt_trader.engine.curve_statistics import (
     ROUNDING,
     curve_moments,
     has_spread,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.engine.account_memory import copies
 from gpt_trader.engine.limits import OFF
-from gpt_trader.engine.opening import copies
 from gpt_trader.engine.records import (
     ATR_SIZE,
     ATR_STOP,

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import CLOSE, DIVIDEND, SPLIT, VOLUME
 from gpt_trader.engine import netting
+from gpt_trader.engine.account_clock import DAY_NS
 from gpt_trader.engine.accounting import charge_borrow, pay, settle_fraction
-from gpt_trader.engine.clock import DAY_NS
-from gpt_trader.engine.entering import entered
 from gpt_trader.engine.jit import called
+from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.order_book import to_lot
 from gpt_trader.engine.records import EVENT, HALT_RUINED, MARKET, R_SPLIT, AccountState, MarketData
 from gpt_trader.engine.sleeve import Part, with_room

@@ -1,4 +1,4 @@
-"""What an equity curve looks like: its returns and their moments, its drawdowns; the rules are those of `statistics`."""
+"""What an equity curve looks like: its returns and their moments, its drawdowns; the rules are those of `metric_formulas`."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpt_trader.engine.decision_log import already_logged, log_decision
+from gpt_trader.engine.entry_ranks import best_to_front, place_behind, sort_by_rank
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.ranking import best_to_front, place_behind, sort_by_rank
 from gpt_trader.engine.records import REFUSED, V_RISK_POSITIONS, V_SLOTS, AccountState, MarketData
-from gpt_trader.engine.verdicts import already_logged, log_decision
 
 
 @kernel

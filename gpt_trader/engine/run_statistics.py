@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
-from gpt_trader.engine.curves import bars_until_ruin, block_sums
+from gpt_trader.engine.account_reset import clear_book
+from gpt_trader.engine.bar_loop import run_decided
+from gpt_trader.engine.curve_statistics import bars_until_ruin, block_sums
 from gpt_trader.engine.jit import compiled
-from gpt_trader.engine.loop import run_decided
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
+from gpt_trader.engine.metric_formulas import summary
 from gpt_trader.engine.records import DONE, EQUITY, GROSS, AccountState, MarketData
-from gpt_trader.engine.resetting import clear_book
-from gpt_trader.engine.statistics import summary
 
 SLIPPAGE = METRIC_NAMES.index("slippage")
 TOTAL_RETURN = METRIC_NAMES.index("total_return")
@@ -45,9 +45,9 @@ def statistics_into(
     `trade_bars` (K,) are room to work in."""
     account = b.account[0]
     first = account.first
-    equity = b.track[EQUITY, first:]
+    equity = b.account_curves[EQUITY, first:]
     gross = scratch[2, first:]
-    exposure_of(b.track[GROSS, first:], equity, gross)
+    exposure_of(b.account_curves[GROSS, first:], equity, gross)
     count = account.trades
     for k in range(count):
         trade_fields[0, k] = b.trades[k].pnl
@@ -74,7 +74,9 @@ def score_into(
         sums[:] = np.nan
         return
     account = b.account[0]
-    block_sums(scratch[0], bars_until_ruin(b.track[EQUITY, account.first :], account.capital), edges, sums)
+    block_sums(
+        scratch[0], bars_until_ruin(b.account_curves[EQUITY, account.first :], account.capital), edges, sums
+    )
 
 
 @partial(compiled, nogil=True)

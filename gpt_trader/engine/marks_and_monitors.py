@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.clock import same_day, same_month, same_week
+from gpt_trader.engine.account_clock import same_day, same_month, same_week
 from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
 from gpt_trader.engine.fill_effects import forget_target
 from gpt_trader.engine.jit import inlined, kernel
@@ -42,7 +42,7 @@ from gpt_trader.engine.records import (
 
 @inlined
 def mark_to_market(m: MarketData, b: AccountState, t: int) -> None:
-    """Close prices become marks; open positions age, move their peaks and stops; bar t of the track is written."""
+    """Close prices become marks; open positions age, move their peaks and stops; bar t of the account curves is written."""
     account = b.account[0]
     r = b.rules[0]
     if account.unlisted != 0:
@@ -72,10 +72,10 @@ def mark_to_market(m: MarketData, b: AccountState, t: int) -> None:
     account.shorts = shorts
     account.gross = gross
     account.equity = account.cash + net
-    b.track[EQUITY, t] = account.equity
-    b.track[CASH, t] = account.cash
-    b.track[GROSS, t] = gross
-    b.track[NET, t] = net
+    b.account_curves[EQUITY, t] = account.equity
+    b.account_curves[CASH, t] = account.cash
+    b.account_curves[GROSS, t] = gross
+    b.account_curves[NET, t] = net
 
 
 @kernel

@@ -9,7 +9,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def entered(kernel: Function) -> Function:
-    """`kernel` for callers in Python that always pass the same types: `MarketData` and `AccountState` as `engine.setup` makes
+    """`kernel` for callers in Python that always pass the same types: `MarketData` and `AccountState` as `engine.run_setup` makes
     them, and C-ordered arrays of one type and number of dimensions, read-only or not.
 
     numba looks at the types of all arguments in every call: 4 µs for the records of a book, more than most bars cost. The first

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
+from gpt_trader.engine.account_reset import clear_book
 from gpt_trader.engine.records import ACCOUNT, DECISION, FILL, ORDER, RULE, SYMBOL, TRADE, AccountState
-from gpt_trader.engine.resetting import clear_book
 
 BLANK_RULES = np.zeros(1, RULE)
 BLANK_RULES.setflags(write=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.clock import begin_bar, skip_bars
-from gpt_trader.engine.corporate import corporate_actions
+from gpt_trader.engine.account_clock import begin_bar, skip_bars
+from gpt_trader.engine.corporate_actions import corporate_actions
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.marking import mark_to_market, monitor
+from gpt_trader.engine.marks_and_monitors import mark_to_market, monitor
 from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
     BAD_TARGET,
@@ -126,7 +126,7 @@ def hold_through(m: MarketData, b: AccountState, n: int, start: int, stop: int, 
     s = b.symbols[n]
     quantity = s.qty
     close = m.panel[CLOSE, start:stop, n]
-    net = b.track[NET, start:stop]
+    net = b.account_curves[NET, start:stop]
     bars = close.shape[0]
     present = 0
     for i in range(bars):
@@ -188,10 +188,10 @@ def first_ruin_bar(m: MarketData, b: AccountState, cash: float, start: int, stop
 @inlined
 def write_track(b: AccountState, cash: float, start: int, stop: int, flat: bool) -> None:
     """Gross exposure, cash and equity of bars start..stop-1 without shorts; the net exposure is known, or 0 when `flat`."""
-    net = b.track[NET, start:stop]
-    gross = b.track[GROSS, start:stop]
-    held = b.track[CASH, start:stop]
-    equity = b.track[EQUITY, start:stop]
+    net = b.account_curves[NET, start:stop]
+    gross = b.account_curves[GROSS, start:stop]
+    held = b.account_curves[CASH, start:stop]
+    equity = b.account_curves[EQUITY, start:stop]
     if flat:
         for i in range(net.shape[0]):
             net[i] = 0.0
@@ -242,8 +242,8 @@ def skip_idle_bars(m: MarketData, b: AccountState, unchanged: np.ndarray, start:
             b.symbols[n].signal_bars += end - start
     write_track(b, cash, start, end, first)
     skip_bars(m, b, start, end)
-    account.gross = b.track[NET, end - 1]
-    account.equity = b.track[EQUITY, end - 1]
+    account.gross = b.account_curves[NET, end - 1]
+    account.equity = b.account_curves[EQUITY, end - 1]
     return end
 
 

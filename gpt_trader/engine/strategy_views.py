@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.entering import entered
-from gpt_trader.engine.loop import room_in_logs
-from gpt_trader.engine.opening import grown
+from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.bar_loop import room_in_logs
+from gpt_trader.engine.bar_steps import advance
+from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.records import LOG_FULL, AccountState, MarketData
-from gpt_trader.engine.stepping import advance
 from gpt_trader.errors import UnknownName
 
 _advance, _room_in_logs = entered(advance), entered(room_in_logs)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
+from gpt_trader.engine.account_memory import BLANK_RULES, empty_book, room_for_orders
 from gpt_trader.engine.decision_delay import DecisionDelay, late
-from gpt_trader.engine.opening import BLANK_RULES, empty_book, room_for_orders
 from gpt_trader.engine.records import AccountState, MarketData
-from gpt_trader.engine.running import Plan, Run, run_at_once, run_compiled, run_in_python
-from gpt_trader.engine.setup import UNUSED, Settings, build_market, rules_record
+from gpt_trader.engine.run_modes import Plan, Run, run_at_once, run_compiled, run_in_python
+from gpt_trader.engine.run_setup import UNUSED, Settings, build_market, rules_record
 from gpt_trader.errors import UnknownName
 from gpt_trader.exits import Exit, checked_exits
 from gpt_trader.performance_tuning import STANDARD, Tuning
@@ -45,7 +45,7 @@ def all_exits(strategy: Strategy, settings: Settings) -> tuple[Exit, ...]:
 
     Raises BadParameter where what the strategy declares are no exits, and StrategyError when declaring them fails.
     """
-    declared = deciding.call_strategy(strategy, "declared_exits", strategy.declared_exits)
+    declared = strategy_calls.call_strategy(strategy, "declared_exits", strategy.declared_exits)
     own = () if declared == () else checked_exits(declared, strategy_name(type(strategy)))
     if not settings.exits:
         return own
@@ -106,14 +106,14 @@ def build_plan(
     """The features of the strategy, and the market and the rules under which it takes over at row `start`. `seen` are the bars
     that the strategy is given, if not its view of `bars`."""
     seen = bars.strategy_view() if seen is None else seen
-    features = deciding.compute_features(strategy, seen)
+    features = strategy_calls.compute_features(strategy, seen)
     exits = all_exits(strategy, settings)
     score = features.get("score")
     return Plan(
         strategy,
         build_market(bars, settings, exits, acted_ranks(waiting, score, bars, start)),
         rules_record(settings, exits, counts_units(strategy), score is not None),
-        deciding.row_values(seen, features),
+        strategy_calls.row_values(seen, features),
         UNUSED if bars.continuous() is bars else bars.split_factor,
     )
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine import deciding
+from gpt_trader.engine import strategy_calls
+from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.account_reset import clear_book
 from gpt_trader.engine.bar_decisions import Requests, checked_requests, decide_each, decide_row, held_of
-from gpt_trader.engine.compiling import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
+from gpt_trader.engine.bar_loop import run_decided, run_targets
+from gpt_trader.engine.compiled_rules import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
 from gpt_trader.engine.decision_delay import DecisionDelay, late
-from gpt_trader.engine.entering import entered
-from gpt_trader.engine.live_views import LiveHeld, ScalarRow, VectorRow, advanced
-from gpt_trader.engine.loop import run_decided, run_targets
-from gpt_trader.engine.opening import grown
+from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.order_requests import next_busy, submit
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, AccountState, MarketData
-from gpt_trader.engine.resetting import clear_book
+from gpt_trader.engine.strategy_views import LiveHeld, ScalarRow, VectorRow, advanced
 from gpt_trader.errors import GptTraderError, StrategyError
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
@@ -73,14 +73,16 @@ def run_rows(
 def run_at_once(plan: Plan, run: Run, start: int) -> None:
     """A stateless strategy: one call of `decide` for all bars from `start` on."""
     bars, symbols = plan.market.panel.shape[1:]
-    decided = deciding.decide_rows(plan.strategy, plan.columns, start, (bars - start, symbols), finite=False)
+    decided = strategy_calls.decide_rows(
+        plan.strategy, plan.columns, start, (bars - start, symbols), finite=False
+    )
     acted = late(run.waiting.weights, decided, start)
     if start > 0:
         acted = np.concatenate([np.full((start, symbols), np.nan), acted])
     unchanged = np.empty(bars, np.int8)
     at, code = _run_decided(plan.market, run.book, acted, unchanged, start)
     if code == BAD_TARGET:
-        raise deciding.infinite_weight(plan.strategy, decided, start)
+        raise strategy_calls.infinite_weight(plan.strategy, decided, start)
     if code != DONE:
         run.book = run_rows(plan.market, grown(run.book), acted, unchanged, at)
 
@@ -244,7 +246,7 @@ def _requests_of_all(plan: Plan, live: LiveHeld) -> Callable[[int], Requests]:
         found: list[OrderRequest] = []
         for n in range(plan.market.panel.shape[2]):
             row = Row({k: a[t, n if a.shape[1] > n else 0].item() for k, a in plan.columns.items()})
-            answer = deciding.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
+            answer = strategy_calls.call_strategy(strategy, "decide", strategy.decide, row, held_of(held, n))
             if answer is not None and answer != ():
                 found += [request._replace(symbol=n) for request in checked_requests(answer, name)]
         return tuple(found)
