@@ -60,7 +60,7 @@ def test_whatever_a_kernel_names_is_in_its_sources(name: str) -> None:
 
 
 def test_constants_of_records_are_in_the_sources_of_every_kernel_that_reads_them() -> None:
-    for name in ("matching", "loop", "stepping", "scoring", "compiling", "order_requests"):
+    for name in ("matching", "bar_loop", "bar_steps", "run_statistics", "compiled_rules", "order_requests"):
         stems = {path.stem for path in sources_of(ENGINE / f"{name}.py")}
         assert {"records", "bars", "jit", "order_book", name} <= stems, name
 
@@ -97,7 +97,11 @@ def test_modules_that_import_each_other_end(engine: Path) -> None:
 
 
 def test_two_modules_have_two_folders_and_both_are_current() -> None:
-    curves, matching = kernel_folder(ENGINE / "curves.py"), kernel_folder(ENGINE / "matching.py")
+    curves, matching = kernel_folder(ENGINE / "curve_statistics.py"), kernel_folder(ENGINE / "matching.py")
     assert curves != matching
     assert {curves, matching} <= current_folders()
-    assert curves.name.startswith("kernels-curves-")
+    assert curves.name.startswith("kernels-curve_statistics-")
+
+
+def test_modules_without_kernels_are_modules() -> None:
+    assert {name for name in WITHOUT_KERNELS if not (ENGINE / f"{name}.py").is_file()} == set()
