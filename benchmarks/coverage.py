@@ -161,7 +161,7 @@ def study(market: Market, markets: int, replicates: int, bars: int, seed: int = 
         held.append([item.low <= true[item.name] <= item.high for item in found])
         widths.append([item.high - item.low for item in found])
         blocks.append(mean_block(history))
-        lost.append(found[0].shortfall)
+        lost.append(found[0].lost)
     return Coverage(
         market.name, markets, bars, replicates, float(np.median(blocks)), truth["sharpe"],
         dict(zip(METRICS, np.mean(held, axis=0).tolist(), strict=True)),

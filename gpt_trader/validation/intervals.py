@@ -52,7 +52,7 @@ class Interval:
     level: float
 
     @property
-    def shortfall(self) -> float:
+    def lost(self) -> float:
         """How far the median of the re-runs lies below the estimate, in their standard deviations.
 
         Far above 0 for a rule whose edge is memory longer than a block; NaN when the re-runs do not differ.

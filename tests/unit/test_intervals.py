@@ -23,7 +23,7 @@ def test_the_spread_of_the_re_runs_is_laid_around_the_estimate() -> None:
     assert (found.low, found.high) == (pytest.approx(81.0), pytest.approx(119.0))
     assert found.median == 20.0
     assert found.deviation == pytest.approx(np.std(SPREAD, ddof=1))
-    assert found.shortfall == pytest.approx(80.0 / np.std(SPREAD, ddof=1))
+    assert found.lost == pytest.approx(80.0 / np.std(SPREAD, ddof=1))
     assert (found.count, found.level) == (39, 0.95)
 
 
@@ -83,7 +83,7 @@ def test_re_runs_without_the_metric_do_not_count() -> None:
     assert np.isnan([few.low, few.high]).all()
     assert few.median == 19.5
     assert np.isnan(one("sharpe", np.nan, SPREAD).low)
-    assert np.isnan(one("sharpe", 1.0, np.full(50, 1.0)).shortfall)
+    assert np.isnan(one("sharpe", 1.0, np.full(50, 1.0)).lost)
 
 
 def test_too_few_re_runs_or_blocks_are_refused() -> None:

@@ -60,7 +60,7 @@ def made_of(found: BootstrapIntervals) -> str:
 def memory_note(found: BootstrapIntervals) -> str:
     """A warning when the Sharpe ratio is much lower in resampled markets; empty otherwise."""
     sharpe = found.of("sharpe")
-    if not sharpe.shortfall > MEMORY:
+    if not sharpe.lost > MEMORY:
         return ""
     return (
         f"In resampled markets the Sharpe ratio is {sharpe.estimate - sharpe.median:.2f} lower: part of it is memory longer than "
