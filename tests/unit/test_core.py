@@ -375,14 +375,14 @@ def test_state_window_and_records_do_not_grow_with_the_bars() -> None:
 START = """
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from tests.unit.test_core import Bar, Trader, Recorder, rules_of, say, blank_info
+from tests.unit.test_core import Bar, Trader, Recorder, rules_of, messages, blank_info
 from gpt_trader.orders import limit
 trader = Trader(blank_info(2), 1e6, rules_of(2), 60, Recorder(), signals={signals})
 price = np.array([100.0, 50.0])
 for t in range(6):
     trader.bar(Bar(60_000_000_000 * t, np.array([price, 1.1 * price, 0.9 * price, price, np.full(2, 1e6)])))
-    trader.decided(say.Targets(np.array([0.3 * (t % 2), 0.2])))
-    trader.decided(say.Requests((limit(10.0, 99.0, take_profit=120.0, stop_loss=80.0), limit(-10.0, 109.0))))
+    trader.decided(messages.Targets(np.array([0.3 * (t % 2), 0.2])))
+    trader.decided(messages.Requests((limit(10.0, 99.0, take_profit=120.0, stop_loss=80.0), limit(-10.0, 109.0))))
 import gpt_trader.engine.account_step as core, gpt_trader.engine.sim_venue as venue
 import gc
 kernels = [item for item in gc.get_objects() if type(item) is CPUDispatcher and item.overloads]

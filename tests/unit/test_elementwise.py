@@ -154,8 +154,8 @@ class Alike(Strategy):
 
     def decide(self, now: Any, held: Any) -> Any:
         away = np.abs(now.real) / now.zero
-        fallen = (now.close < held.peak * (1 - self.x / 8.0)) | (held.age > 3 * self.k)
-        rich = np.maximum(held.cash / held.equity, now.wide)
+        fallen = (now.close < held.peak * (1 - self.x * 0.125)) | (held.age > 3 * self.k)
+        rich = np.maximum(held.cash * 1e-5, now.wide)
         wanted = np.where(np.isnan(away) | np.isinf(away), now.count * 0.1, np.minimum(away, self.x))
         if self.on:
             wanted = np.where(now.flag ^ (now.wide > 0.7), wanted, np.nan) * rich
@@ -169,8 +169,8 @@ class AlikeInArrays(Alike):
     def decide(self, now: Any, held: Any) -> Any:
         highest = now.close.max()
         away = np.abs(now.real) / now.zero
-        fallen = (now.close < held.peak * (1 - self.x / 8.0)) | (held.age > 3 * self.k)
-        rich = np.maximum(held.cash / held.equity, now.wide)
+        fallen = (now.close < held.peak * (1 - self.x * 0.125)) | (held.age > 3 * self.k)
+        rich = np.maximum(held.cash * 1e-5, now.wide)
         wanted = np.where(np.isnan(away) | np.isinf(away), now.count * 0.1, np.minimum(away, self.x))
         if self.on:
             wanted = np.where(now.flag ^ (now.wide > 0.7), wanted, np.nan) * rich
