@@ -180,6 +180,16 @@ class StoredRun:
         return self.record.symbols
 
     @property
+    def start(self) -> Any:
+        """The time of its first bar."""
+        return self.record.start
+
+    @property
+    def end(self) -> Any:
+        """The time of its last bar."""
+        return self.record.end
+
+    @property
     def metrics(self) -> Mapping[str, float]:
         """The statistics as they were saved."""
         return self.record.metrics

@@ -13,15 +13,16 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from gpt_trader.adapters.canonical_json import canonical_json, iso_time
+from gpt_trader.adapters.result_protocols import HasColumns, StorableResult
 from gpt_trader.adapters.run_tables import TABLES, arrow_table, as_frame, clean_table
 from gpt_trader.adapters.store.errors import StoreError
 
@@ -32,50 +33,6 @@ MANIFEST_FILE = "manifest.json"
 RESULT_FILE = "result.json"
 ABANDONED_AFTER_SECONDS = 3600.0
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{5,127}")
-
-
-class StorableResult(Protocol):
-    """What a result must show to be written to files and to the store; `gpt_trader.result.Result` is one."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def parameters(self) -> Mapping[str, Any]: ...
-    @property
-    def symbols(self) -> Sequence[str]: ...
-    @property
-    def start(self) -> Any: ...
-    @property
-    def end(self) -> Any: ...
-    @property
-    def metrics(self) -> Mapping[str, float]: ...
-    @property
-    def manifest(self) -> Mapping[str, Any]: ...
-    @property
-    def fingerprint(self) -> Any: ...
-    @property
-    def warnings(self) -> Sequence[str]: ...
-    @property
-    def orders(self) -> pd.DataFrame: ...
-    @property
-    def fills(self) -> pd.DataFrame: ...
-    @property
-    def positions(self) -> pd.DataFrame: ...
-    @property
-    def closed_trades(self) -> pd.DataFrame: ...
-    @property
-    def equity(self) -> pd.DataFrame: ...
-    @property
-    def decisions(self) -> pd.DataFrame: ...
-
-
-@runtime_checkable
-class HasColumns(Protocol):
-    """A result that can give its tables as plain arrays, so that saving it needs no pandas (1.3 s of import)."""
-
-    def columns(self, name: str) -> Mapping[str, NDArray[Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)

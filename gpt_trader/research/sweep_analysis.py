@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from gpt_trader.validation.effective_trials import effective_trials
 from gpt_trader.validation.overfitting import GROUPS, Overfitting, probability_of_overfitting
 from gpt_trader.validation.plateau import ENOUGH, Plateau, plateau
 from gpt_trader.validation.summary import TrialStatistics
+
+if TYPE_CHECKING:
+    from gpt_trader.result import Result
 
 Floats = NDArray[np.float64]
 
@@ -170,6 +173,20 @@ class SweepAnalysis:
         """The strategy with all parameters of the best point; of a sweep without one with those that were fixed."""
         chosen = {} if self.best is None else self.surface.parameters(self.best)
         return self.experiment.strategy, {**self.space.fixed, **chosen}
+
+    @cached_property
+    def best_result(self) -> Result | None:
+        """The best point run once more by itself, with buy and hold, for its equity and its tables; None when there is none."""
+        if self.best is None:
+            return None
+        from gpt_trader.backtesting import buy_and_hold
+        from gpt_trader.engine.simulation import simulate
+        from gpt_trader.result import Result
+
+        strategy, parameters = self.best_run
+        bars, settings = self.experiment.bars, self.experiment.settings
+        made = strategy(**parameters)
+        return Result(made, bars, settings, 0, simulate(made, bars, settings), buy_and_hold(bars, settings))
 
     @cached_property
     def too_good(self) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ from gpt_trader.adapters.report.sweep_grids import (
     plateau_chart,
     surface_chart,
 )
-from gpt_trader.adapters.report.sweep_report import best_result, render_sweep
+from gpt_trader.adapters.report.sweep_report import render_sweep
 from gpt_trader.adapters.report.sweep_texts import shown_metrics
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.objectives import Objective
@@ -243,7 +243,8 @@ def test_a_sweep_without_a_result_still_has_a_page() -> None:
 def test_the_equity_is_that_of_the_best_point() -> None:
     found = three_axes()
     assert found.best is not None
-    result = best_result(found, found.best)
+    result = found.best_result
+    assert result is not None
     assert dict(result.parameters).items() >= found.surface.parameters(found.best).items()
     drawn = payload(render_sweep(found, "grid", "abc123"))["account"]["equity"]
     assert drawn[-1] == pytest.approx(result.metrics["final_equity"], rel=1e-6)

@@ -6,9 +6,9 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,13 +16,11 @@ from gpt_trader.adapters.report import figures, labels, luck, manifest_settings,
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
 from gpt_trader.adapters.report.trust import trust_in
+from gpt_trader.adapters.result_protocols import ReportableResult
 from gpt_trader.research.selection_bias import trial_statistics_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gpt_trader.bars import Bars
-    from gpt_trader.look_ahead import LookAhead
     from gpt_trader.research.bootstrap import BootstrapIntervals
     from gpt_trader.validation.summary import TrialStatistics
 
@@ -31,45 +29,6 @@ TRADE_ROWS = 2_000
 POSITION_ROWS = 20
 WARNING_ROWS = 50
 DIVIDENDS = "Dividends are booked to the cash and are part of the equity."
-
-
-class ReportableResult(Protocol):
-    """What the report reads of a result: `gpt_trader.result.Result`, or a stored run, which may have no bars."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def parameters(self) -> Mapping[str, Any]: ...
-    @property
-    def symbols(self) -> Sequence[str]: ...
-    @property
-    def metrics(self) -> Mapping[str, float]: ...
-    @property
-    def manifest(self) -> Mapping[str, Any]: ...
-    @property
-    def fingerprint(self) -> Any: ...
-    @property
-    def warnings(self) -> Sequence[str]: ...
-    @property
-    def look_ahead(self) -> LookAhead: ...
-    @property
-    def too_good(self) -> Sequence[str]: ...
-    @property
-    def bars(self) -> Bars | None: ...
-    @property
-    def orders(self) -> pd.DataFrame: ...
-    @property
-    def fills(self) -> pd.DataFrame: ...
-    @property
-    def positions(self) -> pd.DataFrame: ...
-    @property
-    def closed_trades(self) -> pd.DataFrame: ...
-    @property
-    def equity(self) -> pd.DataFrame: ...
-    @property
-    def decisions(self) -> pd.DataFrame: ...
 
 
 def write_report(

@@ -45,7 +45,7 @@ def write_sweep_report(
 
 def render_sweep(found: SweepAnalysis, method: str, run_id: str, ended: str | None = None) -> str:
     """The report as one page; the same sweep gives the same text. `ended` says why not all points were reached."""
-    best = None if found.best is None else best_result(found, found.best)
+    best = found.best_result
     if best is not None:
         found = replace(found, look_ahead=found.state, best_too_good=best.too_good)
     shown = sweep_texts.shown_metrics(found)
@@ -82,25 +82,6 @@ def render_sweep(found: SweepAnalysis, method: str, run_id: str, ended: str | No
         "payload": script_json(payload),
     }
     return render_page("sweep.html.j2", SCRIPTS, {**content, **flags}, "sweep.css")
-
-
-def best_result(found: SweepAnalysis, row: int) -> Result:
-    """The backtest of a point, with buy and hold."""
-    from gpt_trader.backtesting import buy_and_hold
-    from gpt_trader.engine.simulation import simulate
-    from gpt_trader.result import Result
-
-    experiment = found.experiment
-    strategy = experiment.strategy(**found.space.fixed, **found.surface.parameters(row))
-    outcome = simulate(strategy, experiment.bars, experiment.settings)
-    return Result(
-        strategy,
-        experiment.bars,
-        experiment.settings,
-        0,
-        outcome,
-        buy_and_hold(experiment.bars, experiment.settings),
-    )
 
 
 # -- the head ------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from gpt_trader.adapters.atomic_files import atomic_file
-from gpt_trader.adapters.run_files import RunFolder, StorableResult, open_run, read_table
+from gpt_trader.adapters.result_protocols import StorableResult
+from gpt_trader.adapters.run_files import RunFolder, open_run, read_table
 from gpt_trader.adapters.run_tables import TABLES, as_frame, rows_within
 from gpt_trader.adapters.store import sqlite
 from gpt_trader.adapters.store.checks import CheckRegister

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.adapters.run_files import RunFolder, StorableResult, table_of
+from gpt_trader.adapters.result_protocols import RunContent, StorableResult
+from gpt_trader.adapters.run_files import RunFolder, table_of
 from gpt_trader.adapters.run_tables import TABLES, Kind
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.rows import Rows, json_text, moment, names, time_cells, time_of
@@ -26,29 +27,6 @@ class Saving:
     kind: str = "backtest"
     status: str = "finished"
     row_limit: int = 50_000
-
-
-class RunContent(Protocol):
-    """What a row in `runs` tells of a run or a study."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def parameters(self) -> Mapping[str, Any]: ...
-    @property
-    def symbols(self) -> Sequence[str]: ...
-    @property
-    def start(self) -> Any: ...
-    @property
-    def end(self) -> Any: ...
-    @property
-    def manifest(self) -> Mapping[str, Any]: ...
-    @property
-    def fingerprint(self) -> Any: ...
-    @property
-    def warnings(self) -> Sequence[str]: ...
 
 
 def write_rows(rows: Rows, result: StorableResult, folder: RunFolder | None, saving: Saving) -> bool:
