@@ -29,9 +29,9 @@ from gpt_trader import Bars, batch_workers
 from gpt_trader.bars import CLOSE
 from gpt_trader.batch import backtest_many
 from gpt_trader.engine.account_reset import clear_book
-from gpt_trader.engine.bar_loop import run_targets, unchanged_rows
+from gpt_trader.engine.bar_loop import has_infinity, run_targets, unchanged_rows
 from gpt_trader.engine.records import DONE
-from gpt_trader.engine.run_statistics import has_infinity, score_into
+from gpt_trader.engine.run_statistics import score_into
 from gpt_trader.engine.strategy_calls import compute_features, row_values, rows_from
 from gpt_trader.indicator_memo import memo
 

@@ -1,4 +1,4 @@
-"""What the adapters read of a result: of a study, of a run that is stored, of one that is reported; each has what the one before has.
+"""What the adapters read of a result: of a study, of a stored run, of a reported one; each has what the one before has.
 
 `gpt_trader.result.Result` is all of them. A study is the first, a stored run all but its bars.
 """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,8 @@ from benchmarks.plan import LIMIT, OURS, PARTICIPANTS, PLAN, Entry
 from benchmarks.runner import Measured
 from benchmarks.table import Row, number, render
 from benchmarks.worker import Desk, Task, measure
+
+OWN = sorted(path.stem for path in Path(given.__file__).parent.glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize(("key", "bars"), [("W1", 1_500), ("W3", 400), ("W4", 8_000)])
@@ -148,3 +153,8 @@ def test_a_wrong_name_is_refused(wrong: str, capsys: pytest.CaptureFixture[str])
         main([wrong])
     assert left.value.code == 2
     assert "choose from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_measurement_can_be_imported(name: str) -> None:
+    assert import_module(f"benchmarks.{name}").__doc__
