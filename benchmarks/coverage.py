@@ -22,8 +22,8 @@ from benchmarks.environments import HERE
 from gpt_trader import Allocation, Bars, Costs, Strategy, backtest_many
 from gpt_trader.costs import FillModel
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
+from gpt_trader.validation.block_bootstrap import independent_blocks, mean_block, resample
 from gpt_trader.validation.intervals import intervals
-from gpt_trader.validation.resampling import independent_blocks, mean_block, resample
 
 Floats = NDArray[np.float64]
 METRICS = ("sharpe", "cagr", "max_drawdown")

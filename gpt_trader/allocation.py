@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gpt_trader.declared_rules import check_kinds, rule, rules_of
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.rule_table import check_kinds, rule, rules_of
 
 SIZINGS = ("weight", "risk")
 CADENCES = ("bar", "week", "month")

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gpt_trader.declared_rules import below, check_kinds, rule, rules_of
 from gpt_trader.errors import BadParameter
-from gpt_trader.rule_table import below, check_kinds, rule, rules_of
 
 
 def _rate(default: float, text: str, unit: str, record: str, label: str, **more: Any) -> float:

@@ -15,21 +15,19 @@ from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.engine.account_memory import empty_book, room_for_orders
 from gpt_trader.engine.portfolio_loop import Account
+from gpt_trader.engine.portfolio_sleeve import Part, decider
 from gpt_trader.engine.records import MarketData
 from gpt_trader.engine.run_setup import Settings, build_market, checked_first, rules_record, settings_of
 from gpt_trader.engine.simulation import Outcome, build_plan, open_account
-from gpt_trader.engine.sleeve import Part, decider
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit, checked_exits
 from gpt_trader.instruments import Instrument
 from gpt_trader.result import Result
-from gpt_trader.risk import RiskLimits
+from gpt_trader.risk import NO_LIMIT, RiskLimits
 from gpt_trader.strategy import Strategy, checked_instance, strategy_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-NO_LIMIT = 1e18
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from gpt_trader.declared_rules import below, check_kinds, rule, rules_of
 from gpt_trader.errors import BadParameter, UnknownName
-from gpt_trader.rule_table import below, check_kinds, rule, rules_of
 
 Value = TypeVar("Value")
+NO_LIMIT = 1e18
+"""What the engine's record holds for a limit that is not given: no share of equity comes near it."""
 BREACHES = ("halt", "flatten")
 CUSTOM = "custom"
 PROFILE_NAMES = ("conservative", "moderate", "aggressive")

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunStore, StoreError
     from gpt_trader.bars import Bars
     from gpt_trader.portfolio import PortfolioResult
-    from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals
+    from gpt_trader.research.bootstrap_runs import Bootstrap, BootstrapIntervals
     from gpt_trader.result import Result
     from gpt_trader.strategy import Strategy
     from jobs.command_inputs import Market
-    from jobs.conclusion import TrialVerdict
+    from jobs.command_results import TrialVerdict
     from jobs.console import Output
 
 app = typer.Typer(add_completion=False)
@@ -64,7 +64,7 @@ def backtest(
         from gpt_trader.adapters.report import write_report
 
         write_report(result, run.report, verdict.statistics, reruns)
-    from jobs.conclusion import conclude
+    from jobs.command_results import conclude
 
     conclude(
         inputs.output,
@@ -100,7 +100,7 @@ def run_of(strategy: Strategy, market: Market, inputs: Inputs, benchmark: bool |
 def backtest_profile(path: Path, options: RunPreamble) -> None:
     """The strategies of a profile in one account; everything that can be refused is refused before any data is read."""
     from gpt_trader.adapters.profiles import read_profile
-    from jobs.conclusion import conclude
+    from jobs.command_results import conclude
 
     run = options.run
     if run.intervals is not None:
@@ -163,14 +163,14 @@ def show_portfolio(result: PortfolioResult, verdict: TrialVerdict, output: Outpu
 
 def redraw_of(count: int, seed: int, bars: Bars) -> Bootstrap:
     """The resampled markets that are asked for. Raises as `Bootstrap.on`, before anything is run."""
-    from gpt_trader.research.bootstrap import Bootstrap
+    from gpt_trader.research.bootstrap_runs import Bootstrap
 
     return Bootstrap(count, seed).on(bars)
 
 
 def rerun_of(result: Result, strategy: Strategy, bootstrap: Bootstrap, output: Output) -> BootstrapIntervals:
     """The run again on resampled markets, in this process."""
-    from gpt_trader.research.bootstrap import rerun
+    from gpt_trader.research.bootstrap_runs import rerun
     from gpt_trader.research.executor import InProcess
     from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.plan import run_chunks
@@ -216,7 +216,7 @@ class Keeping:
 
         from gpt_trader.adapters.run_files import write_run
         from gpt_trader.adapters.store import StoreError
-        from jobs.conclusion import verdict_of_run
+        from jobs.command_results import verdict_of_run
         from jobs.trial_counting import counted, trial_of
 
         trial, now = trial_of(result), datetime.now(UTC)

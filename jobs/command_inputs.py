@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.research.experiment import Experiment
     from gpt_trader.research.study import Study
     from gpt_trader.strategy import Strategy
-    from jobs.running_study import RunningStudy
+    from jobs.study_lifecycle import RunningStudy
     from jobs.study_progress import Watched
 
 
@@ -133,7 +133,7 @@ class StudyInputs(Inputs):
         time_limit: float | None = None,
     ) -> AbstractContextManager[RunningStudy]:
         """`open_study`, run and stored where the options say."""
-        from jobs.running_study import open_study
+        from jobs.study_lifecycle import open_study
 
         return open_study(
             study,

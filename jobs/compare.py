@@ -44,8 +44,8 @@ def compare(
     bootstraps.check_size(len(made), yes=options.run.yes)
     inputs = StudyInputs(options)
     first = inputs.experiment(type(next(iter(made.values()))))
+    from jobs.command_results import conclude_study
     from jobs.compare_output import ComparisonView
-    from jobs.conclusion import conclude_study
 
     candidates = tuple(Candidate(name, first.with_strategy(type(one)), one) for name, one in made.items())
     study = ComparisonStudy(candidates, bootstraps.bootstrap(inputs.seed).on(first.bars), metric)

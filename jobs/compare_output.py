@@ -10,7 +10,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.comparison_study import ComparisonResult, by_metric, too_good_in
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import ConcludedStudy, StudyView, TrialVerdict
+from jobs.command_results import ConcludedStudy, StudyView, TrialVerdict
 from jobs.console_tables import LABELS, bars_line, interval_lines, listing, text_of
 from jobs.look_ahead import look_ahead_line
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gpt_trader.bars import Bars
-    from gpt_trader.research.points import Points
+    from gpt_trader.research.parameter_points import Points
 
 NOTHING = "–"
 TOLD = 3  # failed runs that are shown

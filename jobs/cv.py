@@ -16,7 +16,7 @@ from jobs.study_progress import Watched
 if TYPE_CHECKING:
     from gpt_trader.research.cross_validation_study import CrossValidationStudy
     from gpt_trader.research.experiment import Experiment
-    from gpt_trader.research.points import Points
+    from gpt_trader.research.parameter_points import Points
     from gpt_trader.validation.durations import Duration, Times
 
 app = typer.Typer(add_completion=False)
@@ -86,7 +86,7 @@ def cv(
     inputs = StudyInputs(options)
     points = search.points(kind, space, inputs.seed, yes=options.run.yes)
     experiment = inputs.experiment(kind)
-    from jobs.conclusion import conclude_study
+    from jobs.command_results import conclude_study
     from jobs.cv_output import CrossValidationView
 
     study = folds.study(experiment, points)

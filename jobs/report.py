@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpt_trader.adapters.store import RunRecord, RunStore
     from gpt_trader.bars import Bars
     from gpt_trader.look_ahead import LookAhead
-    from jobs.conclusion import TrialVerdict
+    from jobs.command_results import TrialVerdict
 
 app = typer.Typer(add_completion=False)
 
@@ -52,7 +52,7 @@ def report(
 ) -> None:
     """Recompute and print; exit code 1 when the numbers of the whole run are not those it was saved with."""
     from gpt_trader.adapters.store.recompute import recompute
-    from jobs.conclusion import verdict_of_stored
+    from jobs.command_results import verdict_of_stored
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {out} is no HTML file; name one such as report.html")

@@ -46,7 +46,7 @@ def robustness(
     options: StudyPreamble,
 ) -> None:
     """Run the point as it is, with one thing changed at a time, and on resampled markets."""
-    from gpt_trader.research.bootstrap import point_of
+    from gpt_trader.research.bootstrap_runs import point_of
     from gpt_trader.research.robustness_study import Changes, RobustnessStudy
 
     made = choice.make(strategy)
@@ -56,7 +56,7 @@ def robustness(
     experiment = inputs.experiment(type(made))
     bootstrap = bootstraps.bootstrap(inputs.seed).on(experiment.bars) if bootstraps.replicates else None
     study = RobustnessStudy(experiment, made, asked, bootstrap)
-    from jobs.conclusion import conclude_study
+    from jobs.command_results import conclude_study
     from jobs.robustness_output import RobustnessView
 
     conclude_study(

@@ -12,7 +12,7 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.robustness_study import RobustnessResult
 from gpt_trader.research.robustness_text import capacity_line, changes, costs_line, jitter_line, middle
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import ConcludedStudy, StudyView
+from jobs.command_results import ConcludedStudy, StudyView
 from jobs.console_tables import (
     bars_line,
     failed_lines,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from gpt_trader.research.scenario_runs import ScenarioRun
     from gpt_trader.validation.robustness import Crossing
-    from jobs.conclusion import TrialVerdict
+    from jobs.command_results import TrialVerdict
     from jobs.console import Output
 
 COLUMNS = tuple(map(metric_row, ("sharpe", "cagr", "max_drawdown", "costs", "round_trips")))

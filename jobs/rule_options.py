@@ -12,10 +12,10 @@ import typer
 
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.declared_rules import Rule, rules_of
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
 from gpt_trader.risk import CUSTOM, LIMITS, NO_LIMITS, PROFILES, RiskLimits
-from gpt_trader.rule_table import Rule, rules_of
 from jobs.options import number, number_or_none
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from gpt_trader.errors import UserError
 from jobs.options import number, option_in, positive
 
 if TYPE_CHECKING:
-    from gpt_trader.research.bootstrap import Bootstrap
+    from gpt_trader.research.bootstrap_runs import Bootstrap
     from jobs.executors.executor_choice import Asked
 
 MANY = 1_000_000
@@ -117,6 +117,6 @@ class ReplicateOptions:
 
     def bootstrap(self, seed: int) -> Bootstrap:
         """The markets to draw."""
-        from gpt_trader.research.bootstrap import Bootstrap
+        from gpt_trader.research.bootstrap_runs import Bootstrap
 
         return Bootstrap(self.replicates, seed, self.block, self.level)

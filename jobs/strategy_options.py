@@ -13,7 +13,7 @@ from jobs.options import option_in, seconds
 if TYPE_CHECKING:
     from gpt_trader.research.early_stopping import MedianRule
     from gpt_trader.research.objectives import Objective
-    from gpt_trader.research.points import Points
+    from gpt_trader.research.parameter_points import Points
     from gpt_trader.research.search_methods import Search
     from gpt_trader.research.search_space import Space
     from gpt_trader.strategy import Strategy
@@ -129,7 +129,7 @@ class PointOptions(_Searched):
         self, strategy: type[Strategy], space: Space, seed: int, *, times: int = 1, yes: bool = False
     ) -> Points:
         """The points, each of which is run `times` times. Raises UserError for more than a million runs without `yes`."""
-        from gpt_trader.research.points import points_of
+        from gpt_trader.research.parameter_points import points_of
 
         size = space.size if space.count is None else space.count
         each = min(size, self.max_trials or size)

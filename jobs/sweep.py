@@ -35,7 +35,7 @@ def sweep(
     inputs = StudyInputs(options)
     experiment = inputs.experiment(kind)
     from gpt_trader.research.sweep_study import SweepStudy
-    from jobs.conclusion import conclude_study
+    from jobs.command_results import conclude_study
     from jobs.sweep_output import SweepView, nothing_best
 
     rule = search.rule(experiment.bars.T)

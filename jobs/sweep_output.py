@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.sweep_files import typed_columns
 from gpt_trader.research.sweep_analysis import too_good_lines
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import ConcludedStudy, StudyView, TrialVerdict, trials_as_object
+from jobs.command_results import ConcludedStudy, StudyView, TrialVerdict, trials_as_object
 from jobs.console_tables import (
     bars_line,
     failed_lines,

@@ -98,7 +98,7 @@ def walkforward(
     cut = windows.cut(experiment.bars.time)
     points = search.points(kind, space, inputs.seed, times=len(cut), yes=options.run.yes)
     from gpt_trader.research.walk_forward_study import PLATEAU, WalkForwardStudy
-    from jobs.conclusion import conclude_study
+    from jobs.command_results import conclude_study
     from jobs.walkforward_output import WalkForwardView, about_of
 
     ordered = tuple(axis.ordered for axis in space.axes)

@@ -9,7 +9,7 @@ import numpy as np
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.strategy import strategy_name
-from jobs.conclusion import ConcludedStudy, StudyView
+from jobs.command_results import ConcludedStudy, StudyView
 from jobs.console_tables import (
     bars_line,
     failed_points,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpt_trader.research.walk_forward_study import WalkForwardResult, WalkForwardStudy, WindowFigures
-    from jobs.conclusion import TrialVerdict
+    from jobs.command_results import TrialVerdict
     from jobs.console import Output
 
 SHOWN = 60

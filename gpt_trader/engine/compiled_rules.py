@@ -24,8 +24,9 @@ from gpt_trader import orders
 from gpt_trader.engine.account_clock import begin_bar
 from gpt_trader.engine.bar_loop import before_decision, room_in_logs
 from gpt_trader.engine.bar_steps import fill_held
+from gpt_trader.engine.compiled_rule_store import compiled_driver, labelled, rule_key
 from gpt_trader.engine.elementwise_rules import for_plain_numbers, is_elementwise
-from gpt_trader.engine.marks_and_monitors import mark_to_market, monitor
+from gpt_trader.engine.marks_and_loss_monitors import mark_to_market, monitor
 from gpt_trader.engine.order_requests import (
     count_due,
     has_place,
@@ -36,7 +37,6 @@ from gpt_trader.engine.order_requests import (
     submit_due,
 )
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, AccountState, MarketData
-from gpt_trader.engine.rule_store import compiled_driver, labelled, rule_key
 from gpt_trader.engine.target_weights import allocate
 from gpt_trader.orders import NOTHING, OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, uses_held

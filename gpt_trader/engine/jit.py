@@ -10,7 +10,7 @@ import numba
 
 from gpt_trader.engine.interpreted import quieten
 from gpt_trader.engine.kernel_folders import kernel_folder
-from gpt_trader.engine.kernel_parts import call_by_parts
+from gpt_trader.engine.kernel_linking import call_by_parts
 from gpt_trader.lazy_kernels import at_first_call
 
 Function = TypeVar("Function", bound=Callable[..., Any])

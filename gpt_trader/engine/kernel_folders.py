@@ -12,7 +12,7 @@ import numba
 
 ENGINE = Path(__file__).parent
 # modules of the package whose numbers, or the layout of the records that they declare, are frozen into machine code
-CONSTANTS = {"allocation", "bars", "costs", "orders", "risk", "rule_table"}
+CONSTANTS = {"allocation", "bars", "costs", "orders", "risk", "declared_rules"}
 # modules that are run by Python alone: nothing of them is in a kernel
 WITHOUT_KERNELS = frozenset(
     (

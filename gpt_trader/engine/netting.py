@@ -10,7 +10,7 @@ from gpt_trader.engine.bar_loop import open_bar
 from gpt_trader.engine.decision_log import SAME_WEIGHT, log_verdict
 from gpt_trader.engine.fill_size_and_costs import fill_upto, payable_size
 from gpt_trader.engine.jit import called, kernel
-from gpt_trader.engine.marks_and_monitors import (
+from gpt_trader.engine.marks_and_loss_monitors import (
     cancel_opening,
     flatten,
     mark_to_market,

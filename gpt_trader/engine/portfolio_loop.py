@@ -20,8 +20,8 @@ from gpt_trader.engine.accounting import charge_borrow, pay, settle_fraction
 from gpt_trader.engine.jit import called
 from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.order_book import to_lot
+from gpt_trader.engine.portfolio_sleeve import Part, with_room
 from gpt_trader.engine.records import EVENT, HALT_RUINED, MARKET, R_SPLIT, AccountState, MarketData
-from gpt_trader.engine.sleeve import Part, with_room
 from gpt_trader.strategy import OrderStrategy, counts_units
 
 _open, _accept, _order = (

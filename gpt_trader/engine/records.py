@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.declared_rules import record_fields
 from gpt_trader.engine.interpreted import record
 from gpt_trader.risk import VERDICTS_OF_LIMITS, RiskLimits
-from gpt_trader.rule_table import record_fields
 
 # order kinds
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING = range(5)

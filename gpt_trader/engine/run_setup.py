@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.declared_rules import record_values
 from gpt_trader.engine.account_memory import copies
-from gpt_trader.engine.limits import OFF
 from gpt_trader.engine.records import (
     ATR_SIZE,
     ATR_STOP,
@@ -27,6 +27,7 @@ from gpt_trader.engine.records import (
     SCORE,
     MarketData,
 )  # fmt: skip
+from gpt_trader.engine.risk_limits import OFF
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import (
     AtrStop,
@@ -41,7 +42,6 @@ from gpt_trader.exits import (
 )
 from gpt_trader.instruments import Instrument
 from gpt_trader.risk import RiskLimits
-from gpt_trader.rule_table import record_values
 
 UNUSED = np.full((1, 1), np.nan)
 UNUSED.setflags(write=False)  # as the splits are: one type of array, one machine code

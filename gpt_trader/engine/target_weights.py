@@ -9,7 +9,6 @@ from gpt_trader.engine.account_clock import same_month, same_week
 from gpt_trader.engine.decision_log import SAME_WEIGHT, log_decision, log_verdict
 from gpt_trader.engine.entry_ranks import has_slot
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.limits import apply_risk_limits, order_volume_limit
 from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, in_flight, to_lot
 from gpt_trader.engine.position_slots import take_slots
 from gpt_trader.engine.positions import CRUMB, SMALL
@@ -39,6 +38,7 @@ from gpt_trader.engine.records import (
     AccountState,
     MarketData,
 )
+from gpt_trader.engine.risk_limits import apply_risk_limits, order_volume_limit
 
 KEEP, CHANGED, RENEWED = 0, 1, 2
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gpt_trader.errors import BadParameter
 from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import mean_across, smooth_across
-from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth
 from gpt_trader.indicators.rows import Array, pack, period

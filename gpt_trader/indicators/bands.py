@@ -8,7 +8,7 @@ import numpy as np
 
 from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import extreme_across, moments_across
-from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
 from gpt_trader.indicator_memo import memoised
-from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio, read_only
 

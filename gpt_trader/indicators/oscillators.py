@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import strength_across
-from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_extreme
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import directional, relative_strength, true_ranges

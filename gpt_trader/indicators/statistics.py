@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.errors import BadParameter
 from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import moments_across
-from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.order_kernels import window_order
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.rows import Array, Rows, number, pack, period, ratio

@@ -6,8 +6,8 @@ import numpy as np
 
 from gpt_trader.indicator_memo import memoised
 from gpt_trader.indicators.across_kernels import mean_range_across, true_ranges_across
-from gpt_trader.indicators.blocks import in_blocks
 from gpt_trader.indicators.changes import log_of
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.panels import across
 from gpt_trader.indicators.recursion_kernels import smooth, true_ranges
 from gpt_trader.indicators.rows import Array, lagged, number, pack, period, ratio

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter
 from gpt_trader.indicator_memo import memoised
-from gpt_trader.indicators.blocks import in_blocks
+from gpt_trader.indicators.column_blocks import in_blocks
 from gpt_trader.indicators.recursion_kernels import anchored_mean
 from gpt_trader.indicators.rows import Array, lagged, pack, period, ratio
 from gpt_trader.indicators.window_kernels import window_mean

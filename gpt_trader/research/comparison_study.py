@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals, point_of, replicates_of
+from gpt_trader.research.bootstrap_runs import Bootstrap, BootstrapIntervals, point_of, replicates_of
 from gpt_trader.research.experiment import BASELINE, Experiment
 from gpt_trader.research.plan import Plan, PlanResult
 from gpt_trader.research.scenario_runs import ScenarioRun, chunks_of, reached_runs, runs_of

@@ -17,8 +17,8 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.errors import BadParameter
 from gpt_trader.periods import periods_per_year
 from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.parameter_points import Points, RunScores, run_scores
 from gpt_trader.research.plan import Plan, PlanResult
-from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.research.study import JudgedRun, Step, Steps, judged_point
 from gpt_trader.research.trials import Trials, trials_of_plan

@@ -101,7 +101,7 @@ class Scenario:
             )
         bars = experiment.bars
         if self.replicate is not None:
-            from gpt_trader.validation.resampling import resample, resample_with_index
+            from gpt_trader.validation.block_bootstrap import resample, resample_with_index
 
             if settings.index is None:
                 bars = resample(bars, self.seed, self.replicate, block=self.block)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.bootstrap import Bootstrap, BootstrapIntervals, point_of, replicates_of
+from gpt_trader.research.bootstrap_runs import Bootstrap, BootstrapIntervals, point_of, replicates_of
 from gpt_trader.research.chunk import Chunk
 from gpt_trader.research.chunk_sizes import points_per_chunk, seconds_per_run
 from gpt_trader.research.experiment import BASELINE, Experiment, Scenario

@@ -14,8 +14,8 @@ from gpt_trader.engine.metric_definitions import METRIC_NAMES
 from gpt_trader.research.chunk import Chunk
 from gpt_trader.research.chunk_sizes import cut
 from gpt_trader.research.experiment import Scenario
+from gpt_trader.research.parameter_points import run_scores
 from gpt_trader.research.plan import PlanResult
-from gpt_trader.research.points import run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 
 ScenarioPoint = tuple[tuple[Any, ...], Scenario]

@@ -17,8 +17,8 @@ from gpt_trader.engine.records import EQUITY
 from gpt_trader.errors import BadParameter
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
+from gpt_trader.research.parameter_points import Points, RunScores, run_scores
 from gpt_trader.research.plan import Plan, PlanResult
-from gpt_trader.research.points import Points, RunScores, run_scores
 from gpt_trader.research.return_profiles import PROFILE_BLOCKS, block_edges
 from gpt_trader.research.study import JudgedRun, Step, Steps
 from gpt_trader.research.trials import Trials, trial_of_account, trials_of_plan

@@ -10,7 +10,7 @@ import pytest
 from gpt_trader import Allocation, load_bars
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.performance_tuning import Tuning
-from gpt_trader.research.bootstrap import Bootstrap
+from gpt_trader.research.bootstrap_runs import Bootstrap
 from gpt_trader.research.executor import Executor, InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks

@@ -11,8 +11,8 @@ import pytest
 
 from gpt_trader import Allocation, Costs, FillModel, backtest, load_bars
 from gpt_trader.strategies import load_strategy
+from gpt_trader.validation.block_bootstrap import mean_block, resample
 from gpt_trader.validation.intervals import HEADLINE
-from gpt_trader.validation.resampling import mean_block, resample
 from tests.e2e.command import cli, one_message
 
 SPAN = ("--start", "2008-01-02", "--end", "2010-12-31")

@@ -14,8 +14,8 @@ from gpt_trader.engine.run_setup import settings_of
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
+from gpt_trader.research.parameter_points import Points, points_of
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.research.points import Points, points_of
 from gpt_trader.research.search_space import make_space
 from gpt_trader.research.walk_forward_study import WalkForwardStudy
 from gpt_trader.validation.durations import Duration

@@ -8,8 +8,8 @@ from scipy.stats import binom
 
 from benchmarks.coverage import MARKETS, bars_of, study, walk
 from gpt_trader.bars import Bars
+from gpt_trader.validation.block_bootstrap import independent_blocks, resample
 from gpt_trader.validation.intervals import compare
-from gpt_trader.validation.resampling import independent_blocks, resample
 
 ONE_IN_A_THOUSAND = 0.001
 

@@ -16,7 +16,7 @@ from gpt_trader.research.cross_validation_study import (
     holding_bars,
     pilot_plan,
 )
-from gpt_trader.research.points import Points, run_scores
+from gpt_trader.research.parameter_points import Points, run_scores
 from gpt_trader.research.study import run_study
 from gpt_trader.validation.durations import NOTHING, Duration
 from gpt_trader.validation.splits import combinatorial

@@ -169,15 +169,15 @@ def test_a_window_without_a_choice_goes_on_with_the_last_and_the_first_ones_wait
     assert choices.trading[list(chosen).index(900)] == choices.chosen[list(chosen).index(750)]
 
 
-def test_parameters_that_stay_are_one_leg() -> None:
+def test_parameters_that_stay_are_one_segment() -> None:
     bars = follows_then_turns(900, 900, seed=5, strength=0.5)
     study = walk(Follow, bars, grid(Follow, side="-1,1"), 200, 50)
     choices = study.choose(run(study.plan))
     assert set(choices.chosen.tolist()) == {1}
-    (leg,) = choices.segments
-    assert (leg.first, leg.stop) == (200, 900)
+    (segment,) = choices.segments
+    assert (segment.first, segment.stop) == (200, 900)
     found = choices.trade(benchmark=False)
-    assert found.stability.kept == 1.0
+    assert found.stability.unchanged == 1.0
     # What a window shows of its training is a backtest of it, an account that begins at its first bar.
     window = found.windows[3]
     (first, stop) = window.train

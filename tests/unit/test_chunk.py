@@ -21,7 +21,7 @@ from gpt_trader.research.chunk import Chunk, ChunkRunner, block_edges
 from gpt_trader.research.chunk_sizes import CHUNK_SECONDS, LARGEST, cut, points_per_chunk, seconds_per_run
 from gpt_trader.research.experiment import Experiment, Scenario
 from gpt_trader.strategies import load_strategy
-from gpt_trader.validation.resampling import resample, resample_with_index
+from gpt_trader.validation.block_bootstrap import resample, resample_with_index
 from tests.markets import random_market
 
 BARS = random_market(300, 2, 5, sigma=0.02)

@@ -11,7 +11,7 @@ import pytest
 from gpt_trader import Allocation, Costs, Strategy, Weights, backtest, param
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter, GptTraderError, UnknownName
-from gpt_trader.research.bootstrap import Bootstrap
+from gpt_trader.research.bootstrap_runs import Bootstrap
 from gpt_trader.research.comparison_study import Candidate, ComparisonStudy, by_metric
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment
@@ -19,8 +19,8 @@ from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.study import run_study
 from gpt_trader.strategies.buy_and_hold import BuyAndHold
 from gpt_trader.strategies.demo_ma import DemoMa
+from gpt_trader.validation.block_bootstrap import resample
 from gpt_trader.validation.intervals import compare
-from gpt_trader.validation.resampling import resample
 from jobs.compare import named
 from tests.markets import random_market
 

@@ -11,7 +11,7 @@ import pytest
 
 from gpt_trader import indicators as ta
 from gpt_trader.errors import BadParameter
-from gpt_trader.indicators import across_kernels, blocks, panels
+from gpt_trader.indicators import across_kernels, column_blocks, panels
 from tests.indicator_catalogue import CATALOGUE, NAMES, random_market, same_bits
 
 
@@ -264,9 +264,9 @@ def symbol_by_symbol(indicator, market, width):
 def test_blocks_of_columns_give_the_bits_of_the_whole_panel(missing):
     """A panel so large that it is computed in blocks of 24 columns and a rest of 3, and its parts, which are not."""
     length, symbols, width = 2_600, 24 * 4 + 3, 33
-    assert length * symbols < blocks.WHOLE < 2 * length * symbols
+    assert length * symbols < column_blocks.WHOLE < 2 * length * symbols
     market = random_market(11, 2 * length, symbols, missing=missing)
-    assert market.close.size > blocks.WHOLE > market.close[:, :width].size
+    assert market.close.size > column_blocks.WHOLE > market.close[:, :width].size
     for indicator in CATALOGUE:
         found = indicator(market)
         assert same_bits(found, symbol_by_symbol(indicator, market, width)), indicator.name

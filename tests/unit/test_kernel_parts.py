@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_trader.engine.kernel_parts import write_file
+from gpt_trader.engine.kernel_linking import write_file
 
 pytestmark = pytest.mark.slow
 PROGRAM = """

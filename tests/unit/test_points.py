@@ -16,8 +16,8 @@ from gpt_trader.errors import BadParameter
 from gpt_trader.performance_tuning import Tuning
 from gpt_trader.research.chunk import ChunkResult
 from gpt_trader.research.experiment import Experiment
+from gpt_trader.research.parameter_points import Points, points_of, run_scores
 from gpt_trader.research.plan import PlanResult
-from gpt_trader.research.points import Points, points_of, run_scores
 from gpt_trader.research.return_profiles import profile_of, profiles_between
 from gpt_trader.research.search_space import make_space
 from tests.markets import random_market

@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from gpt_trader.bars import CLOSE, DIVIDEND, HIGH, LOW, OPEN, VOLUME, Bars
 from gpt_trader.errors import BadData, BadParameter
-from gpt_trader.validation.block_length import automatic_block
-from gpt_trader.validation.resampling import (
+from gpt_trader.validation.block_bootstrap import (
     independent_blocks,
     mean_block,
     resample,
     resample_with_index,
 )
+from gpt_trader.validation.block_length import automatic_block
 from tests.markets import random_market
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAW = """
 import hashlib
-from gpt_trader.validation.resampling import resample
+from gpt_trader.validation.block_bootstrap import resample
 from tests.markets import random_market
 drawn = resample(random_market(300, 3, seed=5, gaps=0.05, splits=True, dividends=True), 11, 4, block=6.5)
 print(hashlib.sha256(drawn.panel.tobytes()).hexdigest())

@@ -12,15 +12,15 @@ from gpt_trader import Allocation, Costs, FillModel, Strategy, Weights, backtest
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadData, BadParameter, GptTraderError, UnknownName
 from gpt_trader.performance_tuning import Tuning
-from gpt_trader.research.bootstrap import Bootstrap, bootstrapped, rerun
+from gpt_trader.research.bootstrap_runs import Bootstrap, bootstrapped, rerun
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import BASELINE, Experiment
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
 from gpt_trader.research.robustness_study import Changes, RobustnessStudy
 from gpt_trader.research.study import run_study
 from gpt_trader.strategies import load_strategy
+from gpt_trader.validation.block_bootstrap import mean_block, resample
 from gpt_trader.validation.intervals import HEADLINE
-from gpt_trader.validation.resampling import mean_block, resample
 from tests.markets import random_market
 
 BARS = random_market(500, 2, 5, sigma=0.01, drift=0.0008)

@@ -26,7 +26,7 @@ from gpt_trader.research.study import run_study
 from gpt_trader.research.sweep_analysis import SweepAnalysis
 from gpt_trader.research.sweep_study import SweepStudy
 from gpt_trader.research.trials import Trials, trials_of_runs
-from jobs.conclusion import verdict_of_run
+from jobs.command_results import verdict_of_run
 from jobs.trial_counting import batches_of, trial_of
 from tests.markets import random_market
 from tests.unit.test_sweep import in_order

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import orders
-from gpt_trader.engine.rule_store import rule_folder, rule_key, stored_text
+from gpt_trader.engine.compiled_rule_store import rule_folder, rule_key, stored_text
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,9 +14,9 @@ from gpt_trader.adapters.configuration import default_toml
 from gpt_trader.adapters.configuration_sections import known_keys
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.declared_rules import UNITS, below, record_fields, rules_of
 from gpt_trader.engine import records
 from gpt_trader.risk import LIMITS, PROFILE_NAMES, RiskLimits, verdict_code
-from gpt_trader.rule_table import UNITS, below, record_fields, rules_of
 from jobs.cli import app
 from jobs.command_reference import commands
 

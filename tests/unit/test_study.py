@@ -13,14 +13,14 @@ from gpt_trader import Allocation, backtest
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import StudyStopped
 from gpt_trader.performance_tuning import Tuning
-from gpt_trader.research.bootstrap import Bootstrap
+from gpt_trader.research.bootstrap_runs import Bootstrap
 from gpt_trader.research.comparison_study import Candidate, ComparisonStudy
 from gpt_trader.research.cross_validation_study import CrossValidationStudy
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment
 from gpt_trader.research.objectives import Objective
+from gpt_trader.research.parameter_points import points_of
 from gpt_trader.research.plan import Plan, PlanResult, run_chunks
-from gpt_trader.research.points import points_of
 from gpt_trader.research.robustness_study import Changes, RobustnessStudy
 from gpt_trader.research.search_methods import GridSearch
 from gpt_trader.research.search_space import make_space

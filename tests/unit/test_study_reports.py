@@ -20,7 +20,7 @@ from gpt_trader.adapters.report.robustness import write_robustness_report
 from gpt_trader.bars import Bars
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.errors import BadParameter
-from gpt_trader.research.bootstrap import Bootstrap, rerun
+from gpt_trader.research.bootstrap_runs import Bootstrap, rerun
 from gpt_trader.research.comparison_study import Candidate, ComparisonResult, ComparisonStudy
 from gpt_trader.research.executor import InProcess
 from gpt_trader.research.experiment import Experiment

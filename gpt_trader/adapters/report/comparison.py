@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gpt_trader.adapters.report import svg, texts
 from gpt_trader.adapters.report.intervals import LABELS, made_of, memory_note
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.adapters.report.study_parts import experiment_header
+from gpt_trader.adapters.report.study_page_sections import experiment_header
 from gpt_trader.adapters.report.trust import trust
 from gpt_trader.look_ahead import LookAhead
 from gpt_trader.research.comparison_study import by_metric, too_good_in

@@ -13,7 +13,14 @@ from gpt_trader.adapters.report import figures, texts
 from gpt_trader.adapters.report.labels import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.adapters.report.study_parts import Tile, failed_rows, header, is_intraday, point_text, tone
+from gpt_trader.adapters.report.study_page_sections import (
+    Tile,
+    failed_rows,
+    header,
+    is_intraday,
+    point_text,
+    tone,
+)
 from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.research.cross_validation_study import CrossValidationResult
 from gpt_trader.validation.walk_forward import NONE

@@ -10,7 +10,7 @@ from gpt_trader.adapters.report.labels import unsigned_kind
 from gpt_trader.engine.metric_definitions import INTERVAL_METRICS, METRIC
 
 if TYPE_CHECKING:
-    from gpt_trader.research.bootstrap import BootstrapIntervals
+    from gpt_trader.research.bootstrap_runs import BootstrapIntervals
     from gpt_trader.validation.intervals import Interval
 
 _NAMES = {"sharpe": METRIC["sharpe"].title, "max_drawdown": METRIC["max_drawdown"].label}

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from gpt_trader.adapters.report import texts
 from gpt_trader.allocation import Allocation
 from gpt_trader.costs import Costs, FillModel
+from gpt_trader.declared_rules import rules_of
 from gpt_trader.engine.metric_definitions import METRIC, METRICS, Metric
 from gpt_trader.risk import RiskLimits
-from gpt_trader.rule_table import rules_of
 
 
 class Figure(NamedTuple):

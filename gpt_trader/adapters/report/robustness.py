@@ -11,7 +11,7 @@ from gpt_trader.adapters.report import luck, svg, texts
 from gpt_trader.adapters.report.intervals import intervals_section
 from gpt_trader.adapters.report.labels import unsigned_kind
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.adapters.report.study_parts import experiment_header
+from gpt_trader.adapters.report.study_page_sections import experiment_header
 from gpt_trader.adapters.report.trust import trust_in
 from gpt_trader.engine.metric_definitions import METRIC
 from gpt_trader.research.robustness_text import (

@@ -21,7 +21,7 @@ from gpt_trader.research.selection_bias import trial_statistics_of
 
 if TYPE_CHECKING:
     from gpt_trader.bars import Bars
-    from gpt_trader.research.bootstrap import BootstrapIntervals
+    from gpt_trader.research.bootstrap_runs import BootstrapIntervals
     from gpt_trader.validation.summary import TrialStatistics
 
 PAGE_ROWS = 25

@@ -14,7 +14,7 @@ from gpt_trader.adapters.report import figures, texts
 from gpt_trader.adapters.report.labels import written
 from gpt_trader.adapters.report.luck import luck_section
 from gpt_trader.adapters.report.page import check_place, render_page, script_json, write_page
-from gpt_trader.adapters.report.study_parts import (
+from gpt_trader.adapters.report.study_page_sections import (
     Tile,
     failed_rows,
     header,

@@ -20,9 +20,9 @@ from gpt_trader.research.experiment import Experiment, Scenario
 from gpt_trader.research.plan import Plan
 from gpt_trader.research.study import Work
 from gpt_trader.strategy import Strategy
+from gpt_trader.validation.block_bootstrap import independent_blocks, mean_block
 from gpt_trader.validation.intervals import HEADLINE, Interval, check_counts
 from gpt_trader.validation.intervals import intervals as quantile_intervals
-from gpt_trader.validation.resampling import independent_blocks, mean_block
 
 Floats = NDArray[np.float64]
 REPLICATES = 500

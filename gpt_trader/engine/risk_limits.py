@@ -21,8 +21,7 @@ from gpt_trader.engine.records import (
     AccountState,
     MarketData,
 )
-
-OFF = 1e18  # a limit that was not given
+from gpt_trader.risk import NO_LIMIT
 
 
 @kernel
@@ -89,7 +88,7 @@ def _scale_net(b: AccountState, cap: float) -> None:
 def _scale_sectors(m: MarketData, b: AccountState) -> None:
     """Every known sector at most at its cap of gross exposure, in the order of their first symbols."""
     cap = b.rules[0].sector_cap
-    if cap >= OFF:
+    if cap >= NO_LIMIT:
         return
     for n in range(b.symbols.shape[0]):
         if m.info[n].leads == 0:
@@ -183,7 +182,7 @@ def order_volume_limit(m: MarketData, b: AccountState, t: int, n: int, delta: fl
     """An order that opens or increases is at most a share of the decision bar's volume."""
     share = b.rules[0].order_volume
     s = b.symbols[n]
-    if share <= 0.0 or b.account[0].bar < m.info[n].first_volume or s.qty * delta < 0.0 or share >= OFF:
+    if share <= 0.0 or b.account[0].bar < m.info[n].first_volume or s.qty * delta < 0.0 or share >= NO_LIMIT:
         return delta
     most = to_lot(share * m.panel[VOLUME, t, n], m.info[n].lot)
     return np.sign(delta) * min(abs(delta), most)

@@ -192,7 +192,7 @@ def conclude_study(
 ) -> ConcludedStudy[ResultT]:
     """Run a study, count its trials, judge what it puts forward, write its files and its report, print.
 
-    `named` says how the strategy of each judged run was given. Other arguments as in `jobs.running_study.open_study`.
+    `named` says how the strategy of each judged run was given. Other arguments as in `jobs.study_lifecycle.open_study`.
     Raises StudyStopped when the user cancels or interrupts; the trials that were finished are counted before. What the
     ledger refused is raised last of all.
     """

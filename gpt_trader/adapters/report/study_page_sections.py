@@ -14,7 +14,7 @@ from gpt_trader.strategy import strategy_name
 from gpt_trader.version import __version__
 
 if TYPE_CHECKING:
-    from gpt_trader.research.points import Points
+    from gpt_trader.research.parameter_points import Points
 
 FAILED_ROWS = 50
 
