@@ -31,7 +31,7 @@ class Rule:
     - `flag`: its option ("" = `--` and its name), `metavar`: what stands behind the flag, `strict`: the command line itself
       refuses what is below `low`.
     - `record`: its place in the engine's RULE record ("" = none, or made by hand in `engine/run_setup.py`), where None is `none`
-      times OFF.
+      times `risk.NO_LIMIT`.
     - of risk limits: `profiles`, the values that differ from the default; `verdict`, code and name of the rule in the log of
       decisions (None = it has no verdict of its own).
     """

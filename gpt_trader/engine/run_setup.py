@@ -27,7 +27,6 @@ from gpt_trader.engine.records import (
     SCORE,
     MarketData,
 )  # fmt: skip
-from gpt_trader.engine.risk_limits import OFF
 from gpt_trader.errors import BadParameter, UnknownName
 from gpt_trader.exits import (
     AtrStop,
@@ -41,7 +40,7 @@ from gpt_trader.exits import (
     checked_exits,
 )
 from gpt_trader.instruments import Instrument
-from gpt_trader.risk import RiskLimits
+from gpt_trader.risk import NO_LIMIT, RiskLimits
 
 UNUSED = np.full((1, 1), np.nan)
 UNUSED.setflags(write=False)  # as the splits are: one type of array, one machine code
@@ -136,14 +135,14 @@ def _rules_record(
     score: bool,
 ) -> NDArray[Any]:  # fmt: skip
     values: dict[str, float] = {
-        **record_values(costs, OFF), **record_values(fills, OFF), **record_values(allocation, OFF),
+        **record_values(costs, NO_LIMIT), **record_values(fills, NO_LIMIT), **record_values(allocation, NO_LIMIT),
         "regime_on": float(allocation.regime is not None), "units": float(units), "score_on": float(score),
     }  # fmt: skip
     if units:
         values["sizing"] = 0.0
     values |= _exit_values(exits)
     if risk is not None:
-        values |= {"risk_on": 1.0, **record_values(risk, OFF)}
+        values |= {"risk_on": 1.0, **record_values(risk, NO_LIMIT)}
         if risk.positions is not None:
             values["max_positions"] = min(allocation.max_positions, risk.positions)
             values["risk_slots"] = float(risk.positions < allocation.max_positions)
