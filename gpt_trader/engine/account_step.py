@@ -19,7 +19,6 @@ from gpt_trader.engine.bar_steps import allocate_bar, begin_account_bar, end_acc
 from gpt_trader.engine.decision_log import LOOK_BACK
 from gpt_trader.engine.kernel_calls import entered
 from gpt_trader.engine.market_window import Window
-from gpt_trader.engine.marks_and_loss_monitors import take_operator
 from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import (
     ACCOUNT,
@@ -36,6 +35,7 @@ from gpt_trader.engine.records import (
     Records,
 )
 from gpt_trader.engine.state_compaction import keep_live_orders, keep_said
+from gpt_trader.engine.trading_halts import take_operator
 from gpt_trader.engine.venue_replies import (
     take_accepted,
     take_ended,

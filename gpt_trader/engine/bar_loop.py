@@ -8,7 +8,7 @@ from gpt_trader.bars import CLOSE
 from gpt_trader.engine.account_clock import begin_bar, skip_bars
 from gpt_trader.engine.corporate_actions import corporate_actions
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.marks_and_loss_monitors import mark_to_market, monitor
+from gpt_trader.engine.mark_to_market import mark_to_market
 from gpt_trader.engine.matching import match_inside, match_open, trail_orders
 from gpt_trader.engine.records import (
     BAD_TARGET,
@@ -23,6 +23,7 @@ from gpt_trader.engine.records import (
     MarketData,
 )
 from gpt_trader.engine.target_weights import allocate
+from gpt_trader.engine.trading_halts import monitor
 
 SPARE = 10  # rows per symbol and bar: a target that seven rules scale and the order volume cuts writes nine decisions
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gpt_trader.engine.bar_loop import before_decision, close_bar, match_bar, open_bar, room_in_logs
 from gpt_trader.engine.jit import called, inlined, kernel
-from gpt_trader.engine.marks_and_loss_monitors import mark_to_market
+from gpt_trader.engine.mark_to_market import mark_to_market
 from gpt_trader.engine.records import DONE, LOG_FULL, AccountState, MarketData
 from gpt_trader.engine.target_weights import allocate
 

@@ -26,7 +26,7 @@ from gpt_trader.engine.bar_loop import before_decision, room_in_logs
 from gpt_trader.engine.bar_steps import fill_held
 from gpt_trader.engine.compiled_rule_store import compiled_driver, labelled, rule_key
 from gpt_trader.engine.elementwise_rules import for_plain_numbers, is_elementwise
-from gpt_trader.engine.marks_and_loss_monitors import mark_to_market, monitor
+from gpt_trader.engine.mark_to_market import mark_to_market
 from gpt_trader.engine.order_requests import (
     count_due,
     has_place,
@@ -38,6 +38,7 @@ from gpt_trader.engine.order_requests import (
 )
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, LOG_FULL, AccountState, MarketData
 from gpt_trader.engine.target_weights import allocate
+from gpt_trader.engine.trading_halts import monitor
 from gpt_trader.orders import NOTHING, OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Strategy, is_per_symbol, uses_held
 

@@ -7,7 +7,6 @@ from gpt_trader.engine.account_clock import DAY_NS
 from gpt_trader.engine.accounting import charge_borrow, fill_called, pay, settle_fraction
 from gpt_trader.engine.fill_effects import cancel_legs
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.marks_and_loss_monitors import release_halts
 from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, end_order, new_order, to_lot
 from gpt_trader.engine.records import (
     CANCELLED,
@@ -19,6 +18,7 @@ from gpt_trader.engine.records import (
     AccountState,
     MarketData,
 )
+from gpt_trader.engine.trading_halts import release_halts
 
 
 @inlined

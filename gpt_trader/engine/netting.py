@@ -10,12 +10,7 @@ from gpt_trader.engine.bar_loop import open_bar
 from gpt_trader.engine.decision_log import SAME_WEIGHT, log_verdict
 from gpt_trader.engine.fill_size_and_costs import fill_upto, payable_size
 from gpt_trader.engine.jit import called, kernel
-from gpt_trader.engine.marks_and_loss_monitors import (
-    cancel_opening,
-    flatten,
-    mark_to_market,
-    monitor,
-)
+from gpt_trader.engine.mark_to_market import mark_to_market
 from gpt_trader.engine.matching import match_inside, match_open, ready_at_open, trail_orders
 from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, new_order
 from gpt_trader.engine.records import (
@@ -29,6 +24,7 @@ from gpt_trader.engine.records import (
     MarketData,
 )
 from gpt_trader.engine.target_weights import accept_targets, order_accepted
+from gpt_trader.engine.trading_halts import cancel_opening, flatten, monitor
 
 NETTED = -2  # `target_order` of an account's symbol in which an order of some strategy works
 

@@ -86,12 +86,12 @@ def test_a_breakpoint_stops_inside_the_engine_and_sees_names() -> None:
     code = """
 import sys
 from gpt_trader import backtest, load_bars
-from gpt_trader.engine import marks_and_loss_monitors
+from gpt_trader.engine import mark_to_market
 from gpt_trader.strategies import load_strategy
 
 seen = []
 def watch(frame, event, _):
-    if event == "call" and frame.f_code is marks_and_loss_monitors.mark_to_market.__code__:
+    if event == "call" and frame.f_code is mark_to_market.mark_to_market.__code__:
         book = frame.f_locals["b"]
         seen.append((frame.f_locals["t"], float(book.account[0].cash), float(book.symbols[0].qty)))
 sys.settrace(watch)

@@ -15,10 +15,10 @@ from gpt_trader.engine import messages
 from gpt_trader.engine.account_step import Account, State, new_state, step
 from gpt_trader.engine.bar_by_bar import Bar, Trader
 from gpt_trader.engine.market_window import Window
-from gpt_trader.engine.marks_and_loss_monitors import FLATTEN, NO_ENTRIES, REDUCE_ONLY, RESUME
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.records import CANCELLED, REJECTED, REPLACED, STATUSES, Records
 from gpt_trader.engine.run_setup import Settings, blank_info, rules_record
+from gpt_trader.engine.trading_halts import FLATTEN, NO_ENTRIES, REDUCE_ONLY, RESUME
 from gpt_trader.errors import BadParameter
 from gpt_trader.orders import cancel, limit, market
 

@@ -1,24 +1,17 @@
-"""Steps 2 and 3 of a bar: marks, peaks and ages at the close, and the monitors that stop trading after losses."""
+"""Step 3 of a bar: what stops or restricts trading: losses of a day, week or month, drawdown, ruin, and a person's commands."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gpt_trader.bars import CLOSE
 from gpt_trader.engine.account_clock import same_day, same_month, same_week
-from gpt_trader.engine.exit_levels import arm_stops, tighten_atr_stop
 from gpt_trader.engine.fill_effects import forget_target
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER, cancel_order, cancel_symbol_orders, new_order, note
-from gpt_trader.engine.positions import list_positions
 from gpt_trader.engine.records import (
-    ATR_STOP,
     C_REDUCE,
     CANCELLED,
-    CASH,
-    EQUITY,
     EXIT,
-    GROSS,
     HALT_DAY,
     HALT_LOCKED,
     HALT_MONTH,
@@ -28,58 +21,17 @@ from gpt_trader.engine.records import (
     LEG_STOP,
     LEG_TARGET,
     MARKET,
-    NET,
     R_EXITED,
     R_FLATTEN,
     R_HALT,
-    R_TIME_STOP,
     TARGET,
     UNKNOWN,
     AccountState,
-    MarketData,
 )
 
 
-@inlined
-def mark_to_market(m: MarketData, b: AccountState, t: int) -> None:
-    """Close prices become marks; open positions age, move their peaks and stops; bar t of the account curves is written."""
-    account = b.account[0]
-    r = b.rules[0]
-    if account.unlisted != 0:
-        list_positions(b)
-    gross = 0.0
-    net = 0.0
-    shorts = 0
-    exits_on, atr_stop, time_stop = r.exits_on > 0.0, r.stop_atr_k > 0.0, r.time_stop > 0.0
-    for k in range(account.positions):
-        n = b.symbols[k].holding
-        s = b.symbols[n]
-        close = m.panel[CLOSE, t, n]
-        if not np.isnan(close):
-            s.mark = close
-            s.age += int(s.opened < account.bar)
-            s.peak = max(s.peak, close) if s.qty > 0.0 else min(s.peak, close)
-            if exits_on:
-                arm_stops(b, n)
-            if atr_stop:
-                tighten_atr_stop(b, n, close, m.signals[ATR_STOP, t, n])
-            if time_stop and s.age >= r.time_stop and s.exiting == 0:
-                _close_at_next_open(b, n, R_TIME_STOP)
-        value = s.qty * s.mark
-        net += value
-        gross += abs(value)
-        shorts += int(s.qty < 0.0)
-    account.shorts = shorts
-    account.gross = gross
-    account.equity = account.cash + net
-    b.account_curves[EQUITY, t] = account.equity
-    b.account_curves[CASH, t] = account.cash
-    b.account_curves[GROSS, t] = gross
-    b.account_curves[NET, t] = net
-
-
 @kernel
-def _close_at_next_open(b: AccountState, n: int, reason: int) -> None:
+def close_at_next_open(b: AccountState, n: int, reason: int) -> None:
     """A market order that closes the position; every other order of the symbol is cancelled and its side locked."""
     s = b.symbols[n]
     order = new_order(b, n, -s.qty, MARKET, EXIT, reason, NO_ORDER)
@@ -200,7 +152,7 @@ def flatten(b: AccountState) -> None:
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty != 0.0 and s.exiting == 0:
-            _close_at_next_open(b, n, R_FLATTEN)
+            close_at_next_open(b, n, R_FLATTEN)
         elif s.qty == 0.0:
             cancel_symbol_orders(b, n, NO_ORDER, R_HALT)
             s.wanted = 0.0
