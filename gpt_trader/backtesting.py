@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from gpt_trader.allocation import Allocation
 from gpt_trader.bars import CLOSE, Bars
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.account_memory import empty_book, room_for_orders
+from gpt_trader.engine.account_memory import empty_book, initial_log_size
 from gpt_trader.engine.run_setup import Settings, build_market, checked_first, rules_record, settings_of
-from gpt_trader.engine.simulation import Outcome, simulate
+from gpt_trader.engine.simulation import FinishedRun, simulate
 from gpt_trader.exits import Exit
 from gpt_trader.instruments import Instrument
 from gpt_trader.result import Result
@@ -57,7 +57,7 @@ def backtest(
     return Result(strategy, bars, settings, seed, outcome, benchmark_run)
 
 
-def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
+def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> FinishedRun:
     """1/N of the capital in every symbol from its first bar at or after row `first` on, under the run's costs and gross cap, no
     other rule."""
     from gpt_trader.engine.run_modes import run_rows
@@ -66,14 +66,14 @@ def buy_and_hold(bars: Bars, settings: Settings, first: int = 0) -> Outcome:
     plain = replace(settings, risk=None, exits=(), allocation=_equal_weights(own.gross, own.leverage, bars.N))
     market = build_market(bars, plain, (), None)
     book = empty_book(
-        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, room_for_orders(bars), first
+        bars.T, bars.N, rules_record(plain, (), False, False), settings.capital, initial_log_size(bars), first
     )
     alike = bars._once("same_symbols", lambda: _same_symbols(bars))
     if first > 0:
         alike = alike.copy()
         alike[first] = 0  # the account's first bar has none before it
     targets = np.full((1, bars.N), 1.0 / bars.N)
-    return Outcome(run_rows(market, book, targets, alike, first), market, "array")
+    return FinishedRun(run_rows(market, book, targets, alike, first), market, "array")
 
 
 @lru_cache(maxsize=16)

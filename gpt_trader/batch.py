@@ -21,11 +21,11 @@ from gpt_trader.engine.run_setup import Settings, build_market, checked_first, r
 from gpt_trader.engine.simulation import (
     ARRAY,
     COMPILED,
-    acted_ranks,
     all_exits,
     build_plan,
     calls_of,
     chosen_mode,
+    ranks_by_action_bar,
 )
 from gpt_trader.errors import BadParameter, GptTraderError
 from gpt_trader.exits import Exit
@@ -259,7 +259,7 @@ class _BatchRunner:
             if len(self.markets) == self.batch.tuning.markets:
                 self.markets.clear()
             bars, settings = self.batch.bars, self.batch.settings
-            ranks = acted_ranks(self._no_delayed_targets(), score, bars, self.batch.first)
+            ranks = ranks_by_action_bar(self._no_delayed_targets(), score, bars, self.batch.first)
             self.markets[key] = (
                 build_market(bars, settings, exits, ranks),
                 rules_record(settings, exits, units, ranked),
@@ -268,7 +268,7 @@ class _BatchRunner:
         self.market, self.rules = self.markets[key]
 
     def _no_delayed_targets(self) -> DecisionDelay:
-        return DecisionDelay.nothing(self.batch.settings.fills.delay, self.batch.bars.N)
+        return DecisionDelay.empty(self.batch.settings.fills.delay, self.batch.bars.N)
 
     def flush(self) -> None:
         """Have the queued runs scored."""

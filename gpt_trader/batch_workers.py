@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import strategy_calls
-from gpt_trader.engine.account_memory import empty_book, grown, room_for_orders
+from gpt_trader.engine.account_memory import empty_book, grow_logs, initial_log_size
 from gpt_trader.engine.account_reset import clear_book
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.interpreted import is_interpreted
 from gpt_trader.engine.metric_formulas import METRIC_NAMES
 from gpt_trader.engine.records import BAD_TARGET, DONE, AccountState, MarketData
-from gpt_trader.engine.run_modes import Plan, Run
+from gpt_trader.engine.run_modes import AccountRun, RunPlan
 from gpt_trader.engine.run_setup import Settings, rules_record
 from gpt_trader.engine.run_statistics import score_into, score_many
 from gpt_trader.engine.simulation import run_plan
@@ -95,7 +95,7 @@ class WorkerBuffer:
         self.scratch = np.empty((3, bars.T))
         self.queued: list[tuple[int, Strategy]] = []
         rules = rules_record(settings, (), False, False)
-        orders = batch.tuning.orders or room_for_orders(bars)
+        orders = batch.tuning.orders or initial_log_size(bars)
         self._use_book(empty_book(bars.T, bars.N, rules, settings.capital, orders, batch.first))
 
     def _use_book(self, book: AccountState) -> None:
@@ -120,15 +120,15 @@ class WorkerBuffer:
                 part.fail(at, strategy_calls.infinite_weight(strategy, wanted, batch.first))
                 at += 1
             elif code != DONE:
-                self._use_book(grown(self.book))
+                self._use_book(grow_logs(self.book))
         return part
 
-    def score_plan(self, number: int, plan: Plan, mode: str) -> BatchPart:
+    def score_plan(self, number: int, plan: RunPlan, mode: str) -> BatchPart:
         """Score one run that goes bar by bar."""
         batch = self.batch
         part = BatchPart.of([number], batch)
         clear_book(self.book, batch.settings.capital)
-        run = Run(self.book, DecisionDelay.nothing(batch.settings.fills.delay, batch.bars.N))
+        run = AccountRun(self.book, DecisionDelay.empty(batch.settings.fills.delay, batch.bars.N))
         try:
             run_plan(plan, run, batch.first, mode, required=False)
         except GptTraderError as error:

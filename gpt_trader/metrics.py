@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from gpt_trader.engine.metric_definitions import Curve, Deepest, Moments, Trades
+    from gpt_trader.engine.metric_definitions import Curve, DeepestDrawdown, Moments, Trades
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -189,7 +189,7 @@ def drawdowns(
     if not (np.isfinite(values).all() and base > 0.0):
         return ()
     rows = np.empty((values.size // 2 + 1, 3), np.int64)
-    found: Deepest = curve_statistics.scan_drawdowns(values, base, rows)
+    found: DeepestDrawdown = curve_statistics.scan_drawdowns(values, base, rows)
     path = drawdown(values, base)
     rows = rows[: found.episodes]
     order = np.argsort(path[rows[:, 1]], kind="stable")[:worst]

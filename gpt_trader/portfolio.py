@@ -13,12 +13,12 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.backtesting import buy_and_hold
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
-from gpt_trader.engine.account_memory import empty_book, room_for_orders
-from gpt_trader.engine.portfolio_loop import Account
-from gpt_trader.engine.portfolio_sleeve import Part, decider
+from gpt_trader.engine.account_memory import empty_book, initial_log_size
+from gpt_trader.engine.portfolio_loop import PortfolioAccount
+from gpt_trader.engine.portfolio_sleeve import SleeveRun, decider
 from gpt_trader.engine.records import MarketData
 from gpt_trader.engine.run_setup import Settings, build_market, checked_first, rules_record, settings_of
-from gpt_trader.engine.simulation import Outcome, build_plan, open_account
+from gpt_trader.engine.simulation import FinishedRun, build_plan, open_account
 from gpt_trader.errors import BadParameter
 from gpt_trader.exits import Exit, checked_exits
 from gpt_trader.instruments import Instrument
@@ -70,8 +70,8 @@ class PortfolioResult(Result):
         bars: Bars,
         settings: Settings,
         seed: int,
-        outcome: Outcome,
-        benchmark: Outcome | None,
+        outcome: FinishedRun,
+        benchmark: FinishedRun | None,
         results: Mapping[str, Result],
         crossed: NDArray[np.float64],
     ) -> None:
@@ -181,7 +181,7 @@ def backtest_portfolio(
     account.run(start)
     results = {
         sleeve.label: Result(
-            sleeve.strategy, part_bars, own, seed, Outcome(part.book, part.market, "python"), None
+            sleeve.strategy, part_bars, own, seed, FinishedRun(part.book, part.market, "python"), None
         )
         for sleeve, (part, part_bars, own) in zip(listed, parts, strict=True)
     }
@@ -191,7 +191,7 @@ def backtest_portfolio(
         benchmark_run = buy_and_hold(
             bars, replace(settings, allocation=Allocation(gross=gross, leverage=max(1.0, gross))), start
         )
-    outcome = Outcome(account.book, account.market, "python")
+    outcome = FinishedRun(account.book, account.market, "python")
     return PortfolioResult(listed, bars, settings, seed, outcome, benchmark_run, results, account.crossed)
 
 
@@ -216,7 +216,7 @@ def _checked(sleeves: Iterable[Sleeve]) -> list[Sleeve]:
     return listed
 
 
-def _part(sleeve: Sleeve, bars: Bars, settings: Settings, first: int) -> tuple[Part, Bars, Settings]:
+def _part(sleeve: Sleeve, bars: Bars, settings: Settings, first: int) -> tuple[SleeveRun, Bars, Settings]:
     """A sleeve ready to run, the bars that it sees and its settings."""
     own_bars = bars if sleeve.symbols is None else bars.select(sleeve.symbols)
     own = replace(
@@ -233,14 +233,18 @@ def _part(sleeve: Sleeve, bars: Bars, settings: Settings, first: int) -> tuple[P
     run.book.rules.view(np.float64)[:] = rules.view(np.float64)
     columns = np.array([bars.symbols.index(name) for name in own_bars.symbols])
     nothing = np.zeros(own_bars.N)
-    part = Part(plan, run, columns, lambda _t: None, nothing, nothing)
+    part = SleeveRun(plan, run, columns, lambda _t: None, nothing, nothing)
     part.decide = decider(part, first)
     return part, own_bars, own
 
 
 def _account(
-    bars: Bars, settings: Settings, parts: Sequence[tuple[Part, Bars, Settings]], leverage: float, first: int
-) -> Account:
+    bars: Bars,
+    settings: Settings,
+    parts: Sequence[tuple[SleeveRun, Bars, Settings]],
+    leverage: float,
+    first: int,
+) -> PortfolioAccount:
     """The account over the parts: no rule but the limits, and no lot, since each part has its own."""
     rules = rules_record(settings, (), units=False, score=False).copy()
     for name in ("gross", "position", "max_positions"):
@@ -251,8 +255,8 @@ def _account(
     market = build_market(bars, replace(settings, index=None), (), None)
     info = market.info.copy()
     info["lot"] = 0.0
-    book = empty_book(bars.T, bars.N, rules, settings.capital, room_for_orders(bars), first)
-    return Account(
+    book = empty_book(bars.T, bars.N, rules, settings.capital, initial_log_size(bars), first)
+    return PortfolioAccount(
         book, MarketData(market.panel, market.signals, market.time, market.flags, info), [part for part, *_ in parts],
         settings.costs.borrow, settings.risk is not None and settings.risk.on_drawdown == "flatten",
         settings.risk is not None, np.zeros(bars.N),

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.costs import FillModel
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.metric_definitions import BENCHMARK_METRICS, METRIC_NAMES
 from gpt_trader.engine.records import EQUITY
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.engine.run_statistics import statistics_into
-from gpt_trader.engine.simulation import Outcome, all_exits
+from gpt_trader.engine.simulation import FinishedRun, all_exits
 from gpt_trader.errors import UnknownName
 from gpt_trader.look_ahead import LookAhead, look_ahead_here
 from gpt_trader.periods import periods_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WITHOUT_BENCHMARK = {f"benchmark_{name}": float("nan") for name in BENCHMARK_METRICS}
-_statistics_into = entered(statistics_into)
+_statistics_into = direct_call(statistics_into)
 
 
 class Result:
@@ -46,8 +46,8 @@ class Result:
         bars: Bars,
         settings: Settings,
         seed: int,
-        outcome: Outcome,
-        benchmark: Outcome | None,
+        outcome: FinishedRun,
+        benchmark: FinishedRun | None,
         segments: Sequence[tuple[Strategy, int]] = (),
     ) -> None:
         self.bars = bars
@@ -282,7 +282,7 @@ class Result:
         return gpt_trader.write_report(self, Path(path))
 
 
-def run_statistics(bars: Bars, outcome: Outcome) -> dict[str, float]:
+def run_statistics(bars: Bars, outcome: FinishedRun) -> dict[str, float]:
     """METRIC_NAMES of a run, plus `borrow`."""
     book = outcome.book
     account = book.account[0]

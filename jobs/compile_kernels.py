@@ -49,7 +49,7 @@ from gpt_trader.engine.kernel_folders import current_folders, kernel_home
 from gpt_trader.engine.messages import Operator, Requests, Targets, Unknown
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.run_setup import Settings, blank_info, rules_record
-from gpt_trader.engine.simulation import Outcome, build_plan, open_account
+from gpt_trader.engine.simulation import FinishedRun, build_plan, open_account
 from gpt_trader.engine.target_weights import allocate
 from gpt_trader.indicators.panels import LEAST
 from gpt_trader.orders import OrderRequest, cancel, limit, market
@@ -177,12 +177,12 @@ def _features(bars: Bars, names: Iterable[str]) -> None:
         load_strategy(name)().features(bars)
 
 
-def _untouched(bars: Bars) -> Outcome:
+def _untouched(bars: Bars) -> FinishedRun:
     """An account with which nothing has been done yet."""
     run, settings = open_account(bars, Settings(), 0), Settings()
     run.book.account_curves[:] = settings.capital
     plan = build_plan(run.waiting, load_strategy("buy_and_hold")(), bars, settings, 0)
-    return Outcome(run.book, plan.market, "array")
+    return FinishedRun(run.book, plan.market, "array")
 
 
 def _statistics(bars: Bars) -> None:
@@ -221,7 +221,7 @@ def _trade(bars: Bars) -> None:
             if t == 20:
                 break
         for event in (Unknown(0), Operator(1), Operator(3)):
-            trader.account.take((event,))
+            trader.account.apply((event,))
 
 
 def _many(strategy: Strategy, bars: Bars) -> None:

@@ -26,7 +26,7 @@ from gpt_trader.checking.trace import (
     with_columns,
 )
 from gpt_trader.engine import strategy_calls
-from gpt_trader.engine.run_modes import Plan
+from gpt_trader.engine.run_modes import RunPlan
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import OrderStrategy, Strategy, is_per_symbol
 
@@ -89,7 +89,7 @@ def decided_with_later_bars_hidden(
     fresh = renewed(strategy)
     hiding: list[HiddenFuture] = []
 
-    def hide(plan: Plan) -> tuple[Plan, BeforeBar]:
+    def hide(plan: RunPlan) -> tuple[RunPlan, BeforeBar]:
         columns, arrays = _own_columns(plan.columns)
         kept = _apart_from(shown, stored_over_time(fresh, bars.T))
         if not (

@@ -23,7 +23,7 @@ from gpt_trader.checking.comparing import first_other
 from gpt_trader.checking.isolation import Processes
 from gpt_trader.checking.trace import bar_by_bar, renewed, requests_in
 from gpt_trader.engine import strategy_calls
-from gpt_trader.engine.run_modes import Plan
+from gpt_trader.engine.run_modes import RunPlan
 from gpt_trader.engine.strategy_views import LiveHeld
 from gpt_trader.errors import GptTraderError
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy
@@ -78,7 +78,7 @@ def _recorded(strategy: Strategy, bars: Bars, wanted: frozenset[int]) -> list[Ca
     fresh = renewed(strategy)
     recorder = _Calls(fresh, bars.N, wanted)
 
-    def after_features(plan: Plan) -> tuple[Plan, Any]:
+    def after_features(plan: RunPlan) -> tuple[RunPlan, Any]:
         recorder.begin()
         return plan, recorder.at_bar
 

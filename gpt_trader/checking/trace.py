@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gpt_trader.bars import DIVIDEND, Bars
 from gpt_trader.checking.access_monitor import within_method
 from gpt_trader.engine import strategy_calls
-from gpt_trader.engine.run_modes import Plan
+from gpt_trader.engine.run_modes import RunPlan
 from gpt_trader.engine.run_setup import Settings
 from gpt_trader.engine.simulation import PYTHON, all_exits, build_plan, open_account, run_plan
 from gpt_trader.exits import Exit
@@ -82,7 +82,7 @@ def bar_by_bar(
     fresh: Strategy,
     bars: Bars,
     seen: Bars | None = None,
-    hide: Callable[[Plan], tuple[Plan, BeforeBar]] | None = None,
+    hide: Callable[[RunPlan], tuple[RunPlan, BeforeBar]] | None = None,
     last: int | None = None,
 ) -> Trace:
     """Run an instance through the engine, one call of `decide` for each bar (and symbol).
@@ -120,7 +120,7 @@ def decided_row_by_row(
     return targets
 
 
-def with_columns(plan: Plan, columns: Columns) -> Plan:
+def with_columns(plan: RunPlan, columns: Columns) -> RunPlan:
     """The plan with other columns for its rows."""
     return replace(plan, columns=columns)
 

@@ -1,4 +1,4 @@
-"""Makes the book of an account: empty at first, and with more room when its logs are full."""
+"""Allocates the arrays of an account: empty at first, and longer logs when they are full."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLANK_RULES = np.zeros(1, RULE)
 BLANK_RULES.setflags(write=False)
 
 
-def room_for_orders(bars: Bars) -> int:
+def initial_log_size(bars: Bars) -> int:
     """How many orders the logs of a run hold at first: more than most runs need, for memory costs only where it is written."""
     return 256 + 24 * (bars.N + 1) + min(bars.T * bars.N // 8, 100_000)
 
@@ -28,9 +28,10 @@ def empty_book(
     """A book for T bars and N symbols of an account that begins at row `first`, with room for `orders` orders before the logs
     have to grow."""
     account, symbol = _blank_records(float(capital))
+    logs = (empty_log(orders, kind) for kind in (ORDER, FILL, TRADE, DECISION))
     book = AccountState(
-        copies(account, 1), copies(symbol, symbols), copies(rules, 1), np.empty(orders, np.int64),
-        np.empty((4, bars_count)), log_of(orders, ORDER), log_of(orders, FILL), log_of(orders, TRADE), log_of(orders, DECISION),
+        repeat_record(account, 1), repeat_record(symbol, symbols), repeat_record(rules, 1), np.empty(orders, np.int64),
+        np.empty((4, bars_count)), *logs,
     )  # fmt: skip
     if first:
         book.account["first"] = first
@@ -38,25 +39,25 @@ def empty_book(
     return book
 
 
-def copies(record: NDArray[Any], count: int) -> NDArray[Any]:
+def repeat_record(record: NDArray[Any], count: int) -> NDArray[Any]:
     """So many copies of a record (1,), moved as bytes: NumPy would go field by field."""
     return np.frombuffer(bytearray(record.tobytes() * count), record.dtype)
 
 
-def copied(rows: NDArray[Any]) -> NDArray[Any]:
+def copy_records(rows: NDArray[Any]) -> NDArray[Any]:
     """A copy of contiguous records, moved as bytes: NumPy would go field by field."""
     return np.frombuffer(bytearray(rows.tobytes()), rows.dtype)
 
 
-def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Contiguous records of one type one after the other, put together as bytes as `copied` does it."""
+def join_records(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Contiguous records of one type one after the other, put together as bytes as `copy_records` does it."""
     full = [part for part in parts if part.size]
     if len(full) <= 1:
         return full[0] if full else parts[0]
     return np.frombuffer(bytearray(b"".join([part.tobytes() for part in full])), full[0].dtype)
 
 
-def log_of(count: int, record: np.dtype[Any]) -> NDArray[Any]:
+def empty_log(count: int, record: np.dtype[Any]) -> NDArray[Any]:
     """An empty log: `np.empty(count, record)`, made of bytes: NumPy would look at each field."""
     return np.frombuffer(np.empty(count * record.itemsize, np.uint8), record)
 
@@ -75,11 +76,11 @@ def _blank_records(capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
 def blank_account(symbols: int, capital: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """(1,) ACCOUNT and (symbols,) SYMBOL of an account with nothing but its capital."""
     account, symbol = _blank_records(float(capital))
-    return copies(account, 1), copies(symbol, symbols)
+    return repeat_record(account, 1), repeat_record(symbol, symbols)
 
 
-def grown(book: AccountState) -> AccountState:
-    """The same book with more room: every log that is more than half full is twice as long, and all of them where none is."""
+def grow_logs(book: AccountState) -> AccountState:
+    """The same account with more room: every log that is more than half full is twice as long, and all of them where none is."""
     account = book.account[0]
     used = {name: int(account[name]) for name in ("open_orders", "orders", "fills", "trades", "decisions")}
     full = [name for name, rows in used.items() if 2 * rows > len(getattr(book, name))] or list(used)

@@ -1,4 +1,4 @@
-"""Puts a book back to the first bar, so that one allocation serves many runs."""
+"""Resets the arrays of an account to its first bar, so that one allocation serves many runs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def clear_book(b: AccountState, capital: float) -> None:
     account.decisions = 0
     account.needs_allocation = 1
     account.shorts = 0
-    account.unlisted = 0
+    account.list_stale = 0
     account.bar = account.first - 1
     account.time = NO_TIME
     account.previous = NO_TIME
-    account.apart = 0
-    account.reports = 0
+    account.external_venue = 0
+    account.reports_events = 0
     account.order_ids = 0
     account.decision_ids = 0
     account.entries_off = 0
@@ -66,7 +66,7 @@ def clear_book(b: AccountState, capital: float) -> None:
         s.income = 0.0
         s.age = 0
         s.opened = -1
-        s.inside = 0
+        s.intrabar = 0
         s.used_bar = -1
         s.reentry_lock = 0
         s.signal_bars = 0
@@ -77,9 +77,9 @@ def clear_book(b: AccountState, capital: float) -> None:
         s.exiting = 0
         s.target_order = -1
         s.change = 0
-        s.want = 0.0
+        s.bar_target = 0.0
         s.accepted = 0.0
-        s.cut = 0
+        s.shortfall = 0
         s.signal_bar = 0
         s.last_row = -1
         s.first_live = -1

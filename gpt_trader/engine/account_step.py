@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine import messages
-from gpt_trader.engine.account_memory import blank_account, copied, joined, log_of
+from gpt_trader.engine.account_memory import blank_account, copy_records, empty_log, join_records
 from gpt_trader.engine.bar_steps import allocate_bar, begin_account_bar, end_account_bar
 from gpt_trader.engine.decision_log import LOOK_BACK
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.market_window import Window
 from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import (
@@ -34,35 +34,36 @@ from gpt_trader.engine.records import (
     AccountState,
     Records,
 )
-from gpt_trader.engine.state_compaction import keep_live_orders, keep_said
-from gpt_trader.engine.trading_halts import take_operator
+from gpt_trader.engine.state_compaction import keep_live_orders, keep_verdicts
+from gpt_trader.engine.trading_halts import apply_operator_action
 from gpt_trader.engine.venue_replies import (
-    take_accepted,
-    take_ended,
-    take_filled,
-    take_opened,
-    take_unknown,
-    take_updated,
+    on_accepted,
+    on_ended,
+    on_filled,
+    on_opened,
+    on_unknown,
+    on_updated,
 )
 from gpt_trader.errors import BadParameter
 from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held
 
 _begin, _end, _allocate, _submit = (
-    entered(begin_account_bar), entered(end_account_bar), entered(allocate_bar), entered(submit)
+    direct_call(begin_account_bar), direct_call(end_account_bar), direct_call(allocate_bar), direct_call(submit)
 )  # fmt: skip
 _accepted, _filled, _ended, _unknown = (
-    entered(take_accepted), entered(take_filled), entered(take_ended), entered(take_unknown)
+    direct_call(on_accepted), direct_call(on_filled), direct_call(on_ended), direct_call(on_unknown)
 )  # fmt: skip
-_operator = entered(take_operator)
-_opened, _updated, _keep_orders, _keep_said = (
-    entered(take_opened), entered(take_updated), entered(keep_live_orders), entered(keep_said)
+_operator = direct_call(apply_operator_action)
+_opened, _updated, _keep_orders, _keep_verdicts = (
+    direct_call(on_opened), direct_call(on_updated), direct_call(keep_live_orders), direct_call(keep_verdicts)
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An account between two events: (1,) ACCOUNT, (N,) SYMBOL, the live orders, and what was said of each symbol and still counts.
+    """An account between two events: (1,) ACCOUNT, (N,) SYMBOL, the live orders, and the verdicts on each
+    symbol's present signal, which are not logged twice.
 
     It holds times and counts, no row of any panel, and its size depends on the symbols and the live orders alone.
     """
@@ -70,7 +71,7 @@ class State:
     account: Records
     symbols: Records
     orders: Records
-    said: Records
+    verdicts: Records
 
     @property
     def bar(self) -> int:
@@ -106,8 +107,8 @@ class Step:
 def new_state(symbols: int, capital: float) -> State:
     """An account of `symbols` symbols with nothing but its capital, whose venue is elsewhere."""
     account, records = blank_account(symbols, capital)
-    account["apart"] = 1
-    return State(account, records, log_of(0, ORDER), log_of(0, DECISION))
+    account["external_venue"] = 1
+    return State(account, records, empty_log(0, ORDER), empty_log(0, DECISION))
 
 
 def step(state: State, event: messages.Event, rules: Records, window: Window) -> Step:
@@ -117,7 +118,7 @@ def step(state: State, event: messages.Event, rules: Records, window: Window) ->
     is not changed. Raises BadParameter for an event that is none.
     """
     account = Account(state, rules, window)
-    commands, written = account.take((event,))
+    commands, written = account.apply((event,))
     return Step(account.state(), commands, written)
 
 
@@ -126,18 +127,18 @@ class Account:
 
     def __init__(self, state: State, rules: Records, window: Window) -> None:
         self.window = window
-        self.book = book_of(state, rules, window)
-        self._counts, self._most_live = counts_of(self.book), most_live(self.book)
+        self.book = book_from_state(state, rules, window)
+        self._counts, self._most_live = integers_of(self.book), most_live(self.book)
 
     def state(self) -> State:
         """A copy of what is to be kept."""
         book = self.book
-        live, said = int(book.account["open_orders"][0]), int(book.account["decisions"][0])
+        live, verdicts = int(book.account["open_orders"][0]), int(book.account["decisions"][0])
         return State(
-            copied(book.account),
-            copied(book.symbols),
-            copied(book.orders[:live]),
-            copied(book.decisions[:said]),
+            copy_records(book.account),
+            copy_records(book.symbols),
+            copy_records(book.orders[:live]),
+            copy_records(book.decisions[:verdicts]),
         )
 
     @property
@@ -145,25 +146,27 @@ class Account:
         """The first id that it has given to no order."""
         return int(self._counts[ORDER_IDS])
 
-    def take(self, events: Iterable[messages.Event]) -> tuple[tuple[messages.Command, ...], messages.Written]:
+    def apply(
+        self, events: Iterable[messages.Event]
+    ) -> tuple[tuple[messages.Command, ...], messages.Written]:
         """Let the account have events; returns what `step` would for all of them."""
         commands: list[messages.Command] = []
         parts: list[messages.Written] = []
         counts = self._counts
         halt = counts[HALT]
         for event in one_by_one(events):
-            book, said = self.book, counts[DECISIONS]
-            if not _take(book, event, self.window):
+            book, old_decisions = self.book, counts[DECISIONS]
+            if not _apply(book, event, self.window):
                 commands.append(messages.Notify(f"{event} names an order that is not open"))
             curve = NO_CURVE
             if type(event) is messages.BarClosed:
                 t = self.window.t
                 curve = book.account_curves.T[t : t + 1].copy()
-            if has_written(counts, said) or counts[WORKING] > self._most_live:
+            if has_new_records(counts, old_decisions) or counts[OPEN_ORDERS] > self._most_live:
                 asked, fills = _read_fills(book)
                 commands += asked
-                parts.append(_written(book, fills, said, curve))
-                self.book = kept_only(book)
+                parts.append(_written(book, fills, old_decisions, curve))
+                self.book = compacted(book)
                 self._most_live = most_live(self.book)
             elif curve is not NO_CURVE:
                 parts.append(messages.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, curve))
@@ -174,10 +177,10 @@ class Account:
 
 NO_CURVE = np.empty((0, 4))
 NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS = (
-    log_of(0, ORDER),
-    log_of(0, FILL),
-    log_of(0, TRADE),
-    log_of(0, DECISION),
+    empty_log(0, ORDER),
+    empty_log(0, FILL),
+    empty_log(0, TRADE),
+    empty_log(0, DECISION),
 )
 NOTHING_WRITTEN = messages.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, NO_CURVE)
 
@@ -189,23 +192,24 @@ def _together(parts: list[messages.Written]) -> messages.Written:
     if len(parts) == 1:
         return parts[0]
     return messages.Written(
-        joined([part.orders for part in parts]), joined([part.fills for part in parts]), joined([part.trades for part in parts]),
-        joined([part.decisions for part in parts]), np.concatenate([part.curve for part in parts]),
+        join_records([part.orders for part in parts]), join_records([part.fills for part in parts]),
+        join_records([part.trades for part in parts]), join_records([part.decisions for part in parts]),
+        np.concatenate([part.curve for part in parts]),
     )  # fmt: skip
 
 
-def book_of(state: State, rules: Records, window: Window) -> AccountState:
+def book_from_state(state: State, rules: Records, window: Window) -> AccountState:
     """The engine's memory for a state: copies of it, empty logs behind them, room for the curve of the window."""
-    symbols, live, said = len(state.symbols), len(state.orders), len(state.said)
+    symbols, live, verdicts = len(state.symbols), len(state.orders), len(state.verdicts)
     room = _room(symbols, live)
     open_orders = np.empty(room, np.int64)
     open_orders[:live] = np.arange(live)
-    orders, decisions = log_of(room, ORDER), log_of(room + LOOK_BACK * symbols, DECISION)
-    orders[:live], decisions[:said] = state.orders, state.said
+    orders, decisions = empty_log(room, ORDER), empty_log(room + LOOK_BACK * symbols, DECISION)
+    orders[:live], decisions[:verdicts] = state.orders, state.verdicts
     return AccountState(
-        copied(state.account), copied(state.symbols), copied(rules), open_orders,
+        copy_records(state.account), copy_records(state.symbols), copy_records(rules), open_orders,
         np.empty((4, window.market.time.size)), orders,
-        log_of(4 * room, FILL), log_of(room, TRADE), decisions,
+        empty_log(4 * room, FILL), empty_log(room, TRADE), decisions,
     )  # fmt: skip
 
 
@@ -223,20 +227,23 @@ def one_by_one(events: Iterable[messages.Event]) -> Iterator[messages.Event]:
             yield event
 
 
-def counts_of(book: AccountState) -> memoryview:
+def integers_of(book: AccountState) -> memoryview:
     """The account's record as whole numbers by place (`FILLS` and so on): one is read in a twentieth of the time of a field."""
     return memoryview(book.account.view(np.int64).data)
 
 
-FILLS, TRADES, ORDERS, WORKING, DECISIONS, HALT, ORDER_IDS = (
+FILLS, TRADES, ORDERS, OPEN_ORDERS, DECISIONS, HALT, ORDER_IDS = (
     list(ACCOUNT.names or ()).index(name) for name in ("fills", "trades", "orders", "open_orders", "decisions", "halt", "order_ids")
 )  # fmt: skip
 
 
-def has_written(counts: memoryview, said: int) -> bool:
-    """Whether there is something in the logs that is not kept: `said` decisions were there before."""
+def has_new_records(counts: memoryview, old_decisions: int) -> bool:
+    """Whether there is something in the logs that is not kept: `old_decisions` decisions were there before."""
     return bool(
-        counts[FILLS] or counts[ORDERS] != counts[WORKING] or counts[DECISIONS] != said or counts[TRADES]
+        counts[FILLS]
+        or counts[ORDERS] != counts[OPEN_ORDERS]
+        or counts[DECISIONS] != old_decisions
+        or counts[TRADES]
     )
 
 
@@ -245,24 +252,24 @@ def most_live(book: AccountState) -> int:
     return 2 * ((len(book.orders) - _room(len(book.symbols), 0)) // 10) + 1
 
 
-def kept_only(book: AccountState) -> AccountState:
-    """The book with what is to be kept alone: live orders and what was said. There is room for one more event then."""
+def compacted(book: AccountState) -> AccountState:
+    """The book with what is to be kept alone: live orders and present verdicts. There is room for one more event then."""
     _keep_orders(book)
     symbols = len(book.symbols)
-    said = log_of(len(book.decisions), DECISION)
-    _keep_said(book, said)
+    verdicts = empty_log(len(book.decisions), DECISION)
+    _keep_verdicts(book, verdicts)
     account = book.account
     account["fills"] = account["trades"] = 0
-    book = book._replace(decisions=said)
+    book = book._replace(decisions=verdicts)
     live = int(account["open_orders"][0])
     if _room(symbols, live // 2) > len(book.orders):
         room = _room(symbols, live)
-        orders, open_orders = log_of(room, ORDER), np.empty(room, np.int64)
+        orders, open_orders = empty_log(room, ORDER), np.empty(room, np.int64)
         orders[:live], open_orders[:live] = book.orders[:live], book.open_orders[:live]
-        fills, trades = log_of(4 * room, FILL), log_of(room, TRADE)
-        decisions = log_of(room + LOOK_BACK * symbols, DECISION)
+        fills, trades = empty_log(4 * room, FILL), empty_log(room, TRADE)
+        decisions = empty_log(room + LOOK_BACK * symbols, DECISION)
         count = int(account["decisions"][0])
-        decisions[:count] = said[:count]
+        decisions[:count] = verdicts[:count]
         book = book._replace(
             orders=orders, open_orders=open_orders, fills=fills, trades=trades, decisions=decisions
         )
@@ -276,7 +283,7 @@ def _read_fills(book: AccountState) -> tuple[list[messages.Command], Records]:
         return [], NO_FILLS
     asked = log["event"] >= C_SUBMIT
     if not asked.any():
-        return [], copied(log)
+        return [], copy_records(log)
     return _commands(log[asked], book.orders[: int(book.account["orders"][0])]), log[~asked]
 
 
@@ -286,8 +293,8 @@ def _written(book: AccountState, fills: Records, known: int, curve: NDArray[np.f
     orders = book.orders[: int(account["orders"])]
     ended = orders["status"] > UNKNOWN
     return messages.Written(
-        copied(orders[ended]) if ended.any() else NO_ORDERS, fills, copied(book.trades[: int(account["trades"])]),
-        copied(book.decisions[known : int(account["decisions"])]), curve,
+        copy_records(orders[ended]) if ended.any() else NO_ORDERS, fills, copy_records(book.trades[: int(account["trades"])]),
+        copy_records(book.decisions[known : int(account["decisions"])]), curve,
     )  # fmt: skip
 
 
@@ -313,7 +320,7 @@ def _commands(asked: Records, orders: Records) -> list[messages.Command]:
     ]
 
 
-def _take(book: AccountState, event: messages.Event, window: Window) -> bool:
+def _apply(book: AccountState, event: messages.Event, window: Window) -> bool:
     """Let the book have an event; False where it names an order that is not open."""
     match event:
         case messages.BarOpened():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpt_trader.engine.fill_effects import after_fill
-from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.jit import inlined, kernel, not_inlined
 from gpt_trader.engine.order_book import complete_order
 from gpt_trader.engine.positions import SMALL, change_position, shift_position
 from gpt_trader.engine.records import E_FILLED, PARTIAL, AccountState
@@ -11,12 +11,12 @@ from gpt_trader.engine.records import E_FILLED, PARTIAL, AccountState
 
 @inlined
 def apply_fill(
-    b: AccountState, order: int, quantity: float, price: float, fee: float, slippage: float, inside: bool
+    b: AccountState, order: int, quantity: float, price: float, fee: float, slippage: float, intrabar: bool
 ) -> None:
     """Apply a fill of the signed `quantity` of a live order at `price` to cash, position, round trip, order and logs.
 
     `fee` is what the venue charges for it, in cash. `slippage`, in cash too, is what the fill cost against `price`: the simulated
-    venue reports a price inside the bar and the slippage beside it; of a real venue it is 0, for its price says all. `inside`
+    venue reports a price inside the bar and the slippage beside it; of a real venue it is 0, for its price says all. `intrabar`
     says that it happened inside the bar, not at its open.
     """
     account = b.account[0]
@@ -45,13 +45,13 @@ def apply_fill(
     f.reason = o.reason
     f.event = E_FILLED
     account.fills += 1
-    shift_position(b, n, quantity, price, costs, inside, o.reason)
+    shift_position(b, n, quantity, price, costs, intrabar, o.reason)
     if abs(o.quantity - o.filled) <= SMALL:
         complete_order(b, order)
-    after_fill(b, order, was, quantity, inside, price)
+    after_fill(b, order, was, quantity, intrabar, price)
 
 
-fill_called = called(apply_fill)
+apply_fill_call = not_inlined(apply_fill)
 
 
 @kernel

@@ -73,23 +73,23 @@ class Trader:
         next_id = self.account.next_id
         window.open(bar.time, bar.split, bar.dividend, bar.delisted)
         self._take((messages.BarOpened(),))
-        self._ask()
+        self._send_commands()
         window.close(bar.prices, bar.atr_stop, bar.atr_size, bar.score, regime=bar.regime)
         self._take((*self.venue.step(next_id), messages.BarClosed()))
-        self._ask()  # what the monitors cancelled is gone when the strategy decides
+        self._send_commands()  # what the monitors cancelled is gone when the strategy decides
 
     def decided(self, event: messages.Targets | messages.Requests) -> None:
         """Steps 5 and 6: what was decided at the close of the bar."""
         self._take((event,))
-        self._ask()
+        self._send_commands()
 
     def _take(self, events: Iterable[messages.Event]) -> None:
-        commands, written = self.account.take(events)
+        commands, written = self.account.apply(events)
         self._waiting += commands
         if written is not NOTHING_WRITTEN:
             self.recorder.add(written)
 
-    def _ask(self) -> None:
+    def _send_commands(self) -> None:
         """Send the commands that wait, and take the answers."""
         if self._waiting:
             sent, self._waiting = self._waiting, []

@@ -52,7 +52,7 @@ def decide_each(
     return np.array([strategy_calls.checked_targets(strategy, answer, (1,))[0] for answer in answers])
 
 
-def asked_orders(strategy: Any, columns: Columns, held: Held, t: int, symbols: int) -> Requests:
+def decided_requests(strategy: Any, columns: Columns, held: Held, t: int, symbols: int) -> Requests:
     """The orders that an order strategy asks for at row t of its columns; those of a `@per_symbol` rule go to their symbol."""
     name = strategy_name(type(strategy))
     if not is_per_symbol(strategy):

@@ -9,7 +9,7 @@ from gpt_trader.engine.account_clock import begin_bar, skip_bars
 from gpt_trader.engine.corporate_actions import corporate_actions
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.mark_to_market import mark_to_market
-from gpt_trader.engine.matching import match_inside, match_open, trail_orders
+from gpt_trader.engine.matching import match_intrabar, match_open, trail_orders
 from gpt_trader.engine.records import (
     BAD_TARGET,
     CASH,
@@ -33,12 +33,12 @@ def room_in_logs(b: AccountState) -> bool:
     """True when every log has room for the most that one bar can write."""
     account = b.account[0]
     need = SPARE * (b.symbols.shape[0] + 1) + 4 * account.open_orders
-    told = (
-        4 * need if account.apart + account.reports > 0 else need
+    event_rows = (
+        4 * need if account.external_venue + account.reports_events > 0 else need
     )  # what happens to orders is written there as well
     return (
         account.orders + need <= b.orders.shape[0]
-        and account.fills + told <= b.fills.shape[0]
+        and account.fills + event_rows <= b.fills.shape[0]
         and account.trades + need <= b.trades.shape[0]
         and account.decisions + need <= b.decisions.shape[0]
         and account.open_orders + need <= b.open_orders.shape[0]
@@ -61,7 +61,7 @@ def match_bar(m: MarketData, b: AccountState, t: int) -> None:
         if account.market_orders > 0:
             match_open(m, b, t)
         if account.open_orders > account.market_orders or b.rules[0].exits_on > 0.0:
-            match_inside(m, b, t)
+            match_intrabar(m, b, t)
             trail_orders(m, b, t)
 
 
@@ -187,7 +187,7 @@ def first_ruin_bar(m: MarketData, b: AccountState, cash: float, start: int, stop
 
 
 @inlined
-def write_track(b: AccountState, cash: float, start: int, stop: int, flat: bool) -> None:
+def write_account_curves(b: AccountState, cash: float, start: int, stop: int, flat: bool) -> None:
     """Gross exposure, cash and equity of bars start..stop-1 without shorts; the net exposure is known, or 0 when `flat`."""
     net = b.account_curves[NET, start:stop]
     gross = b.account_curves[GROSS, start:stop]
@@ -241,7 +241,7 @@ def skip_idle_bars(m: MarketData, b: AccountState, unchanged: np.ndarray, start:
             m.panel[CLOSE, start, n]
         ):
             b.symbols[n].signal_bars += end - start
-    write_track(b, cash, start, end, first)
+    write_account_curves(b, cash, start, end, first)
     skip_bars(m, b, start, end)
     account.gross = b.account_curves[NET, end - 1]
     account.equity = b.account_curves[EQUITY, end - 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.bar_loop import before_decision, close_bar, match_bar, open_bar, room_in_logs
-from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.jit import inlined, kernel, not_inlined
 from gpt_trader.engine.mark_to_market import mark_to_market
 from gpt_trader.engine.records import DONE, LOG_FULL, AccountState, MarketData
 from gpt_trader.engine.target_weights import allocate
@@ -45,16 +45,16 @@ def advance(
     return stop, DONE
 
 
-allocate_bar = called(allocate)
+allocate_bar = not_inlined(allocate)
 
 
 @kernel
 def begin_account_bar(m: MarketData, b: AccountState, t: int) -> None:
     """Step 0 for an account whose venue is elsewhere: what happens to its orders happens there as well and needs no request."""
     account = b.account[0]
-    apart, account.apart = account.apart, 0
+    external_venue, account.external_venue = account.external_venue, 0
     open_bar(m, b, t)
-    account.apart = apart
+    account.external_venue = external_venue
 
 
 @kernel
@@ -68,7 +68,7 @@ def step_venue(m: MarketData, v: AccountState, t: int) -> None:
     """Bar t at a venue that reports: it knows of corporate actions, matches, and marks what it holds for its exits."""
     open_bar(m, v, t)
     account = v.account[0]
-    account.reports = 1
+    account.reports_events = 1
     match_bar(m, v, t)
-    account.reports = 0
+    account.reports_events = 0
     mark_to_market(m, v, t)

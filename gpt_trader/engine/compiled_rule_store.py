@@ -1,8 +1,8 @@
-"""Where the machine code of users' rules lies, so that the next process need not compile them again: by all that they say.
+"""Keeps the machine code of users' rules on disk under a hash of all that it depends on, so that the next process need not compile.
 
 The name of a stored driver is a hash of everything its machine code is made of: the driver's text, the byte code and constants of
 the rule and of every function it calls, the values of the globals it reads, and the names of columns and parameters; the folder is
-that of this very engine (`kernel_folders`), and numba itself keeps types and processors apart. A rule that reads anything
+that of this very engine (`kernel_cache`), and numba itself keeps types and processors apart. A rule that reads anything
 whose value such a hash does not cover (an array, an object, a function that the user compiled) is not stored at all.
 
 numba links machine code by the names of functions, and those of two processes may be the same for different code. So every
@@ -30,7 +30,7 @@ from gpt_trader.engine.kernel_folders import ENGINE, kernel_folder
 from gpt_trader.strategy import Held
 
 _njit: Any = numba.njit  # its stub does not know `_nrt`
-KEPT = 500  # drivers; the oldest go first
+MAX_STORED = 500  # drivers; the oldest go first
 FIXED = (np, math, orders)  # modules that belong to a version of NumPy, of Python or of this engine
 VERSIONS = (np.__version__, ".".join(Held._fields))
 
@@ -78,12 +78,12 @@ def compiled_driver(source: str, scope: dict[str, Any], key: str | None, counted
         finally:
             config.CACHE_DIR = before
         if hasattr(stored, "_cache"):  # not so under NUMBA_DISABLE_JIT
-            stored._cache = _Forgiving(stored._cache)
+            stored._cache = _BestEffortCache(stored._cache)
         return stored
     return _njit(**options)(drive)
 
 
-class _Forgiving:
+class _BestEffortCache:
     """numba's files of one driver: one that cannot be read is not there, and one that cannot be written is not needed."""
 
     def __init__(self, files: Any) -> None:
@@ -107,7 +107,7 @@ class _Forgiving:
             self._files.save_overload(signature, code)
 
 
-def stored_text(folder: Path, source: str, key: str, kept: int = KEPT) -> Path | None:
+def stored_text(folder: Path, source: str, key: str, kept: int = MAX_STORED) -> Path | None:
     """The file of a driver's text, which numba wants beside its machine code; None where nothing can be written. The folder then
     holds at most so many drivers."""
     path = folder / f"{key}.py"
@@ -115,7 +115,7 @@ def stored_text(folder: Path, source: str, key: str, kept: int = KEPT) -> Path |
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _forget_oldest(folder, kept)
+        _evict_oldest(folder, kept)
         number, name = tempfile.mkstemp(dir=folder)
         with os.fdopen(number, "w") as file:
             file.write(source)
@@ -125,7 +125,7 @@ def stored_text(folder: Path, source: str, key: str, kept: int = KEPT) -> Path |
     return path
 
 
-def _forget_oldest(folder: Path, kept: int) -> None:
+def _evict_oldest(folder: Path, kept: int) -> None:
     """Room for one more driver."""
     stored = sorted(folder.glob("rule_*.py"), key=lambda path: path.stat().st_mtime)
     for path in stored[: max(0, len(stored) - kept + 1)]:

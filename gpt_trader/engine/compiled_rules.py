@@ -31,7 +31,7 @@ from gpt_trader.engine.order_requests import (
     count_due,
     has_place,
     has_room,
-    next_busy,
+    next_event_bar,
     push_request,
     submit,
     submit_due,
@@ -46,7 +46,7 @@ Driver = Callable[..., tuple[int, int]]
 _njit: Any = numba.njit  # its stub does not know `_nrt`
 PLAIN = (bool, int, float, str)
 ELEMENTWISE, UNCOUNTED, COUNTED = "elementwise", "uncounted", "counted"
-FARTHEST = 4_096  # bars that an order strategy's loop looks ahead at most
+MAX_BARS_AHEAD = 4_096  # bars that an order strategy's loop looks ahead at most
 
 
 for _make in (
@@ -85,12 +85,12 @@ def _is_request(answer: Any) -> bool:
 
 
 def push_all(queue: Any, ends: Any, due: int, answer: Any) -> None:
-    """Let one request, a tuple or list of them, or nothing wait until bar `due` (compiled by type; see the overload below)."""
+    """Queue one request, a tuple or list of them, or nothing for bar `due` (compiled by type; see the overload below)."""
     raise TypeError("push_all only exists in compiled code")
 
 
 @overload(push_all)
-def _put_all_off(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
+def _push_all(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
     def nothing(queue: Any, ends: Any, due: Any, answer: Any) -> Any:
         return None
 
@@ -255,8 +255,8 @@ ORDER_LOOP = """
                 if not room_in_logs(b):
                     return t, LOG_FULL
                 before_decision(m, b, t)
-            busy = next_busy(m, b, t, ahead)
-            ahead = min(2 * ahead, FARTHEST)
+            busy = next_event_bar(m, b, t, ahead)
+            ahead = min(2 * ahead, MAX_BARS_AHEAD)
         else:
             begin_bar(m, b, t)
             mark_to_market(m, b, t)
@@ -335,8 +335,9 @@ def plain_rule(decide: Any, label: str | None) -> Any:
 
 ENGINE: dict[str, Any] = {
     "np": np, "Held": Held, "room_in_logs": room_in_logs, "before_decision": before_decision, "fill_held": fill_held,
-    "allocate": allocate, "submit_all": submit_all, "mark_to_market": mark_to_market, "monitor": monitor, "next_busy": next_busy,
-    "FARTHEST": FARTHEST, "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "ANSWER_FULL": ANSWER_FULL,
+    "allocate": allocate, "submit_all": submit_all, "mark_to_market": mark_to_market, "monitor": monitor,
+    "next_event_bar": next_event_bar,
+    "MAX_BARS_AHEAD": MAX_BARS_AHEAD, "DONE": DONE, "LOG_FULL": LOG_FULL, "BAD_TARGET": BAD_TARGET, "ANSWER_FULL": ANSWER_FULL,
     "has_room": has_room, "requests_in": requests_in, "count_due": count_due, "has_place": has_place, "submit_due": submit_due,
     "push_all": push_all, "begin_bar": begin_bar,
 }  # fmt: skip

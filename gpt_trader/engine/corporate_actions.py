@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpt_trader.bars import DIVIDEND, SPLIT
 from gpt_trader.engine.account_clock import DAY_NS
-from gpt_trader.engine.accounting import charge_borrow, fill_called, pay, settle_fraction
+from gpt_trader.engine.accounting import apply_fill_call, charge_borrow, pay, settle_fraction
 from gpt_trader.engine.fill_effects import cancel_legs
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, end_order, new_order, to_lot
@@ -98,4 +98,4 @@ def _delist(b: AccountState, n: int) -> None:
     if s.qty == 0.0:
         return
     order = new_order(b, n, -s.qty, MARKET, EXIT, R_DELISTED, NO_ORDER)
-    fill_called(b, order, -s.qty, s.mark, 0.0, 0.0, False)
+    apply_fill_call(b, order, -s.qty, s.mark, 0.0, 0.0, False)

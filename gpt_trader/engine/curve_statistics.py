@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.metric_definitions import Deepest, Moments, Powers
+from gpt_trader.engine.metric_definitions import DeepestDrawdown, Moments, PowerSums
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,12 +40,12 @@ def bars_until_ruin(equity: Floats, capital: float) -> int:
 
 
 @kernel
-def with_return(sums: Powers, value: float, shift: float, target: float) -> Powers:
+def with_return(sums: PowerSums, value: float, shift: float, target: float) -> PowerSums:
     """The power sums with one more return."""
     distance = value - shift
     square = distance * distance
     short = min(value - target, 0.0)
-    return Powers(
+    return PowerSums(
         sums.number + 1,
         sums.first + distance,
         sums.second + square,
@@ -56,7 +56,7 @@ def with_return(sums: Powers, value: float, shift: float, target: float) -> Powe
 
 
 @kernel
-def moments_from(sums: Powers, shift: float) -> Moments:
+def moments_from(sums: PowerSums, shift: float) -> Moments:
     """`Moments` from power sums about `shift`."""
     if sums.number == 0:
         return Moments(np.nan, np.nan, np.nan, np.nan, np.nan)
@@ -82,7 +82,7 @@ def moments(returns: Floats, target: float) -> Moments:
     for value in returns:
         added += value
     shift = added / returns.shape[0]
-    sums = Powers(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    sums = PowerSums(0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for value in returns:
         sums = with_return(sums, value, shift, target)
     return moments_from(sums, shift)
@@ -103,7 +103,7 @@ def write_episode(rows: Integers, number: int, peak: int, trough: int, recovery:
 
 
 @kernel
-def scan_drawdowns(equity: Floats, capital: float, rows: Integers | None) -> Deepest:
+def scan_drawdowns(equity: Floats, capital: float, rows: Integers | None) -> DeepestDrawdown:
     """The drawdowns of an equity curve; each runs from the last bar at a high to the first bar at or above it.
 
     `rows[i] = peak, trough, recovery` of the i-th, where `rows` is None or (T // 2 + 1, 3), room for all there can be.
@@ -135,7 +135,7 @@ def scan_drawdowns(equity: Floats, capital: float, rows: Integers | None) -> Dee
         if low / peak - 1.0 < depth:
             depth = low / peak - 1.0
             depth_peak, depth_low, depth_end = peak_at, low_at, -1
-    return Deepest(depth, depth_peak, depth_low, depth_end, episodes)
+    return DeepestDrawdown(depth, depth_peak, depth_low, depth_end, episodes)
 
 
 @inlined
@@ -200,7 +200,7 @@ def curve_moments(equity: Floats, capital: float, scratch: Floats) -> Moments:
         shift = min((equity[-1] / capital) ** (1.0 / bars) - 1.0, 1.0)
     returns, room = scratch[0, :bars], scratch[1]
     simple_returns(equity[:bars], capital, returns)
-    sums = Powers(
+    sums = PowerSums(
         bars,
         power_sum(returns, shift, 1, room),
         power_sum(returns, shift, 2, room),

@@ -1,4 +1,4 @@
-"""What was decided and waits: weights, ranks and order requests that a fill model with a delay acts on some bars later."""
+"""Decisions that wait: weights, ranks and order requests on which a fill model with a delay acts some bars later."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class DecisionDelay:
     requests: deque[tuple[int, OrderRequest]]
 
     @classmethod
-    def nothing(cls, delay: int, symbols: int) -> Self:
+    def empty(cls, delay: int, symbols: int) -> Self:
         """Before the first decision."""
         rows = np.empty((2, delay, symbols))
         rows.fill(np.nan)
         return cls(delay, rows[0], rows[1], deque())
 
     def copy(self) -> Self:
-        """The same, of its own."""
+        """An independent deep copy."""
         return deepcopy(self)
 
     def weights_at(self, t: int, decided: Floats) -> Floats:
@@ -78,7 +78,7 @@ class DecisionDelay:
         )
 
 
-def late(ring: Floats, rows: Floats, start: int) -> Floats:
+def delayed_rows(ring: Floats, rows: Floats, start: int) -> Floats:
     """`rows` (L, N), decided from bar `start` on, as they are acted on: later by as many bars as `ring` has rows, those that
     waited in `ring` first. The last of them wait in it afterwards."""
     delay, count = len(ring), len(rows)

@@ -42,7 +42,7 @@ def log_verdict(
 
 @inlined
 def already_logged(b: AccountState, n: int, verdict: int, rule: int) -> bool:
-    """True when the log says so already: among the rows of symbol n since its last order and its last new signal."""
+    """Whether the log has this verdict already among the rows of symbol n since its last order and its last new signal."""
     s = b.symbols[n]
     row = s.last_row
     for _ in range(LOOK_BACK):

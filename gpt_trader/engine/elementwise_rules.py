@@ -35,7 +35,7 @@ class Number(NamedTuple):
     each: bool
 
 
-class Thing(NamedTuple):
+class Named(NamedTuple):
     """Something that is no number: self, now, held, numpy, or a function of that name."""
 
     name: str
@@ -47,7 +47,7 @@ class Module(NamedTuple):
     module: ModuleType
 
 
-Value = Number | Thing | Module | None  # None: not known to be safe
+Value = Number | Named | Module | None  # None: not known to be safe
 
 ARITHMETIC = (operator.add, operator.sub, operator.mul, operator.truediv)
 COMPARISONS = (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
@@ -111,7 +111,7 @@ class _Reader:
                 if isinstance(statement, ir.Assign) and self._operands_known(statement.value):
                     name = statement.target.name
                     value = self._value(statement.value)
-                    self.known[name] = joined(self.known[name], value) if name in self.known else value
+                    self.known[name] = merged(self.known[name], value) if name in self.known else value
                     if self.known[name] is None:
                         return False
         return True
@@ -137,12 +137,12 @@ class _Reader:
         if isinstance(value, ir.Var):
             return self.known[value.name]
         if isinstance(value, ir.Arg):
-            return Thing(("self", "now", "held")[value.index])
+            return Named(("self", "now", "held")[value.index])
         if isinstance(value, ir.Const):
             return constant(value.value)
         if isinstance(value, ir.Global):
             if any(value.value is item for item in (np, bool, abs)):
-                return Thing(value.value.__name__)
+                return Named(value.value.__name__)
             return Module(value.value) if isinstance(value.value, ModuleType) else constant(value.value)
         return self._expression(value) if isinstance(value, ir.Expr) else None
 
@@ -161,22 +161,22 @@ class _Reader:
 
     def _attribute(self, owner: Value, name: str) -> Value:
         match owner:
-            case Thing("now"):
+            case Named("now"):
                 kind = self.columns[name].dtype.str[1:] if name in self.columns else ""
                 return {"f8": Number(REAL, True), "i8": Number(WHOLE, True), "b1": Number(BOOL, True)}.get(
                     kind
                 )
-            case Thing("held"):
+            case Named("held"):
                 return Number(REAL, name in HELD_ARRAYS) if name in (*HELD_ARRAYS, *HELD_SCALARS) else None
-            case Thing("self"):
+            case Named("self"):
                 return constant(self.parameters.get(name))
             case Module(module):
                 return constant(getattr(module, name, None))
-            case Thing("numpy"):
+            case Named("numpy"):
                 return (
                     Number(REAL, False)
                     if name in CONSTANTS
-                    else Thing(name)
+                    else Named(name)
                     if hasattr(SCALAR_NUMPY, name)
                     else None
                 )
@@ -189,7 +189,7 @@ def constant(value: Any) -> Value:
     return Number(kinds[type(value)], False) if type(value) in kinds else None
 
 
-def joined(left: Value, right: Value) -> Value:
+def merged(left: Value, right: Value) -> Value:
     """What a variable is that is either the one or the other."""
     if left == right:
         return left
@@ -235,7 +235,7 @@ def unary(function: Any, value: Value) -> Value:
 def call(function: Value, arguments: list[Value]) -> Value:
     """The value of a call of one of the functions that are known."""
     numbers = [item for item in arguments if isinstance(item, Number)]
-    if not isinstance(function, Thing) or len(numbers) != len(arguments):
+    if not isinstance(function, Named) or len(numbers) != len(arguments):
         return None
     kinds, each = {item.kind for item in numbers}, any(item.each for item in numbers)
     match function.name, numbers:

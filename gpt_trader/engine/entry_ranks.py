@@ -1,4 +1,4 @@
-"""Who comes first where not all symbols may enter: the rank of an entrant, and lists brought into that order."""
+"""Ranks symbols where not all of them may enter: by score or by wanted weight, and lists sorted by that rank."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ranks_behind(m: MarketData, b: AccountState, t: int, n: int, other: int) -> 
 
 
 @kernel
-def _sink(m: MarketData, b: AccountState, t: int, heap: np.ndarray, k: int) -> None:
+def _sift_down(m: MarketData, b: AccountState, t: int, heap: np.ndarray, k: int) -> None:
     """Let entry k of a heap, whose first entry is the one that ranks last, down to where it belongs."""
     n = heap[k]
     while 2 * k + 1 < heap.shape[0]:
@@ -54,25 +54,25 @@ def best_to_front(m: MarketData, b: AccountState, t: int, symbols: np.ndarray, c
         return
     heap = symbols[:count]
     for k in range(count // 2 - 1, -1, -1):
-        _sink(m, b, t, heap, k)
+        _sift_down(m, b, t, heap, k)
     for k in range(count, symbols.shape[0]):
         if ranks_behind(m, b, t, heap[0], symbols[k]):
             heap[0], symbols[k] = symbols[k], heap[0]
-            _sink(m, b, t, heap, 0)
+            _sift_down(m, b, t, heap, 0)
 
 
 @kernel
 def sort_by_rank(m: MarketData, b: AccountState, t: int, symbols: np.ndarray) -> None:
     """Sort a list of symbols, the one that ranks first to the front (heapsort: Williams 1964, CACM 7(6), algorithm 232)."""
     for k in range(symbols.shape[0] // 2 - 1, -1, -1):
-        _sink(m, b, t, symbols, k)
+        _sift_down(m, b, t, symbols, k)
     for last in range(symbols.shape[0] - 1, 0, -1):
         symbols[0], symbols[last] = symbols[last], symbols[0]
-        _sink(m, b, t, symbols[:last], 0)
+        _sift_down(m, b, t, symbols[:last], 0)
 
 
 @inlined
-def place_behind(m: MarketData, b: AccountState, t: int, ranked: np.ndarray, n: int) -> int:
+def count_ranked_before(m: MarketData, b: AccountState, t: int, ranked: np.ndarray, n: int) -> int:
     """How many of a sorted list rank before symbol n."""
     low, high = 0, ranked.shape[0]
     while low < high:

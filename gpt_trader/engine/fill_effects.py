@@ -1,4 +1,4 @@
-"""What hangs on a fill: the other leg, the legs of a closed position, the legs that an order brings, an exit that is through."""
+"""What follows a fill: bracket legs open, shrink or are cancelled, and an exit that closed a position locks re-entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpt_trader.engine.order_book import (
     end_order,
     is_leg,
     new_order,
-    note_change,
+    report_change,
 )
 from gpt_trader.engine.records import (
     CANCELLED,
@@ -31,17 +31,17 @@ from gpt_trader.engine.records import (
 
 
 @inlined
-def after_fill(b: AccountState, order: int, was: float, filled: float, inside: bool, price: float) -> None:
+def after_fill(b: AccountState, order: int, was: float, filled: float, intrabar: bool, price: float) -> None:
     """The consequences of a fill of the signed quantity `filled` at `price`, before which `was` was held."""
     o = b.orders[order]
     if (
-        o.purpose >= USER and b.account[0].apart == 0
+        o.purpose >= USER and b.account[0].external_venue == 0
     ):  # the others have neither legs nor siblings; a venue elsewhere keeps them
         now = b.symbols[o.symbol].qty
         _shrink_sibling(b, order, filled)
         if was != 0.0 and was * now <= 0.0:
             cancel_legs(b, o.symbol)
-        _bring_legs(b, order, opened_part(was, now, filled), inside, price)
+        _bring_legs(b, order, opened_part(was, now, filled), intrabar, price)
     elif o.purpose == EXIT and o.reason != R_DELISTED and b.symbols[o.symbol].qty == 0.0:
         after_exit(b, o.symbol, was)
         b.symbols[o.symbol].exiting = 0
@@ -66,7 +66,7 @@ def _shrink_sibling(b: AccountState, order: int, filled: float) -> None:
     if filled != 0.0 and sibling != NO_ORDER and b.orders[sibling].status <= UNKNOWN:
         other = b.orders[sibling]
         other.quantity -= filled
-        note_change(b, sibling)
+        report_change(b, sibling)
         if abs(other.quantity - other.filled) <= 1e-9:
             end_order(b, sibling, CANCELLED, R_OCO)
 
@@ -80,7 +80,7 @@ def opened_part(was: float, now: float, filled: float) -> float:
 
 
 @kernel
-def _bring_legs(b: AccountState, order: int, filled: float, inside: bool, price: float) -> None:
+def _bring_legs(b: AccountState, order: int, filled: float, intrabar: bool, price: float) -> None:
     """Every fill of an order with a bracket brings its stop and its target to life for the quantity it opened."""
     o = b.orders[order]
     if filled == 0.0 or (np.isnan(o.take_profit) and np.isnan(o.stop_loss)):
@@ -91,12 +91,12 @@ def _bring_legs(b: AccountState, order: int, filled: float, inside: bool, price:
         b.orders[stop].stop = o.stop_loss
         b.orders[stop].parent = o.id
         b.orders[stop].trail_ref = price
-        b.orders[stop].inside = 1 if inside else 0
+        b.orders[stop].intrabar = 1 if intrabar else 0
     if not np.isnan(o.take_profit):
         target = new_order(b, o.symbol, -filled, LIMIT, LEG_TARGET, R_USER, o.decision)
         b.orders[target].limit = o.take_profit
         b.orders[target].parent = o.id
-        b.orders[target].inside = 1 if inside else 0
+        b.orders[target].intrabar = 1 if intrabar else 0
         if stop != NO_ORDER:
             b.orders[target].sibling = stop
             b.orders[stop].sibling = target
@@ -106,11 +106,11 @@ def _bring_legs(b: AccountState, order: int, filled: float, inside: bool, price:
 def after_exit(b: AccountState, n: int, side: float) -> None:
     """A declared exit closed the position of symbol n: cancel its orders, forget its target, lock its side."""
     cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)
-    forget_target(b, n, side)
+    clear_target(b, n, side)
 
 
 @kernel
-def forget_target(b: AccountState, n: int, side: float) -> None:
+def clear_target(b: AccountState, n: int, side: float) -> None:
     """Wanted and ordered weight back to zero; the side is locked until the strategy gives a new signal."""
     s = b.symbols[n]
     s.wanted = 0.0

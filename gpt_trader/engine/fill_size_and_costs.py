@@ -6,9 +6,9 @@ import numpy as np
 
 from gpt_trader.bars import VOLUME
 from gpt_trader.engine.accounting import apply_fill
-from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.jit import inlined, kernel, not_inlined
 from gpt_trader.engine.order_book import end_order, to_lot
-from gpt_trader.engine.positions import CRUMB, SMALL
+from gpt_trader.engine.positions import DUST, SMALL
 from gpt_trader.engine.records import (
     CANCELLED,
     LIMIT,
@@ -24,7 +24,7 @@ from gpt_trader.engine.records import (
 
 @inlined
 def is_aggressive(kind: int) -> bool:
-    """MarketData and stop fills pay spread and slippage; limits do not."""
+    """Market and stop fills pay spread and slippage; limits do not."""
     return kind != LIMIT and kind != STOP_LIMIT
 
 
@@ -55,7 +55,7 @@ def _affordable(
     if increase <= quantity + SMALL * lot:
         return increase
     quantity = to_lot(quantity, lot)
-    if lot == 0.0 and quantity * price <= CRUMB * equity:
+    if lot == 0.0 and quantity * price <= DUST * equity:
         return 0.0
     return quantity if quantity > SMALL else 0.0
 
@@ -97,7 +97,14 @@ def fee_of(b: AccountState, order: int, size: float, price: float) -> float:
 
 @inlined
 def fill_upto(
-    m: MarketData, b: AccountState, t: int, order: int, price: float, inside: bool, room: float, others: float
+    m: MarketData,
+    b: AccountState,
+    t: int,
+    order: int,
+    price: float,
+    intrabar: bool,
+    room: float,
+    others: float,
 ) -> float:
     """`fill_order` where the volume leaves `room` for it, while orders of other strategies fill `others` at the same price."""
     o = b.orders[order]
@@ -131,23 +138,23 @@ def fill_upto(
         s.used = size + (s.used if s.used_bar == b.account[0].bar else 0.0)
         s.used_bar = b.account[0].bar
         fee = fee_of(b, order, size, price)
-        apply_fill(b, order, side * size, price, fee, size * price * slip, inside)
+        apply_fill(b, order, side * size, price, fee, size * price * slip, intrabar)
     if stop_reason >= 0 and o.status <= UNKNOWN:
         end_order(b, order, CANCELLED, stop_reason)
     return side * size
 
 
 @inlined
-def fill_order(m: MarketData, b: AccountState, t: int, order: int, price: float, inside: bool) -> float:
+def fill_order(m: MarketData, b: AccountState, t: int, order: int, price: float, intrabar: bool) -> float:
     """Fill what bar t allows of an order at `price`; returns the signed quantity filled.
 
-    `inside` says that the fill happens inside the bar, not at its open. Cuts by volume, slots and buying power as in
+    `intrabar` says that the fill happens inside the bar, not at its open. Cuts by volume, slots and buying power as in
     docs/assumptions.md step 1; ends the order when it is done or may not go on.
     """
-    return fill_upto(m, b, t, order, price, inside, volume_room(m, b, t, b.orders[order].symbol), 0.0)
+    return fill_upto(m, b, t, order, price, intrabar, volume_room(m, b, t, b.orders[order].symbol), 0.0)
 
 
-execute = called(fill_order)
+fill_order_call = not_inlined(fill_order)
 
 
 @kernel

@@ -18,7 +18,7 @@ quieten()
 
 
 def compiled(function: Function, signature: Any = None, **options: Any) -> Function:
-    """`numba.njit` of `function` with its cache in `kernel_folders`, compiled once for all constant arguments; with a `signature`
+    """`numba.njit` of `function` with its cache in `kernel_cache`, compiled once for all constant arguments; with a `signature`
     for it alone.
 
     numba would compile a kernel anew for each literal that another kernel passes to it (`kind=3`), with all that it calls: the
@@ -51,7 +51,7 @@ def inlined(function: Function) -> Function:
     return compiled(function, _nrt=False, forceinline=True)
 
 
-def called(kernel: Function) -> Function:
+def not_inlined(kernel: Function) -> Function:
     """An inlined kernel as a call, for the places that few bars come to: its code stands there once."""
     plain: Any = getattr(kernel, "py_func", kernel)
     made: Function = compiled(plain, _nrt=False, forceinline=False)

@@ -1,4 +1,4 @@
-"""Calls from Python into kernels of the market and the book, without numba's look at the types of their arguments."""
+"""Calls kernels from Python without numba's check of the argument types, which takes longer than most bars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def entered(kernel: Function) -> Function:
+def direct_call(kernel: Function) -> Function:
     """`kernel` for callers in Python that always pass the same types: `MarketData` and `AccountState` as `engine.run_setup` makes
     them, and C-ordered arrays of one type and number of dimensions, read-only or not.
 

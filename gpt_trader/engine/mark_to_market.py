@@ -1,4 +1,4 @@
-"""Step 2 of a bar: positions are marked at the close; ages, peaks and stops move, and the account curves get the bar."""
+"""Step 2 of a bar: positions are marked at the close; their ages, peaks and stops move, and the account's curves get the bar."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from gpt_trader.engine.trading_halts import close_at_next_open
 
 @inlined
 def mark_to_market(m: MarketData, b: AccountState, t: int) -> None:
-    """Close prices become marks; open positions age, move their peaks and stops; bar t of the account curves is written."""
+    """Close prices become marks; open positions age, move their peaks and stops; bar t of the account's curves is written."""
     account = b.account[0]
     r = b.rules[0]
-    if account.unlisted != 0:
+    if account.list_stale != 0:
         list_positions(b)
     gross = 0.0
     net = 0.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from gpt_trader.bars import CLOSE, HIGH, LOW, OPEN
 from gpt_trader.engine.exit_levels import protective_stop, scale_step
-from gpt_trader.engine.fill_effects import forget_target
-from gpt_trader.engine.fill_size_and_costs import execute, fill_order, volume_room
+from gpt_trader.engine.fill_effects import clear_target
+from gpt_trader.engine.fill_size_and_costs import fill_order, fill_order_call, volume_room
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import (
     NO_ORDER,
@@ -17,7 +17,7 @@ from gpt_trader.engine.order_book import (
     live_after,
     live_from,
     new_order,
-    note_change,
+    report_change,
     to_lot,
 )
 from gpt_trader.engine.positions import SMALL
@@ -49,7 +49,7 @@ def match_open(m: MarketData, b: AccountState, t: int) -> None:
     for k in range(b.account[0].open_orders):
         o = b.orders[b.open_orders[k]]
         if o.kind == MARKET or o.triggered:
-            o.inside = 1 if b.symbols[o.symbol].qty * (o.quantity - o.filled) < 0.0 else 0
+            o.intrabar = 1 if b.symbols[o.symbol].qty * (o.quantity - o.filled) < 0.0 else 0
     for reducing in (1, 0):
         k = 0
         while k < b.account[0].open_orders and b.account[0].market_orders > 0:
@@ -59,7 +59,7 @@ def match_open(m: MarketData, b: AccountState, t: int) -> None:
             due = (
                 (o.kind == MARKET or o.triggered)
                 and o.created_bar < b.account[0].bar
-                and o.inside == reducing
+                and o.intrabar == reducing
             )
             if due and not np.isnan(m.panel[OPEN, t, o.symbol]):
                 _fill_market(m, b, t, order)
@@ -84,12 +84,12 @@ def ready_at_open(b: AccountState, order: int) -> bool:
             return False
         if o.quantity != o.filled - held:
             o.quantity = o.filled - held
-            note_change(b, order)
+            report_change(b, order)
     return clip_leg(b, order)
 
 
 @inlined
-def match_inside(m: MarketData, b: AccountState, t: int) -> None:
+def match_intrabar(m: MarketData, b: AccountState, t: int) -> None:
     """Phase B: stops, limits and targets inside the bar, symbol by symbol; then day orders expire."""
     account = b.account[0]
     exits_on = b.rules[0].exits_on > 0.0
@@ -104,25 +104,25 @@ def match_inside(m: MarketData, b: AccountState, t: int) -> None:
             _resting_stops(m, b, t, n, False)
             _resting_limits(m, b, t, n)
             _resting_stops(m, b, t, n, True)
-            if exits_on and s.qty != 0.0 and s.exiting == 0 and s.opened == account.bar and s.inside == 1:
+            if exits_on and s.qty != 0.0 and s.exiting == 0 and s.opened == account.bar and s.intrabar == 1:
                 _protect(m, b, t, n, True)
         elif exits_on and s.qty != 0.0 and s.exiting == 0:
             _protect(m, b, t, n, False)
-        if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == account.bar and s.inside == 1):
+        if exits_on and s.qty != 0.0 and s.exiting == 0 and not (s.opened == account.bar and s.intrabar == 1):
             _targets(m, b, t, n)
     if account.open_orders > 0:
         _expire_day_orders(b)
 
 
 @kernel
-def _protect(m: MarketData, b: AccountState, t: int, n: int, inside: bool) -> None:
+def _protect(m: MarketData, b: AccountState, t: int, n: int, intrabar: bool) -> None:
     """The declared protective stop: at the open when the bar gapped through it, else at its level."""
     s = b.symbols[n]
     level, reason = protective_stop(b, n)
     long = s.qty > 0.0
     if np.isnan(level) or (long and m.panel[LOW, t, n] > level) or (not long and m.panel[HIGH, t, n] < level):
         return
-    if inside:
+    if intrabar:
         price = min(level, s.entry) if long else max(level, s.entry)
     else:
         price = min(m.panel[OPEN, t, n], level) if long else max(m.panel[OPEN, t, n], level)
@@ -142,11 +142,11 @@ def _fire(
         o.triggered = 1
         b.account[0].market_orders += 1
         cancel_symbol_orders(b, n, order, R_EXITED)
-        forget_target(b, n, s.qty)
+        clear_target(b, n, s.qty)
         s.exiting = 1
     else:
         o.limit = price
-    execute(m, b, t, order, price, True)
+    fill_order_call(m, b, t, order, price, True)
     if s.qty != 0.0 and kind != STOP and o.status <= UNKNOWN:
         end_order(b, order, CANCELLED, R_VOLUME)
 
@@ -194,8 +194,8 @@ def _targets(m: MarketData, b: AccountState, t: int, n: int) -> None:
 
 
 @kernel
-def _resting_stops(m: MarketData, b: AccountState, t: int, n: int, born_inside: bool) -> None:
-    """Stop, stop-limit and trailing orders of symbol n: those from before, or the legs born inside this bar."""
+def _resting_stops(m: MarketData, b: AccountState, t: int, n: int, entered_intrabar: bool) -> None:
+    """Stop, stop-limit and trailing orders of symbol n: older ones, or with `entered_intrabar` the legs of fills in this bar."""
     bar = b.account[0].bar
     order = b.symbols[n].first_live
     while order != NO_ORDER:
@@ -203,15 +203,15 @@ def _resting_stops(m: MarketData, b: AccountState, t: int, n: int, born_inside: 
         waits = o.kind >= STOP and o.triggered == 0
         if (
             waits
-            and (o.created_bar == bar and o.inside == 1) == born_inside
+            and (o.created_bar == bar and o.intrabar == 1) == entered_intrabar
             and (o.created_bar < bar or o.purpose == LEG_STOP)
         ):
-            _try_stop(m, b, t, order, born_inside)
+            _try_stop(m, b, t, order, entered_intrabar)
         order = live_after(b, n, order)
 
 
 @inlined
-def _try_stop(m: MarketData, b: AccountState, t: int, order: int, born_inside: bool) -> None:
+def _try_stop(m: MarketData, b: AccountState, t: int, order: int, entered_intrabar: bool) -> None:
     o = b.orders[order]
     n = o.symbol
     buy = o.quantity > 0.0
@@ -220,7 +220,7 @@ def _try_stop(m: MarketData, b: AccountState, t: int, order: int, born_inside: b
     opened = m.panel[OPEN, t, n]
     if o.kind == STOP_LIMIT:
         o.kind = LIMIT
-        note_change(b, order)
+        report_change(b, order)
         gapped = opened >= o.stop if buy else opened <= o.stop
         beyond = opened > o.limit if buy else opened < o.limit
         if gapped and not beyond:
@@ -230,12 +230,12 @@ def _try_stop(m: MarketData, b: AccountState, t: int, order: int, born_inside: b
         elif not buy and m.panel[HIGH, t, n] >= o.limit:
             _fill_resting(m, b, t, order, max(o.limit, m.panel[LOW, t, n]), True)
         return
-    if born_inside:
+    if entered_intrabar:
         price = max(o.stop, o.trail_ref) if buy else min(o.stop, o.trail_ref)
     else:
         price = max(opened, o.stop) if buy else min(opened, o.stop)
     o.triggered = 1
-    note_change(b, order)
+    report_change(b, order)
     b.account[0].market_orders += 1
     _fill_resting(m, b, t, order, price, True)
 
@@ -247,7 +247,7 @@ def _resting_limits(m: MarketData, b: AccountState, t: int, n: int) -> None:
     while order != NO_ORDER:
         o = b.orders[order]
         if o.kind == LIMIT and (
-            o.created_bar < b.account[0].bar or (o.purpose == LEG_TARGET and o.inside == 0)
+            o.created_bar < b.account[0].bar or (o.purpose == LEG_TARGET and o.intrabar == 0)
         ):
             opened = m.panel[OPEN, t, n]
             if o.quantity > 0.0 and m.panel[LOW, t, n] <= o.limit:
@@ -272,15 +272,15 @@ def _clip_leg(b: AccountState, order: int) -> bool:
         return False
     if abs(o.quantity - o.filled) > abs(s.qty):
         o.quantity = o.filled - s.qty
-        note_change(b, order)
+        report_change(b, order)
     return True
 
 
 @kernel
-def _fill_resting(m: MarketData, b: AccountState, t: int, order: int, price: float, inside: bool) -> None:
+def _fill_resting(m: MarketData, b: AccountState, t: int, order: int, price: float, intrabar: bool) -> None:
     """Fill a resting order; a leg never trades more than the position it protects, nor beside its sibling."""
     if clip_leg(b, order):
-        fill_order(m, b, t, order, price, inside)
+        fill_order(m, b, t, order, price, intrabar)
 
 
 @inlined
@@ -305,5 +305,5 @@ def trail_orders(m: MarketData, b: AccountState, t: int) -> None:
             if not np.isnan(close):
                 o.trail_ref = min(o.trail_ref, close) if o.quantity > 0.0 else max(o.trail_ref, close)
                 o.stop = o.trail_ref * (1.0 + o.trail) if o.quantity > 0.0 else o.trail_ref * (1.0 - o.trail)
-                if b.account[0].reports != 0:
-                    note_change(b, b.open_orders[k])
+                if b.account[0].reports_events != 0:
+                    report_change(b, b.open_orders[k])

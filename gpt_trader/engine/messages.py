@@ -137,7 +137,7 @@ class Updated:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A person orders: `marking.NO_ENTRIES`, `REDUCE_ONLY`, `FLATTEN` (and lock) or `RESUME`."""
+    """A person orders: `trading_halts.NO_ENTRIES`, `REDUCE_ONLY`, `FLATTEN` (and lock) or `RESUME`."""
 
     action: int
 

@@ -25,7 +25,7 @@ class Moments(NamedTuple):
     kurtosis: float
 
 
-class Powers(NamedTuple):
+class PowerSums(NamedTuple):
     """Sums over returns: their number, the first four powers of their distance from a shift, and the squared
     shortfalls below a target."""
 
@@ -37,7 +37,7 @@ class Powers(NamedTuple):
     shortfall: float
 
 
-class Deepest(NamedTuple):
+class DeepestDrawdown(NamedTuple):
     """The deepest drawdown: depth (<= 0), the bars of its peak (-1 = the capital before bar 0; of equal highs the
     last), trough and recovery (first bar back at the peak, -1 = never), and the number of all drawdowns."""
 

@@ -10,7 +10,7 @@ Rules that hold for every kernel here:
 - An account whose equity reaches zero or less is ruined. The bar of the ruin still has its return (-100 % or worse:
   a margin account can owe money); no later bar has one, whatever the account does afterwards.
 - An equity curve with a NaN or an infinity has no statistics: every field of `Curve` but `final_equity` is NaN.
-- A spread no wider than the rounding of a return (`curves.ROUNDING`) is no spread: ratios over it are NaN, not 1e15.
+- A spread no wider than the rounding of a return (`returns_and_drawdowns.ROUNDING`) is no spread: ratios over it are NaN, not 1e15.
 - Sums run in one order, without fast-math, so that they do not depend on the processor's vector width.
 """
 

@@ -9,9 +9,9 @@ from gpt_trader.engine.accounting import apply_fill
 from gpt_trader.engine.bar_loop import open_bar
 from gpt_trader.engine.decision_log import SAME_WEIGHT, log_verdict
 from gpt_trader.engine.fill_size_and_costs import fill_upto, payable_size
-from gpt_trader.engine.jit import called, kernel
+from gpt_trader.engine.jit import kernel, not_inlined
 from gpt_trader.engine.mark_to_market import mark_to_market
-from gpt_trader.engine.matching import match_inside, match_open, ready_at_open, trail_orders
+from gpt_trader.engine.matching import match_intrabar, match_open, ready_at_open, trail_orders
 from gpt_trader.engine.order_book import NO_ORDER, cancel_symbol_orders, new_order
 from gpt_trader.engine.records import (
     HALT_RUINED,
@@ -24,13 +24,13 @@ from gpt_trader.engine.records import (
     MarketData,
 )
 from gpt_trader.engine.target_weights import accept_targets, order_accepted
-from gpt_trader.engine.trading_halts import cancel_opening, flatten, monitor
+from gpt_trader.engine.trading_halts import cancel_opening_orders, flatten, monitor
 
 NETTED = -2  # `target_order` of an account's symbol in which an order of some strategy works
 
-open_account = called(open_bar)
-accept_called = called(accept_targets)
-order_called = called(order_accepted)
+open_account = not_inlined(open_bar)
+accept_targets_call = not_inlined(accept_targets)
+order_accepted_call = not_inlined(order_accepted)
 
 
 @kernel
@@ -96,7 +96,7 @@ def rest_of_bar(m: MarketData, b: AccountState, t: int, used: np.ndarray) -> Non
         for n in range(b.symbols.shape[0]):
             b.symbols[n].used = used[n]
             b.symbols[n].used_bar = account.bar
-        match_inside(m, b, t)
+        match_intrabar(m, b, t)
         trail_orders(m, b, t)
 
 
@@ -140,7 +140,7 @@ def close_account_bar(m: MarketData, a: AccountState, t: int) -> int:
 
 
 @kernel
-def obey_halt(b: AccountState, halt: int, new: int, flat: bool) -> None:
+def apply_halt(b: AccountState, halt: int, new: int, flat: bool) -> None:
     """Take the account's halts over; where some are `new`, cancel what would open, or with `flat` close everything."""
     account = b.account[0]
     account.halt = (account.halt & HALT_RUINED) | halt
@@ -149,7 +149,7 @@ def obey_halt(b: AccountState, halt: int, new: int, flat: bool) -> None:
         if flat:
             flatten(b)
         else:
-            cancel_opening(b)
+            cancel_opening_orders(b)
 
 
 @kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.jit import inlined, kernel, not_inlined
 from gpt_trader.engine.positions import SMALL
 from gpt_trader.engine.records import (
     ACCEPTED,
@@ -64,7 +64,7 @@ def live_after(b: AccountState, n: int, order: int) -> int:
 
 
 @inlined
-def note(b: AccountState, event: int, order: int, reason: int) -> None:
+def log_order_event(b: AccountState, event: int, order: int, reason: int) -> None:
     """Write to the log of fills what happened to an order, or what is asked of the venue, for those who read it elsewhere."""
     account = b.account[0]
     o = b.orders[order]
@@ -82,14 +82,14 @@ def note(b: AccountState, event: int, order: int, reason: int) -> None:
 
 
 @kernel
-def note_change(b: AccountState, order: int) -> None:
+def report_change(b: AccountState, order: int) -> None:
     """A venue that reports says that quantity, kind or stop of an order have changed."""
-    if b.account[0].reports != 0:
-        note(b, E_UPDATED, order, b.orders[order].reason)
+    if b.account[0].reports_events != 0:
+        log_order_event(b, E_UPDATED, order, b.orders[order].reason)
 
 
 @inlined
-def remove_working(b: AccountState, order: int) -> None:
+def remove_open_order(b: AccountState, order: int) -> None:
     """Take an order out of the live ones, whose ids stay in order, and out of those of its symbol."""
     account = b.account[0]
     k = live_from(b, order)
@@ -115,7 +115,7 @@ def remove_working(b: AccountState, order: int) -> None:
 def close_order(b: AccountState, order: int, status: int, reason: int) -> None:
     """Close an order. A target order that ends with nothing held forgets its target."""
     o = b.orders[order]
-    remove_working(b, order)
+    remove_open_order(b, order)
     o.status = status
     o.end_reason = reason
     s = b.symbols[o.symbol]
@@ -127,23 +127,23 @@ def close_order(b: AccountState, order: int, status: int, reason: int) -> None:
             b.account[0].needs_allocation = 1
     if o.purpose == EXIT:
         s.exiting = 0
-    if b.account[0].reports != 0 and status != FILLED:
-        note(b, E_ENDED, order, reason)
+    if b.account[0].reports_events != 0 and status != FILLED:
+        log_order_event(b, E_ENDED, order, reason)
 
 
-end_order = called(close_order)
+end_order = not_inlined(close_order)
 
 
 @kernel
 def cancel_order(b: AccountState, order: int, status: int, reason: int) -> None:
     """End an order that the account no longer wants. A venue that is elsewhere is asked to, and may fill it before it does."""
     o = b.orders[order]
-    if b.account[0].apart == 0:
+    if b.account[0].external_venue == 0:
         close_order(b, order, status, reason)
     elif o.status != CANCEL_PENDING:
         o.status = CANCEL_PENDING
         o.end_reason = reason
-        note(b, C_CANCEL, order, reason)
+        log_order_event(b, C_CANCEL, order, reason)
 
 
 @inlined
@@ -173,13 +173,13 @@ def append_order(
     o.id = account.order_ids
     o.replaces = NO_ORDER
     o.kind = kind
-    o.status = ACCEPTED if account.apart == 0 else PENDING
+    o.status = ACCEPTED if account.external_venue == 0 else PENDING
     o.reason = reason
     o.end_reason = reason
     o.purpose = purpose
     o.triggered = 0
     o.day = 0
-    o.inside = 0
+    o.intrabar = 0
     s = b.symbols[n]
     o.earlier = s.last_live
     o.later = NO_ORDER
@@ -194,10 +194,10 @@ def append_order(
     account.open_orders += 1
     if kind == MARKET:
         account.market_orders += 1
-    if account.apart != 0:
-        note(b, C_SUBMIT, order, reason)
-    if account.reports != 0:
-        note(b, E_OPENED, order, reason)
+    if account.external_venue != 0:
+        log_order_event(b, C_SUBMIT, order, reason)
+    if account.reports_events != 0:
+        log_order_event(b, E_OPENED, order, reason)
     return order
 
 
@@ -241,7 +241,7 @@ def complete_order(b: AccountState, order: int) -> None:
     """A completely filled order leaves the live ones and takes its other leg with it."""
     o = b.orders[order]
     close_order(b, order, FILLED, o.reason)
-    if o.sibling != NO_ORDER and b.account[0].apart == 0 and b.orders[o.sibling].status <= UNKNOWN:
+    if o.sibling != NO_ORDER and b.account[0].external_venue == 0 and b.orders[o.sibling].status <= UNKNOWN:
         end_order(b, o.sibling, CANCELLED, R_OCO)
 
 

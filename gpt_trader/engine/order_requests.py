@@ -156,7 +156,7 @@ def cancel_entries(b: AccountState, n: int) -> None:
 
 
 @kernel
-def next_busy(m: MarketData, b: AccountState, t: int, most: int) -> int:
+def next_event_bar(m: MarketData, b: AccountState, t: int, most: int) -> int:
     """The first bar after t, at most `most` ahead, in which something may fill, expire or pay: no earlier bar can.
 
     Conservative: an answer that is too early costs time, never truth.

@@ -17,38 +17,38 @@ from gpt_trader.bars import CLOSE, DIVIDEND, SPLIT, VOLUME
 from gpt_trader.engine import netting
 from gpt_trader.engine.account_clock import DAY_NS
 from gpt_trader.engine.accounting import charge_borrow, pay, settle_fraction
-from gpt_trader.engine.jit import called
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.jit import not_inlined
+from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.order_book import to_lot
-from gpt_trader.engine.portfolio_sleeve import Part, with_room
+from gpt_trader.engine.portfolio_sleeve import SleeveRun, with_room_for_bar
 from gpt_trader.engine.records import EVENT, HALT_RUINED, MARKET, R_SPLIT, AccountState, MarketData
 from gpt_trader.strategy import OrderStrategy, counts_units
 
 _open, _accept, _order = (
-    entered(netting.open_account), entered(netting.accept_called), entered(netting.order_called)
+    direct_call(netting.open_account), direct_call(netting.accept_targets_call), direct_call(netting.order_accepted_call)
 )  # fmt: skip
 _due, _alone, _left, _payable, _cross, _fill = (
-    entered(netting.list_due), entered(netting.open_alone), entered(netting.left_at_open), entered(netting.payable_at_open),
-    entered(netting.cross_at_open), entered(netting.fill_at_open),
+    direct_call(netting.list_due), direct_call(netting.open_alone), direct_call(netting.left_at_open),
+    direct_call(netting.payable_at_open), direct_call(netting.cross_at_open), direct_call(netting.fill_at_open),
 )  # fmt: skip
-_rest, _mirror, _close, _close_account, _obey, _shrink = (
-    entered(netting.rest_of_bar), entered(netting.mirror_fill), entered(netting.close_strategy_bar),
-    entered(netting.close_account_bar), entered(netting.obey_halt), entered(netting.shrink),
+_rest, _mirror, _close, _close_account, _halt_sleeve, _shrink = (
+    direct_call(netting.rest_of_bar), direct_call(netting.mirror_fill), direct_call(netting.close_strategy_bar),
+    direct_call(netting.close_account_bar), direct_call(netting.apply_halt), direct_call(netting.shrink),
 )  # fmt: skip
 _charge, _settle, _pay, _lots = (
-    entered(called(charge_borrow)), entered(settle_fraction), entered(pay), called(to_lot)
+    direct_call(not_inlined(charge_borrow)), direct_call(settle_fraction), direct_call(pay), not_inlined(to_lot)
 )  # fmt: skip
 SAME = 1e-12
 Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
-class Account:
+class PortfolioAccount:
     """The account over its parts: its own book and market, the yearly rate of borrowed shares, what a drawdown does."""
 
     book: AccountState
     market: MarketData
-    parts: Sequence[Part]
+    parts: Sequence[SleeveRun]
     borrow: float
     flattens: bool
     limited: bool
@@ -67,12 +67,12 @@ class Account:
             _open(part.market, part.book, t)
         _open(self.market, self.book, t)
         self._pay_fractions(t)
-        self._obey(0)
+        self._apply_halt(0)
         self._open_market(t)
-        self._rest(t)
+        self._after_open(t)
         for part in self.parts:
             _close(part.market, part.book, t)
-        self._obey(_close_account(self.market, self.book, t))
+        self._apply_halt(_close_account(self.market, self.book, t))
         for part in self.parts:
             part.decide(t)
         if self.limited:
@@ -83,8 +83,8 @@ class Account:
 
     def _make_room(self) -> None:
         for part in self.parts:
-            part.run.book = with_room(part.book)
-        self.book = with_room(self.book)
+            part.run.book = with_room_for_bar(part.book)
+        self.book = with_room_for_bar(self.book)
 
     def _charge_borrowed(self, t: int) -> None:
         """The fee on what the account is short, shared by those who are short; what is long elsewhere needs no lender."""
@@ -119,11 +119,11 @@ class Account:
                 _pay(self.book, n, float((held[n] - exact) * self.market.panel[DIVIDEND, t, n]))
                 _settle(self.book, n, exact, float(held[n]), R_SPLIT)
 
-    def _obey(self, new: int) -> None:
+    def _apply_halt(self, new: int) -> None:
         halt = int(self.book.account[0]["halt"])
         for part in self.parts:
             if new or int(part.book.account[0]["halt"]) & ~HALT_RUINED != halt:
-                _obey(part.book, halt, new, self.flattens)
+                _halt_sleeve(part.book, halt, new, self.flattens)
 
     # -- the open
 
@@ -136,9 +136,9 @@ class Account:
             _alone(part.market, part.book, t)
             self._mirror_fills(part, before)
         elif due:
-            self._meet(t, due)
+            self._cross_orders(t, due)
             for reducing in (1, 0):
-                self._send(t, [row for row in due if row[0] == reducing])
+                self._send_to_venue(t, [row for row in due if row[0] == reducing])
 
     def _due_orders(self, t: int) -> list[tuple[int, int, int, int, float]]:
         """(reduces, part, row of the order, symbol of the account, signed quantity) of all orders that are due at the open."""
@@ -154,10 +154,10 @@ class Account:
                 ]
         return found
 
-    def _meet(self, t: int, due: list[tuple[int, int, int, int, float]]) -> None:
+    def _cross_orders(self, t: int, due: list[tuple[int, int, int, int, float]]) -> None:
         """Orders of two sides in one symbol fill each other at the open, as far as each can pay, in proportion, to the lot."""
         for n in dict.fromkeys(row[3] for row in due):
-            sides: dict[float, list[tuple[Part, int, float]]] = {1.0: [], -1.0: []}
+            sides: dict[float, list[tuple[SleeveRun, int, float]]] = {1.0: [], -1.0: []}
             for _, p, order, symbol, _ in due:
                 part = self.parts[p]
                 if symbol == n:
@@ -178,7 +178,7 @@ class Account:
                     if share > 0.0:
                         _cross(part.market, part.book, t, order, sign * share)
 
-    def _send(self, t: int, due: list[tuple[int, int, int, int, float]]) -> None:
+    def _send_to_venue(self, t: int, due: list[tuple[int, int, int, int, float]]) -> None:
         """What is left goes to the venue: one order for each symbol and side, whose volume and impact its parts share."""
         done: set[tuple[int, float]] = set()
         for _, _, _, n, quantity in due:
@@ -194,7 +194,7 @@ class Account:
             if group:
                 self._fill_group(t, n, group)
 
-    def _fill_group(self, t: int, n: int, group: list[tuple[Part, int, float]]) -> None:
+    def _fill_group(self, t: int, n: int, group: list[tuple[SleeveRun, int, float]]) -> None:
         sizes = [size for *_, size in group]
         part = group[0][0]
         column = int(np.flatnonzero(part.columns == n)[0])
@@ -219,7 +219,7 @@ class Account:
                 self.book, n, quantity, float(rows[0]["price"]), fee, slippage, MARKET, int(rows[0]["reason"])
             )
 
-    def _room(self, part: Part, column: int, n: int, t: int) -> float:
+    def _room(self, part: SleeveRun, column: int, n: int, t: int) -> float:
         """How many shares of symbol n may still trade in the bar."""
         cap = float(part.book.rules[0]["volume_cap"])
         info = part.market.info[column]
@@ -232,7 +232,7 @@ class Account:
 
     # -- inside the bar
 
-    def _rest(self, t: int) -> None:
+    def _after_open(self, t: int) -> None:
         s = self.book.symbols
         for part in self.parts:
             account = part.book.account[0]
@@ -243,7 +243,7 @@ class Account:
             _rest(part.market, part.book, t, used)
             self._mirror_fills(part, before)
 
-    def _mirror_fills(self, part: Part, before: int) -> None:
+    def _mirror_fills(self, part: SleeveRun, before: int) -> None:
         fills = part.book.fills[before : int(part.book.account[0]["fills"])]
         for row in fills:
             kind = int(part.book.orders[int(row["order"])]["kind"])
@@ -269,11 +269,11 @@ class Account:
         cut = np.flatnonzero(np.abs(accepted - asked) > SAME)
         if cut.size:
             log = self.book.decisions[known : int(self.book.account[0]["decisions"])]
-            told = {int(row["symbol"]): row for row in log}
+            logged = {int(row["symbol"]): row for row in log}
             for n in cut.tolist():
-                self._cut(n, float(asked[n]), float(accepted[n]), wanted, told.get(n))
+                self._scale_symbol(n, float(asked[n]), float(accepted[n]), wanted, logged.get(n))
 
-    def _cut(self, n: int, total: float, allowed: float, wanted: list[Floats], verdict: Any) -> None:
+    def _scale_symbol(self, n: int, total: float, allowed: float, wanted: list[Floats], verdict: Any) -> None:
         """Shrink what the parts want of symbol n, so that their sum is `allowed` instead of `total`."""
         side = np.sign(total)
         places = [
@@ -292,7 +292,7 @@ class Account:
         for part, k, _ in places:
             _shrink(part.book, k, factor, rule, value, limit)
 
-    def _wanted(self, part: Part, t: int) -> Floats:
+    def _wanted(self, part: SleeveRun, t: int) -> Floats:
         """The shares (N,) of the account's equity that a part wants: what they were when it last changed its mind, for limits are
         looked at when something is decided and not because prices drift."""
         s = part.book.symbols

@@ -1,4 +1,4 @@
-"""One strategy's part of an account: its plan, its book, and how it decides at a close."""
+"""A sleeve of a portfolio while it runs: one strategy's plan and account, and how it decides at a close."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine import netting
-from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.account_memory import grow_logs
 from gpt_trader.engine.account_step import holdings
-from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.bar_decisions import decided_requests, decided_weights
+from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import AccountState, MarketData
-from gpt_trader.engine.run_modes import Plan, Run
+from gpt_trader.engine.run_modes import AccountRun, RunPlan
 from gpt_trader.engine.strategy_calls import decide_rows
 from gpt_trader.strategy import OrderStrategy, is_per_symbol, uses_held
 
 Floats = NDArray[np.float64]
-_accept = entered(netting.accept_called)
+_accept = direct_call(netting.accept_targets_call)
 
 
 @dataclass(slots=True)
-class Part:
+class SleeveRun:
     """One strategy of an account: its plan, its book, and the places of its symbols among the account's.
 
     `weights` (N,) are the shares of the account's equity that it wants, and `seen` (N,) what they were made of.
     """
 
-    plan: Plan
-    run: Run
+    plan: RunPlan
+    run: AccountRun
     columns: NDArray[np.int64]
     decide: Callable[[int], None]
     seen: Floats
@@ -49,17 +49,17 @@ class Part:
         return self.plan.market
 
 
-def with_room(book: AccountState) -> AccountState:
-    """The book, with longer logs where one more bar might not fit."""
+def with_room_for_bar(book: AccountState) -> AccountState:
+    """The account, with longer logs where one more bar might not fit."""
     account = book.account[0]
     need = 10 * (len(book.symbols) + 1) + 4 * int(account["open_orders"])
     names = ("orders", "fills", "trades", "decisions", "open_orders")
     while any(int(account[name]) + need > len(getattr(book, name)) for name in names):
-        book = grown(book)
+        book = grow_logs(book)
     return book
 
 
-def decider(part: Part, first: int) -> Callable[[int], None]:
+def decider(part: SleeveRun, first: int) -> Callable[[int], None]:
     """What a part does at the close of bar t: it decides, and its weights are accepted or its orders submitted."""
     strategy, plan = part.plan.strategy, part.plan
     bars, symbols = plan.market.panel.shape[1:]
@@ -70,9 +70,9 @@ def decider(part: Part, first: int) -> Callable[[int], None]:
 
     def orders(t: int) -> None:
         for request in part.run.waiting.requests_at(
-            t, asked_orders(strategy, plan.columns, held(t), t, symbols)
+            t, decided_requests(strategy, plan.columns, held(t), t, symbols)
         ):
-            part.run.book = with_room(part.book)
+            part.run.book = with_room_for_bar(part.book)
             submit(plan.market, part.book, t, plan.factor, request)
 
     if isinstance(strategy, OrderStrategy):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.jit import inlined, kernel, not_inlined
 from gpt_trader.engine.records import AccountState
 
 SMALL = 1e-9  # share of a quantity that is rounding
-CRUMB = 1e-6  # share of equity: where any fraction may be traded, what is worth less is not worth an order
+DUST = 1e-6  # share of equity: where any fraction may be traded, what is worth less is not worth an order
 FEW = 64  # open positions up to which their list is kept at every trade
 
 
 @inlined
 def shift_position(
-    b: AccountState, n: int, quantity: float, price: float, costs: float, inside: bool, reason: int
+    b: AccountState, n: int, quantity: float, price: float, costs: float, intrabar: bool, reason: int
 ) -> None:
     """Average-cost bookkeeping of a position: open, add, reduce, close, or reverse (costs shared by quantity)."""
     s = b.symbols[n]
@@ -39,7 +39,7 @@ def shift_position(
         s.atr_stop = np.nan
         s.age = 0
         s.opened = b.account[0].bar
-        s.inside = 1 if inside else 0
+        s.intrabar = 1 if intrabar else 0
         s.steps = 0
         s.step_left = 0.0
         s.armed = 0
@@ -51,7 +51,7 @@ def shift_position(
         s.costs = 0.0
         s.income = 0.0
         s.qty = quantity
-        _enlist(b, n)
+        _add_to_list(b, n)
     else:
         s.entry = (s.entry * s.qty + price * quantity) / (s.qty + quantity)
         s.qty += quantity
@@ -61,17 +61,17 @@ def shift_position(
     s.max_qty = max(s.max_qty, abs(s.qty))
 
 
-change_position = called(shift_position)
+change_position = not_inlined(shift_position)
 
 
 @inlined
-def _enlist(b: AccountState, n: int) -> None:
+def _add_to_list(b: AccountState, n: int) -> None:
     """Put symbol n into the list of open positions; a long list is left for `list_positions`."""
     account = b.account[0]
     k = account.positions
     account.positions += 1
-    if k >= FEW or account.unlisted != 0:
-        account.unlisted = 1
+    if k >= FEW or account.list_stale != 0:
+        account.list_stale = 1
         return
     while k > 0 and b.symbols[k - 1].holding > n:
         b.symbols[k].holding = b.symbols[k - 1].holding
@@ -80,12 +80,12 @@ def _enlist(b: AccountState, n: int) -> None:
 
 
 @inlined
-def _strike(b: AccountState, n: int) -> None:
+def _remove_from_list(b: AccountState, n: int) -> None:
     """Take symbol n out of the list of open positions; a long list is left for `list_positions`."""
     account = b.account[0]
     account.positions -= 1
-    if account.positions >= FEW or account.unlisted != 0:
-        account.unlisted = 1
+    if account.positions >= FEW or account.list_stale != 0:
+        account.list_stale = 1
         return
     k = 0
     while b.symbols[k].holding != n:
@@ -103,7 +103,7 @@ def list_positions(b: AccountState) -> None:
         k += int(b.symbols[n].qty != 0.0)
         if k == b.account[0].positions:
             break
-    b.account[0].unlisted = 0
+    b.account[0].list_stale = 0
 
 
 @inlined
@@ -127,12 +127,12 @@ def _close_trade(b: AccountState, n: int, reason: int) -> None:
     row.return_ = row.pnl / s.in_cash
     row.reason = reason
     account.trades += 1
-    _strike(b, n)
+    _remove_from_list(b, n)
     s.qty = 0.0
     s.entry = np.nan
     s.peak = np.nan
     s.atr_stop = np.nan
     s.age = 0
-    s.inside = 0
+    s.intrabar = 0
     s.last_exit = account.bar
     account.needs_allocation = 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.account_memory import joined
+from gpt_trader.engine.account_memory import join_records
 from gpt_trader.engine.messages import Written
 
 LOGS = ("orders", "fills", "trades", "decisions", "curve")
@@ -47,7 +47,7 @@ class Recorder:
         parts = self._parts[name]
         if not parts:
             return np.empty(0)
-        return np.concatenate(parts) if parts[0].dtype.names is None else joined(parts)
+        return np.concatenate(parts) if parts[0].dtype.names is None else join_records(parts)
 
     def flush(self) -> None:
         """Hand over everything that is kept."""

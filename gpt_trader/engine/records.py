@@ -59,26 +59,26 @@ ACCOUNT = record([
     ("week_base", "f8"), ("month_base", "f8"), ("commission", "f8"), ("slippage", "f8"), ("borrow", "f8"), ("traded", "f8"),
     ("last_equity", "f8"), ("halt", "i8"), ("positions", "i8"), ("open_orders", "i8"), ("market_orders", "i8"),
     ("orders", "i8"), ("fills", "i8"), ("trades", "i8"), ("decisions", "i8"), ("needs_allocation", "i8"), ("first", "i8"),
-    ("shorts", "i8"), ("unlisted", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
-    ("apart", "i8"), ("reports", "i8"), ("order_ids", "i8"), ("decision_ids", "i8"),
+    ("shorts", "i8"), ("list_stale", "i8"), ("bar", "i8"), ("time", "i8"), ("previous", "i8"),
+    ("external_venue", "i8"), ("reports_events", "i8"), ("order_ids", "i8"), ("decision_ids", "i8"),
     ("entries_off", "i8"), ("in_flight", "f8"),
 ])  # fmt: skip
 
-# `apart`: 1 when the venue is elsewhere, so that orders are asked for and wait for an answer; `reports`: 1 for a venue that tells
-# somebody else what happens to its orders; `order_ids`, `decision_ids`: how many orders and decisions there have been;
-# `entries_off`: 1 when a person allows no new positions; `in_flight`: share of equity that may still be opened by orders which the
-# account no longer wants.
+# `external_venue`: 1 when the venue is elsewhere, so that orders are asked for and wait for an answer; `reports_events`: 1 for a
+# venue that tells somebody else what happens to its orders; `list_stale`: 1 while the list of positions is to be made anew;
+# `order_ids`, `decision_ids`: how many orders and decisions there have been; `entries_off`: 1 when a person allows no new
+# positions; `in_flight`: share of equity that may still be opened by orders which the account no longer wants.
 # What every bar reads of every symbol comes first: a hundred symbols of it stay in the nearest cache. `holding` and `acting`
 # belong to no symbol: in the first `account.positions` records `holding` lists the symbols with a position, in their order, and
 # `acting` is room to list those that act in a bar. The live orders of a symbol hang together from `first_live` to `last_live`
 # through `later` and `earlier` of ORDER, in the order of their ids.
 SYMBOL = record([
     ("qty", "f8"), ("mark", "f8"), ("wanted", "f8"), ("ordered", "f8"), ("previous_target", "f8"), ("requested", "f8"),
-    ("accepted", "f8"), ("want", "f8"), ("signal_bars", "i8"), ("change", "i8"), ("reentry_lock", "i8"), ("cut", "i8"),
+    ("accepted", "f8"), ("bar_target", "f8"), ("signal_bars", "i8"), ("change", "i8"), ("reentry_lock", "i8"), ("shortfall", "i8"),
     ("exiting", "i8"), ("target_order", "i8"), ("first_live", "i8"), ("last_live", "i8"), ("peak", "f8"), ("age", "i8"),
     ("opened", "i8"), ("entry", "f8"),
     ("atr_stop", "f8"), ("used", "f8"), ("max_qty", "f8"), ("in_qty", "f8"), ("in_cash", "f8"), ("out_qty", "f8"),
-    ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("inside", "i8"), ("used_bar", "i8"), ("last_exit", "i8"),
+    ("out_cash", "f8"), ("costs", "f8"), ("income", "f8"), ("intrabar", "i8"), ("used_bar", "i8"), ("last_exit", "i8"),
     ("steps", "i8"), ("armed", "i8"), ("step_left", "f8"), ("signal_bar", "i8"), ("last_row", "i8"), ("holding", "i8"),
     ("acting", "i8"),
 ])  # fmt: skip
@@ -89,7 +89,7 @@ ORDER = record([
     ("sibling", "i8"), ("created_bar", "i8"), ("decision", "i8"), ("id", "i8"), ("replaces", "i8"), ("earlier", "i8"),
     ("later", "i8"),
     ("kind", "i1"), ("status", "i1"), ("reason", "i1"), ("end_reason", "i1"), ("purpose", "i1"),
-    ("triggered", "i1"), ("day", "i1"), ("inside", "i1"),
+    ("triggered", "i1"), ("day", "i1"), ("intrabar", "i1"),
 ], align=True)  # fmt: skip
 
 FILL = record([

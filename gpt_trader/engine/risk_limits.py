@@ -32,7 +32,7 @@ def apply_risk_limits(m: MarketData, b: AccountState, t: int) -> None:
         if abs(b.symbols[n].accepted) > r.risk_position + SAME_WEIGHT:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = np.sign(wanted) * r.risk_position
-            _note(b, n, wanted, SCALED, V_RISK_POSITION, abs(wanted), r.risk_position)
+            _log_if_changed(b, n, wanted, SCALED, V_RISK_POSITION, abs(wanted), r.risk_position)
     if r.correlation < 1.0:
         _check_entrants(m, b, t)
     _scale_sectors(m, b)
@@ -42,7 +42,7 @@ def apply_risk_limits(m: MarketData, b: AccountState, t: int) -> None:
 
 
 @kernel
-def _note(
+def _log_if_changed(
     b: AccountState, n: int, target: float, verdict: int, rule: int, value: float, limit: float
 ) -> None:
     """Log a verdict when it is new and changes what was acted on."""
@@ -61,7 +61,7 @@ def _scale_all(b: AccountState, cap: float, rule: int) -> None:
         if b.symbols[n].accepted != 0.0:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = wanted * cap / total
-            _note(b, n, wanted, SCALED, rule, total, cap)
+            _log_if_changed(b, n, wanted, SCALED, rule, total, cap)
 
 
 @kernel
@@ -81,7 +81,7 @@ def _scale_net(b: AccountState, cap: float) -> None:
         if b.symbols[n].accepted * side > 0.0:
             wanted = b.symbols[n].accepted
             b.symbols[n].accepted = wanted * factor
-            _note(b, n, wanted, SCALED, V_RISK_NET, abs(longs - shorts), cap)
+            _log_if_changed(b, n, wanted, SCALED, V_RISK_NET, abs(longs - shorts), cap)
 
 
 @kernel
@@ -105,7 +105,7 @@ def _scale_sectors(m: MarketData, b: AccountState) -> None:
             if b.symbols[k].accepted != 0.0:
                 wanted = b.symbols[k].accepted
                 b.symbols[k].accepted = wanted * cap / total
-                _note(b, k, wanted, SCALED, V_RISK_SECTOR, total, cap)
+                _log_if_changed(b, k, wanted, SCALED, V_RISK_SECTOR, total, cap)
             k = m.info[k].next_peer
 
 
@@ -137,18 +137,18 @@ def _check_entrants(m: MarketData, b: AccountState, t: int) -> None:
     """Judge the entrants by rank, highest score first, ties in symbol order."""
     room = b.open_orders[b.account[0].open_orders :]  # room for two lists, behind the ids of live orders
     symbols = b.symbols.shape[0]
-    entering, exposed = room[:symbols], room[symbols : 2 * symbols]
+    candidates, exposed = room[:symbols], room[symbols : 2 * symbols]
     entrants = exposures = 0
     for n in range(symbols):
         s = b.symbols[n]
-        entering[entrants] = n
+        candidates[entrants] = n
         entrants += int((s.accepted != 0.0) & (not has_slot(b, n)))
         exposed[exposures] = n
         exposures += int((s.accepted != 0.0) | (s.qty != 0.0))
-    sort_by_rank(m, b, t, entering[:entrants])
+    sort_by_rank(m, b, t, candidates[:entrants])
     for k in range(entrants):
-        _check_correlation(m, b, t, entering[k], exposed[:exposures])
-        if b.symbols[entering[k]].accepted != 0.0:
+        _check_correlation(m, b, t, candidates[k], exposed[:exposures])
+        if b.symbols[candidates[k]].accepted != 0.0:
             b.account[0].needs_allocation = 1  # if its weight is too small for an order, it is judged again
 
 

@@ -10,14 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine import strategy_calls
-from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.account_memory import grow_logs
 from gpt_trader.engine.account_reset import clear_book
 from gpt_trader.engine.bar_decisions import Requests, checked_requests, decide_each, decide_row, held_of
 from gpt_trader.engine.bar_loop import run_decided, run_targets
-from gpt_trader.engine.compiled_rules import FARTHEST, Driver, compile_driver, forms_of, refuse_driver
-from gpt_trader.engine.decision_delay import DecisionDelay, late
-from gpt_trader.engine.kernel_calls import entered
-from gpt_trader.engine.order_requests import next_busy, submit
+from gpt_trader.engine.compiled_rules import (
+    MAX_BARS_AHEAD,
+    Driver,
+    compile_driver,
+    forms_of,
+    refuse_driver,
+)
+from gpt_trader.engine.decision_delay import DecisionDelay, delayed_rows
+from gpt_trader.engine.kernel_calls import direct_call
+from gpt_trader.engine.order_requests import next_event_bar, submit
 from gpt_trader.engine.records import ANSWER_FULL, BAD_TARGET, DONE, AccountState, MarketData
 from gpt_trader.engine.strategy_views import LiveHeld, ScalarRow, VectorRow, advanced
 from gpt_trader.errors import GptTraderError, StrategyError
@@ -25,12 +31,16 @@ from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held, OrderStrategy, Row, Strategy, is_per_symbol, strategy_name, uses_held
 
 Columns = Mapping[str, NDArray[Any]]
-_run_decided, _run_targets, _next_busy = entered(run_decided), entered(run_targets), entered(next_busy)
-NEAR = 64  # bars that an order strategy looks ahead at first, and as soon as it found something nearer
+_run_decided, _run_targets, _next_event_bar = (
+    direct_call(run_decided),
+    direct_call(run_targets),
+    direct_call(next_event_bar),
+)
+MIN_BARS_AHEAD = 64  # bars that an order strategy looks ahead at first, and after something nearer was found
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What a strategy brings to a run: the market as its rules see it, its RULE record, the columns of its rows, and the
     splits up to each bar, (1, 1) without any."""
 
@@ -42,16 +52,16 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Run:
-    """An account on its way: its book and what was decided and waits."""
+class AccountRun:
+    """An account while it runs: its state, and the decisions that wait for a delay."""
 
     book: AccountState
     waiting: DecisionDelay
 
-    def snapshot(self) -> Run:
-        """The same, of its own."""
+    def snapshot(self) -> AccountRun:
+        """An independent deep copy."""
         copies: dict[str, Any] = {name: array.copy() for name, array in self.book._asdict().items()}
-        return Run(AccountState(**copies), self.waiting.copy())
+        return AccountRun(AccountState(**copies), self.waiting.copy())
 
 
 def run_rows(
@@ -65,18 +75,18 @@ def run_rows(
     bars = unchanged.shape[0]
     at, code = _run_targets(market, book, targets, unchanged, start, bars)
     while code != DONE:
-        book = grown(book)
+        book = grow_logs(book)
         at, code = _run_targets(market, book, targets, unchanged, at, bars)
     return book
 
 
-def run_at_once(plan: Plan, run: Run, start: int) -> None:
+def run_at_once(plan: RunPlan, run: AccountRun, start: int) -> None:
     """A stateless strategy: one call of `decide` for all bars from `start` on."""
     bars, symbols = plan.market.panel.shape[1:]
     decided = strategy_calls.decide_rows(
         plan.strategy, plan.columns, start, (bars - start, symbols), finite=False
     )
-    acted = late(run.waiting.weights, decided, start)
+    acted = delayed_rows(run.waiting.weights, decided, start)
     if start > 0:
         acted = np.concatenate([np.full((start, symbols), np.nan), acted])
     unchanged = np.empty(bars, np.int8)
@@ -84,10 +94,10 @@ def run_at_once(plan: Plan, run: Run, start: int) -> None:
     if code == BAD_TARGET:
         raise strategy_calls.infinite_weight(plan.strategy, decided, start)
     if code != DONE:
-        run.book = run_rows(plan.market, grown(run.book), acted, unchanged, at)
+        run.book = run_rows(plan.market, grow_logs(run.book), acted, unchanged, at)
 
 
-def run_compiled(plan: Plan, run: Run, start: int, *, required: bool) -> bool:
+def run_compiled(plan: RunPlan, run: AccountRun, start: int, *, required: bool) -> bool:
     """The fused driver. False, with the run as it was, when numba cannot compile the rule (StrategyError then if
     `required`)."""
     import numba
@@ -118,17 +128,17 @@ def run_compiled(plan: Plan, run: Run, start: int, *, required: bool) -> bool:
     return False
 
 
-def _put_back(run: Run, before: Run | None) -> None:
+def _put_back(run: AccountRun, before: AccountRun | None) -> None:
     """The run as it was `before`, None standing for the beginning of the account."""
     if before is None:
         clear_book(run.book, float(run.book.account[0]["capital"]))
-        run.waiting = DecisionDelay.nothing(run.waiting.delay, run.book.symbols.shape[0])
+        run.waiting = DecisionDelay.empty(run.waiting.delay, run.book.symbols.shape[0])
     else:
         fresh = before.snapshot()
         run.book, run.waiting = fresh.book, fresh.waiting
 
 
-def _drive(found: tuple[Driver, Any], name: str, plan: Plan, run: Run, start: int) -> None:
+def _drive(found: tuple[Driver, Any], name: str, plan: RunPlan, run: AccountRun, start: int) -> None:
     """Run a compiled driver to the last bar. Raises StrategyError for what the rule raises or for an infinite weight."""
     import numba
 
@@ -156,7 +166,7 @@ def _drive(found: tuple[Driver, Any], name: str, plan: Plan, run: Run, start: in
                 waiting.restore(rows, ends)
             return
         ready = at + 1 if code == ANSWER_FULL else at
-        book = grown(book)
+        book = grow_logs(book)
         if code == ANSWER_FULL and waiting.delay > 0:
             rows = np.concatenate([rows, np.empty_like(rows)])
 
@@ -175,7 +185,7 @@ def held_view(book: AccountState, held: NDArray[np.float64]) -> Held:
     return Held(weight, quantity, entry, peak, age, float(account["equity"]), float(account["cash"]))
 
 
-def run_in_python(plan: Plan, run: Run, start: int) -> None:
+def run_in_python(plan: RunPlan, run: AccountRun, start: int) -> None:
     """Bar by bar in Python: the same steps around a `decide` that numba did not take."""
     if isinstance(plan.strategy, OrderStrategy):
         _run_orders(plan, run, start)
@@ -192,7 +202,7 @@ def run_in_python(plan: Plan, run: Run, start: int) -> None:
     run.book = advanced(market, book, target, bars, bars, plan.factor)[0]
 
 
-def _run_orders(plan: Plan, run: Run, start: int) -> None:
+def _run_orders(plan: RunPlan, run: AccountRun, start: int) -> None:
     """An order strategy in Python: the engine is called only for bars in which something may happen to an order."""
     market, factor = plan.market, plan.factor
     bars, symbols = market.panel.shape[1:]
@@ -203,21 +213,21 @@ def _run_orders(plan: Plan, run: Run, start: int) -> None:
     for t in range(start, bars):
         if t >= busy:
             live.sync(t)
-            busy = _next_busy(market, live.book, t, ahead)
-            ahead = min(max(2 * (busy - t), NEAR), FARTHEST)
+            busy = _next_event_bar(market, live.book, t, ahead)
+            ahead = min(max(2 * (busy - t), MIN_BARS_AHEAD), MAX_BARS_AHEAD)
         requests = run.waiting.requests_at(t, decide(t))
         if requests:
             live.sync(t)
             for request in requests:
                 live.make_room()
                 submit(market, live.book, t, factor, request)
-            ahead = NEAR
-            busy = _next_busy(market, live.book, t, ahead)
+            ahead = MIN_BARS_AHEAD
+            busy = _next_event_bar(market, live.book, t, ahead)
     live.sync(bars - 1)
     run.book = live.book
 
 
-def _requests_of_one(plan: Plan, live: LiveHeld, scalar: bool) -> Callable[[int], Requests]:
+def _requests_of_one(plan: RunPlan, live: LiveHeld, scalar: bool) -> Callable[[int], Requests]:
     """`decide` of an order strategy at bar t, called once a bar."""
     row = ScalarRow.over(plan.columns) if scalar else VectorRow.over(plan.columns)
     decide, name = plan.strategy.decide, strategy_name(type(plan.strategy))
@@ -235,7 +245,7 @@ def _requests_of_one(plan: Plan, live: LiveHeld, scalar: bool) -> Callable[[int]
     return requests
 
 
-def _requests_of_all(plan: Plan, live: LiveHeld) -> Callable[[int], Requests]:
+def _requests_of_all(plan: RunPlan, live: LiveHeld) -> Callable[[int], Requests]:
     """A `@per_symbol` order strategy over several symbols at bar t: one call per symbol, its requests go to that symbol."""
     strategy, name = plan.strategy, strategy_name(type(plan.strategy))
 

@@ -14,7 +14,7 @@ from gpt_trader.allocation import Allocation
 from gpt_trader.bars import Bars
 from gpt_trader.costs import Costs, FillModel
 from gpt_trader.declared_rules import record_values
-from gpt_trader.engine.account_memory import copies
+from gpt_trader.engine.account_memory import repeat_record
 from gpt_trader.engine.records import (
     ATR_SIZE,
     ATR_STOP,
@@ -196,7 +196,7 @@ def build_market(
 
 def blank_info(symbols: int) -> NDArray[Any]:
     """(symbols,) INFO of symbols of which nothing is known: whole shares, no sector."""
-    return copies(_blank_info_record(), symbols)
+    return repeat_record(_blank_info_record(), symbols)
 
 
 @cache

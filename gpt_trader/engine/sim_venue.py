@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gpt_trader.engine import messages
-from gpt_trader.engine.account_memory import blank_account, log_of
+from gpt_trader.engine.account_memory import blank_account, empty_log
 from gpt_trader.engine.account_step import (
-    WORKING,
+    OPEN_ORDERS,
     State,
-    book_of,
-    counts_of,
-    has_written,
-    kept_only,
+    book_from_state,
+    compacted,
+    has_new_records,
+    integers_of,
     most_live,
 )
 from gpt_trader.engine.bar_steps import step_venue
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.market_window import Window
 from gpt_trader.engine.records import (
     CANCELLED,
@@ -39,7 +39,7 @@ from gpt_trader.engine.records import (
 from gpt_trader.engine.venue_replies import receive_cancel, receive_order, receive_reduction
 
 _step, _order, _cancel, _reduce = (
-    entered(step_venue), entered(receive_order), entered(receive_cancel), entered(receive_reduction)
+    direct_call(step_venue), direct_call(receive_order), direct_call(receive_cancel), direct_call(receive_reduction)
 )  # fmt: skip
 
 
@@ -51,15 +51,17 @@ class SimVenue:
         own = rules.copy()
         own["time_stop"] = 0.0  # the account orders it
         self._window = window
-        self._book = book_of(State(account, records, log_of(0, ORDER), log_of(0, DECISION)), own, window)
-        self._counts, self._most_live = counts_of(self._book), most_live(self._book)
+        self._book = book_from_state(
+            State(account, records, empty_log(0, ORDER), empty_log(0, DECISION)), own, window
+        )
+        self._counts, self._most_live = integers_of(self._book), most_live(self._book)
 
     def receive(self, commands: Iterable[messages.Command]) -> list[messages.Event]:
         """Take the account's commands, in their order; returns the answers."""
         answers: list[messages.Event] = []
         for command in commands:
-            answers += _obey(self._book, command)
-            self._tidy()
+            answers += _execute_command(self._book, command)
+            self._compact()
         return answers
 
     def step(self, next_id: int) -> list[messages.Event]:
@@ -68,16 +70,16 @@ class SimVenue:
         self._book.account["order_ids"] = next_id
         _step(self._window.market, self._book, self._window.t)
         events = _events(self._book)
-        self._tidy()
+        self._compact()
         return events
 
-    def _tidy(self) -> None:
-        if has_written(self._counts, 0) or self._counts[WORKING] > self._most_live:
-            self._book = kept_only(self._book)
+    def _compact(self) -> None:
+        if has_new_records(self._counts, 0) or self._counts[OPEN_ORDERS] > self._most_live:
+            self._book = compacted(self._book)
             self._most_live = most_live(self._book)
 
 
-def _obey(book: AccountState, command: messages.Command) -> list[messages.Event]:
+def _execute_command(book: AccountState, command: messages.Command) -> list[messages.Event]:
     gone: list[messages.Event]
     match command:
         case messages.Submit(order):

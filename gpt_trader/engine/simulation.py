@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from gpt_trader.bars import Bars
 from gpt_trader.engine import strategy_calls
-from gpt_trader.engine.account_memory import BLANK_RULES, empty_book, room_for_orders
-from gpt_trader.engine.decision_delay import DecisionDelay, late
+from gpt_trader.engine.account_memory import BLANK_RULES, empty_book, initial_log_size
+from gpt_trader.engine.decision_delay import DecisionDelay, delayed_rows
 from gpt_trader.engine.records import AccountState, MarketData
-from gpt_trader.engine.run_modes import Plan, Run, run_at_once, run_compiled, run_in_python
+from gpt_trader.engine.run_modes import AccountRun, RunPlan, run_at_once, run_compiled, run_in_python
 from gpt_trader.engine.run_setup import UNUSED, Settings, build_market, rules_record
 from gpt_trader.errors import UnknownName
 from gpt_trader.exits import Exit, checked_exits
@@ -32,7 +32,7 @@ MODES = (ARRAY, COMPILED, PYTHON)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FinishedRun:
     """A finished run: its book and market, and how decisions were made ("array", "compiled" or "python")."""
 
     book: AccountState
@@ -61,7 +61,7 @@ def simulate(
     *,
     first: int = 0,
     required: bool = True,
-) -> Outcome:
+) -> FinishedRun:
     """Run `strategy` over the bars from row `first` on; its features see those before as well. `mode` names a way of deciding;
     None chooses. A rule that numba cannot compile runs in Python, or is an error when "compiled" is named and `required`.
 
@@ -71,14 +71,14 @@ def simulate(
     return continue_account(run, strategy, bars, settings, first, mode, required=required)
 
 
-def open_account(bars: Bars, settings: Settings, first: int) -> Run:
+def open_account(bars: Bars, settings: Settings, first: int) -> AccountRun:
     """An account with nothing but its capital, which begins at row `first`; its rules come with the plan."""
-    book = empty_book(bars.T, bars.N, BLANK_RULES, settings.capital, room_for_orders(bars), first)
-    return Run(book, DecisionDelay.nothing(settings.fills.delay, bars.N))
+    book = empty_book(bars.T, bars.N, BLANK_RULES, settings.capital, initial_log_size(bars), first)
+    return AccountRun(book, DecisionDelay.empty(settings.fills.delay, bars.N))
 
 
 def continue_account(
-    run: Run,
+    run: AccountRun,
     strategy: Strategy,
     bars: Bars,
     settings: Settings,
@@ -86,7 +86,7 @@ def continue_account(
     mode: str | None = None,
     *,
     required: bool = True,
-) -> Outcome:
+) -> FinishedRun:
     """Let `strategy` have the account from row `start` to the last of `bars`; otherwise as `simulate`."""
     chosen = mode or chosen_mode(strategy, bars, start)
     if chosen not in MODES:
@@ -102,23 +102,23 @@ def build_plan(
     settings: Settings,
     start: int,
     seen: Bars | None = None,
-) -> Plan:
+) -> RunPlan:
     """The features of the strategy, and the market and the rules under which it takes over at row `start`. `seen` are the bars
     that the strategy is given, if not its view of `bars`."""
     seen = bars.strategy_view() if seen is None else seen
     features = strategy_calls.compute_features(strategy, seen)
     exits = all_exits(strategy, settings)
     score = features.get("score")
-    return Plan(
+    return RunPlan(
         strategy,
-        build_market(bars, settings, exits, acted_ranks(waiting, score, bars, start)),
+        build_market(bars, settings, exits, ranks_by_action_bar(waiting, score, bars, start)),
         rules_record(settings, exits, counts_units(strategy), score is not None),
         strategy_calls.row_values(seen, features),
         UNUSED if bars.continuous() is bars else bars.split_factor,
     )
 
 
-def run_plan(plan: Plan, run: Run, start: int, mode: str, *, required: bool) -> Outcome:
+def run_plan(plan: RunPlan, run: AccountRun, start: int, mode: str, *, required: bool) -> FinishedRun:
     """Run a plan from row `start` to its last bar. With `required`, a rule that does not compile is an error."""
     run.book.rules.view(np.float64)[:] = plan.rules.view(np.float64)  # all at once, not field by field
     if mode == ARRAY:
@@ -126,21 +126,21 @@ def run_plan(plan: Plan, run: Run, start: int, mode: str, *, required: bool) -> 
     elif mode == PYTHON or not run_compiled(plan, run, start, required=required):
         run_in_python(plan, run, start)
         mode = PYTHON
-    return Outcome(run.book, plan.market, mode)
+    return FinishedRun(run.book, plan.market, mode)
 
 
-def acted_ranks(
+def ranks_by_action_bar(
     waiting: DecisionDelay, score: NDArray[Any] | None, bars: Bars, start: int
 ) -> NDArray[np.float64] | None:
     """(T, N) the rank by which each bar from `start` on ranks entrants: that of the bar in which they were decided."""
     if waiting.delay == 0:
-        return None if score is None else whole(score, bars)
-    ranks = np.full((bars.T, bars.N), np.nan) if score is None else whole(score, bars)
-    acted = late(waiting.ranks, ranks[start:], start)
+        return None if score is None else full_panel(score, bars)
+    ranks = np.full((bars.T, bars.N), np.nan) if score is None else full_panel(score, bars)
+    acted = delayed_rows(waiting.ranks, ranks[start:], start)
     return None if score is None else np.concatenate([ranks[:start], acted])
 
 
-def whole(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
+def full_panel(score: NDArray[Any], bars: Bars) -> NDArray[np.float64]:
     """A feature (T, N) or (T, 1) as a contiguous float array (T, N)."""
     return np.ascontiguousarray(np.broadcast_to(score, (bars.T, bars.N)), dtype=np.float64)
 

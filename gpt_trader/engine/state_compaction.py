@@ -1,4 +1,4 @@
-"""Keeps of the logs what later bars need, the live orders and what was said of each symbol, so that a state stays small."""
+"""Keeps a state small: of the logs only the live orders and the verdicts on each symbol's present signal."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def keep_live_orders(b: AccountState) -> None:
 
 
 @kernel
-def keep_said(b: AccountState, kept: np.ndarray) -> int:
-    """Copy to `kept` (N x LOOK_BACK,) the decisions that `told` still asks for, those since the last order and signal of each
-    symbol; returns how many. The symbols' rows are those in `kept` then."""
+def keep_verdicts(b: AccountState, kept: np.ndarray) -> int:
+    """Copy to `kept` (N x LOOK_BACK,) the decisions that `already_logged` still looks at, those since the last order and signal of
+    each symbol; returns how many. The symbols' rows are those in `kept` then."""
     count = 0
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]

@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.account_memory import grow_logs
 from gpt_trader.engine.bar_loop import room_in_logs
 from gpt_trader.engine.bar_steps import advance
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.records import LOG_FULL, AccountState, MarketData
 from gpt_trader.errors import UnknownName
 
-_advance, _room_in_logs = entered(advance), entered(room_in_logs)
+_advance, _room_in_logs = direct_call(advance), direct_call(room_in_logs)
 NOTHING_DECIDED = np.empty(0)
 
 
@@ -95,7 +95,7 @@ def advanced(
     targets = NOTHING_DECIDED if decided is None else decided
     at, code = _advance(market, book, targets, decided is not None, start, stop, factor, held)
     while code == LOG_FULL:
-        book = grown(book)
+        book = grow_logs(book)
         at, code = _advance(market, book, targets, False, at, stop, factor, held)
     return book, held
 
@@ -120,7 +120,7 @@ class LiveHeld:
     def make_room(self) -> None:
         """Grow the logs until one more bar's worth of rows fits."""
         while not _room_in_logs(self.book):
-            self.book = grown(self.book)
+            self.book = grow_logs(self.book)
 
     def sync(self, t: int) -> None:
         """Run the engine's steps through bar t."""

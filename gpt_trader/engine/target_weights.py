@@ -11,7 +11,7 @@ from gpt_trader.engine.entry_ranks import has_slot
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER, append_order, cancel_order, in_flight, to_lot
 from gpt_trader.engine.position_slots import take_slots
-from gpt_trader.engine.positions import CRUMB, SMALL
+from gpt_trader.engine.positions import DUST, SMALL
 from gpt_trader.engine.records import (
     ATR_SIZE,
     ENDED,
@@ -99,25 +99,25 @@ def accept_targets(m: MarketData, b: AccountState, target: np.ndarray, t: int) -
     account = b.account[0]
     r = b.rules[0]
     account.needs_allocation = 0
-    account.in_flight = in_flight(m, b, t) if account.apart != 0 else 0.0
+    account.in_flight = in_flight(m, b, t) if account.external_venue != 0 else 0.0
     decides = decision_bar(b)
     ended = m.flags[t] & ENDED != 0
     free = int(r.max_positions)
     entrants = 0
-    entering = b.open_orders[account.open_orders :]  # room for a list, behind the ids of live orders
+    candidates = b.open_orders[account.open_orders :]  # room for a list, behind the ids of live orders
     total = 0.0
     acting = 0
     for n in range(b.symbols.shape[0]):
-        _choose(m, b, t, n, target[n], decides, ended)
+        _update_wanted(m, b, t, n, target[n], decides, ended)
         s = b.symbols[n]
         s.accepted = s.wanted
         wanted = int(abs(s.wanted) > 0.0)  # no branches here: which symbols are wanted is hard to foretell
-        seated = int(has_slot(b, n))
+        holds_slot = int(has_slot(b, n))
         total += abs(s.wanted)
-        free -= wanted & seated
-        entering[entrants] = n
-        entrants += wanted & (1 - seated)
-        if _acts(b, n):
+        free -= wanted & holds_slot
+        candidates[entrants] = n
+        entrants += wanted & (1 - holds_slot)
+        if _needs_order(b, n):
             b.symbols[acting].acting = n
             acting += 1
     renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
@@ -140,23 +140,25 @@ def order_accepted(m: MarketData, b: AccountState, t: int, acting: int) -> None:
         renews = (r.rebalance_bar > 0.0 or r.cadence > 0.0) and r.sizing == 0.0
         acting = 0
         for n in range(b.symbols.shape[0]):
-            if renews or _acts(b, n):
+            if renews or _needs_order(b, n):
                 b.symbols[acting].acting = n
                 acting += 1
     for k in range(acting):
         s = b.symbols[b.symbols[k].acting]
-        _act(m, b, t, b.symbols[k].acting, s.change, s.want)
+        _order_symbol(m, b, t, b.symbols[k].acting, s.change, s.bar_target)
 
 
 @inlined
-def _acts(b: AccountState, n: int) -> bool:
+def _needs_order(b: AccountState, n: int) -> bool:
     """Whether what is accepted for a symbol is not what was last made into an order, or may not have been carried out in full."""
     s = b.symbols[n]
-    return abs(s.accepted - s.ordered) > SAME_WEIGHT or s.change == RENEWED or s.cut != 0
+    return abs(s.accepted - s.ordered) > SAME_WEIGHT or s.change == RENEWED or s.shortfall != 0
 
 
 @inlined
-def _choose(m: MarketData, b: AccountState, t: int, n: int, w: float, decides: bool, ended: bool) -> None:
+def _update_wanted(
+    m: MarketData, b: AccountState, t: int, n: int, w: float, decides: bool, ended: bool
+) -> None:
     """Step 5.1 to 5.4 for one symbol where its target is looked at; a target that stands as it did only counts its bars.
     `ended`: some symbol's last session is over."""
     s = b.symbols[n]
@@ -164,22 +166,22 @@ def _choose(m: MarketData, b: AccountState, t: int, n: int, w: float, decides: b
         s.wanted = 0.0
         s.ordered = 0.0
         s.change = KEEP
-        s.want = np.nan
+        s.bar_target = np.nan
     elif not decides or np.isnan(m.panel[CLOSE, t, n]):
         s.change = KEEP
-        s.want = np.nan
+        s.bar_target = np.nan
     else:
-        s.want = w
+        s.bar_target = w
         if w == s.previous_target and w == s.requested and w == s.wanted and s.reentry_lock == 0:
             s.signal_bars += 1
             s.change = CHANGED
         else:
-            s.change = _want(m, b, t, n, w)
+            s.change = _wanted_weight(m, b, t, n, w)
 
 
 @inlined
-def _want(m: MarketData, b: AccountState, t: int, n: int, w: float) -> int:
-    """Step 5.1 to 5.4 for one symbol: updates base; returns KEEP, CHANGED or RENEWED (a number after a NaN)."""
+def _wanted_weight(m: MarketData, b: AccountState, t: int, n: int, w: float) -> int:
+    """Step 5.1 to 5.4 for one symbol: updates its wanted weight; returns KEEP, CHANGED or RENEWED (a number after a NaN)."""
     s = b.symbols[n]
     prev = s.previous_target
     s.previous_target = w
@@ -280,7 +282,7 @@ def _scale_to_gross(b: AccountState, total: float) -> None:
 
 
 @inlined
-def _act(m: MarketData, b: AccountState, t: int, n: int, change: int, w: float) -> None:
+def _order_symbol(m: MarketData, b: AccountState, t: int, n: int, change: int, w: float) -> None:
     """Step 6 for one symbol: replace its open target order by one for the accepted weight, if that is due."""
     s = b.symbols[n]
     r = b.rules[0]
@@ -290,7 +292,7 @@ def _act(m: MarketData, b: AccountState, t: int, n: int, change: int, w: float) 
     due = due or (
         number and (r.rebalance_bar > 0.0 or r.cadence > 0.0) and accepted != 0.0 and r.sizing == 0.0
     )
-    rest = s.cut != 0 and accepted != 0.0 and not due
+    rest = s.shortfall != 0 and accepted != 0.0 and not due
     if not (due or rest) or s.exiting != 0 or np.isnan(m.panel[CLOSE, t, n]):
         if due or rest:
             b.account[0].needs_allocation = 1
@@ -302,24 +304,24 @@ def _act(m: MarketData, b: AccountState, t: int, n: int, change: int, w: float) 
     delta = quantity - s.qty
     if abs(delta) <= SMALL * max(1.0, abs(s.qty)):
         delta = 0.0
-    if m.info[n].lot == 0.0 and quantity != 0.0 and abs(delta) * close <= CRUMB * equity:
+    if m.info[n].lot == 0.0 and quantity != 0.0 and abs(delta) * close <= DUST * equity:
         delta = 0.0
     if rest and (delta == 0.0 or s.qty * delta < 0.0):
-        s.cut = 0
+        s.shortfall = 0
         return
-    cut = 0
+    shortfall = 0
     if b.account[0].halt != 0 and delta != 0.0:
         if s.qty * delta >= 0.0:
             b.account[0].needs_allocation = 1
             if abs(accepted - s.ordered) <= SAME_WEIGHT:  # renewed: it is ordered when the halt is over
-                s.cut = 1
+                s.shortfall = 1
             return
         if abs(delta) > abs(s.qty):  # while halted a reversal only closes; the rest waits
             delta = -s.qty
-            cut = 1
+            shortfall = 1
     if quantity != 0.0 and s.qty * quantity > 0.0 and abs(delta) * close < r.min_rebalance * equity:
         if rest:
-            s.cut = 0
+            s.shortfall = 0
         elif abs(accepted - s.ordered) > SAME_WEIGHT:
             b.account[0].needs_allocation = 1
             if change != KEEP:
@@ -337,9 +339,9 @@ def _act(m: MarketData, b: AccountState, t: int, n: int, change: int, w: float) 
         if not rest:
             log_decision(b, n, accepted, SCALED, V_ORDER_VOLUME, abs(delta), abs(allowed))
         delta = allowed
-        cut = 1
-    s.cut = cut
-    if cut != 0:
+        shortfall = 1
+    s.shortfall = shortfall
+    if shortfall != 0:
         b.account[0].needs_allocation = 1
     if delta != 0.0:
         decision = log_decision(b, n, w, 0, V_NONE, equity, close)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.account_clock import same_day, same_month, same_week
-from gpt_trader.engine.fill_effects import forget_target
+from gpt_trader.engine.fill_effects import clear_target
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.order_book import NO_ORDER, cancel_order, cancel_symbol_orders, new_order, note
+from gpt_trader.engine.order_book import (
+    NO_ORDER,
+    cancel_order,
+    cancel_symbol_orders,
+    log_order_event,
+    new_order,
+)
 from gpt_trader.engine.records import (
     C_REDUCE,
     CANCELLED,
@@ -36,7 +42,7 @@ def close_at_next_open(b: AccountState, n: int, reason: int) -> None:
     s = b.symbols[n]
     order = new_order(b, n, -s.qty, MARKET, EXIT, reason, NO_ORDER)
     cancel_symbol_orders(b, n, order, R_EXITED)
-    forget_target(b, n, s.qty)
+    clear_target(b, n, s.qty)
     s.exiting = 1
 
 
@@ -85,14 +91,14 @@ def monitor(b: AccountState) -> None:
         if (account.halt & ~before & HALT_LOCKED) != 0 and r.flatten > 0.0:
             flatten(b)
         else:
-            cancel_opening(b)
+            cancel_opening_orders(b)
 
 
 NO_ENTRIES, REDUCE_ONLY, FLATTEN, RESUME = range(4)
 
 
 @kernel
-def take_operator(b: AccountState, action: int) -> None:
+def apply_operator_action(b: AccountState, action: int) -> None:
     """What a person orders: no new positions, reductions only, close everything and lock, or trade again.
 
     To trade again also takes a lock after a drawdown back: losses and drawdown are measured from here on.
@@ -103,7 +109,7 @@ def take_operator(b: AccountState, action: int) -> None:
         account.entries_off = 1
     elif action == REDUCE_ONLY:
         account.halt |= HALT_OPERATOR
-        cancel_opening(b)
+        cancel_opening_orders(b)
     elif action == FLATTEN:
         account.halt |= HALT_OPERATOR | HALT_LOCKED
         flatten(b)
@@ -117,7 +123,7 @@ def take_operator(b: AccountState, action: int) -> None:
 
 
 @kernel
-def cancel_opening(b: AccountState) -> None:
+def cancel_opening_orders(b: AccountState) -> None:
     """Cancel every live order that would open or increase a position; one that would reverse it may still close it."""
     account = b.account[0]
     k = 0
@@ -132,15 +138,15 @@ def cancel_opening(b: AccountState) -> None:
         if s.qty * left < 0.0:
             if abs(left) > abs(s.qty):
                 o.quantity = o.filled - s.qty
-                if account.apart != 0:
-                    note(b, C_REDUCE, order, R_HALT)
+                if account.external_venue != 0:
+                    log_order_event(b, C_REDUCE, order, R_HALT)
                 if o.purpose == TARGET:
                     s.wanted = 0.0
                     s.ordered = 0.0
                     s.requested = np.nan
             continue
         if o.purpose == TARGET and s.qty != 0.0:
-            s.cut = 1
+            s.shortfall = 1
         cancel_order(b, order, CANCELLED, R_HALT)
         k -= int(o.status > UNKNOWN)
 
@@ -148,7 +154,7 @@ def cancel_opening(b: AccountState) -> None:
 @kernel
 def flatten(b: AccountState) -> None:
     """Cancel everything and close every position at the next open; an exit that is on its way goes on."""
-    cancel_opening(b)
+    cancel_opening_orders(b)
     for n in range(b.symbols.shape[0]):
         s = b.symbols[n]
         if s.qty != 0.0 and s.exiting == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpt_trader.engine.accounting import apply_fill
-from gpt_trader.engine.fill_effects import forget_target
+from gpt_trader.engine.fill_effects import clear_target
 from gpt_trader.engine.jit import inlined, kernel
 from gpt_trader.engine.order_book import NO_ORDER, append_order, close_order
 from gpt_trader.engine.records import (
@@ -39,7 +39,7 @@ def find_order(b: AccountState, number: int) -> int:
 
 
 @kernel
-def take_accepted(b: AccountState, number: int) -> bool:
+def on_accepted(b: AccountState, number: int) -> bool:
     """The venue has the order. Returns False when no such order is live, as the other answers do."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -51,7 +51,7 @@ def take_accepted(b: AccountState, number: int) -> bool:
 
 
 @kernel
-def take_unknown(b: AccountState, number: int) -> bool:
+def on_unknown(b: AccountState, number: int) -> bool:
     """Nobody knows whether the venue has the order: it counts as live until the venue says what became of it."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -61,7 +61,7 @@ def take_unknown(b: AccountState, number: int) -> bool:
 
 
 @kernel
-def take_filled(
+def on_filled(
     b: AccountState, number: int, quantity: float, price: float, fee: float, slippage: float
 ) -> bool:
     """The venue has filled the signed `quantity` of an order at `price` for `fee`."""
@@ -75,7 +75,7 @@ def take_filled(
 
 
 @kernel
-def take_ended(b: AccountState, number: int, status: int, reason: int) -> bool:
+def on_ended(b: AccountState, number: int, status: int, reason: int) -> bool:
     """The venue has cancelled, rejected or let expire an order. The account's own reason stands where it asked for that."""
     order = find_order(b, number)
     if order == NO_ORDER:
@@ -89,22 +89,22 @@ def take_ended(b: AccountState, number: int, status: int, reason: int) -> bool:
 
 
 @kernel
-def take_opened(b: AccountState, given: np.ndarray) -> None:
+def on_opened(b: AccountState, given: np.ndarray) -> None:
     """The venue has opened an order by itself: a declared exit that was triggered, or the leg of a bracket. `given`: (1,) ORDER."""
     account = b.account[0]
-    apart, account.apart = account.apart, 0
+    external_venue, account.external_venue = account.external_venue, 0
     g = given[0]
     s = b.symbols[g.symbol]
     order = _adopt(b, given)
     if g.purpose == EXIT and g.kind == STOP:
-        forget_target(b, g.symbol, s.qty)
+        clear_target(b, g.symbol, s.qty)
         s.exiting = 1
     b.orders[order].status = ACCEPTED
-    account.apart = apart
+    account.external_venue = external_venue
 
 
 @kernel
-def take_updated(b: AccountState, given: np.ndarray) -> bool:
+def on_updated(b: AccountState, given: np.ndarray) -> bool:
     """The venue has changed quantity, kind or stop of an order to those of `given`, (1,) ORDER."""
     g = given[0]
     order = find_order(b, g.id)

@@ -131,7 +131,7 @@ PATCHES = (
     # -- order strategies
     Patch(
         "bars are skipped although an order trails",
-        "next_busy",
+        "next_event_bar",
         "o.kind == TRAILING or o.day == 1",
         "o.day == 1",
         (f"{QUIET}::test_an_order_strategy_never_sees_stale_holdings",),
@@ -224,7 +224,7 @@ PATCHES = (
     ),
     Patch(
         "a declared exit locks nothing",
-        "_want",
+        "_wanted_weight",
         "s.reentry_lock != 0",
         "s.reentry_lock > 5",
         (f"{EXITS}::test_a_symbol_thrown_out_waits_for_a_new_signal",),
@@ -266,7 +266,7 @@ PATCHES = (
     ),
     Patch(
         "the minimum rebalance is ignored",
-        "_act",
+        "_order_symbol",
         "abs(delta) * close < r.min_rebalance * equity",
         "r.min_rebalance > 9.0",
         (f"{RULES}::test_a_small_change_is_skipped_until_it_has_grown",),
@@ -308,22 +308,22 @@ PATCHES = (
     ),
     Patch(
         "what the order volume cuts off is never ordered",
-        "_act",
-        "delta = allowed\ncut = 1",
+        "_order_symbol",
+        "delta = allowed\nshortfall = 1",
         "delta = allowed\ncut = 0",
         (f"{LIMITS}::test_what_the_order_volume_cuts_off_is_ordered_on_the_following_bars",),
     ),
     # -- who holds and who acts
     Patch(
         "positions are listed in order of their entry",
-        "_enlist",
+        "_add_to_list",
         "b.symbols[k - 1].holding > n",
         "b.symbols[k - 1].holding > 9_999",
         (f"{QUIET}::test_the_shortcut_leaves_the_same_bits",),
     ),
     Patch(
         "another position is struck off than the one that was closed",
-        "_strike",
+        "_remove_from_list",
         "range(k, account.positions)",
         "range(k + 1, account.positions)",
         (f"{ACCOUNTING}::test_cash_and_positions_are_equity_on_every_bar",),
@@ -380,8 +380,8 @@ PATCHES = (
     Patch(
         "an exit leaves the other orders of its symbol alive",
         "after_exit",
-        "cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)\nforget_target(b, n, side)",
-        "forget_target(b, n, side)",
+        "cancel_symbol_orders(b, n, NO_ORDER, R_EXITED)\nclear_target(b, n, side)",
+        "clear_target(b, n, side)",
         (f"{ORDERS}::test_an_exit_cancels_the_resting_orders_of_its_symbol",),
     ),
     Patch(
@@ -453,14 +453,14 @@ PATCHES = (
     ),
     Patch(
         "the delay of targets is ignored",
-        "late",
+        "delayed_rows",
         "if delay == 0:\n    return rows",
         "if delay >= 0:\n    return rows",
         (f"{DELAY}::test_a_weight_decided_at_t_is_allocated_two_bars_later_at_the_prices_of_then",),
     ),
     Patch(
         "a decision waits a bar too long",
-        "late",
+        "delayed_rows",
         "ring[np.arange(start, start + ahead) % delay]",
         "ring[np.arange(start + 1, start + 1 + ahead) % delay]",
         (f"{SEGMENTS}::test_orders_and_decisions_that_wait_are_handed_on",),
@@ -481,7 +481,7 @@ PATCHES = (
     ),
     Patch(
         "what waits is lost between two segments",
-        "late",
+        "delayed_rows",
         "ring[np.arange(start + count - ahead, start + count) % delay] = rows[count - ahead :]",
         "",
         (f"{SEGMENTS}::test_orders_and_decisions_that_wait_are_handed_on",),
@@ -518,8 +518,8 @@ PATCHES = (
     Patch(
         "an order that is to be cancelled is gone before the venue says so",
         "cancel_order",
-        "b.account[0].apart == 0",
-        "b.account[0].apart >= 0",
+        "b.account[0].external_venue == 0",
+        "b.account[0].external_venue >= 0",
         (f"{CORE}::test_a_cancelled_order_is_live_until_the_venue_says_so_and_may_fill_before",),
     ),
     Patch(
@@ -538,14 +538,14 @@ PATCHES = (
     ),
     Patch(
         "what was said of a symbol is forgotten at once",
-        "keep_said",
+        "keep_verdicts",
         "s.last_row = count",
         "s.last_row = -1",
         (f"{BAR_BY_BAR}::test_random_weights_units_and_orders",),
     ),
     Patch(
         "an exit that the venue opened does not stop others",
-        "take_opened",
+        "on_opened",
         "s.exiting = 1",
         "s.exiting = 0",
         (f"{BAR_BY_BAR}::test_every_exit",),
@@ -566,7 +566,7 @@ PATCHES = (
     ),
     Patch(
         "a halt of the account does not reach its strategies",
-        "obey_halt",
+        "apply_halt",
         "account.halt = (account.halt & HALT_RUINED) | halt",
         "account.halt = account.halt & HALT_RUINED",
         (f"{PORTFOLIO}::test_a_halt_of_the_account_refuses_the_orders_of_its_sleeves",),
@@ -574,7 +574,7 @@ PATCHES = (
     Patch(
         "dust is bought with the last of the cash",
         "_affordable",
-        "lot == 0.0 and quantity * price <= CRUMB * equity",
+        "lot == 0.0 and quantity * price <= DUST * equity",
         "lot < 0.0",
         (f"{RULES}::test_the_last_crumbs_of_cash_buy_nothing",),
     ),

@@ -11,7 +11,7 @@ from gpt_trader import Bars
 from gpt_trader.engine import messages
 from gpt_trader.engine.account_step import Account, holdings
 from gpt_trader.engine.bar_by_bar import Trader, bars_of
-from gpt_trader.engine.bar_decisions import asked_orders, decided_weights
+from gpt_trader.engine.bar_decisions import decided_requests, decided_weights
 from gpt_trader.engine.decision_delay import DecisionDelay
 from gpt_trader.engine.recorder import Recorder
 from gpt_trader.engine.run_setup import Settings
@@ -20,7 +20,7 @@ from gpt_trader.result import Result
 from gpt_trader.strategy import OrderStrategy, Strategy, uses_held
 
 # what belongs to the venue, or says a row of memory
-NOT_COMPARED = ("earlier", "later", "sibling", "charge", "charged", "inside", "replaces", "before")
+NOT_COMPARED = ("earlier", "later", "sibling", "charge", "charged", "intrabar", "replaces", "before")
 
 
 def trade(
@@ -29,7 +29,7 @@ def trade(
     """The strategy over all bars, in a window of `rows`; the account is made anew from its state every `restart` bars."""
     known = {item.name for item in fields(Settings)}
     settings = Settings(**{key: value for key, value in options.items() if key in known})
-    waiting = DecisionDelay.nothing(settings.fills.delay, bars.N)
+    waiting = DecisionDelay.empty(settings.fills.delay, bars.N)
     plan = build_plan(waiting, strategy, bars, settings, 0)
     recorder = Recorder()
     market = plan.market
@@ -45,7 +45,7 @@ def trade(
             factor = plan.factor[t] if plan.factor.shape[0] > 1 else np.ones(bars.N)
             held = holdings(trader.account.book, factor)
         if isinstance(strategy, OrderStrategy):
-            asked = asked_orders(strategy, plan.columns, held, t, bars.N)
+            asked = decided_requests(strategy, plan.columns, held, t, bars.N)
             trader.decided(messages.Requests(waiting.requests_at(t, asked)))
         else:
             wanted = decided_weights(strategy, plan.columns, held, t, bars.N)

@@ -32,7 +32,7 @@ BARS = 900
 
 def rows_of(strategy: Strategy, bars: Bars, history: int | None) -> list[Mapping[str, Any]]:
     live = LiveFeatures(strategy, bars.symbols, bars.timeframe, history)
-    plan = build_plan(DecisionDelay.nothing(0, bars.N), strategy, bars, Settings(), 0)
+    plan = build_plan(DecisionDelay.empty(0, bars.N), strategy, bars, Settings(), 0)
     return [live.push(bar) for bar in bars_of(plan.market)]
 
 
@@ -61,7 +61,7 @@ def test_a_strategy_on_live_features_trades_as_in_the_backtest(name: str) -> Non
     bars = busy_market(9, BARS)
     strategy = shipped(name, random.Random(f"live {name}"))
     settings = Settings(allocation=Allocation(gross=0.9))
-    waiting = DecisionDelay.nothing(0, bars.N)
+    waiting = DecisionDelay.empty(0, bars.N)
     plan = build_plan(waiting, strategy, bars, settings, 0)
     recorder = Recorder()
     signals = plan.market.signals.shape[1] > 1
@@ -107,7 +107,7 @@ def test_a_window_takes_no_more_memory_the_longer_it_runs() -> None:
     bars = busy_market(6, 400)
     live = LiveFeatures(shipped("demo_ma", random.Random(1)), bars.symbols, "1d", 60)
     before = live._panel.nbytes
-    plan = build_plan(DecisionDelay.nothing(0, bars.N), live.strategy, bars, Settings(), 0)
+    plan = build_plan(DecisionDelay.empty(0, bars.N), live.strategy, bars, Settings(), 0)
     for bar in bars_of(plan.market):
         live.push(bar)
     assert live._panel.nbytes == before

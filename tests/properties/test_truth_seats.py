@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_trader import Allocation, Bars, Costs, FillModel
-from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.account_memory import grow_logs
 from gpt_trader.engine.bar_loop import before_decision, room_in_logs
 from gpt_trader.engine.records import V_NONE, V_SLOTS
 from gpt_trader.engine.target_weights import allocate
@@ -89,7 +89,7 @@ def test_seats_are_given_as_by_sorting_all_entrants(seed: int) -> None:
     slow, logged, refused = SlowRule(seats, ranks, symbols), 0, 0
     for t in range(BARS):
         while not room_in_logs(book):
-            book = grown(book)
+            book = grow_logs(book)
         before_decision(m, book, t)
         out, rows = slow.expects(t, book.symbols.copy(), targets[t], bars.close[t])
         allocate(m, book, targets[t], t)

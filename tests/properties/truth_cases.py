@@ -27,7 +27,7 @@ from gpt_trader import (
     TrailingStop,
     backtest,
 )
-from gpt_trader.engine.account_memory import empty_book, grown
+from gpt_trader.engine.account_memory import empty_book, grow_logs
 from gpt_trader.engine.bar_loop import before_decision, room_in_logs
 from gpt_trader.engine.records import AccountState, MarketData
 from gpt_trader.engine.run_setup import Settings, build_market, rules_record
@@ -209,7 +209,7 @@ def walk(m: MarketData, book: AccountState, targets: Floats) -> Iterator[tuple[i
     """The plain loop, one call per step and bar, without any shortcut; yields (t, book) after bar t."""
     for t in range(targets.shape[0]):
         while not room_in_logs(book):
-            book = grown(book)
+            book = grow_logs(book)
         before_decision(m, book, t)
         allocate(m, book, targets[t], t)
         yield t, book

@@ -304,7 +304,7 @@ def test_events_in_place_are_the_steps() -> None:
     desk = Desk()
     account = Account(desk.state, desk.rules, desk.window)
     desk.bar(100.0)
-    account.take((messages.BarOpened(), messages.BarClosed()))
+    account.apply((messages.BarOpened(), messages.BarClosed()))
     assert same(account.state(), desk.state)
 
 

@@ -81,7 +81,7 @@ SAME: list[Callable[..., Any]] = [
     lambda self, now, held: now.flag,
     lambda self, now, held: now.close > held.equity * LIMIT,
     lambda self, now, held: np.logical_and(now.flag, np.logical_not(now.close > 1.0)),
-    lambda self, now, held: np.where(now.flag, compiled_rules.FARTHEST, now.close * math.tau),
+    lambda self, now, held: np.where(now.flag, compiled_rules.MAX_BARS_AHEAD, now.close * math.tau),
     lambda self, now, held: 0.0,
 ]  # fmt: skip
 OTHER: list[Callable[..., Any]] = [

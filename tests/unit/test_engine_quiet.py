@@ -24,7 +24,7 @@ from gpt_trader import (
     per_symbol,
 )
 from gpt_trader.bars import CLOSE
-from gpt_trader.engine.account_memory import grown
+from gpt_trader.engine.account_memory import grow_logs
 from gpt_trader.engine.bar_loop import (
     before_decision,
     room_in_logs,
@@ -64,7 +64,7 @@ def quick_run(m: MarketData, book: AccountState, targets: np.ndarray) -> Account
     """All targets in one call, as a backtest makes it."""
     unchanged = np.empty(targets.shape[0], np.int8)
     at, code = run_decided(m, book, targets, unchanged, 0)
-    return book if code == DONE else run_rows(m, grown(book), targets, unchanged, at)
+    return book if code == DONE else run_rows(m, grow_logs(book), targets, unchanged, at)
 
 
 def plain_run(m: MarketData, book: AccountState, targets: np.ndarray) -> AccountState:
@@ -77,7 +77,7 @@ def thorough_run(m: MarketData, book: AccountState, targets: np.ndarray) -> Acco
     """The plain loop without the allocator's own shortcut either: every bar counts as new."""
     for t in range(targets.shape[0]):
         while not room_in_logs(book):
-            book = grown(book)
+            book = grow_logs(book)
         before_decision(m, book, t)
         book.account[0]["needs_allocation"] = 1
         allocate(m, book, targets[t], t)
@@ -91,7 +91,7 @@ def idle_bars(m: MarketData, book: AccountState, targets: np.ndarray) -> int:
     t = taken = 0
     while t < targets.shape[0]:
         while not room_in_logs(book):
-            book = grown(book)
+            book = grow_logs(book)
         before_decision(m, book, t)
         allocate(m, book, targets[t], t)
         after = skip_idle_bars(m, book, unchanged, t + 1, targets.shape[0])

@@ -9,7 +9,7 @@ import pytest
 
 from gpt_trader.engine.interpreted import is_interpreted
 from gpt_trader.engine.jit import compiled
-from gpt_trader.engine.kernel_calls import entered
+from gpt_trader.engine.kernel_calls import direct_call
 
 
 @compiled
@@ -19,13 +19,13 @@ def first_and_count(values: np.ndarray, number: int) -> tuple[float, int]:
 
 
 def test_every_call_answers_as_the_kernel() -> None:
-    enter = entered(first_and_count)
+    enter = direct_call(first_and_count)
     for values in (np.arange(3.0), np.arange(5.0), np.array([7.0])):
         assert enter(values, 2) == first_and_count(values, 2)
 
 
 def test_an_array_may_be_read_only_or_not() -> None:
-    enter = entered(first_and_count)
+    enter = direct_call(first_and_count)
     fixed = np.arange(4.0)
     fixed.setflags(write=False)
     assert enter(np.arange(4.0), 1) == (0.0, 5)
@@ -43,7 +43,7 @@ def test_what_a_kernel_raises_comes_out() -> None:
             raise ValueError("below zero")
         return number
 
-    enter = entered(refuses)
+    enter = direct_call(refuses)
     assert enter(3) == 3
     with pytest.raises(ValueError, match="below zero"):
         enter(-1)
@@ -54,7 +54,7 @@ def test_a_plain_function_is_itself() -> None:
     def plain(number: int) -> int:
         return number
 
-    assert entered(plain) is plain
+    assert direct_call(plain) is plain
 
 
 @pytest.mark.skipif(is_interpreted(), reason="there is no machine code without numba")
@@ -64,5 +64,5 @@ def test_the_types_of_the_first_call_are_those_that_are_entered() -> None:
         return values[0] * 2
 
     doubled(np.array([1], np.int64))  # another machine code of the same kernel
-    enter = entered(doubled)
+    enter = direct_call(doubled)
     assert [enter(np.array([1.5])) for _ in range(3)] == [3.0, 3.0, 3.0]

@@ -19,7 +19,7 @@ from pair import outer
 print(outer(3.0), len(outer.signatures))
 """
 PAIR = """
-from gpt_trader.engine.jit import called, inlined, kernel
+from gpt_trader.engine.jit import not_inlined, inlined, kernel
 
 @kernel
 def inner(x):
@@ -29,7 +29,7 @@ def inner(x):
 def near(x):
     return inner(x) + 1.0
 
-far = called(near)
+far = not_inlined(near)
 
 @kernel
 def outer(x):

@@ -25,7 +25,7 @@ def test_every_metric_has_one_row_in_the_table() -> None:
     )
     unknown = set(METRIC) - set(METRIC_NAMES) - ALONE
     assert not unknown, (
-        f"METRICS has a row for {sorted(unknown)}, which nothing computes; statistics.py does not fill them"
+        f"METRICS has a row for {sorted(unknown)}, which nothing computes; metric_formulas.py does not fill them"
     )
 
 

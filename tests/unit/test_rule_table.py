@@ -26,7 +26,7 @@ FOLDER = Path(engine.__file__).parent
 KERNELS = "".join(
     path.read_text(encoding="utf-8")
     for path in sorted(FOLDER.glob("*.py"))
-    if path.name not in ("records.py", "setup.py")
+    if path.name not in ("records.py", "run_setup.py")
 )
 
 
