@@ -257,7 +257,7 @@ class PortfolioAccount:
     def _limit(self, t: int) -> None:
         """The account's limits over the sum of what its parts want; what they cut, all parts on that side give up in proportion."""
         wanted = [self._wanted(part, t) for part in self.parts]
-        asked = self._sum(wanted)
+        asked = self._keep_residuals(self._sum(wanted), self._sum([np.abs(weights) for weights in wanted]))
         works = np.zeros(len(asked), bool)
         for part in self.parts:
             works[part.columns] |= part.book.symbols["target_order"] >= 0
@@ -272,6 +272,15 @@ class PortfolioAccount:
             logged = {int(row["symbol"]): row for row in log}
             for n in cut.tolist():
                 self._scale_symbol(n, float(asked[n]), float(accepted[n]), wanted, logged.get(n))
+
+    def _keep_residuals(self, net: Floats, gross: Floats) -> Floats:
+        """What the account is asked to hold (N,): the `net` of its parts. Where opposite wishes cancel, but the account holds what
+        prices have made of them, that is a position with a slot like any other."""
+        s, equity = self.book.symbols, float(self.book.account[0]["equity"])
+        residual = (s["qty"] != 0.0) & (np.abs(net) <= SAME) & (gross > SAME)
+        if equity <= 0.0 or not residual.any():
+            return net
+        return np.where(residual, s["qty"] * s["mark"] / equity, net)
 
     def _scale_symbol(self, n: int, total: float, allowed: float, wanted: list[Floats], verdict: Any) -> None:
         """Shrink what the parts want of symbol n, so that their sum is `allowed` instead of `total`."""

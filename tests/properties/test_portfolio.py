@@ -347,3 +347,21 @@ def test_later_bars_change_nothing_before(number: int) -> None:
     whole = account_curves(bars.T)
     for upto in (60, 100, 121):
         assert account_curves(upto).tobytes() == whole[:, :upto].tobytes()
+
+
+def test_what_opposite_wishes_leave_in_the_account_is_a_position_with_a_slot() -> None:
+    """Two strategies hold as much long as short; prices have left 69 shares short. A third symbol's entry finds no slot."""
+    nan = np.nan
+    prices = [[100, 120, 90, 130, 80, 125], [100, 90, 115, 85, 120, 95]]
+    bars = side_by_side(*(market([(price,) * 4 for price in row]) for row in prices))
+    long = scripted([[nan, nan], [0.5, nan], *[[nan, nan]] * 4])
+    other = scripted([[nan, nan], [nan, nan], [-0.5, nan], [nan, nan], [nan, 0.5], [nan, nan]])
+    alone = replace(RiskLimits(*(None,) * 12), positions=1)
+    whole = Allocation(gross=1.0)
+    result = backtest_portfolio(
+        [Sleeve(long, 0.5, "long", None, whole), Sleeve(other, 0.5, "other", None, whole)],
+        bars, risk=alone, costs=Costs(0, 0, 0, 0, 0, 0, 0), fills=FillModel(None), benchmark=False,
+    )  # fmt: skip
+    fills = result.log("fills")
+    held = [fills["quantity"][fills["symbol"] == n].sum() for n in (0, 1)]
+    assert held == [-69.0, 0.0]
