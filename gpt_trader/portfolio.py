@@ -209,6 +209,10 @@ def _checked(sleeves: Iterable[Sleeve]) -> list[Sleeve]:
         )
     names = [sleeve.label for sleeve in listed]
     twice = sorted({name for name in names if names.count(name) > 1})
+    if UNASSIGNED in names:
+        raise BadParameter(
+            f"{UNASSIGNED!r} is the row of the capital that no sleeve has; give the sleeve another name"
+        )
     if twice:
         raise BadParameter(
             f"two sleeves are called {twice[0]!r}; give each a name of its own: Sleeve(…, name=…)"

@@ -140,7 +140,7 @@ def only_json(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    _answer.append(sys.stdout)
+    _answer.append(_answer[-1] or sys.stdout)  # a command may run another one
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -88,8 +88,7 @@ class Profile:
 def read_profile(path: Path) -> Profile:
     """Read and check a profile. Raises UserError for a file that is absent, no TOML, or says what no profile can say."""
     try:
-        with path.open("rb") as file:
-            found = tomllib.load(file)
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(
             f"profile {path} does not exist; see docs/portfolios.md for how to write one"
@@ -118,8 +117,11 @@ def _check_entry(entry: Any, where: str) -> None:
             raise UnknownName(f"key in {where}:", key, ENTRY)
     if not isinstance(entry.get("use"), str) or not entry["use"]:
         raise UserError(f'{where}: say which it is, use = "demo_ma" or use = "path/to/file.py:Class"')
-    if "budget" in entry and not _is_number(entry["budget"]):
-        raise UserError(f"{where}: budget is {entry['budget']!r}; give a share of the capital, such as 0.5")
+    if "budget" in entry and not (_is_number(entry["budget"]) and abs(entry["budget"]) < 1e18):
+        shown = f"{entry['budget']!r}"[:40]
+        raise UserError(f"{where}: budget is {shown}; give a share of the capital, such as 0.5")
+    if "name" in entry and not (isinstance(entry["name"], str) and entry["name"].strip()):
+        raise UserError(f'{where}: name is {entry["name"]!r}; give a text, such as name = "slow"')
     for key in ("parameters", "exits", "allocation"):
         if not isinstance(entry.get(key, {}), dict):
             raise UserError(f"{where}: {key} is a table, such as {key} = {{ … }}")
@@ -178,7 +180,7 @@ def _value(key: str, value: Any, path: Path) -> Any:
         return tuple(value)
     if isinstance(default, Path):
         return Path(value)
-    return None if value == "none" and key != "risk.profile" else value
+    return value
 
 
 def _changed(allocation: Allocation, given: Mapping[str, Any]) -> Allocation:

@@ -7,7 +7,7 @@ import numpy as np
 from gpt_trader.engine.accounting import apply_fill
 from gpt_trader.engine.fill_effects import clear_target
 from gpt_trader.engine.jit import inlined, kernel
-from gpt_trader.engine.order_book import NO_ORDER, append_order, close_order
+from gpt_trader.engine.order_book import NO_ORDER, append_order, close_order, complete_order
 from gpt_trader.engine.records import (
     ACCEPTED,
     CANCEL_PENDING,
@@ -71,6 +71,11 @@ def on_filled(
     if b.orders[order].status == PENDING or b.orders[order].status == UNKNOWN:
         b.orders[order].status = PARTIAL
     apply_fill(b, order, quantity, price, fee, slippage, False)
+    o = b.orders[order]
+    if o.status <= UNKNOWN and (o.quantity - o.filled) * o.quantity < 0.0:
+        complete_order(
+            b, order
+        )  # the venue has filled more than it was asked for: nothing is left to wait for
     return True
 
 

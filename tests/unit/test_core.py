@@ -82,6 +82,58 @@ def submitted(commands: list[messages.Command]) -> list[messages.Order]:
 # -- the life of an order
 
 
+BAD_EVENTS = {
+    "a fill has its sign": messages.Filled(0, -20.0, 100.0, 0.0),
+    "is a whole number": messages.Filled("0", 20.0, 100.0, 0.0),  # type: ignore[arg-type]
+    "that ends an order": messages.Ended(0, 1, 0),
+    "no code of `records`": messages.Ended(0, 6, 120),
+    "the account has 1 symbols": messages.Opened(messages.Order(5, 7, 10.0, 0, 0, 0)),
+    "an operator's action is": messages.Operator(99),
+    "targets are 1 numbers": messages.Targets(np.array([0.1, 0.2, 0.3])),
+    "one for each symbol": messages.Targets(np.array([])),
+}
+
+
+@pytest.mark.parametrize("message", BAD_EVENTS)
+def test_an_event_that_cannot_be_is_refused_and_changes_nothing(message: str) -> None:
+    desk = Desk()
+    desk.bar(100.0)
+    desk.targets(0.5)
+    before = [rows.tobytes() for rows in (desk.state.account, desk.state.symbols, desk.state.orders)]
+    with pytest.raises(BadParameter, match=message):
+        desk.take(BAD_EVENTS[message])
+    assert [rows.tobytes() for rows in (desk.state.account, desk.state.symbols, desk.state.orders)] == before
+
+
+@pytest.mark.parametrize("weights", [[0.5], np.array([0.5], np.float32), np.array([[0.5, 1.0]]).T[:1, 0]])
+def test_targets_are_numbers_of_any_kind(weights: Any) -> None:
+    desk = Desk()
+    desk.bar(100.0)
+    (order,) = submitted(desk.take(messages.Targets(weights)))
+    assert order.quantity == 50.0
+
+
+def test_an_order_that_the_venue_opens_twice_is_one_order() -> None:
+    desk = Desk()
+    desk.bar(100.0)
+    desk.targets(0.5)
+    opened = messages.Opened(messages.Order(5, 0, 10.0, 0, 0, 0))
+    desk.take(opened)
+    (told,) = desk.take(opened)
+    assert isinstance(told, messages.Notify)
+    assert list(desk.statuses()) == [0, 5]
+
+
+def test_an_order_that_is_filled_beyond_its_quantity_is_over() -> None:
+    desk = Desk()
+    desk.bar(100.0)
+    desk.targets(0.5)
+    desk.bar(100.0, fills=[messages.Filled(0, 80.0, 100.0, 0.0)])
+    assert (desk.statuses(), desk.quantity()) == ({}, 80.0)
+    (order,) = submitted(desk.targets(0.0))
+    assert order.quantity == -80.0
+
+
 def test_an_order_is_pending_then_accepted_then_partial_and_gone_when_it_is_filled() -> None:
     desk = Desk()
     desk.bar(100.0)

@@ -143,7 +143,8 @@ class TrialLedger:
     def record(self, batch: TrialBatch, *, made_at: datetime) -> int:
         """Count the trials of `batch` and return how many were new, all in one transaction.
 
-        A trial that is there already changes nothing, however often, by whom and in which order it is recorded.
+        A trial that is there already changes nothing, however often and by whom it is recorded. The order in which batches come can
+        change the last digit of a variance.
         `made_at` is the clock's time (a naive one is UTC).
         """
         with self._writing() as rows:
