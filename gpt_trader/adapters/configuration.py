@@ -15,6 +15,7 @@ from typing import Any
 from gpt_trader.adapters.configuration_sections import (
     PREFIX,
     SECTIONS,
+    SWITCHED_OFF,
     BacktestSettings,
     DataSettings,
     RiskSettings,
@@ -100,9 +101,9 @@ def load(
     """The configuration from `file`, `environment` (the process's when None) and `flags` (dotted key to value).
 
     Without `file` it is the one GPT_TRADER_CONFIG names, else gpt-trader.toml in the working folder where there is
-    one. A flag of None is not given, another has its setting's type already. Relative folders are relative to the
-    working folder. Raises UserError for an absent or unreadable file, an unknown key (naming the nearest), a value of
-    the wrong type or outside its range, and secrets in a file that others may read.
+    one. A flag of None is not given, SWITCHED_OFF is the setting None, another has its setting's type already.
+    Relative folders are relative to the working folder. Raises UserError for an absent or unreadable file, an unknown
+    key (naming the nearest), a value of the wrong type or outside its range, and secrets in a file that others may read.
     """
     environment = os.environ if environment is None else environment
     given = {name: value for name, value in environment.items() if name.upper().startswith(PREFIX)}
@@ -111,7 +112,11 @@ def load(
     if path is not None and not path.is_file():
         raise UserError(f"configuration file {path} does not exist; write one with: gpt-trader init")
     path = path or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
-    set_flags = {key: value for key, value in (flags or {}).items() if value is not None}
+    set_flags = {
+        key: None if value is SWITCHED_OFF else value
+        for key, value in (flags or {}).items()
+        if value is not None
+    }
     values, origins = set_flags, dict.fromkeys(set_flags, "flag")
     if path is not None or given:
         from gpt_trader.adapters.configuration_sources import read_layers

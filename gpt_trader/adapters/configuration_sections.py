@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 PREFIX = "GPT_TRADER_"
+SWITCHED_OFF: Any = object()
+"""Stands for a setting that is None where None itself means that nothing was said."""
 QUALITIES = ("strict", "repair")
 Keys = TypeVar("Keys")
 

@@ -18,9 +18,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
-from gpt_trader.adapters.configuration_sections import SECTIONS, refuse_unknown
+from gpt_trader.adapters.configuration_sections import SECTIONS, SWITCHED_OFF, refuse_unknown
 from gpt_trader.allocation import Allocation
 from gpt_trader.errors import BadParameter, UnknownName, UserError
 from gpt_trader.exits import AtrStop, BreakEven, Exit, ScaleOut, StopLoss, TakeProfit, TimeStop, TrailingStop
@@ -162,6 +163,8 @@ def _settings(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def _value(key: str, value: Any, path: Path) -> Any:
     """A setting in the type of its default. Raises UserError for another."""
     section, _, name = key.partition(".")
+    if value == "none" and _may_be_none(section, name):
+        return SWITCHED_OFF
     if key == "risk.profile":
         default: Any = ""
     else:
@@ -169,7 +172,7 @@ def _value(key: str, value: Any, path: Path) -> Any:
     if isinstance(default, bool):
         right, wanted = isinstance(value, bool), "true or false"
     elif isinstance(default, int | float):
-        right, wanted = _is_number(value) or (value == "none" and section in ("risk", "fills")), "a number"
+        right, wanted = _is_number(value), "a number"
     elif isinstance(default, tuple):
         right, wanted = _texts(value), "a list of names"
     else:
@@ -181,6 +184,12 @@ def _value(key: str, value: Any, path: Path) -> Any:
     if isinstance(default, Path):
         return Path(value)
     return value
+
+
+def _may_be_none(section: str, name: str) -> bool:
+    """Whether a setting takes the word none, as in gpt-trader.toml: a limit or a cap that is switched off."""
+    kind = RiskLimits if section == "risk" else SECTIONS[section]
+    return NoneType in get_args(get_type_hints(kind).get(name))
 
 
 def _changed(allocation: Allocation, given: Mapping[str, Any]) -> Allocation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,11 @@ def test_a_strategy_of_a_file_is_found_beside_the_profile(tmp_path: Path) -> Non
         ('[costs]\nbps = "x"\n[[strategy]]\nuse = "demo_ma"', "give a number"),
         ('[costs]\nbpss = 5\n[[strategy]]\nuse = "demo_ma"', "Did you mean 'costs.bps'"),
         ('[risk]\nprofile = "brave"\n[[strategy]]\nuse = "demo_ma"', "brave"),
+        ('[fills]\ndelay = "none"\n[[strategy]]\nuse = "demo_ma"', "give a number"),
+        ('[[strategy]]\nuse = "demo_ma"\nname = 5', 'such as name = "slow"'),
+        ('[[strategy]]\nuse = "demo_ma"\nname = ["a"]', 'such as name = "slow"'),
+        ('[[strategy]]\nuse = "demo_ma"\nname = "cash"', "give the sleeve another name"),
+        ('[[strategy]]\nuse = "demo_ma"\nbudget = 1' + 400 * "0", "give a share of the capital"),
         ('[secrets]\nalpaca_key_id = "k"\n[[strategy]]\nuse = "demo_ma"', "holds no secrets"),
     ],
 )  # fmt: skip
@@ -137,6 +143,17 @@ def test_what_is_wrong_in_a_profile_is_named(text: str, words: str, tmp_path: Pa
     assert (done.code, done.out) == (2, "")
     assert words in done.err
     assert "fault of GPT-Trader" not in done.err
+
+
+def test_none_switches_a_limit_off_as_in_the_configuration_file(profile: Path, tmp_path: Path) -> None:
+    rules = '[fills]\nvolume_cap = "none"\n[risk]\nprofile = "moderate"\ndrawdown = "none"\n'
+    profile.write_bytes(b"\xef\xbb\xbf" + (rules + TWO).encode())  # an editor's byte order mark is no mistake
+    done = cli("backtest", "--profile", profile, "--runs-dir", tmp_path, "--json")
+    assert done.code == 0, done.err
+    (manifest,) = tmp_path.glob("*/manifest.json")
+    said = json.loads(manifest.read_text())
+    assert said["fills"]["volume_cap"] is None
+    assert (said["risk"]["drawdown"], said["risk"]["gross"]) == (None, 0.95)
 
 
 def test_a_profile_stands_for_the_strategy(profile: Path, tmp_path: Path) -> None:

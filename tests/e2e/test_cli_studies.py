@@ -84,7 +84,8 @@ def test_a_killed_driver_shows_as_interrupted_and_can_be_resumed(place: Place) -
     listed = place.run("runs", "list", "--json")
     assert [row["status"] for row in listed.json["runs"]] == ["interrupted"]
     place.go()
-    assert place.run("runs", "resume", "last").code == 0
+    resumed = place.run("runs", "resume", "last", "--json")
+    assert (resumed.code, resumed.json["run_id"]) == (0, place.record()["study_id"])
     assert [row["status"] for row in place.run("runs", "list", "--json").json["runs"]] == ["finished"]
 
 
