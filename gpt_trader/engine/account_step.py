@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,13 @@ from gpt_trader.engine import messages
 from gpt_trader.engine.account_memory import blank_account, copy_records, empty_log, join_records
 from gpt_trader.engine.bar_steps import allocate_bar, begin_account_bar, end_account_bar
 from gpt_trader.engine.decision_log import LOOK_BACK
+from gpt_trader.engine.event_checks import (
+    check_end,
+    check_fill,
+    check_operator,
+    checked_weights,
+    is_new_order,
+)
 from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.market_window import Window
 from gpt_trader.engine.order_requests import submit
@@ -25,22 +31,17 @@ from gpt_trader.engine.records import (
     C_CANCEL,
     C_REDUCE,
     C_SUBMIT,
-    CANCELLED,
     DECISION,
-    EXPIRED,
     FILL,
     HALT_LOCKED,
     ORDER,
-    REASONS,
-    REJECTED,
-    REPLACED,
     TRADE,
     UNKNOWN,
     AccountState,
     Records,
 )
 from gpt_trader.engine.state_compaction import keep_live_orders, keep_verdicts
-from gpt_trader.engine.trading_halts import FLATTEN, NO_ENTRIES, REDUCE_ONLY, RESUME, apply_operator_action
+from gpt_trader.engine.trading_halts import apply_operator_action
 from gpt_trader.engine.venue_replies import (
     on_accepted,
     on_ended,
@@ -180,8 +181,6 @@ class Account:
         return tuple(commands), _together(parts)
 
 
-END_STATUSES = (CANCELLED, REPLACED, EXPIRED, REJECTED)
-OPERATOR_ACTIONS = (NO_ENTRIES, REDUCE_ONLY, FLATTEN, RESUME)
 NO_CURVE = np.empty((0, 4))
 NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS = (
     empty_log(0, ORDER),
@@ -335,36 +334,25 @@ def _apply(book: AccountState, event: messages.Event, window: Window) -> bool:
         case messages.BarClosed():
             _end(window.market, book, window.t)
         case messages.Targets(weights):
-            _allocate(window.market, book, _checked_weights(weights, len(book.symbols)), window.t)
+            _allocate(window.market, book, checked_weights(weights, len(book.symbols)), window.t)
         case messages.Filled(number, quantity, price, fee, slippage):
-            if not (isfinite(quantity * price + fee + slippage) and quantity != 0.0 and price > 0.0):
-                raise BadParameter(
-                    f"{event}: a fill has a quantity that is not 0, a price above 0 and a finite fee"
-                )
-            if quantity * _quantity_of(book, number) < 0.0:
-                raise BadParameter(f"{event}: order {number} is of the other side; a fill has its sign")
+            check_fill(event, book)
             return _filled(book, number, quantity, price, fee, slippage)
         case messages.Accepted(number):
             return _accepted(book, number)
         case messages.Ended(number, status, reason):
-            if status not in END_STATUSES or not 0 <= reason < len(REASONS):
-                raise BadParameter(f"{event}: status or reason is no code of `records` that ends an order")
+            check_end(event)
             return _ended(book, number, status, reason)
         case messages.Updated(order):
             return _updated(book, order.record())
         case messages.Unknown(number):
             return _unknown(book, number)
         case messages.Opened(order):
-            if not 0 <= order.symbol < len(book.symbols):
-                raise BadParameter(f"{event}: the account has {len(book.symbols)} symbols")
-            if order.id <= _newest_id(book):
-                return False  # told twice, or after an order that is newer
+            if not is_new_order(event, book):
+                return False
             _opened(book, order.record())
         case messages.Operator(action):
-            if action not in OPERATOR_ACTIONS:
-                raise BadParameter(
-                    f"{event}: an operator's action is NO_ENTRIES, REDUCE_ONLY, FLATTEN or RESUME"
-                )
+            check_operator(event)
             _operator(book, action)
         case messages.Requests(requests):
             for request in requests:
@@ -372,31 +360,6 @@ def _apply(book: AccountState, event: messages.Event, window: Window) -> bool:
         case _:
             raise BadParameter(f"{event!r} is no event of an account")
     return True
-
-
-def _checked_weights(weights: NDArray[np.float64], symbols: int) -> NDArray[np.float64]:
-    """Targets as the kernel is compiled for: (N,) float64. Raises BadParameter for another shape or kind."""
-    if type(weights) is np.ndarray and weights.dtype == np.float64 and weights.shape == (symbols,):
-        return weights if weights.flags.c_contiguous else weights.copy()
-    found = np.asarray(weights)
-    if found.shape != (symbols,) or found.dtype.kind not in "fiu":
-        raise BadParameter(f"targets are {symbols} numbers, one for each symbol, not {weights!r}")
-    return found.astype(np.float64)
-
-
-def _newest_id(book: AccountState) -> int:
-    """The id of the newest live order, -1 without one."""
-    live = int(book.account["open_orders"][0])
-    return int(book.orders["id"][book.open_orders[live - 1]]) if live else -1
-
-
-def _quantity_of(book: AccountState, number: int) -> float:
-    """The signed quantity of a live order, 0 when there is none with this id. Raises BadParameter for an id that is no number."""
-    if type(number) is not int:
-        raise BadParameter(f"the id of an order is a whole number, not {number!r}")
-    live = book.orders[book.open_orders[: int(book.account["open_orders"][0])]]
-    found = np.flatnonzero(live["id"] == number)
-    return float(live["quantity"][found[0]]) if found.size else 0.0
 
 
 def _plain(request: OrderRequest) -> OrderRequest:
