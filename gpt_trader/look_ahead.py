@@ -142,6 +142,11 @@ def remember(check: CheckRecord) -> None:
     _HERE.append(check)
 
 
+def forget_checks() -> None:
+    """Forget what was checked in this process: what runs from now on begins as in a new one."""
+    _HERE.clear()
+
+
 def known_here(strategy: type[Strategy]) -> tuple[CheckRecord, ...]:
     """The checks of this code that are known without a store: those made in this process, and of a shipped strategy those
     of GPT-Trader's tests."""

@@ -31,9 +31,12 @@ class Done:
 
 
 def cli(*arguments: object, stdin: str = "") -> Done:
-    """`gpt-trader ARGUMENTS` in this process; what is printed is caught, exit code as `main` would leave with."""
+    """`gpt-trader ARGUMENTS` in this process, which knows no more than a new one; what is printed is caught, exit code as `main`
+    would leave with."""
+    from gpt_trader.look_ahead import forget_checks
     from jobs.cli import app, run
 
+    forget_checks()
     out, err = io.StringIO(), io.StringIO()
     before = sys.stdin
     sys.stdin = io.StringIO(stdin)
