@@ -140,7 +140,8 @@ def only_json(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    _answer.append(_answer[-1] or sys.stdout)  # a command may run another one
+    within = _answer[-1] is not None and sys.stdout is sys.stderr  # of a command that runs another one
+    _answer.append(_answer[-1] if within else sys.stdout)
     try:
         with redirect_stdout(sys.stderr):
             yield
