@@ -93,6 +93,19 @@ def _free_ports(count: int) -> list[str]:
 
 
 def _start(name: str, folder: Path, environ: Mapping[str, str], arguments: list[str]) -> Node:
+    """A node that is up. On a busy machine Ray gives up after half a minute; then it is started once more."""
+    try:
+        return _try_start(name, folder, environ, arguments)
+    except NotStarted:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        return _try_start(name, folder, environ, arguments)
+
+
+class NotStarted(AssertionError):
+    """Ray ended before the node was up."""
+
+
+def _try_start(name: str, folder: Path, environ: Mapping[str, str], arguments: list[str]) -> Node:
     ports = _free_ports(6)
     names = ("node-manager-port", "object-manager-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port",
              "runtime-env-agent-port", "metrics-export-port")  # fmt: skip
@@ -117,7 +130,8 @@ def _start(name: str, folder: Path, environ: Mapping[str, str], arguments: list[
     node = Node(process)
     try:
         wait_until(lambda: process.poll() is not None or READY in log.read_text(), f"{name} is up")
-        assert process.poll() is None, log.read_text()
+        if process.poll() is not None:
+            raise NotStarted(log.read_text())
     except BaseException:
         node.kill()
         raise
