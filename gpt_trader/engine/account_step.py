@@ -6,7 +6,7 @@ the simulated venue between them; `sim_venue.py` is that venue by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +14,10 @@ from numpy.typing import NDArray
 
 from gpt_trader.engine import messages
 from gpt_trader.engine.account_memory import blank_account, copy_records, empty_log, join_records
-from gpt_trader.engine.bar_steps import allocate_bar, begin_account_bar, end_account_bar
 from gpt_trader.engine.decision_log import LOOK_BACK
-from gpt_trader.engine.event_checks import (
-    check_end,
-    check_fill,
-    check_operator,
-    checked_weights,
-    is_new_order,
-)
+from gpt_trader.engine.event_handlers import HANDLERS
 from gpt_trader.engine.kernel_calls import direct_call
 from gpt_trader.engine.market_window import Window
-from gpt_trader.engine.order_requests import submit
 from gpt_trader.engine.records import (
     ACCOUNT,
     C_CANCEL,
@@ -41,29 +33,10 @@ from gpt_trader.engine.records import (
     Records,
 )
 from gpt_trader.engine.state_compaction import keep_live_orders, keep_verdicts
-from gpt_trader.engine.trading_halts import apply_operator_action
-from gpt_trader.engine.venue_replies import (
-    on_accepted,
-    on_ended,
-    on_filled,
-    on_opened,
-    on_unknown,
-    on_updated,
-)
 from gpt_trader.errors import BadParameter
-from gpt_trader.orders import OrderRequest
 from gpt_trader.strategy import Held
 
-_begin, _end, _allocate, _submit = (
-    direct_call(begin_account_bar), direct_call(end_account_bar), direct_call(allocate_bar), direct_call(submit)
-)  # fmt: skip
-_accepted, _filled, _ended, _unknown = (
-    direct_call(on_accepted), direct_call(on_filled), direct_call(on_ended), direct_call(on_unknown)
-)  # fmt: skip
-_operator = direct_call(apply_operator_action)
-_opened, _updated, _keep_orders, _keep_verdicts = (
-    direct_call(on_opened), direct_call(on_updated), direct_call(keep_live_orders), direct_call(keep_verdicts)
-)  # fmt: skip
+_keep_orders, _keep_verdicts = direct_call(keep_live_orders), direct_call(keep_verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +108,7 @@ class Account:
         self.window = window
         self.book = book_from_state(state, rules, window)
         self._counts, self._most_live = integers_of(self.book), most_live(self.book)
+        self._curve = self.book.account_curves.T
 
     def state(self) -> State:
         """A copy of what is to be kept."""
@@ -158,27 +132,40 @@ class Account:
         """Let the account have events; returns what `step` would for all of them."""
         commands: list[messages.Command] = []
         parts: list[messages.Written] = []
-        counts = self._counts
-        halt = counts[HALT]
-        for event in one_by_one(events):
-            book, old_decisions = self.book, counts[DECISIONS]
-            if not _apply(book, event, self.window):
-                commands.append(messages.Notify(f"{event} names an order that is not open"))
-            curve = NO_CURVE
-            if type(event) is messages.BarClosed:
-                t = self.window.t
-                curve = book.account_curves.T[t : t + 1].copy()
-            if has_new_records(counts, old_decisions) or counts[OPEN_ORDERS] > self._most_live:
-                asked, fills = _read_fills(book)
-                commands += asked
-                parts.append(_written(book, fills, old_decisions, curve))
-                self.book = compacted(book)
-                self._most_live = most_live(self.book)
-            elif curve is not NO_CURVE:
-                parts.append(messages.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, curve))
-        if (counts[HALT] != 0) != (halt != 0):
+        halt = self._counts[HALT]
+        for event in events:
+            if type(event) is messages.Requests:  # there is room for what one of them can write
+                for request in event.orders:
+                    self._apply_one(messages.Requests((request,)), commands, parts)
+            else:
+                self._apply_one(event, commands, parts)
+        if (self._counts[HALT] != 0) != (halt != 0):
             commands.append(messages.Restrict(on=halt == 0))
         return tuple(commands), _together(parts)
+
+    def _apply_one(
+        self, event: messages.Event, commands: list[messages.Command], parts: list[messages.Written]
+    ) -> None:
+        """Let the account have one event; what it asks for and leaves behind goes to the ends of the lists."""
+        counts, book = self._counts, self.book
+        old_decisions = counts[DECISIONS]
+        handle = HANDLERS.get(type(event))
+        if handle is None:
+            raise BadParameter(f"{event!r} is no event of an account")
+        if handle(book, event, self.window) is False:
+            commands.append(messages.Notify(f"{event} names an order that is not open"))
+        curve = NO_CURVE
+        if type(event) is messages.BarClosed:
+            t = self.window.t
+            curve = self._curve[t : t + 1].copy()
+        if has_new_records(counts, old_decisions) or counts[OPEN_ORDERS] > self._most_live:
+            asked, fills = _read_fills(book)
+            commands += asked
+            parts.append(_written(book, fills, old_decisions, curve))
+            self.book = compacted(book)
+            self._most_live = most_live(self.book)
+        elif curve is not NO_CURVE:
+            parts.append(messages.Written(NO_ORDERS, NO_FILLS, NO_TRADES, NO_DECISIONS, curve))
 
 
 NO_CURVE = np.empty((0, 4))
@@ -222,15 +209,6 @@ def book_from_state(state: State, rules: Records, window: Window) -> AccountStat
 def _room(symbols: int, live: int) -> int:
     """Rows of a log in which the most fits that one event can write, and twice the live orders that there are."""
     return 10 * (symbols + 1) + 10 * live + 16
-
-
-def one_by_one(events: Iterable[messages.Event]) -> Iterator[messages.Event]:
-    """The events, several requests as one after the other: there is room for what one of them can write."""
-    for event in events:
-        if type(event) is messages.Requests and len(event.orders) > 1:
-            yield from (messages.Requests((request,)) for request in event.orders)
-        else:
-            yield event
 
 
 def integers_of(book: AccountState) -> memoryview:
@@ -324,48 +302,6 @@ def _commands(asked: Records, orders: Records) -> list[messages.Command]:
     return [
         command for command in made if not (isinstance(command, messages.Cancel) and command.id in replaced)
     ]
-
-
-def _apply(book: AccountState, event: messages.Event, window: Window) -> bool:
-    """Let the book have an event; False where it names an order that is not open."""
-    match event:
-        case messages.BarOpened():
-            _begin(window.market, book, window.t)
-        case messages.BarClosed():
-            _end(window.market, book, window.t)
-        case messages.Targets(weights):
-            _allocate(window.market, book, checked_weights(weights, len(book.symbols)), window.t)
-        case messages.Filled(number, quantity, price, fee, slippage):
-            check_fill(event, book)
-            return _filled(book, number, quantity, price, fee, slippage)
-        case messages.Accepted(number):
-            return _accepted(book, number)
-        case messages.Ended(number, status, reason):
-            check_end(event)
-            return _ended(book, number, status, reason)
-        case messages.Updated(order):
-            return _updated(book, order.record())
-        case messages.Unknown(number):
-            return _unknown(book, number)
-        case messages.Opened(order):
-            if not is_new_order(event, book):
-                return False
-            _opened(book, order.record())
-        case messages.Operator(action):
-            check_operator(event)
-            _operator(book, action)
-        case messages.Requests(requests):
-            for request in requests:
-                _submit(window.market, book, window.t, window.factor, _plain(request))
-        case _:
-            raise BadParameter(f"{event!r} is no event of an account")
-    return True
-
-
-def _plain(request: OrderRequest) -> OrderRequest:
-    """The request in the types that the kernel is compiled for."""
-    numbers = (float(value) for value in request[1:7])
-    return OrderRequest._make((int(request.kind), *numbers, int(request.day), int(request.symbol)))
 
 
 def holdings(book: AccountState, factor: NDArray[np.float64]) -> Held:

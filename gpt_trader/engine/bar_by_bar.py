@@ -7,8 +7,7 @@ every table with the backtest's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, EVENT, REGIME, SCORE, 
 from gpt_trader.engine.sim_venue import SimVenue
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One bar of N symbols on the raw basis.
 
     `time` ns since 1970; `prices` (5, N) open, high, low, close, volume, NaN where a symbol has none; `split`, `dividend` and
@@ -55,6 +53,9 @@ def bars_of(market: MarketData) -> Iterator[Bar]:
         )  # fmt: skip
 
 
+BAR_OPENED, BAR_CLOSED = (messages.BarOpened(),), messages.BarClosed()
+
+
 class Trader:
     """An account, its simulated venue and their window; `recorder` gets what is written down."""
 
@@ -72,10 +73,10 @@ class Trader:
         window = self.window
         next_id = self.account.next_id
         window.open(bar.time, bar.split, bar.dividend, bar.delisted)
-        self._take((messages.BarOpened(),))
+        self._take(BAR_OPENED)
         self._send_commands()
         window.close(bar.prices, bar.atr_stop, bar.atr_size, bar.score, regime=bar.regime)
-        self._take((*self.venue.step(next_id), messages.BarClosed()))
+        self._take([*self.venue.step(next_id), BAR_CLOSED])
         self._send_commands()  # what the monitors cancelled is gone when the strategy decides
 
     def decided(self, event: messages.Targets | messages.Requests) -> None:

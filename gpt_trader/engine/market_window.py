@@ -12,7 +12,7 @@ from gpt_trader.engine.records import ATR_SIZE, ATR_STOP, ENDED, EVENT, REGIME, 
 from gpt_trader.errors import BadParameter
 
 Floats = NDArray[np.float64]
-NEVER = 2**62
+NEVER, NO_TIME = 2**62, -(2**63)
 
 
 class Window:
@@ -38,6 +38,7 @@ class Window:
         self.market = MarketData(
             _read_only(panel), marks, np.zeros(size, np.int64), np.zeros(size, np.int8), info
         )
+        self._time = NO_TIME
         self._ended, self._unknown_volume = False, True
 
     def open(
@@ -52,21 +53,19 @@ class Window:
 
         Raises BadParameter for a time that is not after that of the bar before.
         """
-        if self.t >= 0 and time <= self.market.time[self.t]:
-            last = np.datetime64(int(self.market.time[self.t]), "ns")
+        if time <= self._time:
+            last = np.datetime64(self._time, "ns")
             raise BadParameter(f"a bar of {np.datetime64(time, 'ns')} does not follow one of {last}")
         if self.t + 1 == self.market.time.size:
             self._make_room()
         self.t += 1
         self.bar += 1
         m, t = self.market, self.t
-        if t > 0:
-            self._factor[t] = self._factor[t - 1]
-        m.time[t] = time
+        m.time[t] = self._time = int(time)
         event = False
         if split is not None:
             self._panel[SPLIT, t] = split
-            self._factor[t] *= split
+            self._factor[t:] *= split  # the rows behind are those of bars to come
             event = bool((split != 1.0).any())
         if dividend is not None:
             self._panel[DIVIDEND, t] = dividend
@@ -105,7 +104,7 @@ class Window:
         m = self.market
         self._panel[:, :keep] = self._panel[:, -keep:]
         self._panel[:SPLIT, keep:], self._panel[SPLIT, keep:], self._panel[DIVIDEND, keep:] = np.nan, 1.0, 0.0
-        self._factor[:keep] = self._factor[-keep:]
+        self._factor[:keep], self._factor[keep:] = self._factor[-keep:], self._factor[-1].copy()
         if m.signals.shape[1] > 1:
             m.signals[:, :keep] = m.signals[:, -keep:]
         m.time[:keep] = m.time[-keep:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,8 +215,7 @@ class Refused:
     limit: float
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a step leaves behind, for the caller to keep: rows of `records` types.
 
     `orders` (those that ended), `fills`, `trades`, `decisions`; `curve` (K, 4) equity, cash, gross and net exposure at each close.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gpt_trader.engine.account_memory import join_records
 from gpt_trader.engine.messages import Written
 
-LOGS = ("orders", "fills", "trades", "decisions", "curve")
+LOGS = Written._fields
 
 
 class Recorder:
@@ -27,9 +27,8 @@ class Recorder:
 
     def add(self, written: Written) -> None:
         """Keep what a step wrote."""
-        for name in LOGS:
-            rows = getattr(written, name)
-            if not rows.size:
+        for name, rows in zip(LOGS, written, strict=True):
+            if not len(rows):
                 continue
             self._parts[name].append(rows)
             self._counts[name] += len(rows)

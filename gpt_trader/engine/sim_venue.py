@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from gpt_trader.engine import messages
 from gpt_trader.engine.account_memory import blank_account, empty_log
 from gpt_trader.engine.account_step import (
+    FILLS,
     OPEN_ORDERS,
+    ORDER_IDS,
     State,
     book_from_state,
     compacted,
@@ -67,9 +69,9 @@ class SimVenue:
     def step(self, next_id: int) -> list[messages.Event]:
         """Meet the orders with the newest bar of the window. `next_id` is the first that the account had given to no order when
         the bar began."""
-        self._book.account["order_ids"] = next_id
+        self._counts[ORDER_IDS] = next_id
         _step(self._window.market, self._book, self._window.t)
-        events = _events(self._book)
+        events = _events(self._book) if self._counts[FILLS] else []
         self._compact()
         return events
 
@@ -103,8 +105,6 @@ def _execute_command(book: AccountState, command: messages.Command) -> list[mess
 def _events(book: AccountState) -> list[messages.Event]:
     """What the log of a venue that reports says, as events in its order."""
     log = book.fills[: int(book.account["fills"][0])]
-    if not log.size:
-        return []
     orders = book.orders[: int(book.account["orders"][0])]
     rows = dict(zip(orders["id"].tolist(), range(len(orders)), strict=True))
     found: list[messages.Event] = []
