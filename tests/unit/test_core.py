@@ -422,6 +422,17 @@ def test_state_window_and_records_do_not_grow_with_the_bars() -> None:
     assert handed["fills"] > 1_000
 
 
+def test_a_window_multiplies_splits_however_often_its_rows_move_to_the_front() -> None:
+    window = Window(blank_info(2), 3, signals=False)
+    rng = np.random.default_rng(4)
+    product = np.ones(2)
+    for t in range(60):
+        split = np.where(rng.random(2) < 0.2, 2.0, 1.0) if t % 3 else None
+        product = product * (1.0 if split is None else split)
+        window.open(DAY * (t + 1), split)
+        np.testing.assert_array_equal(window.factor[window.t], product)
+
+
 # -- the start of a process
 
 START = """
@@ -453,22 +464,3 @@ def test_a_process_that_trades_compiles_nothing_at_its_start(signals: bool) -> N
     count, _, missed = done.stdout.strip().partition(" ")
     assert int(count) > 5
     assert missed == "[]"
-
-
-def test_a_window_multiplies_splits_however_often_its_rows_move_to_the_front() -> None:
-    window = Window(blank_info(2), 3, signals=False)
-    rng = np.random.default_rng(4)
-    product = np.ones(2)
-    for t in range(60):
-        split = np.where(rng.random(2) < 0.2, 2.0, 1.0) if t % 3 else None
-        product = product * (1.0 if split is None else split)
-        window.open(DAY * (t + 1), split)
-        np.testing.assert_array_equal(window.factor[window.t], product)
-
-
-def test_what_is_no_event_is_refused() -> None:
-    rules = rules_record(Settings(), (), units=False, score=False)
-    window = Window(blank_info(1), 4, signals=False)
-    window.open(DAY)
-    with pytest.raises(BadParameter, match="no event of an account"):
-        Account(new_state(1, 1_000.0), rules, window).apply(("bar closed",))  # type: ignore[arg-type]
