@@ -11,6 +11,7 @@ from gpt_trader.engine.order_book import NO_ORDER, append_order, close_order, co
 from gpt_trader.engine.records import (
     ACCEPTED,
     CANCEL_PENDING,
+    CANCELLED,
     EXIT,
     MARKET,
     PARTIAL,
@@ -18,6 +19,7 @@ from gpt_trader.engine.records import (
     R_REPLACED,
     REPLACED,
     STOP,
+    TARGET,
     UNKNOWN,
     AccountState,
 )
@@ -87,9 +89,10 @@ def on_ended(b: AccountState, number: int, status: int, reason: int) -> bool:
         return False
     o = b.orders[order]
     asked = o.status == CANCEL_PENDING
-    close_order(
-        b, order, REPLACED if asked and status == REPLACED else status, o.end_reason if asked else reason
-    )
+    ended = status
+    if asked and status == CANCELLED and o.purpose == TARGET and o.end_reason == R_REPLACED:
+        ended = REPLACED  # by a target that needs no order
+    close_order(b, order, ended, o.end_reason if asked else reason)
     return True
 
 

@@ -27,6 +27,7 @@ from gpt_trader import (
     orders,
     per_symbol,
 )
+from gpt_trader.engine.records import STATUSES
 from gpt_trader.strategies import SHIPPED
 from tests.markets import random_market
 from tests.parity.bar_by_bar import assert_same, trade
@@ -78,6 +79,17 @@ def test_random_weights_units_and_orders(batch: int) -> None:
             strategy = RandomOrders(number)
         made += compare(strategy, bars, options)
     assert made > 200
+
+
+def test_an_order_whose_rest_nobody_wants_any_more() -> None:
+    """The target becomes what the order has bought so far: it ends, and no order comes after it."""
+    bars = random_market(12, 1, 5, gaps=0.0, volume=1e5, sigma=0.01)
+    units = np.full((12, 1), np.nan)
+    units[2], units[3], units[6], units[7] = 500.0, 62.0, 400.0, 133.0
+    options = {"fills": FillModel(0.001), "allocation": Allocation(gross=1.0)}
+    assert compare(scripted(units, target="units"), bars, options) == 2
+    result = backtest(scripted(units, target="units"), bars, mode="python", **options)
+    assert [STATUSES[status] for status in result.log("orders")["status"]] == ["replaced", "replaced"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
