@@ -33,7 +33,8 @@ __all__ = ["postgres_server"]
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
-LEDGER = ("trial_sets", "trial_batches", "trials", "checks")
+SESSIONS = ("sessions", "session_writers", "journal", "session_snapshots")
+LEDGER = ("trial_sets", "trial_batches", "trials", "checks", *SESSIONS)
 KILLED = """
 import os, signal
 from sqlalchemy import event
@@ -70,8 +71,8 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 def rows_of(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table there is, but for the columns that revision 0002 adds and the tables that 0003 and 0004
-    add."""
+    """Every row of every table there is, but for the columns that revision 0002 adds and the tables that 0003, 0004
+    and 0005 add."""
     with engine.begin() as connection:
         content = {}
         for name in sorted(set(inspect(connection).get_table_names()) - {"alembic_version", *LEDGER}):
@@ -98,10 +99,10 @@ def test_down_and_up_again_keeps_every_row(url: str, engine: Engine) -> None:
     fill(url)
     before = rows_of(engine)
     assert len(before["equity"]) == 180
-    assert migrate(engine, locate(url), "0001") == ("0004", "0001")
+    assert migrate(engine, locate(url), "0001") == ("0005", "0001")
     assert rows_of(engine) == before
     assert "seen" not in {column["name"] for column in inspect(engine).get_columns("runs")}
-    assert migrate(engine, locate(url)) == ("0001", "0004")
+    assert migrate(engine, locate(url)) == ("0001", "0005")
     assert rows_of(engine) == before
     with RunStore(url) as store:
         assert store.check() == ()
@@ -125,7 +126,7 @@ def test_a_store_of_the_older_schema_is_upgraded_when_it_is_opened(url: str, eng
 
 def test_down_to_nothing_and_up_again_is_a_new_store(url: str, engine: Engine) -> None:
     fill(url)
-    assert migrate(engine, locate(url), "base") == ("0004", None)
+    assert migrate(engine, locate(url), "base") == ("0005", None)
     assert inspect(engine).get_table_names() == ["alembic_version"]
     with RunStore(url) as store:
         assert store.runs().empty
@@ -146,7 +147,7 @@ def test_every_step_goes_up_and_down(url: str, engine: Engine) -> None:
 def test_migrating_to_where_it_is_does_nothing(url: str, engine: Engine) -> None:
     fill(url)
     before = rows_of(engine)
-    assert migrate(engine, locate(url)) == ("0004", "0004")
+    assert migrate(engine, locate(url)) == ("0005", "0005")
     assert rows_of(engine) == before
 
 
@@ -180,6 +181,7 @@ def test_the_list_of_revisions_is_alembics_own() -> None:
         "UPDATE runs SET last_seen",
         "CREATE TRIGGER trial_sets",
         "CREATE TRIGGER checks",
+        "CREATE TRIGGER journal",
     ],
 )
 def test_a_kill_during_a_migration_leaves_the_old_schema(
@@ -187,6 +189,7 @@ def test_a_kill_during_a_migration_leaves_the_old_schema(
 ) -> None:
     upgraded_from = {
         "UPDATE runs SET last_seen": "0001", "CREATE TRIGGER trial_sets": "0002", "CREATE TRIGGER checks": "0002",
+        "CREATE TRIGGER journal": "0002",
     }.get(point)  # fmt: skip
     if upgraded_from:
         fill(url)
@@ -197,7 +200,7 @@ def test_a_kill_during_a_migration_leaves_the_old_schema(
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
     assert rows_of(engine) == before
     assert not set(LEDGER) & set(inspect(engine).get_table_names())
-    assert migrate(engine, locate(url)) == (upgraded_from, "0004")
+    assert migrate(engine, locate(url)) == (upgraded_from, "0005")
     with RunStore(url) as store:
         assert store.check() == ()
         assert len(store.runs()) == (3 if upgraded_from else 0)
@@ -219,8 +222,8 @@ def test_unknown_targets_and_newer_stores_are_refused(url: str, engine: Engine) 
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0099'")
     before = rows_of(engine)
-    for target in ("0001", "0004", "base"):
-        with pytest.raises(StoreError, match="schema 0099, this code knows up to 0004: a newer GPT-Trader"):
+    for target in ("0001", "0005", "base"):
+        with pytest.raises(StoreError, match="schema 0099, this code knows up to 0005: a newer GPT-Trader"):
             migrate(engine, locate(url), target)
     assert rows_of(engine) == before
 

@@ -121,7 +121,7 @@ class RunStore:
         from gpt_trader.adapters.store import schema
         from gpt_trader.adapters.store.queries import read_run
 
-        self._make_ready()
+        self.prepare()
         with self._writing() as connection:
             number, record = read_run(connection, prefix)
             connection.execute(delete(schema.runs).where(schema.runs.c.run == number))
@@ -231,7 +231,7 @@ class RunStore:
             raise UserError("a PostgreSQL store is backed up with its own tool: pg_dump --format=custom")
         if file.exists():
             raise UserError(f"{file} exists already; name a new file for the backup")
-        self._make_ready()
+        self.prepare()
         try:
             with atomic_file(file) as part:
                 with (
@@ -258,7 +258,7 @@ class RunStore:
     @contextmanager
     def _rows_to_write(self) -> Iterator[Rows]:
         """One writing transaction over the driver itself."""
-        self._make_ready()
+        self.prepare()
         if self.location.path is None:
             with self._writing() as connection:
                 yield self._rows(connection.connection.driver_connection)
@@ -269,7 +269,7 @@ class RunStore:
     @contextmanager
     def _rows_to_read(self) -> Iterator[Rows]:
         """One consistent view over the driver itself."""
-        self._make_ready()
+        self.prepare()
         if self.location.path is None:
             with self._reading() as connection:
                 yield self._rows(connection.connection.driver_connection)
@@ -291,8 +291,9 @@ class RunStore:
 
         return open_engine(self.location, self._busy_timeout)
 
-    def _make_ready(self) -> None:
-        """Make or upgrade the schema, once; an SQLite store of the newest schema needs no SQLAlchemy for that."""
+    def prepare(self) -> None:
+        """Make or upgrade the schema, once; the other methods do this themselves. An SQLite store of the newest schema needs no
+        SQLAlchemy for that."""
         if self._checked:
             return
         if self.location.path is None or self._sqlite_revision() != HEAD:
@@ -323,6 +324,6 @@ class RunStore:
     def _reading(self) -> Iterator[Connection]:
         from gpt_trader.adapters.store.sqlalchemy_engines import reading, store_errors
 
-        self._make_ready()
+        self.prepare()
         with store_errors(self.location), reading(self._engine).begin() as connection:
             yield connection

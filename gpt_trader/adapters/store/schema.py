@@ -4,8 +4,8 @@ Only SQLAlchemy's Core is used: its ORM doubles the import time and nothing here
 the run's number and their place in the result's table, so one run lies together on disk and goes with its run. Times
 are naive UTC. The trial ledger (`trial_sets`, `trial_batches`, `trials`) belongs to no run: its rows stay when runs go,
 and triggers that the migration makes refuse to change or remove them; so it is with the register of look-ahead
-checks (`checks`), which belongs to code. Models and predictions get their tables with the
-issue that makes models.
+checks (`checks`), which belongs to code, and with the journal of a session (`journal`). Models and predictions get
+their tables with the issue that makes models.
 """
 
 from __future__ import annotations
@@ -145,6 +145,47 @@ class CheckColumns(Typed):
     code_version: Named[str] = Column(Text)
 
 
+class SessionColumns(Typed):
+    """One trading session by its name: `uid` (16 hexadecimal digits) begins the ids of its orders; times are ns since 1970."""
+
+    session: Named[str] = Column(Text, primary_key=True)
+    uid: Named[str] = Column(Text, unique=True)
+    created_at: Named[int] = Column(BigInteger)
+
+
+class SessionWriterColumns(Typed):
+    """Who may write a session's journal: the newest epoch, and the process that has it."""
+
+    session: Named[str] = Column(Text, ForeignKey("sessions.session"), primary_key=True)
+    epoch: Named[int] = Column(BigInteger)
+    host: Named[str] = Column(Text)
+    pid: Named[int] = Column(BigInteger)
+    started: Named[int] = Column(BigInteger)
+
+
+class JournalColumns(Typed):
+    """One row of a session's journal, see `gpt_trader.session.journal.JournalRow`."""
+
+    session: Named[str] = Column(Text, ForeignKey("sessions.session"), primary_key=True)
+    seq: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    epoch: Named[int] = Column(BigInteger)
+    at: Named[int] = Column(BigInteger)
+    kind: Named[str] = Column(Text)
+    key: Named[str] = Column(Text)
+    body: Named[str] = Column(Text)
+    data: Named[bytes] = Column(LargeBinary)
+    hash: Named[bytes] = Column(LargeBinary)
+
+
+class SessionSnapshotColumns(Typed):
+    """A session's state after row `seq` of its journal, with the SHA-256 of its bytes."""
+
+    session: Named[str] = Column(Text, ForeignKey("sessions.session"), primary_key=True)
+    seq: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    state: Named[bytes] = Column(LargeBinary)
+    hash: Named[bytes] = Column(LargeBinary)
+
+
 runs = Table("runs", metadata, RunColumns)
 metrics = Table("metrics", metadata, MetricColumns, sqlite_with_rowid=False)
 run_tables = Table("run_tables", metadata, RunTableColumns, sqlite_with_rowid=False)
@@ -152,6 +193,10 @@ trial_sets = Table("trial_sets", metadata, TrialSetColumns, UniqueConstraint("fa
 trial_batches = Table("trial_batches", metadata, TrialBatchColumns)
 trials = Table("trials", metadata, TrialColumns)
 checks = Table("checks", metadata, CheckColumns)
+sessions = Table("sessions", metadata, SessionColumns)
+session_writers = Table("session_writers", metadata, SessionWriterColumns)
+journal = Table("journal", metadata, JournalColumns, UniqueConstraint("session", "key"))
+session_snapshots = Table("session_snapshots", metadata, SessionSnapshotColumns)
 
 
 def _result_table(name: str) -> Table:

@@ -10,19 +10,10 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gpt_trader.adapters.store import sqlite
+from gpt_trader.adapters.store import postgres, sqlite
 from gpt_trader.adapters.store.errors import StoreError
 from gpt_trader.adapters.store.location import EXPECTED, Location
-from gpt_trader.errors import UserError, first_line
-
-CONNECT_TIMEOUT_SECONDS = 10
-_POSTGRES_CAUSES = {
-    "55P03": "another process is writing to it; try again when that has finished",
-    "25006": "the database is read-only; use a primary server or another user",
-    "42501": "this user lacks the permission; grant it or use another user",
-    "53100": "the server's disk is full; free space and try again, nothing was changed",
-    "53300": "the server has no free connection; try again later",
-}
+from gpt_trader.errors import UserError
 
 
 def open_engine(location: Location, busy_timeout: float) -> Engine:
@@ -38,12 +29,11 @@ def open_engine(location: Location, busy_timeout: float) -> Engine:
         )
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    options = f"-c timezone=UTC -c lock_timeout={int(busy_timeout * 1000)}"
     try:
         return create_engine(
             location.url,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options},
+            connect_args=postgres.options(busy_timeout),
         )
     except (ArgumentError, ValueError):
         raise UserError(f"store URL {location.shown} cannot be read: {EXPECTED}") from None
@@ -85,10 +75,4 @@ def _driver_error(location: Location) -> type[Exception]:
 
 def _cause(problem: BaseException, location: Location) -> str:
     """One sentence for what the database said."""
-    if location.path is not None:
-        return sqlite.cause(problem)
-    first = first_line(problem)
-    state = getattr(problem, "sqlstate", None)
-    if state is None:
-        return f"the server cannot be reached; check that it runs, and its host, port, user and password ({first})"
-    return f"{_POSTGRES_CAUSES[state]} ({first})" if state in _POSTGRES_CAUSES else first
+    return sqlite.cause(problem) if location.path is not None else postgres.cause(problem)

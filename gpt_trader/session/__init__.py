@@ -1,0 +1,1 @@
+"""A trading session's rules without Ray, clock or files: its journal, the identity of its orders."""
