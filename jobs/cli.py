@@ -18,6 +18,7 @@ from gpt_trader.errors import GptTraderError, plain
 from jobs.console import only_json, report_error
 from jobs.options import spare_adapter, spare_adapters
 from jobs.resuming import typing_of
+from jobs.start import INTERRUPTED
 
 COMMANDS: Mapping[str, str] = {
     "demo": "jobs.demo",
@@ -39,7 +40,6 @@ COMMANDS: Mapping[str, str] = {
 }
 """Every command and the module that owns it, in the order of the help screen."""
 
-INTERRUPTED = 130
 USAGE = 2
 FAILED = 1
 

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jobs.console import report_error
+from jobs.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from gpt_trader.research.chunk import Chunk
     from gpt_trader.research.executor import ChunkCompleted, Executor
     from gpt_trader.research.experiment import Experiment
 
-INTERRUPTED = 130
 GRACE_SECONDS = 1.5
 """What the code of a strategy has to react to an interrupt, and the command to end after it."""
 SAME_SECONDS = 0.2

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,22 @@ def test_control_c_ends_with_130_and_leaves_the_store_whole(tmp_path: Path) -> N
     listed = shell("runs", "list", "--json", cwd=tmp_path)
     assert len(listed.json["runs"]) == 1
     assert shell("doctor", "--json", cwd=tmp_path).code == 0
+
+
+def test_control_c_while_the_modules_load_ends_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "from jobs.start import main; main()", "strategies"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_the_installed_command_begins_there() -> None:
+    (found,) = [
+        entry for entry in metadata.entry_points(group="console_scripts") if entry.name == "gpt-trader"
+    ]
+    assert found.value == "jobs.start:main"
