@@ -169,12 +169,15 @@ class PurgedSplits:
         return Plan(KIND, self.experiment, tuple(self.points.chunks(size, edges=tuple(self.edges.tolist()))))
 
     def choose(self, done: PlanResult) -> SplitChoices:
-        """What every split chooses. Raises BadParameter when no split can choose a point."""
+        """What every split chooses. Raises BadParameter when no split can choose a point, StrategyError when all
+        runs failed."""
         runs = run_scores(self.plan.chunks, done, len(self.edges) - 1)
         choices = choose(self.splits, self.edges, runs.sums, self.study.objective)
         if (choices.point == NONE).all():
-            told = f"; the first error: {next(iter(runs.errors.values()))}" if runs.errors else ""
-            raise BadParameter(f"none of {len(self.points):,} points traded in any training set{told}")
+            runs.refuse_if_all_failed()
+            raise BadParameter(
+                f"none of {len(self.points):,} points traded in any training set{runs.failures}"
+            )
         return SplitChoices(self, runs, choices)
 
 

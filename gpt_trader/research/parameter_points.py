@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.engine.metric_definitions import METRIC_NAMES
-from gpt_trader.errors import GptTraderError
+from gpt_trader.errors import GptTraderError, StrategyError
 from gpt_trader.research.chunk import Chunk
 from gpt_trader.research.chunk_sizes import cut, points_per_chunk, seconds_per_run
 from gpt_trader.research.experiment import Experiment
@@ -97,6 +97,20 @@ class RunScores:
         """(n,) one metric."""
         column: Floats = self.values[:, METRIC_NAMES.index(metric)]
         return column
+
+    @property
+    def failures(self) -> str:
+        """How many failed, as the end of a sentence; empty when none did."""
+        if not self.errors:
+            return ""
+        return f"; {len(self.errors):,} of {len(self.values):,} runs failed, the first with: {next(iter(self.errors.values()))}"
+
+    def refuse_if_all_failed(self) -> None:
+        """Raises StrategyError with the first message when no run came to an end."""
+        if self.errors and len(self.errors) == len(self.values):
+            raise StrategyError(
+                f"all {len(self.values):,} runs failed, the first with: {next(iter(self.errors.values()))}"
+            )
 
 
 def run_scores(chunks: Sequence[Chunk], done: PlanResult, blocks: int) -> RunScores:

@@ -98,7 +98,8 @@ class WalkForwardStudy:
         return Plan(KIND, self.experiment, tuple(chunks))
 
     def choose(self, done: PlanResult) -> WindowChoices:
-        """What every window chooses. Raises BadParameter when none can choose a point."""
+        """What every window chooses. Raises BadParameter when none can choose a point, StrategyError when all
+        runs failed."""
         runs = run_scores(self.plan.chunks, done, PROFILE_BLOCKS)
         gains = np.where(
             runs.column("round_trips") >= self.fewest_trades, self.objective.gains(runs.values), np.nan
@@ -109,16 +110,15 @@ class WalkForwardStudy:
         else:
             chosen = best_of_each(surface)
         if (chosen == NONE).all():
+            runs.refuse_if_all_failed()
             raise BadParameter(self._nothing_to_choose(runs))
         return WindowChoices(self, runs, surface, chosen)
 
     def _nothing_to_choose(self, runs: RunScores) -> str:
-        if runs.errors:
-            return f"no point could be run: {next(iter(runs.errors.values()))}"
         few = f" and {self.fewest_trades} round trips" if self.fewest_trades else ""
         return (
             f"no point has a {self.objective.metric}{few} in the training of any window; give longer windows, another "
-            "objective, or fewer trades"
+            f"objective, or fewer trades{runs.failures}"
         )
 
 

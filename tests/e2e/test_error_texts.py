@@ -119,3 +119,33 @@ def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path) -> None:
     numbers = ("backtest", "demo_ma", "--symbols", "AAPL", "--end", "2001-03-01")
     assert "\x1b[3" in on_a_terminal(tmp_path, *numbers)
     assert "\x1b[3" not in on_a_terminal(tmp_path, *numbers, NO_COLOR="1")
+
+
+FAILS = """
+from dataclasses import dataclass
+from gpt_trader import Strategy, param
+
+@dataclass(frozen=True)
+class Fails(Strategy):
+    fast: int = param(20, low=5, high=60)
+
+    def decide(self, now):
+        raise ValueError("not today")
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("backtest",), ("sweep", "--param", "fast=5,10"), ("compare", "demo_ma"), ("robustness",),
+     ("walkforward", "--param", "fast=5,10"), ("cv", "--param", "fast=5,10")],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_a_strategy_that_always_fails_ends_every_command_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """It is the strategy that failed, not the way the command was written."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fails.py").write_text(FAILS)
+    done = cli(command[0], "fails.py", *command[1:], "--start", "2008-01-01", "--quiet")
+    assert done.code == 1, done
+    assert "decide raised ValueError: not today" in done.err
