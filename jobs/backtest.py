@@ -108,7 +108,7 @@ def backtest_profile(path: Path, options: RunPreamble) -> None:
     profile = read_profile(path)
     risk = replace(options.rules.risk, profile=None)
     shared = replace(options, rules=replace(options.rules, risk=risk))
-    inputs = Inputs(shared, profile.settings, profile.market)
+    inputs = Inputs(shared, profile)
     sleeves = profile.sleeves(inputs.rules.allocation)
     if inputs.rules.exits:
         raise BadParameter("exits belong to a strategy of the profile: exits = { stop_loss = 0.05 }")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from gpt_trader.adapters.profiles import Profile
     from gpt_trader.bars import Bars
     from gpt_trader.instruments import Instrument
     from gpt_trader.research.experiment import Experiment
@@ -70,13 +71,12 @@ class Inputs:
     def __init__(
         self,
         options: RunPreamble | StudyPreamble,
-        settings: Mapping[str, Any] | None = None,
-        market: Mapping[str, Any] | None = None,
+        profile: Profile | None = None,
     ) -> None:
-        """`settings` (by dotted key) and `market` (by option) are what a profile says where no option says anything else."""
+        """What a `profile` says holds where no option says anything else."""
         run = options.run
         check_report_path(run.report)
-        self.configuration = options.settings.load(settings)
+        self.configuration = options.settings.load(profile)
         backtest = self.configuration.backtest
         self.rules = options.rules.rules(self.configuration)
         self.seed = backtest.seed if run.seed is None else run.seed
@@ -84,7 +84,10 @@ class Inputs:
         self.runs_dir = run.runs_dir or self.configuration.runs_dir
         self.store = options.store.open(self.configuration)
         self.report, self.output = run.report, options.output
-        self._data, self._fractional = options.data.or_else(market or {}), run.fractional
+        self._data, self._fractional = (
+            options.data.or_else({} if profile is None else profile.market),
+            run.fractional,
+        )
 
     def market(self) -> Market:
         """Load the bars, and start numba. Raises as `DataOptions.load`."""

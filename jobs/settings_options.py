@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from gpt_trader.errors import UserError
 
 if TYPE_CHECKING:
     from gpt_trader.adapters.configuration import Configuration
+    from gpt_trader.adapters.profiles import Profile
     from gpt_trader.adapters.store import RunStore
 
 PANEL = "Settings"
@@ -33,12 +34,13 @@ class SettingsOptions:
         ),
     ] = None
 
-    def load(self, said: Mapping[str, Any] | None = None) -> Configuration:
-        """The configuration of this call: file, then environment, then what a profile has `said` by dotted key. Raises UserError
-        for a wrong one."""
+    def load(self, profile: Profile | None = None) -> Configuration:
+        """The configuration of this call: file, then environment, then what a profile says. Raises UserError for a wrong one."""
         from gpt_trader.adapters.configuration import load
 
-        return load(self.config, None, said)
+        if profile is None:
+            return load(self.config)
+        return load(self.config, None, profile.settings, given_by=str(profile.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,11 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    *,
+    given_by: str = "flag",
 ) -> Configuration:
-    """The configuration from `file`, `environment` (the process's when None) and `flags` (dotted key to value).
+    """The configuration from `file`, `environment` (the process's when None) and `flags` (dotted key to value), which messages call
+    `given_by`.
 
     Without `file` it is the one GPT_TRADER_CONFIG names, else gpt-trader.toml in the working folder where there is
     one. A flag of None is not given, SWITCHED_OFF is the setting None, another has its setting's type already.
@@ -117,11 +120,11 @@ def load(
         for key, value in (flags or {}).items()
         if value is not None
     }
-    values, origins = set_flags, dict.fromkeys(set_flags, "flag")
+    values, origins = set_flags, dict.fromkeys(set_flags, given_by)
     if path is not None or given:
         from gpt_trader.adapters.configuration_sources import read_layers
 
-        values, origins = read_layers(path, given, set_flags)
+        values, origins = read_layers(path, given, set_flags, given_by)
     for key in values:
         refuse_unknown(key, origins[key])
     return replace(Configuration(file=path, origins=origins), **_sections(values, origins))

@@ -46,7 +46,7 @@ class _Settings(BaseSettings):
 
 
 def read_layers(
-    file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]
+    file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any], given_by: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The value of each key that was set, in its right type, and each such key's origin.
 
@@ -57,7 +57,7 @@ def read_layers(
     for key, value, origin in (
         *_from_file(settings, file),
         *_from_environment(settings, environment),
-        *((key, value, "flag") for key, value in flags.items()),
+        *((key, value, given_by) for key, value in flags.items()),
     ):
         refuse_unknown(key, origin)
         found[key] = (origin, value)

@@ -127,6 +127,7 @@ def test_a_strategy_of_a_file_is_found_beside_the_profile(tmp_path: Path) -> Non
         ('[market]\nsymbol = ["AAPL"]\n[[strategy]]\nuse = "demo_ma"', "Did you mean 'symbols'"),
         ('[costs]\nbps = "x"\n[[strategy]]\nuse = "demo_ma"', "give a number"),
         ('[costs]\nbpss = 5\n[[strategy]]\nuse = "demo_ma"', "Did you mean 'costs.bps'"),
+        ('[backtest]\ncapital = -1\n[[strategy]]\nuse = "demo_ma"', "section backtest, set in"),
         ('[risk]\nprofile = "brave"\n[[strategy]]\nuse = "demo_ma"', "brave"),
         ('[fills]\ndelay = "none"\n[[strategy]]\nuse = "demo_ma"', "give a number"),
         ('[[strategy]]\nuse = "demo_ma"\nname = 5', 'such as name = "slow"'),
@@ -142,6 +143,8 @@ def test_what_is_wrong_in_a_profile_is_named(text: str, words: str, tmp_path: Pa
     done = cli("backtest", "--profile", path)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
+    assert "wrong.toml" in done.err or "sleeve" in done.err
+    assert "set in flag" not in done.err
     assert "fault of GPT-Trader" not in done.err
 
 
