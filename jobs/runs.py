@@ -119,7 +119,9 @@ def list_command(
     kind: Annotated[
         str | None,
         typer.Option(
-            "--kind", metavar="KIND", help="Only of this kind: backtest, sweep, walkforward, cv, robustness."
+            "--kind",
+            metavar="KIND",
+            help="Only of this kind: backtest, sweep, walkforward, cv, robustness, compare.",
         ),
     ] = None,
     store: StoreOptions,

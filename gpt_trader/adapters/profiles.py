@@ -39,6 +39,12 @@ EXITS: Mapping[str, type[Any]] = {
     "stop_loss": StopLoss, "trailing_stop": TrailingStop, "break_even": BreakEven, "atr_stop": AtrStop,
     "take_profit": TakeProfit, "scale_out": ScaleOut, "time_stop": TimeStop,
 }  # fmt: skip
+EXAMPLES: Mapping[type[Exit], str] = {
+    ScaleOut: "[[0.05, 0.3], [0.1, 0.5]]: 30 % of the position at a gain of 5 %, 50 % at 10 %",
+    TrailingStop: "0.1, or { fraction = 0.1, after = 0.05 }",
+    AtrStop: "2.0, or { k = 2.0, n = 14 }",
+    TimeStop: "20",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +222,7 @@ def _exits(given: Mapping[str, Any]) -> tuple[Exit, ...]:
                 made.append(kind(**value) if isinstance(value, dict) else kind(value))
         except (TypeError, ValueError):
             raise BadParameter(
-                f"exits: {name} = {value!r} cannot be read; write {name} = 0.05, or a table of its arguments"
+                f"exits: {name} = {value!r} cannot be read; write {name} = {EXAMPLES.get(kind, '0.05')}"
             ) from None
     return tuple(made)
 

@@ -118,6 +118,8 @@ def test_a_strategy_of_a_file_is_found_beside_the_profile(tmp_path: Path) -> Non
         ('[[strategy]]\nuse = "demo_ma"\nparameters = { fast = 0 }', "fast"),
         ('[[strategy]]\nuse = "demo_ma"\nexits = { stoploss = 3 }', "Did you mean 'stop_loss'"),
         ('[[strategy]]\nuse = "demo_ma"\nexits = { take_profit = "x" }', "cannot be read"),
+        ('[[strategy]]\nuse = "demo_ma"\nexits = { scale_out = 3 }', "write scale_out = [[0.05, 0.3]"),
+        ('[[strategy]]\nuse = "demo_ma"\nexits = { trailing_stop = { after = 0.1 } }', "{ fraction = 0.1, after"),
         ('[[strategy]]\nuse = "demo_ma"\nallocation = { gros = 1.0 }', "Did you mean 'gross'"),
         ('[[strategy]]\nuse = "demo_ma"\nallocation = { gross = "x" }', "gross"),
         ('[[strategy]]\nuse = "demo_ma"\nallocation = { max_positions = 2.5 }', "max_positions"),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from gpt_trader.adapters.store import RunStore
-from gpt_trader.adapters.store.studies import Study
+from gpt_trader.adapters.store.studies import STUDY_KINDS, Study
 from jobs.report import prices_again
+from jobs.runs import BACKTEST
 from tests.e2e.command import cli, one_message
 
 SPAN = ("--start", "2008-01-02", "--end", "2010-12-31")
@@ -187,3 +188,8 @@ def test_studies_are_listed_with_their_progress(two: list[Any]) -> None:
     assert [run["metrics"]["sharpe"] for run in compared] == [0.75, two[0]["metrics"]["sharpe"]]
     assert cli("report", "--json").json["run_id"] == two[1]["run_id"], "the last backtest, not the study"
     assert "is a sweep, which has no table equity" in one_message(cli("report", "5eed"), 2)
+
+
+def test_the_help_names_every_kind_of_run() -> None:
+    said = " ".join(cli("runs", "list", "--help").out.replace("│", " ").split())
+    assert f"Only of this kind: {', '.join((BACKTEST, *STUDY_KINDS))}." in said
