@@ -74,7 +74,8 @@ def check_strategy(
 
     `allowed` are files that the strategy may read, as they are named in a finding. `on_progress` is told how many bars of how
     many have been tried. Each run is made in a process of its own where the system can fork; without `isolated` in this one, so
-    that a debugger can follow it, and the report says what was not tried.
+    that a debugger can follow it, and the report says what was not tried. Call it before the strategy has run in this process, as
+    `gpt-trader check` does: what its module or class kept of a run on all bars, such as a cache or a model, is in every fork.
 
     Raises BadParameter for no instance, BadRange for fewer than FEWEST_BARS bars and StrategyError when the strategy fails
     on the full data.

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gpt_trader import backtest
+from gpt_trader.checking.isolation import Processes
 from tests.properties.zoo import HONEST, LEAKS, UNDETECTABLE, Honest, Leak
 from tests.properties.zoo.markets import FOLDER, MARKETS, market, write_prices
 from tests.properties.zoo.table import EXPECTED
@@ -49,11 +50,11 @@ def test_it_runs_on_its_data(entry: Leak | Honest, tmp_path: Path, monkeypatch: 
         write_prices(bars, tmp_path)
     kept = dict(os.environ)
     try:
-        result = backtest(entry.strategy(), bars, benchmark=False)
+        count = Processes().run(lambda: len(backtest(entry.strategy(), bars, benchmark=False).equity))
     finally:
         for name in set(os.environ) - set(kept):
             del os.environ[name]
-    assert len(result.equity) == bars.T
+    assert count == bars.T
 
 
 def moves(entries: list[Leak] | list[Honest], where: Path) -> dict[str, int | None]:
