@@ -15,10 +15,10 @@ from typer.core import TyperGroup
 
 from gpt_trader import __version__
 from gpt_trader.errors import GptTraderError, plain
+from jobs import INTERRUPTED
 from jobs.console import only_json, report_error
 from jobs.options import spare_adapter, spare_adapters
 from jobs.resuming import typing_of
-from jobs.start import INTERRUPTED
 
 COMMANDS: Mapping[str, str] = {
     "demo": "jobs.demo",

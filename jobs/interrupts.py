@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from jobs import INTERRUPTED
 from jobs.console import report_error
-from jobs.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from gpt_trader.research.chunk import Chunk

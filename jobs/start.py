@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED = 130  # the exit code of whatever Ctrl-C ended
+from jobs import INTERRUPTED
 
 
 def main() -> None:
